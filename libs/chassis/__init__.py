@@ -1,0 +1,1 @@
+"""What every service needs and none writes twice: broker, settings, telemetry, life cycle."""

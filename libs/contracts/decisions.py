@@ -1,0 +1,68 @@
+"""What a decision carries: the receipt of every rule that was asked, and the plan of what to send."""
+
+from enum import StrEnum, unique
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Scalar = str | int | float | bool | None
+
+
+@unique
+class Purpose(StrEnum):
+    """What a message is for; anything else is not sent."""
+
+    SUPPORT = "support"
+    OPERATIONAL = "operational"
+    TRANSACTIONAL = "transactional"
+    INTERNAL_TEAM = "internal_team"
+    AUTHENTICATION = "authentication"
+
+
+@unique
+class EventType(StrEnum):
+    """What 3CX can tell us."""
+
+    TEST = "test"
+    OUTBOUND_MESSAGE = "outbound_message"
+    INBOUND_REPLY = "inbound_reply"
+    MISSED_CALL = "missed_call"
+    CALL_STARTED = "call_started"
+    CALL_ENDED = "call_ended"
+    VOICEMAIL = "voicemail"
+    QUEUE_EVENT = "queue_event"
+    QUEUE_CALLBACK = "queue_callback"
+    AFTER_HOURS = "after_hours"
+
+
+TEMPLATED = frozenset(
+    {
+        EventType.MISSED_CALL,
+        EventType.VOICEMAIL,
+        EventType.CALL_ENDED,
+        EventType.QUEUE_CALLBACK,
+        EventType.AFTER_HOURS,
+    }
+)
+"""Call events that may send the integration's template."""
+
+CALL_EVENTS = TEMPLATED | {EventType.CALL_STARTED, EventType.QUEUE_EVENT}
+"""Events that need the integration's call events switched on."""
+
+
+class RuleReceipt(BaseModel):
+    """One rule that was asked: its version, whether it let the event pass, and the values it saw.
+
+    `saw` holds numbers, codes, names and times; never a phone number, a secret or a text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    rule: str
+    version: int
+    passed: bool
+    saw: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
+
+
+Details = dict[str, Any]
+"""What a refusal says besides its code: `limit`, `used`, `risk_score`, `retry_after`, `field` …"""

@@ -1,0 +1,306 @@
+"""Everything the services tell each other, in the order in which it happens.
+
+An event is a fact in the past tense. Its body holds the fact alone; the postmark (id, time, attempt, producer,
+trace) travels in AMQP properties. A new optional field keeps the version; anything else is a new class and key.
+"""
+
+from typing import Any, ClassVar
+from uuid import UUID, uuid5
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from libs.contracts.decisions import Details, RuleReceipt
+from libs.contracts.identity import Phone, Text, UserId
+from libs.contracts.results import AnswerCode, AnswerStatus
+
+MAX_NAME = 256
+Name = str
+"""A short value from outside that is kept for the record: at most 256 characters, cut at the door."""
+
+
+class Event(BaseModel):
+    """A fact. `name` is what it is called on the wire; `binding` is what a queue binds to hear it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: ClassVar[str]
+    binding: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    account_id: str | None = None
+    integration_id: str | None = None
+
+    @property
+    def routing_key(self) -> str:
+        """Where this event is published to on the exchange."""
+        return self.binding
+
+    def id_after(self, cause: UUID) -> UUID:
+        """The event's id when `cause` led to it: always the same, so that a repetition is no second event."""
+        return uuid5(cause, self.name)
+
+
+# ---------------------------------------------------------------- 3CX webhooks
+
+
+class WebhookPayload(BaseModel):
+    """What 3CX said, cleaned but not judged: unknown keys are gone, values of a wrong type are absent."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_type: str | None = None
+    to: str | None = Field(default=None, repr=False)
+    from_: str | None = Field(default=None, repr=False)
+    customer_phone: str | None = Field(default=None, repr=False)
+    caller: str | None = Field(default=None, repr=False)
+    phone: str | None = Field(default=None, repr=False)
+    text: str | None = Field(default=None, repr=False)
+    message_purpose: str | None = None
+    conversation_id: str | None = None
+    agent_extension: str | None = None
+    queue: str | None = None
+    call_time: str | None = None
+    direction: str | None = None
+    answered: bool | None = None
+
+
+class WebhookReceived(Event):
+    """An authenticated 3CX webhook was taken in; its envelope's id is the `event_id` the caller is told."""
+
+    name: ClassVar[str] = "webhook.received"
+    binding: ClassVar[str] = "webhook.received"
+
+    reply_to: str
+    payload: WebhookPayload
+    dialect: str = "native"
+    call_events_only: bool = False
+
+
+class WebhookRejected(Event):
+    """Requests that were not authenticated were turned away; `count` is above 1 in a minute's summary."""
+
+    name: ClassVar[str] = "webhook.rejected"
+    binding: ClassVar[str] = "webhook.rejected"
+
+    claimed_integration: str | None = None
+    reason: str
+    client_address: str
+    count: int = 1
+
+
+class WebhookThrottled(Event):
+    """A minute's summary of requests that were refused for their rate beyond those recorded one by one."""
+
+    name: ClassVar[str] = "webhook.throttled"
+    binding: ClassVar[str] = "webhook.throttled"
+
+    count: int
+
+
+class MessageApproved(Event):
+    """Every rule let the message pass; it is owed to the customer."""
+
+    name: ClassVar[str] = "message.approved"
+    binding: ClassVar[str] = "message.approved"
+
+    event_id: UUID
+    event_type: str
+    reply_to: str
+    number_id: str
+    customer: Phone | None = None
+    customer_user_id: UserId | None = None
+    customer_key: str
+    text: Text
+    purpose: str
+    conversation_id: str | None = None
+    received_at: AwareDatetime
+    window_closes_at: AwareDatetime | None = None
+    template: dict[str, Any] | None = Field(default=None, repr=False)
+    risk_score: int = 0
+    flagged: bool = False
+    receipt: tuple[RuleReceipt, ...] = ()
+
+
+class WebhookAnswered(Event):
+    """The one final word on a webhook; its routing key names the ingress instance that waits for it."""
+
+    name: ClassVar[str] = "webhook.answered"
+    binding: ClassVar[str] = "result.#"
+
+    event_id: UUID
+    event_type: str | None = None
+    reply_to: str
+    code: AnswerCode
+    message_id: str | None = None
+    reason: str | None = None
+    details: Details = Field(default_factory=dict)
+    purpose: str | None = None
+    customer: Phone | None = None
+    receipt: tuple[RuleReceipt, ...] = ()
+
+    @property
+    def routing_key(self) -> str:
+        """`result.<ingress instance>.<code>`."""
+        return f"result.{self.reply_to}.{self.code.value}"
+
+    @property
+    def succeeded(self) -> bool:
+        """True when the caller is told success."""
+        return isinstance(self.code, AnswerStatus)
+
+    def id_after(self, cause: UUID) -> UUID:  # noqa: ARG002 -- whoever answers, it is the event's one answer
+        """The same for every service that answers this event: one terminal record each."""
+        return answer_id(self.event_id)
+
+
+def answer_id(event_id: UUID) -> UUID:
+    """The id of the one `WebhookAnswered` of an event."""
+    return uuid5(event_id, WebhookAnswered.name)
+
+
+# ---------------------------------------------------------------- WhatsApp's side
+
+
+class WhatsAppMessageReceived(Event):
+    """A customer wrote to one of our numbers."""
+
+    name: ClassVar[str] = "whatsapp.message_received"
+    binding: ClassVar[str] = "whatsapp.message_received"
+
+    number_id: str
+    message_id: str
+    customer: Phone | None = None
+    customer_user_id: UserId | None = None
+    type: str
+    text: Text | None = None
+    sent_at: AwareDatetime
+    profile_name: str | None = Field(default=None, repr=False)
+    reply_to_message_id: str | None = None
+
+
+class WhatsAppStatusReceived(Event):
+    """WhatsApp told what became of a message of ours."""
+
+    name: ClassVar[str] = "whatsapp.status_received"
+    binding: ClassVar[str] = "whatsapp.status_received"
+
+    number_id: str
+    message_id: str
+    status: str
+    at: AwareDatetime
+    customer: Phone | None = None
+    callback_data: str | None = None
+    provider_codes: tuple[int, ...] = ()
+
+
+class SuppressionAdded(Event):
+    """A customer is not messaged any more: they opted out, or somebody blocked them."""
+
+    name: ClassVar[str] = "suppression.added"
+    binding: ClassVar[str] = "suppression.added"
+
+    suppression_id: str
+    kind: str
+    source: str
+    reason: str | None = None
+    customer: Phone | None = None
+    evidence: Details = Field(default_factory=dict)
+    actor: str | None = None
+
+
+class SuppressionLifted(Event):
+    """A customer may be messaged again."""
+
+    name: ClassVar[str] = "suppression.lifted"
+    binding: ClassVar[str] = "suppression.lifted"
+
+    suppression_id: str
+    kind: str
+    source: str
+    reason: str | None = None
+    customer: Phone | None = None
+    evidence: Details = Field(default_factory=dict)
+    actor: str | None = None
+
+
+# ---------------------------------------------------------------- operators' changes
+
+
+class OperatorEvent(Event):
+    """Something an operator did. `changes` names fields with old and new values, never a secret."""
+
+    actor: str
+    changes: Details = Field(default_factory=dict)
+
+
+class AccountChanged(OperatorEvent):
+    """An account was created or edited."""
+
+    name: ClassVar[str] = "account.changed"
+    binding: ClassVar[str] = "account.changed"
+
+    created: bool = False
+
+
+class NumberChanged(OperatorEvent):
+    """A WhatsApp number was added to an account or edited."""
+
+    name: ClassVar[str] = "number.changed"
+    binding: ClassVar[str] = "number.changed"
+
+    number_id: str
+    created: bool = False
+
+
+class IntegrationChanged(OperatorEvent):
+    """An integration was created or edited."""
+
+    name: ClassVar[str] = "integration.changed"
+    binding: ClassVar[str] = "integration.changed"
+
+    created: bool = False
+
+
+class SecretRotated(OperatorEvent):
+    """An integration got a new secret; the old one stays valid until `old_valid_until`."""
+
+    name: ClassVar[str] = "integration.secret_rotated"
+    binding: ClassVar[str] = "integration.secret_rotated"
+
+    which: str = "webhook"
+    old_valid_until: AwareDatetime | None = None
+
+
+class DeadLetterReplayed(OperatorEvent):
+    """A dead letter was put back onto its queue."""
+
+    name: ClassVar[str] = "dead_letter.replayed"
+    binding: ClassVar[str] = "dead_letter.replayed"
+
+    dead_letter_id: str
+    queue: str
+
+
+CONFIGURATION_CHANGES = ("account.*", "number.*", "integration.*")
+"""What a service's cached configuration listens to."""
+
+EVENTS: tuple[type[Event], ...] = (
+    WebhookReceived,
+    WebhookRejected,
+    WebhookThrottled,
+    MessageApproved,
+    WebhookAnswered,
+    WhatsAppMessageReceived,
+    WhatsAppStatusReceived,
+    SuppressionAdded,
+    SuppressionLifted,
+    AccountChanged,
+    NumberChanged,
+    IntegrationChanged,
+    SecretRotated,
+    DeadLetterReplayed,
+)
+"""Every event there is; a test holds the list complete."""
+
+BY_NAME: dict[str, type[Event]] = {event.name: event for event in EVENTS}
+"""The class for an AMQP `type` property."""

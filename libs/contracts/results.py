@@ -1,0 +1,55 @@
+"""What a caller is told: the statuses of success and the JSON of every answer."""
+
+from collections.abc import Mapping
+from enum import StrEnum, unique
+from http import HTTPStatus
+from typing import Any
+
+from libs.contracts.errors import AnyCode, ErrorCode
+
+
+@unique
+class AnswerStatus(StrEnum):
+    """How a webhook that was not refused ended."""
+
+    OK = "ok"
+    SENT = "sent"
+    RECORDED = "recorded"
+    SKIPPED = "skipped"
+    PENDING = "pending"
+
+
+@unique
+class SkipReason(StrEnum):
+    """Why an event that might have sent a template did not."""
+
+    COOLDOWN = "cooldown"
+    TEMPLATE_DISABLED = "template_disabled"
+
+
+AnswerCode = AnswerStatus | ErrorCode
+
+
+def success_body(
+    status: AnswerStatus, event_id: str, *, message_id: str | None = None, reason: str | None = None
+) -> tuple[HTTPStatus, dict[str, Any]]:
+    """HTTP status and JSON body of an answer that is no refusal; `pending` is 202, all others 200."""
+    body: dict[str, Any] = {"success": True, "status": status.value, "event_id": event_id}
+    if message_id is not None:
+        body["message_id"] = message_id
+    if reason is not None:
+        body["reason"] = reason
+    return (HTTPStatus.ACCEPTED if status is AnswerStatus.PENDING else HTTPStatus.OK), body
+
+
+def failure_body(
+    code: AnyCode, event_id: str | None = None, details: Mapping[str, Any] | None = None
+) -> tuple[HTTPStatus, dict[str, Any]]:
+    """HTTP status and JSON body of a refusal or failure, in the one shape that every service uses."""
+    told = code.explanation
+    body: dict[str, Any] = {"success": False, "error": code.value, "message": told.message}
+    if event_id is not None:
+        body["event_id"] = event_id
+    if details:
+        body["details"] = dict(details)
+    return told.status, body

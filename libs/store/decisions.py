@@ -1,0 +1,116 @@
+"""One decision for each event, for ever: what was decided first stands, however often the event is delivered.
+
+An approval uses up the account's quota in the same step; returning it is one step too, and happens at most once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import Protocol
+
+from libs.store.conversations import Conversation, SuppressionKind
+
+TEN_MINUTES = 600
+DECISIONS_KEPT_DAYS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What an approval uses up: the account's day and month in its own time zone, and its speed."""
+
+    account_id: str
+    day: str
+    """`2026-11-23`, in the account's time zone."""
+    month: str
+    """`2026-11`, in the account's time zone."""
+    daily_limit: int
+    monthly_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How much an account has used."""
+
+    day: int = 0
+    month: int = 0
+    ten_minutes: int = 0
+    """Approved in the running ten minutes (fixed tenths of the clock's hour)."""
+    normal: float = 0.0
+    """The account's own normal: a moving average of its ten-minute counts (weight 0.2 a closed, non-empty one)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFacts:
+    """All that the store knows for a decision, read in one round trip."""
+
+    conversation: Conversation
+    suppressed: frozenset[SuppressionKind]
+    usage: Usage
+    decision: bytes | None = None
+    """What was decided for this event before, as it was given to `settle`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What to read: one event's number and customer (None when it has no usable phone), and the account's budget."""
+
+    event_id: str
+    account_id: str
+    number_id: str
+    customer_keys: tuple[str, ...]
+    day: str
+    month: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A decision that is to be settled. `budget` is given for an approval and uses up quota."""
+
+    event_id: str
+    outcome: bytes
+    budget: Budget | None
+    now: datetime
+
+
+@unique
+class Limit(StrEnum):
+    """Which limit was used up."""
+
+    DAILY = "daily"
+    MONTHLY = "monthly"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The decision that stands: the proposed one (`fresh`), or the one that was made before."""
+
+    outcome: bytes
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """An approval that came too late for the quota; nothing was written."""
+
+    limit: Limit
+    used: int
+
+
+class Decisions(Protocol):
+    """Settles what becomes of an event."""
+
+    async def facts(self, question: Question) -> StoredFacts:
+        """Read everything for one decision. Several `customer_keys`: the latest window, any suppression."""
+        ...
+
+    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
+        """Make the proposal the event's decision unless it has one already; atomic with the quota it uses up.
+
+        The ten-minute count rises with each approval. Decisions are kept for 8 days at least.
+        """
+        ...
+
+    async def release(self, event_id: str, now: datetime) -> bool:
+        """Give back the quota that the event's approval used up; False when there was none, or it was given back."""
+        ...

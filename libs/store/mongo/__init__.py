@@ -1,0 +1,1 @@
+"""The production store: MongoDB through motor, with calls that PyMongo's async API has too."""

@@ -1,0 +1,1 @@
+"""The five services, one verb each: accept, judge, send, record, operate."""

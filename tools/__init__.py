@@ -1,0 +1,1 @@
+"""Programs around the gateway: simulator, stack, demo, command line."""
