@@ -1,0 +1,110 @@
+"""Where a request really comes from; a header is believed only as far as trusted proxies wrote it."""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LONGEST: Final = 64  # "[" + 45 characters of IPv6 + a zone + "]:65535" fit; longer is not an address
+MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """A set of CIDRs."""
+
+    members: tuple[Network, ...] = ()
+
+    def __contains__(self, address: Address | None) -> bool:
+        """True when `address` is known and one of the CIDRs covers it."""
+        return address is not None and any(address in member for member in self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowlist:
+    """From where an integration may be called; an entry nobody can read admits nobody."""
+
+    networks: Networks = Networks()
+    anyone: bool = True
+
+    def admits(self, address: Address | None) -> bool:
+        """True when the list is empty or covers `address`."""
+        return self.anyone or address in self.networks
+
+
+def network_from(text: str) -> Network:
+    """Read one CIDR or single address; host bits may be set. Raises ValueError for anything else."""
+    network = ipaddress.ip_network(text.strip(), strict=False)
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(MAPPED):
+        inner = network.network_address.ipv4_mapped
+        return ipaddress.ip_network(f"{inner}/{network.prefixlen - 96}", strict=False)
+    return network
+
+
+def networks_from(texts: Iterable[str]) -> Networks:
+    """Read a list of CIDRs; raises ValueError naming the first one that is none."""
+    return Networks(tuple(network_from(text) for text in texts))
+
+
+def allowlist_from(texts: Sequence[str]) -> Allowlist:
+    """Read an integration's stored allowlist; empty means any address (DESIGN §2)."""
+    members = []
+    for text in texts:
+        try:
+            members.append(network_from(text))
+        except ValueError:
+            continue  # fails closed: the list still restricts, this entry just matches nothing
+    return Allowlist(Networks(tuple(members)), anyone=not texts)
+
+
+@lru_cache(maxsize=4096)
+def address_from(text: str) -> Address | None:
+    """Read one hop: an address, bare or in brackets, with or without a port; None for anything else."""
+    if len(text) > LONGEST:
+        return None
+    try:
+        address = ipaddress.ip_address(_host(text.strip()).partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or address
+    return address
+
+
+def _host(text: str) -> str:
+    """Leave out quotes, brackets and the port."""
+    text = text.strip('"')
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        return host if closed and _is_port(rest) else ""
+    host, colon, port = text.partition(":")
+    if colon and ":" not in port:  # one colon: IPv4 and a port; more of them: IPv6
+        return host if _is_port(":" + port) else ""
+    return text
+
+
+def _is_port(text: str) -> bool:
+    return text == "" or (text[0] == ":" and text[1:].isascii() and text[1:].isdigit())
+
+
+def client_address(peer: str, forwarded: Sequence[str], *, trusted: Networks) -> Address | None:
+    """Name the client: the first hop, from ours outwards, that is not one of the trusted proxies.
+
+    `forwarded` holds the `X-Forwarded-For` lines in the order received; together they are one list.
+    None when a trusted proxy names a hop that is no address: then nobody knows who called, and the
+    proxy's own address must not stand in for them.
+    """
+    address = address_from(peer)
+    if not trusted.members or address not in trusted:
+        return address
+    for hop in reversed(",".join(forwarded).split(",")):
+        if not hop.strip():
+            continue
+        address = address_from(hop)
+        if address not in trusted:
+            break
+    return address

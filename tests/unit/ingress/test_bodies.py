@@ -1,0 +1,138 @@
+"""Bodies: one strict JSON object, of which the fields we know are kept if they are usable."""
+
+import json
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.contracts.events import WebhookPayload
+from services.ingress.domain.bodies import NotAnObject, clean, object_from, payload_from, require_json
+
+BAD = {
+    "nothing": b"",
+    "blanks": b"  \n",
+    "half an object": b'{"event_type":',
+    "two objects": b"{}{}",
+    "a trailing comma": b'{"a":1,}',
+    "NaN": b'{"a":NaN}',
+    "infinity": b'{"a":-Infinity}',
+    "invalid UTF-8": b'{"a":"\xff"}',
+    "UTF-16": '{"a":1}'.encode("utf-16"),
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "a lone surrogate": b'{"a":"\\ud800"}',
+    "a raw control character": b'{"a":"\x01"}',
+    "deep nesting of lists": b"[" * 100_000,
+    "deep nesting in an object": b'{"a":' * 5000 + b"1" + b"}" * 5000,
+    "a list": b"[]",
+    "a string": b'"test"',
+    "a number": b"1",
+    "null": b"null",
+    "a key twice": b'{"event_type":"test","event_type":"outbound_message"}',
+    "a key twice in two spellings": b'{"to":"1","\\u0074o":"2"}',
+    "a key twice further down": b'{"a":[{"b":{"c":1,"c":1}}]}',
+    "form data": b"event_type=test",
+    "a zip": b"\x1f\x8b\x08\x00\x00",
+}
+
+
+@pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
+def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
+    with pytest.raises(NotAnObject) as caught:
+        object_from(body)
+
+    assert caught.value.field == "body"
+
+
+@given(st.binary(max_size=200))
+def test_bytes_give_an_object_or_are_refused(body: bytes) -> None:
+    try:
+        read = object_from(body)
+    except NotAnObject:
+        return
+
+    payload_from(read)
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=12,
+)
+FIELDS = [
+    "event_type", "to", "from", "customer_phone", "caller", "phone", "message_text", "message",
+    "message_purpose", "conversation_id", "agent_extension", "queue", "call_time", "direction", "answered",
+]  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), JSON, max_size=8))
+def test_any_type_in_any_field_is_kept_or_absent(read: dict[str, Any]) -> None:
+    payload = payload_from(read)
+
+    assert all(value is None or clean(value) == value for value in payload.model_dump().values())
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5))
+def test_strict_reading_agrees_with_the_standard_library(value: dict[str, Any]) -> None:
+    body = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+    assert object_from(body) == json.loads(body)
+
+
+KEPT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "text fields are kept": ({"event_type": "test", "queue": "800"}, {"event_type": "test", "queue": "800"}),
+    "a phone may be a number": ({"to": 966500000000}, {"to": "966500000000"}),
+    "an extension may be a number": ({"agent_extension": 101}, {"agent_extension": "101"}),
+    "a phone is not a fraction": ({"to": 9665.5}, {}),
+    "a phone is not true": ({"to": True}, {}),
+    "a phone is not negative": ({"to": -5}, {}),
+    "a phone is not a list": ({"to": ["+966500000000"]}, {}),
+    "an event type is not a number": ({"event_type": 7}, {}),
+    "from has a name of its own": ({"from": "+966500000000"}, {"from_": "+966500000000"}),
+    "the text comes from message_text": ({"message_text": "a", "message": "b"}, {"text": "a"}),
+    "the text comes from message otherwise": ({"message": "b"}, {"text": "b"}),
+    "a blank message_text gives way to message": ({"message_text": " ", "message": "b"}, {"text": "b"}),
+    "a message_text of another type gives way": ({"message_text": 5, "message": "b"}, {"text": "b"}),
+    "a text is not a number": ({"message": 5}, {}),
+    "the text is trimmed": ({"message": "  hi \n"}, {"text": "hi"}),
+    "line breaks inside stay": ({"message": "a\r\n\tb"}, {"text": "a\r\n\tb"}),
+    "NUL and control characters go": ({"message": "a\x00b\x1bc\x85"}, {"text": "abc"}),
+    "control characters go from labels": ({"conversation_id": "a\x00b"}, {"conversation_id": "ab"}),
+    "long labels are cut": ({"conversation_id": "x" * 999}, {"conversation_id": "x" * 256}),
+    "long text is left to the rules": ({"message": "x" * 5000}, {"text": "x" * 5000}),
+    "unknown keys are gone": ({"__class__": "x", "$where": "1"}, {}),
+}
+
+
+@pytest.mark.parametrize(("read", "expected"), KEPT.values(), ids=KEPT.keys())
+def test_fields_are_kept_when_usable(read: dict[str, Any], expected: dict[str, Any]) -> None:
+    payload = payload_from(read)
+
+    assert payload == WebhookPayload(**{"text": None, **expected})
+
+
+TYPES = {
+    "plain": (["application/json"], True),
+    "with a charset": (["application/json; charset=utf-8"], True),
+    "in capitals": (["Application/JSON ;v=1"], True),
+    "none": ([], False),
+    "text": (["text/json"], False),
+    "a form": (["application/x-www-form-urlencoded"], False),
+    "a relative of JSON": (["application/problem+json"], False),
+    "twice": (["application/json", "application/json"], False),
+    "twice in one line": (["application/json, application/json"], False),
+    "not ASCII": (["application/json\udcff"], False),
+    "empty": ([""], False),
+}
+
+
+@pytest.mark.parametrize(("headers", "accepted"), TYPES.values(), ids=TYPES.keys())
+def test_only_application_json_is_read(headers: list[str], *, accepted: bool) -> None:
+    with nullcontext() if accepted else pytest.raises(NotAnObject, match="application/json"):
+        require_json(headers)
