@@ -1,0 +1,145 @@
+"""A node's files and ports: everything lies in its data directory, and no setting from outside counts."""
+
+import json
+import os
+import random
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+# Below the range from which systems take the ports of outgoing connections (32768 and up on Linux, 49152 elsewhere):
+# while a killed node is down, nobody else is handed its port.
+_LOWEST_PORT, _HIGHEST_PORT = 20_000, 32_000
+_FOREIGN = ("RABBITMQ_", "ERL_", "CONF_ENV_FILE", "NOTIFY_SOCKET", "XDG_CONFIG_HOME")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The three loopback ports of a node."""
+
+    amqp: int
+    distribution: int
+    epmd: int
+
+    @classmethod
+    def free(cls, amqp: int | None = None) -> Self:
+        """Ports on which nothing listens now; `amqp` is taken as it is."""
+        taken = {amqp} if amqp is not None else set()
+        while len(taken) < len(cls.__slots__):
+            candidate = random.randint(_LOWEST_PORT, _HIGHEST_PORT)  # noqa: S311 -- chance, not a secret
+            if is_free(candidate):
+                taken.add(candidate)
+        others = sorted(taken - {amqp})
+        return cls(amqp or others.pop(), *others)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A data directory with its ports and its one user; `password` and the Erlang cookie never leave it."""
+
+    folder: Path
+    ports: Ports
+    user: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def prepare(cls, folder: Path, port: int | None) -> Self:
+        """Create or reuse a data directory; the user made on its first start stays for good."""
+        folder = folder.resolve()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        account_file = folder / "account.json"
+        if not account_file.exists():
+            made = {"user": "gateway", "password": secrets.token_urlsafe(18), "cookie": secrets.token_hex(20)}
+            _write_private(account_file, json.dumps(made))
+        account = json.loads(account_file.read_text())
+        layout = cls(folder, Ports.free(port), account["user"], account["password"])
+        layout._write_config(account["cookie"])
+        return layout
+
+    @property
+    def url(self) -> str:
+        """Where AMQP clients connect, with the node's user and password."""
+        return f"amqp://{self.user}:{self.password}@127.0.0.1:{self.ports.amqp}/"
+
+    @property
+    def log(self) -> Path:
+        """The node's own log."""
+        return self.folder / "log" / "rabbit.log"
+
+    @property
+    def output(self) -> Path:
+        """What the node's process wrote to its terminal."""
+        return self.folder / "log" / "output.log"
+
+    def environ(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """The process environment for the server, rabbitmqctl and epmd: no setting of another RabbitMQ gets in."""
+        kept = {name: value for name, value in inherited.items() if not name.startswith(_FOREIGN)}
+        loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
+        names = {
+            "CONF_ENV_FILE": "no-environment.conf",
+            "CONFIG_FILE": "rabbitmq.conf",
+            "CONFIG_FILES": "no-conf.d",
+            "ADVANCED_CONFIG_FILE": "no-advanced.config",
+            "ENABLED_PLUGINS_FILE": "enabled_plugins",
+            "MNESIA_BASE": "data",
+            "MNESIA_DIR": "data/node",
+            "QUORUM_DIR": "data/quorum",
+            "FEATURE_FLAGS_FILE": "data/feature_flags",
+            "GENERATED_CONFIG_DIR": "generated",
+            "SCHEMA_DIR": "generated",
+            "PID_FILE": "rabbit.pid",
+            "LOG_BASE": "log",
+        }
+        return kept | {
+            "HOME": str(self.folder),
+            "PATH": kept.get("PATH", os.defpath) + ":/usr/bin:/opt/homebrew/bin:/usr/local/bin",
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(self.ports.epmd),
+            "ERL_CRASH_DUMP": str(self.folder / "log" / "crash.dump"),
+            "RABBITMQ_NODENAME": "gateway@localhost",  # the machine may change its name, the data stay readable
+            "RABBITMQ_LOGS": str(self.log),
+            "RABBITMQ_DIST_PORT": str(self.ports.distribution),
+            "RABBITMQ_CTL_DIST_PORT_MIN": "0",  # any free port for rabbitmqctl
+            "RABBITMQ_CTL_DIST_PORT_MAX": "0",
+            "RABBITMQ_CTL_ERL_ARGS": loopback,
+            "RABBITMQ_ALLOW_INPUT": "1",  # the script replaces itself by the node: one process, one pid
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {loopback}",
+            **{f"RABBITMQ_{name}": str(self.folder / path) for name, path in names.items()},
+        }
+
+    def _write_config(self, cookie: str) -> None:
+        (self.folder / "log").mkdir(exist_ok=True)
+        _write_private(self.folder / ".erlang.cookie", cookie)
+        _write_private(self.folder / "enabled_plugins", "[].\n")
+        settings = {
+            "listeners.tcp.local": f"127.0.0.1:{self.ports.amqp}",
+            "default_user": self.user,
+            "default_pass": self.password,
+            "log.console": "false",
+            "log.file.level": "info",
+            "log.connection.level": "error",
+            # The default of 512 MB is for a machine that a broker has to itself.
+            "raft.wal_max_size_bytes": "67108864",
+        }
+        text = "".join(f"{name} = {value}\n" for name, value in settings.items())
+        _write_private(self.folder / "rabbitmq.conf", text)
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
