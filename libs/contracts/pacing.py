@@ -34,3 +34,25 @@ def next_slot(tat: float, now: float, *, rate_per_s: float, burst: int) -> Slot:
 def number_burst(rate_per_s: float) -> int:
     """How many messages a number may send at once: a tenth of a second's worth, so no second exceeds 110 %."""
     return max(1, round(rate_per_s / 10))
+
+
+SLOWEST = 1 / 16
+"""A number that WhatsApp keeps throttling is never slowed below this part of its rate."""
+_RECOVERY_PER_S = 0.1 / 60
+"""A slowed number regains a tenth of its rate a minute."""
+
+
+def slowed(factor: float, slow_down: float) -> float:
+    """The part of its rate that a number keeps when it has to slow down by `slow_down` (0.5 halves it)."""
+    return max(SLOWEST, factor * min(1.0, slow_down))
+
+
+def recovered(factor: float, elapsed_s: float) -> float:
+    """The part of its rate that a number has `elapsed_s` seconds after it was slowed to `factor`."""
+    return min(1.0, factor + max(0.0, elapsed_s) * _RECOVERY_PER_S)
+
+
+def bucket_key(scope: str, *, account_id: str, number_id: str, customer_key: str) -> str:
+    """The key of the bucket (`number`, `pair`, `account`, `app`) that a message goes through."""
+    keys = {"number": number_id, "pair": f"{number_id}:{customer_key}", "account": account_id, "app": "app"}
+    return keys[scope]

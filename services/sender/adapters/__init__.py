@@ -1,0 +1,1 @@
+"""How sender's ports are met: one class per port and technology."""

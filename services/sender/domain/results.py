@@ -1,0 +1,102 @@
+"""What became of a message, as the ledger keeps it and the caller is told; it holds nothing personal."""
+
+import json
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+from libs.contracts.errors import ErrorCode
+from libs.contracts.events import MessageApproved, WebhookAnswered
+from libs.contracts.results import AnswerCode, AnswerStatus
+from services.sender.domain.outcomes import Accepted
+from services.sender.domain.verdicts import Judgement
+
+UNKNOWN_OUTCOME = "unknown"
+_CODES: dict[str, AnswerCode] = {code.value: code for code in (*AnswerStatus, *ErrorCode)}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a message ended; `details` are those of the answer."""
+
+    code: AnswerCode
+    message_id: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def surely_not_sent(self) -> bool:
+        """True when the customer cannot have got the message, so that its quota is given back."""
+        return isinstance(self.code, ErrorCode) and not self.unknown
+
+    @property
+    def unknown(self) -> bool:
+        """True when nobody knows whether WhatsApp took the message."""
+        return self.details.get("outcome") == UNKNOWN_OUTCOME
+
+
+def bytes_from(result: Result) -> bytes:
+    """The form in which the ledger keeps a result."""
+    kept = {"code": result.code.value, "message_id": result.message_id, "details": result.details}
+    return json.dumps(kept, separators=(",", ":")).encode()
+
+
+def result_from(outcome: bytes) -> Result:
+    """Read what `bytes_from` wrote."""
+    kept = json.loads(outcome)
+    return Result(_CODES[kept["code"]], kept["message_id"], kept["details"])
+
+
+def answer_from(approved: MessageApproved, result: Result) -> WebhookAnswered:
+    """The final word on the webhook that led to the message, for the instance that waits for it."""
+    return WebhookAnswered(
+        account_id=approved.account_id,
+        integration_id=approved.integration_id,
+        event_id=approved.event_id,
+        event_type=approved.event_type,
+        reply_to=approved.reply_to,
+        code=result.code,
+        message_id=result.message_id,
+        details=result.details,
+        purpose=approved.purpose,
+        customer=approved.customer,
+        receipt=approved.receipt,
+    )
+
+
+def sent(accepted: Accepted) -> Result:
+    """WhatsApp took the message."""
+    details = {"held_for_quality_assessment": True} if accepted.held else {}
+    return Result(AnswerStatus.SENT, accepted.message_id, details)
+
+
+def unknown(reason: str) -> Result:
+    """Nobody knows whether WhatsApp took the message; a status may tell later. It is never sent again."""
+    return Result(
+        ErrorCode.GATEWAY_SEND_FAILED, details={"outcome": UNKNOWN_OUTCOME, "reason": reason, "retryable": False}
+    )
+
+
+def throttled(retry_after: float, scope: str) -> Result:
+    """The message would have to wait longer (`retry_after`, seconds) than is smoothed over."""
+    return Result(ErrorCode.SENDING_THROTTLED, details={"retry_after": max(1, ceil(retry_after)), "scope": scope})
+
+
+def refused(judgement: Judgement, *, provider_code: int | None, attempts: int, trace_id: str | None) -> Result:
+    """WhatsApp did not take the message, and no further try would help or is left."""
+    details: dict[str, Any] = {
+        "outcome": "failed",
+        "verdict": judgement.verdict.value,
+        "reason": judgement.meaning,
+        "provider_code": provider_code,
+        "attempts": attempts,
+    }
+    if trace_id is not None:
+        details["provider_trace_id"] = trace_id
+    if judgement.unclassified:
+        details["unclassified"] = True
+    return Result(judgement.answer, details=details)
+
+
+def failed(reason: str, code: ErrorCode = ErrorCode.GATEWAY_SEND_FAILED, **details: Any) -> Result:
+    """The message was not offered to WhatsApp at all, or surely never reached it."""
+    return Result(code, details={"outcome": "failed", "reason": reason, **details})
