@@ -107,10 +107,10 @@ class MessageApproved(Event):
     event_type: str
     reply_to: str
     number_id: str
-    customer: Phone | None = None
-    customer_user_id: UserId | None = None
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
     customer_key: str
-    text: Text
+    text: Text = Field(repr=False)
     purpose: str
     conversation_id: str | None = None
     received_at: AwareDatetime
@@ -135,7 +135,7 @@ class WebhookAnswered(Event):
     reason: str | None = None
     details: Details = Field(default_factory=dict)
     purpose: str | None = None
-    customer: Phone | None = None
+    customer: Phone | None = Field(default=None, repr=False)
     receipt: tuple[RuleReceipt, ...] = ()
 
     @property
@@ -169,10 +169,10 @@ class WhatsAppMessageReceived(Event):
 
     number_id: str
     message_id: str
-    customer: Phone | None = None
-    customer_user_id: UserId | None = None
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
     type: str
-    text: Text | None = None
+    text: Text | None = Field(default=None, repr=False)
     sent_at: AwareDatetime
     profile_name: str | None = Field(default=None, repr=False)
     reply_to_message_id: str | None = None
@@ -188,7 +188,7 @@ class WhatsAppStatusReceived(Event):
     message_id: str
     status: str
     at: AwareDatetime
-    customer: Phone | None = None
+    customer: Phone | None = Field(default=None, repr=False)
     callback_data: str | None = None
     provider_codes: tuple[int, ...] = ()
 
@@ -203,7 +203,7 @@ class SuppressionAdded(Event):
     kind: str
     source: str
     reason: str | None = None
-    customer: Phone | None = None
+    customer: Phone | None = Field(default=None, repr=False)
     evidence: Details = Field(default_factory=dict)
     actor: str | None = None
 
@@ -218,7 +218,7 @@ class SuppressionLifted(Event):
     kind: str
     source: str
     reason: str | None = None
-    customer: Phone | None = None
+    customer: Phone | None = Field(default=None, repr=False)
     evidence: Details = Field(default_factory=dict)
     actor: str | None = None
 

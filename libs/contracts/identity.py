@@ -22,11 +22,11 @@ class Personal(Enum):
     TEXT = "text"
 
 
-Phone = Annotated[str, Field(repr=False, pattern=E164_PATTERN), Personal.PHONE]
-"""A customer's number in E.164 form."""
-UserId = Annotated[str, Field(repr=False, max_length=128), Personal.USER_ID]
+Phone = Annotated[str, Field(pattern=E164_PATTERN), Personal.PHONE]
+"""A customer's number in E.164 form. A field of this and the next two kinds is declared with `repr=False`."""
+UserId = Annotated[str, Field(max_length=128), Personal.USER_ID]
 """A business-scoped user id of WhatsApp."""
-Text = Annotated[str, Field(repr=False), Personal.TEXT]
+Text = Annotated[str, Personal.TEXT]
 """What a person wrote."""
 
 

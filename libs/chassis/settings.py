@@ -1,0 +1,80 @@
+"""Settings are read once, from an explicit mapping, and never change; all mistakes are told at once."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX = "GATEWAY_"
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the text names every setting at fault, never a value."""
+
+
+class Settings(BaseModel):
+    """A set of knobs; the field `amqp_url` is read from `GATEWAY_AMQP_URL`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read every `GATEWAY_*` variable that is one of ours.
+
+        A name ending in `_FILE` gives the path of a file that holds the value (mounted secrets). Raises SettingsError,
+        also for a name that is nearly one of ours: a typo must not pass as a default.
+        """
+        given = {name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
+        problems = [
+            f"{PREFIX}{name.upper()}: did you mean {PREFIX}{near.upper()}?" for name, near in _typos(cls, given)
+        ]
+        values = {name: value for name, value in given.items() if name in cls.model_fields}
+        for name in cls.model_fields:
+            if (path := given.get(f"{name}_file")) is not None and name not in values:
+                values[name] = Path(path).read_text("utf-8").strip()
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            problems += [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        if problems:
+            raise SettingsError("; ".join(problems))
+        return settings
+
+
+def _typos(cls: type[Settings], given: Mapping[str, str]) -> list[tuple[str, str]]:
+    known = {*cls.model_fields, *(f"{name}_file" for name in cls.model_fields)}
+    found = []
+    for name in given:
+        if name in known or name in OTHERS:
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+        if near:
+            found.append((name, near[0]))
+    return found
+
+
+OTHERS = frozenset(
+    {"port", "console_port"} | {f"{s}_metrics_port" for s in ("ingress", "policy", "sender", "audit", "console")}
+)
+"""Names that are another service's and look like ours."""
+
+
+class ServiceSettings(Settings):
+    """What every service can be told."""
+
+    amqp_url: SecretStr = Field(description="Where RabbitMQ is: `amqp://user:password@host:port/vhost`.")
+    store_url: SecretStr = Field(description="Where the store is: `mongodb://…` or `sqlite:///path`.")
+    hash_key: SecretStr = Field(
+        min_length=32, description="Key of the hashes that stand for phone numbers; never changes once in use."
+    )
+    instance: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Name of this replica; made up when not set."
+    )
+    metrics_host: str = Field(default="0.0.0.0", description="Address that /metrics and the probes listen on.")  # noqa: S104 -- scraped from outside the pod
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
+    otlp_endpoint: str | None = Field(default=None, description="Where traces go by OTLP over HTTP; none: no export.")
+    trace_ratio: float = Field(default=0.1, ge=0, le=1, description="Share of traces that is exported.")
+    prefetch: int = Field(default=64, ge=1, le=10_000, description="Deliveries in hand at once.")
+    drain_seconds: float = Field(default=25.0, gt=0, description="How long SIGTERM waits for work in hand.")

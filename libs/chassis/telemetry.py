@@ -1,0 +1,105 @@
+"""Logs and traces: one JSON line an event, one trace across every hop, and nothing personal in either.
+
+The only module that knows opentelemetry. Without an endpoint nothing is exported, yet trace ids are made and passed on.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import orjson
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+
+_URL_PASSWORD = re.compile(r"(\w+://)[^@/\s]+@")
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def _trace_ids(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        line["trace_id"] = f"{context.trace_id:032x}"
+    return line
+
+
+def _without_passwords(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    for key, value in line.items():
+        if isinstance(value, str) and "://" in value:
+            line[key] = _URL_PASSWORD.sub(r"\1…@", value)
+    return line
+
+
+def begin_logging(service: str, instance: str, level: str = "info") -> None:
+    """Write logs as JSON lines to standard output; libraries' warnings come the same way."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _trace_ids,
+        structlog.processors.format_exc_info,
+        _without_passwords,
+    ]
+    render = structlog.processors.JSONRenderer(serializer=lambda line, **_: orjson.dumps(line, default=str).decode())
+    structlog.configure(
+        processors=[*shared, render],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=render, foreign_pre_chain=shared))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    # At debug level these print whole messages, and at warning level every refused reconnect with its address.
+    for noisy in ("aio_pika", "aiormq"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    structlog.contextvars.bind_contextvars(service=service, instance=instance)
+
+
+def begin_tracing(service: str, instance: str, *, endpoint: str | None, ratio: float) -> None:
+    """Make trace ids from here on; export `ratio` of the traces to `endpoint` when there is one."""
+    sampler = ParentBased(TraceIdRatioBased(ratio)) if endpoint else ALWAYS_OFF
+    resource = Resource.create({"service.name": f"gateway-{service}", "service.instance.id": instance})
+    provider = TracerProvider(sampler=sampler, resource=resource)
+    if endpoint:
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
+    trace.set_tracer_provider(provider)
+
+
+def end_tracing() -> None:
+    """Send what is still buffered."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.shutdown()
+
+
+_tracer = trace.get_tracer("gateway")
+
+
+@contextmanager
+def span(name: str, carrier: Mapping[str, str] | None = None, **attributes: str | int) -> Iterator[None]:
+    """One step of a trace; `carrier` holds the caller's W3C context (HTTP or AMQP headers)."""
+    context = propagate.extract(dict(carrier)) if carrier and "traceparent" in carrier else None
+    with _tracer.start_as_current_span(name, context=context, attributes=attributes, record_exception=False):
+        yield
+
+
+def trace_headers() -> dict[str, str]:
+    """The W3C headers that pass the current trace on."""
+    headers: dict[str, str] = {}
+    propagate.inject(headers)
+    return headers
+
+
+def logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    """A logger; pass ids and codes to it, never bodies, addresses, numbers or secrets."""
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
+    return bound

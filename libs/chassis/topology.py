@@ -1,0 +1,91 @@
+"""Every exchange, queue and binding of the gateway, as data; each service declares all of it at start.
+
+Audit's `#` binding makes `mandatory` blind to a missing work queue, so no service may depend on another having
+started first.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from libs.chassis.settling import ALL_WAITS
+from libs.contracts.events import MessageApproved, WebhookReceived, WhatsAppMessageReceived, WhatsAppStatusReceived
+
+EXCHANGE = "gateway.events"
+DEAD_EXCHANGE = "gateway.dead"
+DELIVERY_LIMIT = 20
+"""Crash-loop stop: deliveries before the broker dead-letters a message (4.x has this default; 3.10 none)."""
+MAX_LENGTH = 2_000_000
+"""When a queue is this long the broker refuses publishes, and callers get 503 instead of a silent loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A durable quorum queue; `bindings` are keys on `exchange`."""
+
+    name: str
+    exchange: str | None = None
+    bindings: tuple[str, ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkQueue:
+    """A queue of work with its dead-letter queue and its waiting queues."""
+
+    name: str
+    bindings: tuple[str, ...]
+
+    @property
+    def dead(self) -> str:
+        """The name of its dead-letter queue."""
+        return f"{self.name}.dead"
+
+    def waiting(self, seconds: float) -> str:
+        """The name of the queue where a delivery waits so long before it comes back."""
+        return f"{self.name}.wait.{seconds:.0f}s"
+
+
+WEBHOOKS = WorkQueue("policy.webhooks", (WebhookReceived.binding,))
+INBOUND = WorkQueue("policy.inbound", (WhatsAppMessageReceived.binding, WhatsAppStatusReceived.binding))
+MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding,))
+RECORDS = WorkQueue("audit.records", ("#",))
+
+WORK_QUEUES = (WEBHOOKS, INBOUND, MESSAGES, RECORDS)
+
+_QUORUM = {"x-queue-type": "quorum"}
+# At-least-once dead-lettering needs reject-publish; the default strategy may lose a message on its way.
+_SAFE_DEAD_LETTERING = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+
+
+def queues_of(work: WorkQueue) -> tuple[Queue, ...]:
+    """The work queue itself, its dead-letter queue, and one waiting queue for each pause."""
+    main = Queue(
+        work.name,
+        EXCHANGE,
+        work.bindings,
+        {
+            **_QUORUM,
+            **_SAFE_DEAD_LETTERING,
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-max-length": MAX_LENGTH,
+            "x-dead-letter-exchange": DEAD_EXCHANGE,
+            "x-dead-letter-routing-key": work.name,
+        },
+    )
+    waiting = tuple(
+        Queue(
+            work.waiting(pause.total_seconds()),
+            arguments={
+                **_QUORUM,
+                **_SAFE_DEAD_LETTERING,
+                "x-message-ttl": int(pause.total_seconds() * 1000),
+                "x-dead-letter-exchange": "",
+                "x-dead-letter-routing-key": work.name,
+            },
+        )
+        for pause in ALL_WAITS
+    )
+    return (main, Queue(work.dead, DEAD_EXCHANGE, (work.name,), dict(_QUORUM)), *waiting)
+
+
+QUEUES: tuple[Queue, ...] = tuple(queue for work in WORK_QUEUES for queue in queues_of(work))
