@@ -1,0 +1,77 @@
+"""Opens the store that a URL names; the one place that knows which adapters there are."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from libs.store.accounts import Directory, Registry
+from libs.store.conversations import Conversations, Suppressions
+from libs.store.decisions import Decisions
+from libs.store.idempotency import Answers, Idempotency
+from libs.store.ledger import Ledger, Pacing
+from libs.store.outbox import Outbox
+from libs.store.records import Records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Every port over one database. Each method raises GatewayError(gateway_unavailable) when it cannot be reached."""
+
+    directory: Directory
+    registry: Registry
+    outbox: Outbox
+    conversations: Conversations
+    suppressions: Suppressions
+    decisions: Decisions
+    ledger: Ledger
+    pacing: Pacing
+    idempotency: Idempotency
+    answers: Answers
+    records: Records
+    healthy: Callable[[], Awaitable[bool]]
+    """True when the database answers; cheap enough for every probe, and never raises."""
+    close: Callable[[], Awaitable[None]]
+    """Let what is under way end, then let go of the database; once is enough."""
+
+
+async def open_store(url: str) -> Store:
+    """Open `sqlite:///path` (a fourth slash begins an absolute path) or `mongodb://host/database`.
+
+    Makes what is missing of tables and indexes, also when several processes do so at the same time.
+
+    Raises:
+        ValueError: the URL is none of these; its text does not repeat the URL, which may hold a password.
+        RuntimeError: a newer release of the gateway made the database.
+        GatewayError: gateway_unavailable, the database cannot be reached.
+
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        from libs.store.sqlite.opening import open_sqlite  # noqa: PLC0415 -- load the chosen adapter alone
+
+        return await open_sqlite(_path_from(rest))
+    if scheme in {"mongodb", "mongodb+srv"} and rest:
+        from libs.store.mongo.opening import open_mongo  # noqa: PLC0415 -- load the chosen adapter alone
+
+        return await open_mongo(url)
+    raise ValueError("the store's URL must be sqlite:///path or mongodb://host/database")
+
+
+def _path_from(rest: str) -> Path:
+    path = unquote(rest.removeprefix("/"))
+    if not rest.startswith("/") or not path or path.endswith("/") or set(rest) & {"?", "#"}:
+        raise ValueError("the SQLite store's URL must be sqlite:///path, naming a file, without options")
+    return Path(path)
+
+
+def require_known_schema(found: int, known: int) -> None:
+    """Refuse a database that a newer release has changed in ways this one does not know.
+
+    Raises RuntimeError, with what to do.
+    """
+    if found > known:
+        raise RuntimeError(
+            f"the store has schema version {found}, this release knows {known}: run the newer release, "
+            "or restore the backup from before its first start"
+        )

@@ -1,0 +1,46 @@
+"""One suite, every adapter: a test that takes `store` runs on each of them, with a database of its own.
+
+An adapter joins by adding to `DATABASES` a function that makes an empty database and yields its URL.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from libs.store.opening import Store, open_store
+
+
+@asynccontextmanager
+async def sqlite_database(folder: Path) -> AsyncIterator[str]:
+    """A SQLite file that does not exist yet."""
+    yield f"sqlite:///{folder / 'gateway.db'}"
+
+
+DATABASES: dict[str, Callable[[Path], AbstractAsyncContextManager[str]]] = {
+    "sqlite": sqlite_database,
+}
+
+
+@pytest.fixture(params=DATABASES)
+async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of an empty database."""
+    async with DATABASES[request.param](tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """A store over an empty database."""
+    opened = await open_store(store_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(store: Store, store_url: str) -> AsyncIterator[Store]:
+    """A second store over the database of `store`, as another process has it."""
+    opened = await open_store(store_url)
+    yield opened
+    await opened.close()
