@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from libs.chassis.settling import ALL_WAITS
-from libs.contracts.events import MessageApproved, WebhookReceived, WhatsAppMessageReceived, WhatsAppStatusReceived
+from libs.contracts.events import MessageApproved, WebhookReceived, WhatsAppMessageReceived
 
 EXCHANGE = "gateway.events"
 DEAD_EXCHANGE = "gateway.dead"
@@ -46,7 +46,7 @@ class WorkQueue:
 
 
 WEBHOOKS = WorkQueue("policy.webhooks", (WebhookReceived.binding,))
-INBOUND = WorkQueue("policy.inbound", (WhatsAppMessageReceived.binding, WhatsAppStatusReceived.binding))
+INBOUND = WorkQueue("policy.inbound", (WhatsAppMessageReceived.binding,))
 MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding,))
 RECORDS = WorkQueue("audit.records", ("#",))
 

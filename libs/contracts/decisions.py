@@ -3,7 +3,10 @@
 from enum import StrEnum, unique
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from libs.contracts.errors import ErrorCode
+from libs.contracts.results import AnswerCode, AnswerStatus
 
 Scalar = str | int | float | bool | None
 
@@ -66,3 +69,32 @@ class RuleReceipt(BaseModel):
 
 Details = dict[str, Any]
 """What a refusal says besides its code: `limit`, `used`, `risk_score`, `retry_after`, `field` …"""
+
+
+class Decision(BaseModel):
+    """What was decided for one event, as it is kept: an approval (`code` is None), or the answer that ends it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    code: AnswerCode | None = None
+    reason: str | None = None
+    details: Details = Field(default_factory=dict)
+    receipt: tuple[RuleReceipt, ...] = ()
+    window_closes_at: AwareDatetime | None = None
+    risk_score: int = 0
+    flagged: bool = False
+
+    @property
+    def approved(self) -> bool:
+        """True when a message is to be sent."""
+        return self.code is None
+
+    @property
+    def refused(self) -> bool:
+        """True when it ends in an error."""
+        return self.code is not None and not isinstance(self.code, AnswerStatus)
+
+
+def withdrawn() -> Decision:
+    """The decision of ingress itself: its publish was not confirmed and the caller was told so, so nothing may follow."""
+    return Decision(code=ErrorCode.GATEWAY_UNAVAILABLE, details={"withdrawn": True})

@@ -4,13 +4,13 @@ An event is a fact in the past tense. Its body holds the fact alone; the postmar
 trace) travels in AMQP properties. A new optional field keeps the version; anything else is a new class and key.
 """
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from libs.contracts.decisions import Details, RuleReceipt
-from libs.contracts.identity import Phone, Text, UserId
+from libs.contracts.identity import Personal, Phone, Text, UserId
 from libs.contracts.results import AnswerCode, AnswerStatus
 
 MAX_NAME = 256
@@ -115,7 +115,7 @@ class MessageApproved(Event):
     conversation_id: str | None = None
     received_at: AwareDatetime
     window_closes_at: AwareDatetime | None = None
-    template: dict[str, Any] | None = Field(default=None, repr=False)
+    template: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
     risk_score: int = 0
     flagged: bool = False
     receipt: tuple[RuleReceipt, ...] = ()

@@ -1,0 +1,141 @@
+"""How an event becomes a record. No I/O, no clock, no logging; nothing personal gets through.
+
+Fields marked `Personal` in the contracts become hashes, masked forms and lengths. Free values from outside keep no run
+of seven digits or more, since phone systems put numbers into ids.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, get_args
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from libs.contracts.events import Event, WebhookPayload, WebhookReceived, WebhookRejected
+from libs.contracts.identity import Personal, keyed_hash, masked
+from libs.store.records import Record
+
+_NUMBER = re.compile(r"\+?[0-9]{7,}")
+_COLUMNS = frozenset({"account_id", "integration_id", "event_id", "code", "purpose", "actor", "reply_to"})
+_PHONE_FIELDS = ("to", "from_", "customer_phone", "caller", "phone")
+_SHOWN_PAYLOAD = ("event_type", "conversation_id", "agent_extension", "queue", "call_time", "direction", "answered")
+_NOBODY = "-"
+
+
+def record_from(event: Event, *, id_: UUID, at: datetime, correlation_id: str | None, key: bytes) -> Record:
+    """The one record of `event`, whose postmark says `id_` and `at`; `key` is the deployment's hash key."""
+    account = event.account_id or _NOBODY
+    customer = getattr(event, "customer", None)
+    user_id = getattr(event, "customer_user_id", None)
+    known_as = customer or user_id
+    return Record(
+        id=str(id_),
+        at=at,
+        type=event.name,
+        account_id=event.account_id,
+        integration_id=event.integration_id,
+        event_id=_event_id(event, id_),
+        correlation_id=correlation_id,
+        code=_code(event),
+        purpose=_purpose(event),
+        actor=getattr(event, "actor", None),
+        customer_hash=keyed_hash(key, account, known_as) if known_as else None,
+        masked_phone=masked(customer) if customer else None,
+        details=dict(_details(event, account, key)),
+    )
+
+
+def _event_id(event: Event, id_: UUID) -> str:
+    """The webhook or WhatsApp message that an event belongs to; the event itself when it begins a story."""
+    return str(getattr(event, "event_id", id_))
+
+
+def _code(event: Event) -> str | None:
+    if isinstance(event, WebhookRejected):
+        return event.reason
+    code = getattr(event, "code", None)
+    return None if code is None else str(code)
+
+
+def _purpose(event: Event) -> str | None:
+    value = event.payload.message_purpose if isinstance(event, WebhookReceived) else getattr(event, "purpose", None)
+    return None if value is None else without_numbers(str(value))
+
+
+def _details(event: Event, account: str, key: bytes) -> Iterator[tuple[str, Any]]:
+    personal = _personal_fields(type(event))
+    for name in type(event).model_fields:
+        value = getattr(event, name)
+        if name in _COLUMNS or value is None:
+            continue
+        kind = personal.get(name)
+        if isinstance(value, WebhookPayload):
+            yield from _payload(value, account, key)
+        elif kind is Personal.TEXT:
+            yield from _text(name, str(value), account, key)
+        elif kind is None and name != "profile_name":
+            yield name, _plain(value)
+
+
+def _payload(payload: WebhookPayload, account: str, key: bytes) -> Iterator[tuple[str, Any]]:
+    for name in _SHOWN_PAYLOAD:
+        if (value := getattr(payload, name)) is not None:
+            yield name, _plain(value)
+    yield "phone_fields", [name.rstrip("_") for name in _PHONE_FIELDS if getattr(payload, name) is not None]
+    if payload.text is not None:
+        yield from _text("text", payload.text, account, key)
+
+
+def _text(name: str, text: str, account: str, key: bytes) -> Iterator[tuple[str, Any]]:
+    yield f"{name}_length", len(text)
+    yield f"{name}_hash", keyed_hash(key, account, text)
+
+
+def _plain(value: object) -> object:
+    """A value as JSON knows it, without numbers that could be dialled."""
+    match value:
+        case BaseModel():
+            plain: object = _plain(value.model_dump(mode="json"))
+        case Mapping():
+            plain = {str(k): _plain(v) for k, v in value.items()}
+        case tuple() | list():
+            plain = [_plain(v) for v in value]
+        case datetime():
+            plain = value.isoformat()
+        case UUID():
+            plain = str(value)
+        case str():
+            plain = without_numbers(str(value))
+        case _:
+            plain = value
+    return plain
+
+
+def without_numbers(text: str) -> str:
+    """`text` with every run of seven digits or more masked; UUIDs, hashes and WhatsApp's message ids stay."""
+    if text.startswith("wamid.") or _is_uuid(text):
+        return text
+    return _NUMBER.sub(lambda found: masked(found.group()), text)
+
+
+def _is_uuid(text: str) -> bool:
+    return len(text) == len("00000000-0000-0000-0000-000000000000") and text.count("-") == 4  # noqa: PLR2004 -- a UUID's shape
+
+
+@cache
+def _personal_fields(event: type[Event]) -> dict[str, Personal]:
+    return {
+        name: kind
+        for name, info in event.model_fields.items()
+        if (kind := next(_kinds(info.annotation, info.metadata), None)) is not None
+    }
+
+
+def _kinds(annotation: object, metadata: object = ()) -> Iterator[Personal]:
+    for item in (*(metadata if isinstance(metadata, list | tuple) else ()), *get_args(annotation)):
+        if isinstance(item, Personal):
+            yield item
+        else:
+            yield from _kinds(item)

@@ -1,0 +1,28 @@
+"""Turn events into records, keep them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from libs.chassis.consuming import Received
+from libs.contracts.events import Event
+from libs.store.records import Records
+from services.audit import metrics
+from services.audit.domain import record_from
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Writes every event into the record."""
+
+    records: Records
+    key: bytes = field(repr=False)
+
+    async def __call__(self, batch: Sequence[Received[Event]]) -> None:
+        """Record a batch. Safe to repeat: the record keeps one line per event id."""
+        lines = [record_from(r.event, id_=r.id, at=r.at, correlation_id=r.correlation_id, key=self.key) for r in batch]
+        new = await self.records.append(lines)
+
+        metrics.BATCH_SIZE.observe(len(lines))
+        metrics.REPEATED.inc(len(lines) - new)
+        for line in lines:
+            metrics.RECORDED.labels(line.type).inc()
