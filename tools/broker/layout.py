@@ -109,7 +109,7 @@ class Layout:
             "PATH": kept.get("PATH", os.defpath) + ":/usr/bin:/opt/homebrew/bin:/usr/local/bin",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self.ports.epmd),
-            "ERL_CRASH_DUMP": str(self.folder / "log" / "crash.dump"),
+            "ERL_CRASH_DUMP_SECONDS": "0",  # no memory dump: the log says why
             "RABBITMQ_NODENAME": "gateway@localhost",  # the machine may change its name, the data stay readable
             "RABBITMQ_LOGS": str(self.log),
             "RABBITMQ_DIST_PORT": str(self.ports.distribution),

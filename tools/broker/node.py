@@ -2,23 +2,31 @@
 
 import asyncio
 import os
+import re
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tools.broker.ending import end, end_leftovers
 from tools.broker.install import ensure_installed
 from tools.broker.layout import Layout, is_free
-from tools.broker.leftovers import end_leftovers
 
 _START_LIMIT = 60.0  # seconds; 3 to 6 are usual on two cores
-_STOP_LIMIT = 20.0
 _POLL = 0.03
 _HANDSHAKE = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1 §4.2.2
 _METHOD_FRAME = 1
+_VHOST_NAME = re.compile(r"[A-Za-z0-9_-]+")
+# What `rabbitmqctl add_vhost` and `set_permissions` call inside the node, without starting two programs per vhost.
+_ADD_VHOSTS = """
+All = <<".*">>, By = <<"tools.broker">>,
+lists:foreach(fun(Vhost) ->
+    ok = rabbit_vhost:add(Vhost, By),
+    ok = rabbit_auth_backend_internal:set_permissions(<<"%(user)s">>, Vhost, All, All, All, By)
+end, [%(names)s]).
+"""
 
 
 class BrokerFailed(Exception):  # noqa: N818 -- reads as the fact it states
@@ -77,8 +85,8 @@ class BrokerNode:
 
     async def stop(self) -> None:
         """End the node gracefully, and its epmd; a node that does not end within 20 s is killed. May be repeated."""
-        await _end(self._server)
-        await _end(self._epmd)
+        await end(self._server)
+        await end(self._epmd)
 
     def kill(self) -> None:
         """Send SIGKILL to the broker, as a power cut would: nothing is flushed. `restart` brings it back."""
@@ -108,6 +116,27 @@ class BrokerNode:
             raise BrokerFailed(f"rabbitmqctl {arguments[0]} failed (exit {process.returncode}):\n{output.decode()}")
         return output.decode()
 
+    async def sync(self) -> None:
+        """Force to disk what RabbitMQ writes with a delay: which queues there are.
+
+        RabbitMQ 3.10 registers a quorum queue on disk up to a second after declaring it. A node killed in between
+        comes back with the queue empty, whatever was confirmed, and without a leader, so that consuming from it hangs.
+        Who declares a queue and kills the node at once to learn something else calls this in between.
+        """
+        await self.rabbitmqctl("eval", "lists:foreach(fun dets:sync/1, dets:all()).")
+
+    async def add_vhosts(self, *names: str) -> list[str]:
+        """Make vhosts that the node's user may use, all in one command; returns their URLs in the same order.
+
+        Names are of letters, digits, `-` and `_`. About 20 ms for each beside the 0.3 s of the command.
+        """
+        unfit = [name for name in names if not _VHOST_NAME.fullmatch(name)]
+        if unfit:
+            raise ValueError(f"a vhost's name is of letters, digits, - and _, not {unfit[0]!r}")
+        listed = ",".join(f'<<"{name}">>' for name in names)
+        await self.rabbitmqctl("eval", _ADD_VHOSTS % {"names": listed, "user": self._layout.user})
+        return [self.url + name for name in names]
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -124,7 +153,7 @@ class BrokerNode:
             await self._speaks_amqp()
         except BaseException:
             self.kill()
-            await _end(self._epmd)
+            await end(self._epmd)
             raise
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
@@ -167,15 +196,3 @@ async def _answers_handshake(port: int) -> bool:
     finally:
         writer.close()
     return first == bytes([_METHOD_FRAME])
-
-
-async def _end(process: subprocess.Popen[bytes] | None) -> None:
-    if process is None or process.poll() is not None:
-        return
-    process.send_signal(signal.SIGTERM)
-    for _ in range(round(_STOP_LIMIT / _POLL)):
-        if process.poll() is not None:
-            return
-        await asyncio.sleep(_POLL)
-    process.kill()
-    process.wait()

@@ -1,12 +1,28 @@
-"""Ends what an earlier run left behind; only a process that carries the data directory's mark is touched."""
+"""Ends a node's processes; only a child, or a process that carries the data directory's mark, is touched."""
 
 import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from pathlib import Path
 
-_LIMIT = 100  # times 0.05 s
+_POLL = 0.03  # seconds
+_STOP_LIMIT = 20.0
+_GONE_LIMIT = 5.0
+
+
+async def end(process: subprocess.Popen[bytes] | None) -> None:
+    """Ask a child to end and wait for it; after 20 s it is killed. Nothing happens when it has ended or never began."""
+    if process is None or process.poll() is not None:
+        return
+    process.terminate()
+    for _ in range(round(_STOP_LIMIT / _POLL)):
+        if process.poll() is not None:
+            return
+        await asyncio.sleep(_POLL)
+    process.kill()
+    process.wait()
 
 
 async def end_leftovers(folder: Path) -> None:
@@ -18,10 +34,10 @@ async def end_leftovers(folder: Path) -> None:
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    for _ in range(_LIMIT):
+    for _ in range(round(_GONE_LIMIT / _POLL)):
         if not _marked(folder):
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_POLL)
 
 
 def _marked(folder: Path) -> list[int]:

@@ -1,0 +1,47 @@
+"""What many tests stand on: one RabbitMQ node for the whole run, and a vhost of its own for each test."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from typing import TypeVar
+
+import pytest
+
+from tools.broker import BrokerNode
+
+T = TypeVar("T")
+
+VHOSTS_AT_ONCE = 16  # one command makes many as fast as one
+
+
+def run_apart(coroutine: Coroutine[object, object, T]) -> T:
+    """Run to its end on a loop of its own, leaving alone the one that pytest-asyncio keeps for the test."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(coroutine)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerNode]:
+    """A RabbitMQ node that all tests of the run share; a test that kills or stops a node starts one itself."""
+    node = run_apart(BrokerNode.start(tmp_path_factory.mktemp("broker")))
+    yield node
+    run_apart(node.stop())
+
+
+@pytest.fixture(scope="session")
+def unused_vhosts(broker: BrokerNode) -> Iterator[str]:
+    """URLs of empty vhosts without end, made in batches."""
+
+    def urls() -> Iterator[str]:
+        batch = 0
+        while True:
+            names = [f"test-{batch}-{number}" for number in range(VHOSTS_AT_ONCE)]
+            yield from run_apart(broker.add_vhosts(*names))
+            batch += 1
+
+    return urls()
+
+
+@pytest.fixture
+def vhost(unused_vhosts: Iterator[str]) -> str:
+    """The AMQP URL of a vhost that nothing has used before."""
+    return next(unused_vhosts)
