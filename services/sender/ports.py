@@ -1,5 +1,6 @@
-"""What sender needs from the outside world, beyond the store's own ports."""
+"""What sender needs from the outside world; the store's `Ledger` and `Pacing` are used as they are."""
 
+from datetime import datetime
 from typing import Protocol
 
 from libs.store.accounts import Number
@@ -25,6 +26,22 @@ class Numbers(Protocol):
         """The number with this id, at most some seconds old; None when there is none."""
         ...
 
-    def credentials(self, number: Number) -> NumberCredentials:
-        """The right to send from `number`; GatewayError when its token cannot be opened."""
+    def credentials(self, number: Number) -> NumberCredentials | None:
+        """The right to send from `number`; None when its token cannot be opened with the keys at hand."""
+        ...
+
+
+class Reservations(Protocol):
+    """The quota that approvals used up (`libs.store.decisions.Decisions` is one)."""
+
+    async def release(self, event_id: str, now: datetime) -> bool:
+        """Give back what the event's approval used up, at most once however often asked."""
+        ...
+
+
+class Windows(Protocol):
+    """The conversation windows (`libs.store.conversations.Conversations` is one)."""
+
+    async def window_closed(self, number_id: str, customer_key: str, at: datetime) -> None:
+        """WhatsApp says that the window is closed at `at`."""
         ...

@@ -114,3 +114,23 @@ class Breaker:
         self._probing = False
         self._seen.clear()
         self._changed(state)
+
+
+class Breakers:
+    """One breaker per number, made when first asked for; numbers are few, so none is ever dropped."""
+
+    def __init__(self, limits: BreakerLimits, changed: Callable[[Circuit], None] = lambda _: None) -> None:
+        self._limits = limits
+        self._changed = changed
+        self._by_number: dict[str, Breaker] = {}
+
+    def of(self, number_id: str) -> Breaker:
+        """The number's breaker."""
+        breaker = self._by_number.get(number_id)
+        if breaker is None:
+            breaker = self._by_number[number_id] = Breaker(self._limits, self._changed)
+        return breaker
+
+    def stopped(self) -> int:
+        """How many numbers may not send freely now."""
+        return sum(breaker.state is not Circuit.CLOSED for breaker in self._by_number.values())

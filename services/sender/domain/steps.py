@@ -39,6 +39,8 @@ Step = Done | Again | SlowDown
 
 HALF = 0.5
 """What a number keeps of its rate when WhatsApp says that its throughput is exceeded."""
+SHORTEST_HOLD_S = 0.25
+"""A bucket is held at least so long, so that the waits we smooth over bound the number of throttled calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class Reaction:
         judgement = self.table.verdict_for(answer)
         if judgement.scope is not None and judgement.wait_s is not None:
             factor = HALF if judgement.effect is Effect.SLOW_NUMBER else 1.0
-            return SlowDown(judgement.scope, answer.retry_after or judgement.wait_s, factor)
+            wait = max(SHORTEST_HOLD_S, answer.retry_after or judgement.wait_s)
+            return SlowDown(judgement.scope, wait, factor)
         if judgement.verdict is Verdict.RETRY:
             attempts = min(self.limits.attempts, judgement.attempts or self.limits.attempts)
             pause = self._pause(tally, attempts, answer.retry_after)

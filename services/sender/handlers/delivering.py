@@ -1,0 +1,204 @@
+"""One message's way to WhatsApp: claim, call, note, and all over again only where it was surely not taken.
+
+The rule: the ledger knows of every call before it is made. A crash at any line leaves an entry from which the next
+delivery concludes the truth: nothing, `waiting` (may go on), `calling` (unknown once its lease ends), `finished`.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from libs.chassis.clock import Clock, Monotonic
+from libs.chassis.settling import Later
+from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.events import MessageApproved
+from libs.contracts.pacing import NUMBER_PER_SECOND, bucket_key, number_burst
+from libs.store.accounts import Number
+from libs.store.ledger import Claim, Claimed, Finished, Held, Lapsed, Ledger, Pace, Pacing, TooFast
+from services.sender import metrics
+from services.sender.domain.results import Result, bytes_from, result_from, throttled, unknown
+from services.sender.domain.steps import Again, Done, SlowDown, Tally
+from services.sender.domain.verdicts import Effect
+from services.sender.handlers.calling import Call
+from services.sender.handlers.preparing import Prepare
+from services.sender.ports import Reservations, Windows
+
+T = TypeVar("T")
+_WRITE_PAUSES = (0.1, 0.3, 1.0, 2.0)
+"""Seconds between tries to note a result while the store is away; after them the delivery waits its turn again."""
+_AFTER_PAUSE_S = 1.0
+"""How long after a pause's end others leave a waiting message to the sender that paused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Who claims (`owner`), for how long a call is ours (`lease_s`), and the longest wait smoothed over."""
+
+    owner: str
+    lease_s: float
+    smooth_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Time and what outlives the process."""
+
+    ledger: Ledger
+    pacing: Pacing
+    reservations: Reservations
+    windows: Windows
+    clock: Clock
+    monotonic: Monotonic
+    sleep: Callable[[float], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far this run has come: when it began, throttled calls, seconds waited, and when it may go on."""
+
+    begun: float
+    throttles: int = 0
+    waited: float = 0.0
+    not_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliver:
+    """Brings one approved message to its end, whatever happened to it before."""
+
+    around: Surroundings
+    prepare: Prepare
+    call: Call
+    terms: Terms
+    _unsaved: dict[UUID, Result] = field(default_factory=dict)
+    """Results that the store could not take yet; a redelivery to this process saves the truth."""
+
+    async def __call__(self, approved: MessageApproved) -> Result:
+        """Deliver at most once. Raises Later while another holds the message, GatewayError while the store is away."""
+        known = self._unsaved.get(approved.event_id)
+        if known is not None:
+            return await self._finish(approved, known)
+        number = await self.prepare.numbers.number(approved.number_id)
+        progress = _Progress(begun=self.around.monotonic())
+        while True:
+            result = await self._once(approved, number, progress)
+            if result is not None:
+                return result
+
+    async def _once(self, approved: MessageApproved, number: Number | None, progress: _Progress) -> Result | None:
+        """Claim and call once; None when the message may go again."""
+        answer = await self.around.ledger.claim(self._claim(approved, number, progress))
+        match answer:
+            case Claimed():
+                return await self._claimed(approved, number, progress, answer)
+            case Finished(outcome):
+                return await self._settled(approved, result_from(outcome))
+            case TooFast(retry_after, scope):
+                return await self._finish(approved, throttled(retry_after, scope))
+            case Lapsed():
+                return await self._finish(approved, unknown("sender_stopped"))
+            case Held():
+                raise Later("the message is held by another delivery")
+
+    async def _claimed(
+        self, approved: MessageApproved, number: Number | None, progress: _Progress, claimed: Claimed
+    ) -> Result | None:
+        await self._wait(progress, claimed.wait)
+        ready = self.prepare(approved, number, now=self.around.clock())
+        if isinstance(ready, Result):
+            return await self._finish(approved, ready)
+        attempts = claimed.attempt - progress.throttles
+        step = await self.call(ready, lambda: Tally(attempts, self.around.monotonic() - progress.begun))
+        match step:
+            case Done(result, effect):
+                if effect is Effect.CLOSE_WINDOW:
+                    await self._close_window(approved)
+                return await self._finish(approved, result)
+            case Again(pause_s):
+                await self._surely_failed(approved, pause_s)
+                await self.around.sleep(pause_s)
+                return None
+            case SlowDown():
+                return await self._slow_down(approved, step, progress)
+
+    async def _slow_down(self, approved: MessageApproved, step: SlowDown, progress: _Progress) -> Result | None:
+        key = bucket_key(
+            step.scope.value,
+            account_id=approved.account_id or "",
+            number_id=approved.number_id,
+            customer_key=approved.customer_key,
+        )
+        until = self.around.clock() + timedelta(seconds=step.wait_s)
+        await self._written(
+            lambda: self.around.pacing.hold(scope=step.scope.value, key=key, until=until, slow_down=step.factor)
+        )
+        if progress.waited + step.wait_s > self.terms.smooth_s:
+            return await self._finish(approved, throttled(step.wait_s, step.scope.value))
+        progress.throttles += 1
+        progress.not_before = self.around.monotonic() + step.wait_s
+        await self._surely_failed(approved, step.wait_s)
+        return None
+
+    async def _wait(self, progress: _Progress, wait: float) -> None:
+        wait = max(wait, progress.not_before - self.around.monotonic())
+        metrics.PACING_SECONDS.observe(max(0.0, wait))
+        if wait > 0:
+            progress.waited += wait
+            await self.around.sleep(wait)
+
+    async def _close_window(self, approved: MessageApproved) -> None:
+        now = self.around.clock()
+        await self._written(lambda: self.around.windows.window_closed(approved.number_id, approved.customer_key, now))
+
+    async def _surely_failed(self, approved: MessageApproved, pause_s: float) -> None:
+        until = self.around.clock() + timedelta(seconds=pause_s + _AFTER_PAUSE_S)
+        owner = self.terms.owner
+        await self._written(lambda: self.around.ledger.failed_surely(str(approved.event_id), owner=owner, until=until))
+
+    async def _finish(self, approved: MessageApproved, result: Result) -> Result:
+        """Note the result. What was noted first stands, and is what is said."""
+        self._unsaved[approved.event_id] = result
+        outcome, now = bytes_from(result), self.around.clock()
+        standing = await self._written(
+            lambda: self.around.ledger.finish(str(approved.event_id), outcome, now=now, message_id=result.message_id)
+        )
+        del self._unsaved[approved.event_id]
+        final = result if standing.outcome == outcome else result_from(standing.outcome)
+        metrics.MESSAGES.labels(final.code.value).inc()
+        if final.unknown:
+            metrics.UNKNOWN_OUTCOMES.labels(final.details["reason"]).inc()
+        return await self._settled(approved, final)
+
+    async def _settled(self, approved: MessageApproved, result: Result) -> Result:
+        """Give the quota back for what was surely not sent; also when asked again, since we may have died before."""
+        if result.surely_not_sent:
+            await self.around.reservations.release(str(approved.event_id), self.around.clock())
+        return result
+
+    async def _written(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Write what must not be forgotten, patiently while the store is away."""
+        for pause in _WRITE_PAUSES:
+            try:
+                return await write()
+            except GatewayError as error:
+                if error.code is not ErrorCode.GATEWAY_UNAVAILABLE:
+                    raise
+            await self.around.sleep(pause)
+        return await write()
+
+    def _claim(self, approved: MessageApproved, number: Number | None, progress: _Progress) -> Claim:
+        rate = number.messages_per_second if number is not None else NUMBER_PER_SECOND
+        smooth = max(0.0, self.terms.smooth_s - progress.waited)
+        return Claim(
+            event_id=str(approved.event_id),
+            account_id=approved.account_id or "",
+            number_id=approved.number_id,
+            customer_key=approved.customer_key,
+            callback_id=self.prepare.callback(approved),
+            owner=self.terms.owner,
+            now=self.around.clock(),
+            lease_seconds=self.terms.lease_s,
+            pace=Pace(number_rate=rate, number_burst=number_burst(rate), smooth=smooth),
+        )

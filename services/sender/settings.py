@@ -1,0 +1,49 @@
+"""What an operator can set about sending."""
+
+from pydantic import AnyHttpUrl, Field, SecretStr
+
+from libs.chassis.settings import ServiceSettings
+
+
+class SenderSettings(ServiceSettings):
+    """Settings of the sender service, read from `GATEWAY_*` variables."""
+
+    sender_metrics_port: int = Field(default=9103, ge=0, le=65535, description="Port of /metrics and the probes.")
+    secret_keys: SecretStr = Field(description="Keys that open the numbers' access tokens, newest first.")
+    whatsapp_api_url: AnyHttpUrl = Field(
+        default=AnyHttpUrl("https://graph.facebook.com"), description="Where WhatsApp's Cloud API is."
+    )
+    whatsapp_api_version: str = Field(
+        default="v25.0", pattern=r"^v\d{1,3}\.\d{1,2}$", description="Version of the Cloud API that is called."
+    )
+    provider_timeout: float = Field(
+        default=15.0, gt=0, le=120, description="Seconds one call of WhatsApp may take, connecting included."
+    )
+    provider_connections: int = Field(
+        default=128, ge=1, le=10_000, description="Connections to WhatsApp at once; at least the prefetch is sensible."
+    )
+    send_attempts: int = Field(
+        default=3, ge=1, le=10, description="How often a message is offered when WhatsApp surely did not take it."
+    )
+    send_retry_seconds: float = Field(
+        default=6.0, ge=0, le=60, description="Seconds within which further attempts may begin."
+    )
+    smoothing_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        le=10,
+        description="Longest wait for a number's or pair's turn; beyond it: sending_throttled.",
+    )
+    breaker_rate: float = Field(
+        default=0.5, gt=0, le=1, description="Share of failed calls at which a number's calls are stopped."
+    )
+    breaker_calls: int = Field(
+        default=5, ge=1, le=1000, description="Calls that must have been made before the share counts."
+    )
+    breaker_window_seconds: float = Field(
+        default=30.0, gt=0, description="Seconds that a call's result is remembered for the share."
+    )
+    breaker_open_seconds: float = Field(
+        default=2.0, gt=0, description="Seconds until a stopped number is probed; doubles while probes fail."
+    )
+    breaker_longest_seconds: float = Field(default=60.0, gt=0, description="Longest pause between two probes.")

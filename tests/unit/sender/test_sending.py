@@ -1,0 +1,423 @@
+"""MessageApproved to WebhookAnswered, over every outcome, every state of the ledger, and every point of a crash."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from libs.chassis.settling import Later
+from libs.contracts.callback import event_id_from
+from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.results import AnswerCode, AnswerStatus
+from services.sender.domain.breaker import BreakerLimits
+from services.sender.domain.messages import OutgoingTemplate
+from services.sender.domain.outcomes import Accepted, Outcome, Refused, Unreached, Unsure
+from services.sender.domain.results import unknown
+from services.sender.domain.retrying import RetryLimits
+from tests.unit.sender.fakes import NOON, FakeNumbers
+from tests.unit.sender.gateway import EVENT, LEASE, Gateway, a_number, approved, received
+
+TAKEN = Accepted(message_id="wamid.A")
+
+
+def refused(code: int | None, *, status: int = 400, retry_after: float | None = None) -> Refused:
+    return Refused(code=code, http_status=status, retry_after=retry_after)
+
+
+DOWN = refused(131000, status=500)
+
+
+async def test_an_approved_message_is_sent_and_the_caller_is_told_its_id() -> None:
+    gateway = Gateway.answering(TAKEN)
+
+    answer = await gateway.handler()(received(approved(customer="+966500000001")))
+
+    assert (answer.code, answer.message_id, answer.details) == (AnswerStatus.SENT, "wamid.A", {})
+    assert (answer.event_id, answer.reply_to, answer.purpose) == (EVENT, "ingress-1", "support")
+    assert answer.customer == "+966500000001"
+    assert gateway.reservations.released == set()
+    assert gateway.ledger.entries[str(EVENT)].state == "finished"
+
+
+async def test_what_whatsapp_echoes_names_our_event_and_stands_in_the_ledger() -> None:
+    gateway = Gateway()
+
+    await gateway.process()(approved())
+
+    [offered], [claim] = gateway.provider.offered, gateway.ledger.claims
+    assert event_id_from(offered.callback, b"k" * 32) == EVENT
+    assert claim.callback_id == offered.callback
+
+
+async def test_nothing_personal_is_kept_in_the_ledger() -> None:
+    gateway = Gateway()
+
+    await gateway.process()(approved(customer="+966500000001", text="hello there"))
+
+    kept = gateway.ledger.entries[str(EVENT)].outcome
+    assert b"96650" not in kept
+    assert b"hello" not in kept
+
+
+ENDS: list[Any] = [
+    pytest.param([DOWN, TAKEN], AnswerStatus.SENT, 2, id="a fault that passes"),
+    pytest.param([Unreached("connect_failed"), TAKEN], AnswerStatus.SENT, 2, id="a line that comes back"),
+    pytest.param([DOWN] * 3, ErrorCode.GATEWAY_SEND_FAILED, 3, id="a fault that stays"),
+    pytest.param([Unreached("dns_failed")] * 3, ErrorCode.GATEWAY_SEND_FAILED, 3, id="a line that stays down"),
+    pytest.param([refused(131053)] * 2, ErrorCode.GATEWAY_SEND_FAILED, 2, id="a media fault, tried twice"),
+    pytest.param([refused(131026)], ErrorCode.GATEWAY_SEND_FAILED, 1, id="a customer without WhatsApp"),
+    pytest.param([refused(190, status=401)], ErrorCode.GATEWAY_SEND_FAILED, 1, id="an expired token"),
+    pytest.param([refused(None, status=401)], ErrorCode.GATEWAY_SEND_FAILED, 1, id="a bare 401"),
+    pytest.param([refused(424242)], ErrorCode.GATEWAY_SEND_FAILED, 1, id="a code nobody knows"),
+    pytest.param([refused(131047)], ErrorCode.CONVERSATION_WINDOW_CLOSED, 1, id="a closed window"),
+    pytest.param([refused(131050)], ErrorCode.RECIPIENT_SUPPRESSED, 1, id="a customer who opted out"),
+    pytest.param([refused(131048)], ErrorCode.POLICY_VIOLATION, 1, id="a restricted number"),
+    pytest.param([refused(131056)], ErrorCode.SENDING_THROTTLED, 1, id="a pair that is too fast"),
+    pytest.param([refused(4)], ErrorCode.SENDING_THROTTLED, 1, id="an app that is too fast"),
+    pytest.param([refused(130429), TAKEN], AnswerStatus.SENT, 2, id="a throttle short enough to wait for"),
+    pytest.param([refused(130429)] * 3, ErrorCode.SENDING_THROTTLED, 3, id="a throttle that goes on"),
+    pytest.param(
+        [refused(130429, retry_after=9.0)], ErrorCode.SENDING_THROTTLED, 1, id="a throttle too long to wait for"
+    ),
+    pytest.param([refused(130429), DOWN, DOWN, TAKEN], AnswerStatus.SENT, 4, id="a throttle that used no attempt up"),
+]
+
+
+@pytest.mark.parametrize(("outcomes", "code", "calls"), ENDS)
+async def test_an_outcome_comes_to_its_answer(outcomes: list[Outcome], code: AnswerCode, calls: int) -> None:
+    gateway = Gateway.answering(*outcomes)
+
+    result = await gateway.process()(approved())
+
+    assert result.code == code
+    assert len(gateway.provider.offered) == calls
+    assert gateway.reservations.times == isinstance(code, ErrorCode)
+
+
+@pytest.mark.parametrize("reason", ["timeout", "connection_lost", "no_message_id", "server_error"])
+async def test_where_whatsapp_may_have_the_message_the_outcome_is_unknown_and_nothing_is_sent_again(
+    reason: str,
+) -> None:
+    gateway = Gateway.answering(Unsure(reason))
+    deliver = gateway.process()
+
+    first, again = await deliver(approved()), await deliver(approved())
+
+    assert first == again
+    assert (first.code, first.details["outcome"]) == (ErrorCode.GATEWAY_SEND_FAILED, "unknown")
+    assert len(gateway.provider.offered) == 1
+    assert gateway.reservations.released == set()
+
+
+async def test_a_window_that_whatsapp_calls_closed_is_closed_here_too() -> None:
+    gateway = Gateway.answering(refused(131047))
+
+    await gateway.process()(approved())
+
+    assert gateway.windows.closed == {("n1", "c1"): NOON}
+
+
+@pytest.mark.parametrize(
+    ("code", "held", "slow_down"),
+    [
+        (130429, "number n1", 0.5),
+        (131056, "pair n1:c1", 1.0),
+        (80007, "account a1", 1.0),
+        (4, "app app", 1.0),
+    ],
+)
+async def test_a_throttled_bucket_is_held_for_everybody(code: int, held: str, slow_down: float) -> None:
+    gateway = Gateway.answering(refused(code, retry_after=30.0))
+
+    result = await gateway.process()(approved())
+
+    assert gateway.ledger.held == {held: NOON + timedelta(seconds=30)}
+    assert gateway.ledger.slowed == [(held.split(maxsplit=1)[0], slow_down)]
+    assert result.details == {"retry_after": 30, "scope": held.split(maxsplit=1)[0]}
+
+
+async def test_a_retry_after_is_not_undercut() -> None:
+    gateway = Gateway.answering(refused(131000, status=500, retry_after=3.0), TAKEN)
+
+    await gateway.process()(approved())
+
+    assert gateway.world.slept == [3.125]
+
+
+async def test_a_retry_after_that_is_too_long_ends_the_retries() -> None:
+    gateway = Gateway.answering(refused(131000, status=500, retry_after=60.0))
+
+    result = await gateway.process()(approved())
+
+    assert result.code is ErrorCode.GATEWAY_SEND_FAILED
+    assert gateway.world.slept == []
+
+
+async def test_the_eleventh_message_to_a_customer_at_once_is_throttled_and_costs_nothing() -> None:
+    gateway = Gateway()
+    deliver = gateway.process()
+
+    results = [await deliver(approved(event_id=UUID(int=n))) for n in range(1, 12)]
+
+    assert [r.code for r in results] == [AnswerStatus.SENT] * 10 + [ErrorCode.SENDING_THROTTLED]
+    assert results[-1].details["scope"] == "pair"
+    assert 5 <= results[-1].details["retry_after"] <= 6
+    assert gateway.reservations.released == {str(UUID(int=11))}
+
+
+async def test_a_short_wait_for_the_numbers_turn_is_smoothed_over() -> None:
+    gateway = Gateway(numbers=FakeNumbers((a_number(messages_per_second=1.0),)))
+    deliver = gateway.process()
+
+    results = [await deliver(approved(event_id=UUID(int=n), customer_key=f"c{n}")) for n in (1, 2, 3)]
+
+    assert [r.code for r in results] == [AnswerStatus.SENT] * 3
+    assert gateway.world.slept == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "number", "code", "reason"),
+    [
+        pytest.param({"number_id": "n9"}, {}, ErrorCode.GATEWAY_SEND_FAILED, "unknown_number", id="an unknown number"),
+        pytest.param({}, {"paused": True}, ErrorCode.POLICY_VIOLATION, "number_paused", id="a paused number"),
+        pytest.param(
+            {}, {"provider": "evolution"}, ErrorCode.GATEWAY_SEND_FAILED, "provider_not_supported", id="no provider"
+        ),
+        pytest.param(
+            {"window_closes_at": NOON},
+            {},
+            ErrorCode.CONVERSATION_WINDOW_CLOSED,
+            "window_closed_while_waiting",
+            id="a window that closed while the message waited",
+        ),
+        pytest.param(
+            {"template": {"language": "en"}}, {}, ErrorCode.GATEWAY_SEND_FAILED, "template_unusable", id="no template"
+        ),
+    ],
+)
+async def test_what_cannot_go_is_not_offered(
+    changes: dict[str, Any], number: dict[str, Any], code: ErrorCode, reason: str
+) -> None:
+    gateway = Gateway(numbers=FakeNumbers((a_number(**number),)))
+
+    result = await gateway.process()(approved(**changes))
+
+    assert (result.code, result.details["reason"]) == (code, reason)
+    assert gateway.provider.offered == []
+    assert gateway.reservations.times == 1
+
+
+async def test_a_token_that_cannot_be_opened_is_the_operators_problem_not_a_crash() -> None:
+    gateway = Gateway(numbers=FakeNumbers((a_number(),), unreadable=frozenset({"n1"})))
+
+    result = await gateway.process()(approved())
+
+    assert (result.code, result.details["reason"]) == (ErrorCode.GATEWAY_SEND_FAILED, "token_unreadable")
+
+
+async def test_a_template_goes_out_even_when_the_window_is_closed() -> None:
+    gateway = Gateway()
+    template = {"name": "reopen", "language": "ar", "parameters": ["Noor"]}
+
+    result = await gateway.process()(approved(template=template, window_closes_at=NOON))
+
+    [offered] = gateway.provider.offered
+    assert result.code is AnswerStatus.SENT
+    assert isinstance(offered, OutgoingTemplate)
+    assert (offered.name, offered.language, offered.parameters) == ("reopen", "ar", ("Noor",))
+
+
+async def test_a_circuit_that_opened_spares_the_provider_and_then_probes_once() -> None:
+    gateway = Gateway.answering(
+        *[Unreached("connect_failed")] * 4,
+        limits=RetryLimits(attempts=1),
+        breaker=BreakerLimits(calls=4, open_s=2.0),
+    )
+    deliver = gateway.process()
+
+    def messages(*numbers: int) -> list[Any]:
+        return [deliver(approved(event_id=UUID(int=n), customer_key=f"c{n}")) for n in numbers]
+
+    for message in messages(1, 2, 3, 4):
+        await message
+    stopped = await messages(5)[0]
+    gateway.world.elapsed += 2.0
+    gateway.provider.gate = asyncio.Event()
+    probing = [asyncio.ensure_future(m) for m in messages(6, 7, 8)]
+    while len(gateway.provider.offered) < 5 or sum(task.done() for task in probing) < 2:
+        await asyncio.sleep(0)
+    gateway.provider.gate.set()
+
+    results = await asyncio.gather(*probing)
+
+    assert (stopped.code, stopped.details["reason"]) == (ErrorCode.GATEWAY_SEND_FAILED, "circuit_open")
+    assert sorted(r.code.value for r in results) == ["gateway_send_failed", "gateway_send_failed", "sent"]
+    assert len(gateway.provider.offered) == 5
+
+
+async def test_a_number_that_whatsapp_restricted_says_so_while_it_is_stopped() -> None:
+    gateway = Gateway.answering(*[refused(131031)] * 2, breaker=BreakerLimits(calls=2))
+    deliver = gateway.process()
+
+    results = [await deliver(approved(event_id=UUID(int=n), customer_key=f"c{n}")) for n in (1, 2, 3)]
+
+    assert [r.code for r in results] == [ErrorCode.POLICY_VIOLATION] * 3
+    assert len(gateway.provider.offered) == 2
+
+
+async def test_a_repeated_event_gets_the_same_answer_and_sends_nothing() -> None:
+    gateway = Gateway()
+
+    first = await gateway.handler()(received(approved()))
+    second = await gateway.handler()(received(approved(reply_to="ingress-2")))
+
+    assert (second.code, second.message_id) == (first.code, first.message_id)
+    assert second.reply_to == "ingress-2"
+    assert len(gateway.provider.offered) == 1
+
+
+async def test_twins_in_one_process_wait_for_one_call_and_each_is_answered() -> None:
+    gateway = Gateway()
+    gateway.provider.gate = asyncio.Event()
+    handler = gateway.handler()
+    twins = [asyncio.ensure_future(handler(received(approved(reply_to=f"ingress-{n}")))) for n in (1, 2)]
+    while not gateway.provider.offered:
+        await asyncio.sleep(0)
+
+    gateway.provider.gate.set()
+    answers = await asyncio.gather(*twins)
+
+    assert [a.reply_to for a in answers] == ["ingress-1", "ingress-2"]
+    assert {a.message_id for a in answers} == {"wamid.1"}
+    assert len(gateway.provider.offered) == 1
+
+
+async def test_a_delivery_that_is_cancelled_does_not_cancel_the_call() -> None:
+    gateway = Gateway()
+    gateway.provider.gate = asyncio.Event()
+    handler = gateway.handler()
+    delivery = asyncio.ensure_future(handler(received(approved())))
+    while not gateway.provider.offered:
+        await asyncio.sleep(0)
+
+    delivery.cancel()
+    gateway.provider.gate.set()
+    await handler.idle()
+
+    assert delivery.cancelled()
+    assert gateway.ledger.entries[str(EVENT)].state == "finished"
+
+
+async def test_a_message_that_another_process_calls_for_is_asked_for_later() -> None:
+    gateway = Gateway()
+    gateway.provider.gate = asyncio.Event()
+    elsewhere = asyncio.ensure_future(gateway.process("sender-1")(approved()))
+    while not gateway.provider.offered:
+        await asyncio.sleep(0)
+
+    with pytest.raises(Later):
+        await gateway.process("sender-2")(approved())
+
+    gateway.provider.gate.set()
+    assert (await elsewhere).code is AnswerStatus.SENT
+    assert (await gateway.process("sender-2")(approved())).message_id == "wamid.1"
+    assert len(gateway.provider.offered) == 1
+
+
+async def test_a_call_whose_process_died_is_unknown_once_its_lease_has_ended() -> None:
+    gateway = Gateway()
+    gateway.world.dies_at = 3  # the claim is written, the provider not yet asked
+    dead = gateway.process("sender-1")
+
+    result = await gateway.until_done(dead, approved())
+
+    assert result == unknown("sender_stopped")
+    assert gateway.world.elapsed >= LEASE
+    assert gateway.provider.offered == []
+
+
+async def test_a_result_that_the_store_could_not_take_is_kept_until_it_can() -> None:
+    gateway = Gateway.answering(TAKEN)
+    deliver = gateway.process()
+    gateway.provider.gate = asyncio.Event()
+    first = asyncio.ensure_future(deliver(approved()))
+    while not gateway.provider.offered:
+        await asyncio.sleep(0)
+    gateway.ledger.away = 5
+    gateway.provider.gate.set()
+    with pytest.raises(GatewayError):
+        await first
+
+    result = await deliver(approved())
+
+    assert (result.code, result.message_id) == (AnswerStatus.SENT, "wamid.A")
+    assert len(gateway.provider.offered) == 1
+
+
+async def test_a_store_that_is_away_for_a_moment_is_waited_for() -> None:
+    gateway = Gateway.answering(DOWN, TAKEN)
+    deliver = gateway.process()
+    gateway.provider.gate = asyncio.Event()
+    message = asyncio.ensure_future(deliver(approved()))
+    while not gateway.provider.offered:
+        await asyncio.sleep(0)
+    gateway.ledger.away = 3
+    gateway.provider.gate.set()
+
+    result = await message
+
+    assert result.code is AnswerStatus.SENT
+
+
+async def test_without_a_store_nothing_is_offered() -> None:
+    gateway = Gateway()
+    gateway.ledger.away = 1
+
+    with pytest.raises(GatewayError):
+        await gateway.process()(approved())
+
+    assert gateway.provider.offered == []
+
+
+SCRIPTS = [
+    pytest.param([TAKEN], id="taken at once"),
+    pytest.param([DOWN, TAKEN], id="taken at the second try"),
+    pytest.param([Unreached("dns_failed")] * 3, id="never reached"),
+    pytest.param([refused(131047)], id="window closed"),
+    pytest.param([refused(131056)], id="throttled"),
+    pytest.param([refused(130429), TAKEN], id="throttled, then taken"),
+    pytest.param([Unsure("timeout")], id="timed out"),
+]
+MOST_STEPS = 30
+
+
+@pytest.mark.parametrize("dies_at", range(1, MOST_STEPS))
+@pytest.mark.parametrize("outcomes", SCRIPTS)
+async def test_wherever_the_process_dies_the_customer_gets_the_message_at_most_once_and_the_answer_is_true(
+    outcomes: list[Outcome], dies_at: int
+) -> None:
+    gateway = Gateway.answering(*outcomes)
+    gateway.world.dies_at = dies_at
+
+    result = await gateway.until_done(gateway.process("sender-1"), approved())
+    again = await gateway.until_done(gateway.process("sender-0"), approved())
+
+    assert len(gateway.provider.took) <= 1
+    assert again == result
+    assert gateway.ledger.entries[str(EVENT)].state == "finished"
+    if result.code is AnswerStatus.SENT:
+        assert len(gateway.provider.took) == 1
+    elif not result.unknown:
+        assert gateway.provider.took == []
+    assert gateway.reservations.times == (1 if result.surely_not_sent else 0)
+
+
+@pytest.mark.parametrize("outcomes", SCRIPTS)
+async def test_the_crash_test_reaches_the_end_of_every_script(outcomes: list[Outcome]) -> None:
+    gateway = Gateway.answering(*outcomes)
+
+    await gateway.until_done(gateway.process(), approved())
+
+    assert gateway.world.steps < MOST_STEPS
