@@ -1,0 +1,10 @@
+"""Start policy: `python -m services.policy`."""
+
+import os
+
+from libs.chassis.serving import run
+from services.policy.app import serve
+from services.policy.settings import PolicySettings
+
+if __name__ == "__main__":
+    run(serve, PolicySettings, os.environ)

@@ -1,0 +1,76 @@
+"""Plans, days and speeds: how much an account may send and when its count begins anew."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from libs.store.accounts import Account, Plan
+from libs.store.decisions import TEN_MINUTES, Budget, Usage
+
+DAILY = {Plan.STARTER: 100, Plan.GROWTH: 500, Plan.SCALE: 1_500}
+"""Messages a day."""
+DAYS_IN_A_MONTHS_LIMIT = 20
+"""Every plan's monthly limit is twenty days' worth: 2,000, 10,000, 30,000; a reviewed limit grows in proportion."""
+BURST_FLOOR = 60
+"""Messages in ten minutes that are never called a burst."""
+BURST_OF_A_DAY = 10
+"""A tenth of a day's limit within ten minutes is never called a burst either."""
+BURST_FACTOR = 6.0
+"""How far above its own normal ten minutes an account may go at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The account's day and month at some moment, in its own time zone, and when they end (UTC)."""
+
+    day: str
+    month: str
+    day_ends: datetime
+    month_ends: datetime
+
+
+def period_of(account: Account, now: datetime) -> Period:
+    """The day and month that `now` belongs to for this account.
+
+    A day ends at the next local midnight; where daylight saving skips or repeats midnight, at its first occurrence.
+    """
+    local = now.astimezone(account.zone)
+    tomorrow = local.date() + timedelta(days=1)
+    next_month = (local.date().replace(day=28) + timedelta(days=4)).replace(day=1)
+    return Period(
+        day=local.date().isoformat(),
+        month=f"{local.year:04d}-{local.month:02d}",
+        day_ends=datetime.combine(tomorrow, time(), account.zone).astimezone(UTC),
+        month_ends=datetime.combine(next_month, time(), account.zone).astimezone(UTC),
+    )
+
+
+def daily_limit(account: Account) -> int:
+    """Messages the account may send a day: its plan's, or its reviewed higher one."""
+    return max(DAILY[account.plan], account.daily_limit or 0)
+
+
+def monthly_limit(account: Account) -> int:
+    """Messages the account may send a month."""
+    return daily_limit(account) * DAYS_IN_A_MONTHS_LIMIT
+
+
+def budget_of(account: Account, period: Period) -> Budget:
+    """What an approval in this period uses up."""
+    return Budget(
+        account_id=account.id,
+        day=period.day,
+        month=period.month,
+        daily_limit=daily_limit(account),
+        monthly_limit=monthly_limit(account),
+    )
+
+
+def burst_limit(account: Account, usage: Usage) -> int:
+    """Messages the account may send within ten minutes before it is called a sudden burst."""
+    return max(BURST_FLOOR, daily_limit(account) // BURST_OF_A_DAY, math.ceil(usage.normal * BURST_FACTOR))
+
+
+def burst_ends_in(now: datetime) -> int:
+    """Seconds until the running ten minutes end, at least 1."""
+    return max(1, math.ceil(TEN_MINUTES - now.timestamp() % TEN_MINUTES))

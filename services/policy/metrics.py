@@ -1,0 +1,11 @@
+"""What policy counts; a closed list."""
+
+from prometheus_client import Counter, Histogram
+
+DECISIONS = Counter("gateway_decisions_total", "Decisions about webhooks, by code (`approved` when sent on).", ["code"])
+DECISION_SECONDS = Histogram(
+    "gateway_decision_duration_seconds",
+    "Time to gather facts and decide.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5),
+)
+OPT_OUTS = Counter("gateway_opt_outs_total", "Customers' opt-outs and opt-ins, by meaning.", ["meaning"])

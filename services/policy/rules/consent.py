@@ -1,0 +1,31 @@
+"""Rules about what the customer wants: not to be written to, or to be answered."""
+
+from libs.contracts.errors import ErrorCode
+from libs.contracts.events import WebhookReceived
+from libs.store.conversations import SuppressionKind
+from services.policy.domain.deciding import window_closes_at
+from services.policy.domain.facts import Facts, Finding, Objection, Pass
+
+STOPS_EVERYTHING = frozenset({SuppressionKind.OPT_OUT, SuppressionKind.BLOCKED})
+"""A marketing suppression stops marketing alone, and no purpose that we send is marketing."""
+
+
+def customer_has_not_opted_out(_: WebhookReceived, facts: Facts) -> Finding:
+    """Neither opted out nor blocked by an operator."""
+    kinds = sorted(kind.value for kind in facts.stored.suppressed & STOPS_EVERYTHING)
+    if kinds:
+        return Objection(ErrorCode.RECIPIENT_SUPPRESSED, {"reason": kinds[0]}, {"suppressed": list(kinds)})
+    return Pass({"suppressed": False})
+
+
+def window_is_open(_: WebhookReceived, facts: Facts) -> Finding:
+    """The customer wrote to this number within the last 24 hours (Meta's customer service window)."""
+    closes = window_closes_at(facts.stored.conversation)
+    if closes is None:
+        return Objection(ErrorCode.CONVERSATION_WINDOW_CLOSED, {"reason": "never_messaged"}, {"closes_at": None})
+    saw = closes.isoformat()
+    if facts.now >= closes:
+        return Objection(
+            ErrorCode.CONVERSATION_WINDOW_CLOSED, {"reason": "window_expired", "closed_at": saw}, {"closes_at": saw}
+        )
+    return Pass({"closes_at": saw})
