@@ -13,14 +13,12 @@ _MAX_BODY = 16 * 1024 * 1024  # a raw webhook of 4 MB, escaped inside a control 
 
 def simulator_app(settings: SimulatorSettings) -> web.Application:
     """A new simulator with a state of its own; raises ValueError where webhooks could not be signed."""
-    if settings.behaviour.webhook_urls and not settings.app_secret:
-        raise ValueError("Webhook URLs need an app secret: WhatsApp signs every webhook.")
     app = web.Application(client_max_size=_MAX_BODY)
     state = app[STATE] = State(settings)
+    state.behave(settings.behaviour)
     app.add_routes(control_routes(state))
     app.router.add_post("/{version}/{phone_number_id}/messages", Messages(state).__call__)
     app.cleanup_ctx.append(_webhooks_running)
-    app.on_shutdown.append(_let_go)
     return app
 
 
@@ -29,10 +27,6 @@ async def _webhooks_running(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[STATE].webhooks.stop()
     app[STATE].memory.close()
-
-
-async def _let_go(app: web.Application) -> None:
-    app[STATE].release()
 
 
 def simulator_runner(settings: SimulatorSettings) -> web.AppRunner:

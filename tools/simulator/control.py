@@ -156,7 +156,7 @@ class Control:
     async def configure(self, request: web.Request) -> web.Response:
         """Changes the fields given, answers the whole behaviour."""
         order = ConfigOrder.model_validate_json(await request.read())
-        self.state.behaviour = self.state.behaviour.changed_by(order.model_extra or {})
+        self.state.behave(self.state.behaviour.changed_by(order.model_extra or {}))
         return await self.configuration(request)
 
     async def configuration(self, _: web.Request) -> web.Response:

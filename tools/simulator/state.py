@@ -40,6 +40,12 @@ class State:
         self.windows = Windows()
         self.released = asyncio.Event()  # set: everything that hangs lets go of its line
 
+    def behave(self, behaviour: Behaviour) -> None:
+        """From now on behave so; ValueError where webhooks could not be signed."""
+        if behaviour.webhook_urls and not self.settings.app_secret:
+            raise ValueError("Webhook URLs need an app secret: WhatsApp signs every webhook.")
+        self.behaviour = behaviour
+
     async def reset(self) -> None:
         """As after the start: no messages, no script, nothing pending, hanging requests cut off."""
         await self.webhooks.cancel()
