@@ -1,0 +1,117 @@
+"""Who may claim a call, and when it may go: what the ledger's adapters decide inside their atomic claim.
+
+The rule: pure; values in, value out, so that every adapter answers alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum, unique
+
+from libs.contracts.pacing import bucket_key, next_slot, recovered, slowed
+from libs.store.ledger import Claim, Finished, Held, Lapsed, TooFast
+
+PACED = ("number", "pair")
+"""The scopes whose buckets a message uses up, in this order."""
+SCOPES = (*PACED, "account", "app")
+"""All scopes that can be held."""
+
+
+@unique
+class State(StrEnum):
+    """What a ledger entry is in (see `libs.store.ledger`)."""
+
+    CALLING = "calling"
+    WAITING = "waiting"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger knows of an event. `until`: Unix seconds."""
+
+    state: str
+    owner: str
+    attempt: int
+    until: float
+    outcome: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The pace of one scope and key; all times are Unix seconds, 0 for never."""
+
+    tat: float = 0.0
+    held_until: float = 0.0
+    factor: float = 1.0
+    """The part of its rate that a number had left at `slowed_at`."""
+    slowed_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The message may go after `wait` seconds; `tats` is what number's and pair's buckets become, as in `PACED`."""
+
+    wait: float
+    tats: tuple[float, float]
+
+
+def objection_to(claim: Claim, entry: Entry | None) -> Held | Lapsed | Finished | None:
+    """Why this event cannot be claimed now; None when only its pace can still object."""
+    if entry is None:
+        return None
+    if entry.state == State.FINISHED:
+        return Finished(entry.outcome or b"")
+    running = entry.until > claim.now.timestamp()
+    if entry.state == State.CALLING:
+        return Held(datetime.fromtimestamp(entry.until, UTC)) if running else Lapsed(entry.attempt)
+    if running and entry.owner != claim.owner:
+        return Held(datetime.fromtimestamp(entry.until, UTC))
+    return None
+
+
+def bucket_ids(claim: Claim) -> tuple[str, ...]:
+    """The buckets that a claim goes through, in the order of `SCOPES`."""
+    return tuple(
+        bucket_id(
+            scope,
+            bucket_key(
+                scope, account_id=claim.account_id, number_id=claim.number_id, customer_key=claim.customer_key
+            ),
+        )
+        for scope in SCOPES
+    )
+
+
+def bucket_id(scope: str, key: str) -> str:
+    """What a bucket is stored under."""
+    return f"{scope}:{key}"
+
+
+def slots_for(claim: Claim, buckets: Mapping[str, Bucket]) -> Slots | TooFast:
+    """When the claim's message may go, given its `buckets` by their ids (a missing one is new)."""
+    now = claim.now.timestamp()
+    found = {scope: buckets.get(name, Bucket()) for scope, name in zip(SCOPES, bucket_ids(claim), strict=True)}
+    start = max(now, *(bucket.held_until for bucket in found.values()))
+    number, pair = found["number"], found["pair"]
+    pace = claim.pace
+    left = recovered(number.factor, now - number.slowed_at)
+    number_slot = next_slot(number.tat, start, rate_per_s=pace.number_rate * left, burst=pace.number_burst)
+    pair_slot = next_slot(pair.tat, start, rate_per_s=1 / pace.pair_interval, burst=pace.pair_burst)
+    waits = {scope: bucket.held_until - now for scope, bucket in found.items()}
+    waits["number"] = max(waits["number"], start - now + number_slot.wait_s if number_slot.wait_s else 0.0)
+    waits["pair"] = max(waits["pair"], start - now + pair_slot.wait_s if pair_slot.wait_s else 0.0)
+    slowest = max(waits, key=lambda scope: waits[scope])
+    wait = max(0.0, waits[slowest])
+    if wait > pace.smooth:
+        return TooFast(wait, slowest)
+    return Slots(wait, (number_slot.tat, pair_slot.tat))
+
+
+def held(bucket: Bucket, until: float, slow_down: float) -> Bucket:
+    """The bucket after WhatsApp asked to wait until `until` and to slow down; recovery begins at `until`."""
+    later = max(bucket.held_until, until)
+    if slow_down >= 1:
+        return Bucket(bucket.tat, later, bucket.factor, bucket.slowed_at)
+    left = recovered(bucket.factor, until - bucket.slowed_at)
+    return Bucket(bucket.tat, later, slowed(left, slow_down), later)

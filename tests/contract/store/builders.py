@@ -1,0 +1,124 @@
+"""Rows, claims and records for the store's suite: a test names what it is about, the rest comes from here."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from libs.store.accounts import Account, Integration, Number
+from libs.store.conversations import Suppression, SuppressionKind
+from libs.store.decisions import Budget, Proposal, Question
+from libs.store.ledger import Claim, Pace
+from libs.store.outbox import Posted
+from libs.store.records import Record
+
+NOW = datetime(2026, 11, 23, 9, 30, 0, 123456, tzinfo=UTC)
+UNPACED = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=1e-6, pair_burst=1_000_000)
+"""A pace that never objects."""
+
+
+def after(seconds: float) -> datetime:
+    """`NOW` and some seconds."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def an_account(account_id: str = "acc-1", **fields: Any) -> Account:
+    given: dict[str, Any] = {"name": "Acme", "business_name": "Acme Ltd", "created_at": NOW, "updated_at": NOW}
+    return Account(id=account_id, **(given | fields))
+
+
+def a_number(number_id: str = "num-1", **fields: Any) -> Number:
+    given: dict[str, Any] = {
+        "account_id": "acc-1",
+        "phone_number_id": f"provider-{number_id}",
+        "sealed_token": "k1:nonce:sealed",
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Number(id=number_id, **(given | fields))
+
+
+def an_integration(integration_id: str = "int-1", **fields: Any) -> Integration:
+    given: dict[str, Any] = {"account_id": "acc-1", "instance_id": "num-1", "created_at": NOW, "updated_at": NOW}
+    return Integration(id=integration_id, **(given | fields))
+
+
+def a_posted(posted_id: str = "00000000-0000-0000-0000-000000000001", **fields: Any) -> Posted:
+    given: dict[str, Any] = {"name": "account.changed", "body": b'{"actor":"op"}', "at": NOW.timestamp()}
+    return Posted(id=posted_id, **(given | fields))
+
+
+def a_suppression(suppression_id: str = "sup-1", **fields: Any) -> Suppression:
+    given: dict[str, Any] = {
+        "account_id": "acc-1",
+        "customer_key": "customer-1",
+        "masked_phone": "+9665•••••000",
+        "kind": SuppressionKind.OPT_OUT,
+        "source": "keyword",
+        "reason": None,
+        "actor": None,
+        "since": NOW,
+    }
+    return Suppression(id=suppression_id, **(given | fields))
+
+
+def a_question(event_id: str = "event-1", **fields: Any) -> Question:
+    given: dict[str, Any] = {
+        "account_id": "acc-1",
+        "number_id": "num-1",
+        "customer_keys": ("customer-1",),
+        "day": "2026-11-23",
+        "month": "2026-11",
+        "now": NOW,
+    }
+    return Question(event_id=event_id, **(given | fields))
+
+
+def a_budget(**fields: Any) -> Budget:
+    given: dict[str, Any] = {
+        "account_id": "acc-1",
+        "day": "2026-11-23",
+        "month": "2026-11",
+        "daily_limit": 100,
+        "monthly_limit": 2000,
+    }
+    return Budget(**(given | fields))
+
+
+def an_approval(event_id: str = "event-1", **fields: Any) -> Proposal:
+    given: dict[str, Any] = {"outcome": b"approved", "budget": a_budget(), "now": NOW}
+    return Proposal(event_id=event_id, **(given | fields))
+
+
+def a_refusal(event_id: str = "event-1", **fields: Any) -> Proposal:
+    given: dict[str, Any] = {"outcome": b"refused", "budget": None, "now": NOW}
+    return Proposal(event_id=event_id, **(given | fields))
+
+
+def a_claim(event_id: str = "event-1", **fields: Any) -> Claim:
+    given: dict[str, Any] = {
+        "account_id": "acc-1",
+        "number_id": "num-1",
+        "customer_key": "customer-1",
+        "callback_id": f"gw1:{event_id}:signed",
+        "owner": "sender-1",
+        "now": NOW,
+        "lease_seconds": 20.0,
+        "pace": UNPACED,
+    }
+    return Claim(event_id=event_id, **(given | fields))
+
+
+def a_record(record_id: str = "record-1", **fields: Any) -> Record:
+    given: dict[str, Any] = {
+        "at": NOW,
+        "type": "webhook.received",
+        "account_id": "acc-1",
+        "integration_id": "int-1",
+        "event_id": "event-1",
+    }
+    return Record(id=record_id, **(given | fields))
+
+
+def records_of_one_moment_and_later(count: int) -> Sequence[Record]:
+    """Records of which every three share their time, so that the id decides their order."""
+    return [a_record(f"record-{number:05}", at=after(number // 3)) for number in range(count)]

@@ -1,0 +1,143 @@
+"""What the ports `Idempotency` and `Answers` promise, on every adapter."""
+
+import asyncio
+from datetime import datetime
+
+from libs.store.idempotency import Fresh, Reused, Twin
+from libs.store.opening import Store, open_store
+from tests.contract.store.builders import NOW, a_record, after
+
+HOURS = 3600
+
+
+async def claim(
+    store: Store,
+    event_id: str = "event-1",
+    *,
+    key: str = "key-1",
+    body_hash: str = "body-1",
+    now: datetime = NOW,
+    integration_id: str = "int-1",
+) -> Fresh | Twin | Reused:
+    return await store.idempotency.claim(
+        integration_id=integration_id, key=key, body_hash=body_hash, event_id=event_id, now=now
+    )
+
+
+async def test_a_new_key_is_fresh(store: Store) -> None:
+    assert await claim(store) == Fresh()
+
+
+async def test_the_same_request_finds_the_first_one_in_flight(store: Store, other: Store) -> None:
+    await claim(store, "event-1")
+
+    assert await claim(other, "event-2", now=after(1)) == Twin("event-1", None)
+
+
+async def test_the_same_request_finds_the_first_ones_answer(store: Store, other: Store) -> None:
+    await claim(store, "event-1")
+    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"200 sent")
+
+    assert await claim(other, "event-2") == Twin("event-1", b"200 sent")
+
+
+async def test_the_key_with_another_body_is_reused(store: Store) -> None:
+    await claim(store)
+
+    assert await claim(store, "event-2", body_hash="body-2") == Reused()
+
+
+async def test_keys_of_other_integrations_are_other_keys(store: Store) -> None:
+    await claim(store)
+
+    assert await claim(store, "event-2", integration_id="int-2", body_hash="body-2") == Fresh()
+    assert await claim(store, "event-3", key="key-2", body_hash="body-2") == Fresh()
+
+
+async def test_a_key_is_free_again_after_a_day(store: Store) -> None:
+    await claim(store, "event-1")
+    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"old")
+
+    held = await claim(store, "event-2", now=after(24 * HOURS - 1))
+    freed = await claim(store, "event-3", body_hash="body-2", now=after(24 * HOURS + 1))
+
+    assert held == Twin("event-1", b"old")
+    assert freed == Fresh()
+    assert await claim(store, "event-4", body_hash="body-2", now=after(24 * HOURS + 2)) == Twin("event-3", None)
+
+
+async def test_the_first_answer_stands(store: Store) -> None:
+    await claim(store, "event-1")
+    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"first")
+    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"second")
+
+    assert await claim(store, "event-2") == Twin("event-1", b"first")
+
+
+async def test_only_the_keys_owner_answers_and_forgets(store: Store) -> None:
+    await claim(store, "event-1")
+    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="stranger", answer=b"wrong")
+    await store.idempotency.forget(integration_id="int-1", key="key-1", event_id="stranger")
+
+    assert await claim(store, "event-2") == Twin("event-1", None)
+
+
+async def test_a_forgotten_key_is_free(store: Store, other: Store) -> None:
+    await claim(store, "event-1")
+
+    await other.idempotency.forget(integration_id="int-1", key="key-1", event_id="event-1")
+
+    assert await claim(store, "event-2", body_hash="body-2") == Fresh()
+
+
+async def test_of_a_hundred_simultaneous_twins_one_is_fresh(store: Store, other: Store) -> None:
+    answers = await asyncio.gather(*(claim((store, other)[n % 2], f"event-{n}") for n in range(100)))
+
+    fresh = [number for number, answer in enumerate(answers) if answer == Fresh()]
+    owner = f"event-{fresh[0]}"
+    assert len(fresh) == 1
+    assert [answer for answer in answers if answer != Fresh()] == [Twin(owner, None)] * 99
+
+
+async def test_a_claimed_key_outlives_its_process(store: Store, store_url: str) -> None:
+    await claim(store, "event-1")
+    await store.close()
+
+    reopened = await open_store(store_url)
+    again = await claim(reopened, "event-2")
+    await reopened.close()
+
+    assert again == Twin("event-1", None)
+
+
+async def test_an_unknown_event_has_no_answer(store: Store) -> None:
+    assert await store.answers.find("event-1", "int-1") is None
+
+
+async def test_a_pending_event_is_known_to_its_own_integration(store: Store, other: Store) -> None:
+    await store.answers.pending("event-1", "int-1", now=NOW)
+    await store.answers.pending("event-1", "int-1", now=after(1))
+
+    assert await other.answers.find("event-1", "int-1") == {}
+    assert await other.answers.find("event-1", "int-2") is None
+
+
+async def test_the_answer_is_what_was_recorded(store: Store, other: Store) -> None:
+    await store.answers.pending("event-1", "int-1", now=NOW)
+    told = {"message_id": "wamid.1", "reason": None, "details": {"risk_score": 55}, "receipt": [{"rule": "r"}]}
+    answer = a_record("answer-1", type="webhook.answered", code="sent", details=told)
+
+    await store.records.append([a_record(), answer])
+
+    expected = {"code": "sent", "message_id": "wamid.1", "reason": None, "details": {"risk_score": 55}}
+    assert await other.answers.find("event-1", "int-1") == expected
+    assert await other.answers.find("event-1", "int-2") is None
+    assert await other.answers.find("event-2", "int-1") is None
+
+
+async def test_an_answer_without_details_has_them_empty(store: Store) -> None:
+    await store.records.append([a_record("answer-1", type="webhook.answered", code="ok", details={})])
+
+    found = await store.answers.find("event-1", "int-1")
+
+    assert found == {"code": "ok", "message_id": None, "reason": None, "details": {}}

@@ -1,0 +1,43 @@
+"""What the port `Outbox` promises, on every adapter."""
+
+from libs.store.opening import Store
+from tests.contract.store.builders import a_posted, after, an_account
+
+
+async def post(store: Store, *ids: str) -> None:
+    for second, posted_id in enumerate(ids):
+        event = a_posted(posted_id, at=after(second).timestamp())
+        await store.registry.save(an_account(f"acc-{posted_id}"), [event], created=True)
+
+
+async def test_an_event_waits_as_it_was_written(store: Store) -> None:
+    event = a_posted("e-1", body=b'{"name":"\xc3\xa9","n":0}', at=after(0.25).timestamp())
+
+    await store.registry.save(an_account(), [event], created=True)
+
+    assert await store.outbox.waiting(10) == [event]
+
+
+async def test_the_oldest_events_come_first(store: Store) -> None:
+    await post(store, "e-3", "e-1", "e-2")
+
+    assert [event.id for event in await store.outbox.waiting(2)] == ["e-3", "e-1"]
+
+
+async def test_events_of_one_change_keep_their_order(store: Store) -> None:
+    events = [a_posted(f"e-{number}") for number in (2, 1, 3)]
+
+    await store.registry.save(an_account(), events, created=True)
+
+    assert [event.id for event in await store.outbox.waiting(10)] == ["e-2", "e-1", "e-3"]
+
+
+async def test_published_events_wait_no_longer_and_unknown_ids_are_ignored(store: Store, other: Store) -> None:
+    await post(store, "e-1", "e-2", "e-3")
+
+    await store.outbox.published(["e-1", "e-3", "never-written"])
+    await other.outbox.published(["e-1"])
+    await other.outbox.published([])
+
+    assert [event.id for event in await store.outbox.waiting(10)] == ["e-2"]
+    assert [event.id for event in await other.outbox.waiting(10)] == ["e-2"]
