@@ -75,9 +75,7 @@ def bucket_ids(claim: Claim) -> tuple[str, ...]:
     return tuple(
         bucket_id(
             scope,
-            bucket_key(
-                scope, account_id=claim.account_id, number_id=claim.number_id, customer_key=claim.customer_key
-            ),
+            bucket_key(scope, account_id=claim.account_id, number_id=claim.number_id, customer_key=claim.customer_key),
         )
         for scope in SCOPES
     )

@@ -63,7 +63,9 @@ async def test_two_numbers_never_share_the_providers_id(store: Store) -> None:
     await store.registry.save(a_number("num-2", phone_number_id="1056"), [], created=True)
 
     created = await store.registry.save(a_number("num-3", phone_number_id="1055"), [], created=True)
-    edited = await store.registry.save(a_number("num-2", phone_number_id="1055", version=2), [a_posted()], created=False)
+    edited = await store.registry.save(
+        a_number("num-2", phone_number_id="1055", version=2), [a_posted()], created=False
+    )
 
     assert not created
     assert not edited

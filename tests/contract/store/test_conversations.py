@@ -1,0 +1,253 @@
+"""What the ports `Conversations` and `Suppressions` promise, on every adapter."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+from itertools import permutations
+
+import pytest
+
+from libs.store.conversations import Conversation, Suppression, SuppressionKind
+from libs.store.opening import Store, open_store
+from tests.contract.store.builders import NOW, a_posted, a_question, a_suppression, after
+
+
+async def conversation(store: Store, key: str = "customer-1") -> Conversation:
+    return (await store.decisions.facts(a_question(customer_keys=(key,)))).conversation
+
+
+async def suppressed(store: Store, account_id: str = "acc-1") -> frozenset[SuppressionKind]:
+    return (await store.decisions.facts(a_question(account_id=account_id))).suppressed
+
+
+async def posted(store: Store) -> list[str]:
+    return [event.id for event in await store.outbox.waiting(100)]
+
+
+async def lift(
+    store: Store, at: datetime, *, kind: SuppressionKind = SuppressionKind.OPT_OUT, event: str | None = None
+) -> Suppression | None:
+    return await store.suppressions.lift(
+        account_id="acc-1", customer_key="customer-1", kind=kind, at=at, events=[a_posted(event)] if event else []
+    )
+
+
+async def test_a_customers_message_opens_the_window_for_each_of_their_keys(store: Store, other: Store) -> None:
+    await store.conversations.customer_wrote("num-1", ["by-phone", "by-user-id"], NOW)
+
+    assert await conversation(other, "by-phone") == Conversation(last_inbound_at=NOW)
+    assert await conversation(other, "by-user-id") == Conversation(last_inbound_at=NOW)
+    assert await conversation(other, "somebody else") == Conversation()
+
+
+async def test_an_earlier_message_that_comes_late_changes_nothing(store: Store) -> None:
+    for seconds in (5, 10, 0, 7):
+        await store.conversations.customer_wrote("num-1", ["customer-1"], after(seconds))
+
+    assert await conversation(store) == Conversation(last_inbound_at=after(10))
+
+
+async def test_a_window_that_whatsapp_closed_is_closed(store: Store) -> None:
+    await store.conversations.customer_wrote("num-1", ["customer-1"], NOW)
+    await store.conversations.window_closed("num-1", "customer-1", after(60))
+    await store.conversations.window_closed("num-1", "customer-1", after(30))
+
+    assert await conversation(store) == Conversation(last_inbound_at=NOW, closed_at=after(60))
+
+
+async def test_a_window_can_be_closed_for_a_customer_who_never_wrote(store: Store) -> None:
+    await store.conversations.window_closed("num-1", "customer-1", NOW)
+
+    assert await conversation(store) == Conversation(closed_at=NOW)
+
+
+async def test_a_message_after_the_closing_opens_the_window_in_whatever_order_both_arrive(store: Store) -> None:
+    await store.conversations.window_closed("num-1", "customer-1", after(10))
+    await store.conversations.customer_wrote("num-1", ["customer-1"], after(5))
+    still_closed = await conversation(store)
+    await store.conversations.customer_wrote("num-1", ["customer-1"], after(20))
+    await store.conversations.window_closed("num-1", "customer-1", after(15))
+
+    assert still_closed == Conversation(last_inbound_at=after(5), closed_at=after(10))
+    assert await conversation(store) == Conversation(last_inbound_at=after(20), closed_at=None)
+
+
+async def test_a_suppression_is_kept_as_it_was_given(store: Store, other: Store) -> None:
+    given = a_suppression(reason="asked on the phone", actor="op-1", evidence={"message_id": "wamid.1", "length": 4})
+
+    stands = await store.suppressions.suppress(given, [a_posted("told")])
+
+    assert stands == given
+    assert await other.suppressions.get("sup-1") == given
+    assert await other.suppressions.get("sup-9") is None
+    assert await suppressed(other) == {SuppressionKind.OPT_OUT}
+    assert await posted(other) == ["told"]
+
+
+async def test_suppressing_again_changes_and_tells_nothing(store: Store) -> None:
+    first = await store.suppressions.suppress(a_suppression("sup-1"), [a_posted("told")])
+
+    again = await store.suppressions.suppress(a_suppression("sup-2", since=after(9), reason="again"), [a_posted("no")])
+    redelivered = await store.suppressions.suppress(a_suppression("sup-1"), [a_posted("told")])
+
+    assert first == again == redelivered
+    assert await store.suppressions.get("sup-2") is None
+    assert await posted(store) == ["told"]
+
+
+async def test_kinds_are_lifted_one_by_one(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1"), [])
+    await store.suppressions.suppress(a_suppression("sup-2", kind=SuppressionKind.BLOCKED), [])
+
+    lifted = await lift(store, after(1), event="lifted")
+
+    assert lifted == a_suppression("sup-1", active=False)
+    assert await store.suppressions.get("sup-1") == a_suppression("sup-1", active=False)
+    assert await suppressed(store) == {SuppressionKind.BLOCKED}
+    assert await posted(store) == ["lifted"]
+
+
+async def test_lifting_what_is_not_suppressed_tells_nothing(store: Store) -> None:
+    never = await lift(store, NOW, event="no-1")
+    await store.suppressions.suppress(a_suppression(since=after(1)), [])
+    await lift(store, after(2))
+    again = await lift(store, after(3), event="no-2")
+
+    assert never is None
+    assert again is None
+    assert await posted(store) == []
+
+
+async def test_an_opt_out_older_than_the_lift_comes_too_late(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1"), [])
+    await lift(store, after(10))
+
+    stands = await store.suppressions.suppress(a_suppression("sup-2", since=after(5)), [a_posted("no")])
+
+    assert not stands.active
+    assert await suppressed(store) == frozenset()
+    assert await posted(store) == []
+    assert await store.suppressions.get("sup-2") is None
+
+
+async def test_a_lift_is_remembered_when_its_opt_out_comes_late(store: Store) -> None:
+    await lift(store, after(10))
+
+    stands = await store.suppressions.suppress(a_suppression(since=after(5)), [a_posted("no")])
+
+    assert not stands.active
+    assert await suppressed(store) == frozenset()
+    assert await posted(store) == []
+
+
+async def test_a_lift_older_than_the_opt_out_changes_nothing(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression(since=after(10)), [])
+
+    assert await lift(store, after(5), event="no") is None
+    assert await suppressed(store) == {SuppressionKind.OPT_OUT}
+    assert await posted(store) == []
+
+
+@pytest.mark.parametrize("opt_out_first", [True, False], ids=["the opt-out arrives first", "the lift arrives first"])
+async def test_a_tie_of_times_is_an_opt_out(store: Store, *, opt_out_first: bool) -> None:
+    if opt_out_first:
+        await store.suppressions.suppress(a_suppression(), [])
+        await lift(store, NOW)
+    else:
+        await lift(store, NOW)
+        await store.suppressions.suppress(a_suppression(), [])
+
+    assert await suppressed(store) == {SuppressionKind.OPT_OUT}
+
+
+@pytest.mark.parametrize("last_word", ["stop", "start"])
+async def test_the_customers_last_word_counts_in_whatever_order_their_words_arrive(
+    store: Store, last_word: str
+) -> None:
+    words = [("stop", 0), ("start", 1), ("stop", 2)] + ([("start", 3)] if last_word == "start" else [])
+    expected = {SuppressionKind.OPT_OUT} if last_word == "stop" else set()
+
+    wrong = []
+    for number, order in enumerate(permutations(words)):
+        customer = f"customer-{number}"
+        for word, seconds in order:
+            if word == "stop":
+                row = a_suppression(f"{number}-{seconds}", customer_key=customer, since=after(seconds))
+                await store.suppressions.suppress(row, [])
+            else:
+                await store.suppressions.lift(
+                    account_id="acc-1",
+                    customer_key=customer,
+                    kind=SuppressionKind.OPT_OUT,
+                    at=after(seconds),
+                    events=[],
+                )
+        facts = await store.decisions.facts(a_question(customer_keys=(customer,)))
+        if facts.suppressed != expected:
+            wrong.append(order)
+
+    assert wrong == []
+
+
+async def test_a_customer_can_opt_out_again(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1"), [])
+    await lift(store, after(10))
+
+    stands = await store.suppressions.suppress(a_suppression("sup-2", since=after(20)), [a_posted("told")])
+
+    assert stands == a_suppression("sup-2", since=after(20))
+    assert await store.suppressions.get("sup-1") == a_suppression("sup-1", active=False)
+    assert await suppressed(store) == {SuppressionKind.OPT_OUT}
+    assert await posted(store) == ["told"]
+
+
+async def test_of_fifty_simultaneous_opt_outs_one_is_written_and_told(store: Store, other: Store) -> None:
+    stands = await asyncio.gather(
+        *(
+            (store, other)[n % 2].suppressions.suppress(a_suppression(f"sup-{n}"), [a_posted(f"told-{n}")])
+            for n in range(50)
+        )
+    )
+
+    kept = {row.id for row in stands}
+    page = await store.suppressions.page(account_id="acc-1", customer_key=None, after=None, limit=50)
+    assert len(kept) == 1
+    assert {row.id for row in page} == kept
+    assert await posted(store) == [f"told-{kept.pop().removeprefix('sup-')}"]
+
+
+async def test_active_suppressions_are_paged_by_id_account_and_customer(store: Store) -> None:
+    for number in (3, 1, 4, 2):
+        row = a_suppression(f"sup-{number}", customer_key=f"customer-{number}")
+        await store.suppressions.suppress(row, [])
+    await store.suppressions.suppress(a_suppression("sup-5", account_id="acc-2"), [])
+    await lift(store, after(1))
+
+    async def ids(
+        account_id: str | None = None, customer_key: str | None = None, after: str | None = None, limit: int = 50
+    ) -> list[str]:
+        page = await store.suppressions.page(account_id=account_id, customer_key=customer_key, after=after, limit=limit)
+        return [row.id for row in page]
+
+    assert await ids() == ["sup-2", "sup-3", "sup-4", "sup-5"]
+    assert await ids(limit=2) == ["sup-2", "sup-3"]
+    assert await ids(after="sup-3") == ["sup-4", "sup-5"]
+    assert await ids(account_id="acc-1", after="sup-3") == ["sup-4"]
+    assert await ids(customer_key="customer-1") == ["sup-5"]
+    assert await ids(account_id="acc-1", customer_key="customer-3") == ["sup-3"]
+    assert await ids(account_id="acc-1", customer_key="customer-1") == []
+
+
+async def test_a_suppression_outlives_its_process(store: Store, store_url: str) -> None:
+    await store.suppressions.suppress(a_suppression(), [])
+    await store.conversations.customer_wrote("num-1", ["customer-1"], NOW)
+    await store.close()
+
+    reopened = await open_store(store_url)
+    kept, window = await suppressed(reopened), await conversation(reopened)
+    row = await reopened.suppressions.get("sup-1")
+    await reopened.close()
+
+    assert kept == {SuppressionKind.OPT_OUT}
+    assert window == Conversation(last_inbound_at=NOW)
+    assert row == replace(a_suppression(), active=True)

@@ -1,0 +1,136 @@
+"""What the port `Ledger` promises of who may call the provider, on every adapter."""
+
+import asyncio
+
+import pytest
+
+from libs.store.ledger import Claimed, Finished, Held, Lapsed
+from libs.store.opening import Store, open_store
+from tests.contract.store.builders import NOW, a_claim, after
+
+
+async def test_the_first_claim_gets_the_call(store: Store) -> None:
+    assert await store.ledger.claim(a_claim()) == Claimed(wait=0.0, attempt=1)
+
+
+async def test_of_a_hundred_simultaneous_claims_exactly_one_gets_the_call(store: Store, other: Store) -> None:
+    answers = await asyncio.gather(
+        *((store, other)[n % 2].ledger.claim(a_claim(owner=f"sender-{n}")) for n in range(100))
+    )
+
+    assert sum(isinstance(answer, Claimed) for answer in answers) == 1
+    assert sum(isinstance(answer, Held) for answer in answers) == 99
+
+
+async def test_a_call_under_way_is_held_until_its_lease_ends_even_against_its_owner(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim(lease_seconds=20))
+
+    again = await store.ledger.claim(a_claim(now=after(19.5)))
+    stranger = await other.ledger.claim(a_claim(now=after(1), owner="sender-2"))
+
+    assert again == Held(after(20))
+    assert stranger == Held(after(20))
+
+
+async def test_a_call_whose_lease_ended_is_unknown_to_everyone(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim(lease_seconds=20))
+
+    own = await store.ledger.claim(a_claim(now=after(20.5)))
+    stranger = await other.ledger.claim(a_claim(now=after(100_000), owner="sender-2"))
+
+    assert own == Lapsed(1)
+    assert stranger == Lapsed(1)
+
+
+async def test_a_lapsed_call_can_be_finished(store: Store) -> None:
+    await store.ledger.claim(a_claim())
+    await store.ledger.claim(a_claim(now=after(60)))
+
+    await store.ledger.finish("event-1", b"unknown", now=after(60))
+
+    assert await store.ledger.claim(a_claim(now=after(61))) == Finished(b"unknown")
+
+
+async def test_a_finished_event_is_never_claimed_again(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim())
+
+    stands = await store.ledger.finish("event-1", b"sent", now=after(1), message_id="wamid.1")
+
+    assert stands == Finished(b"sent")
+    assert await other.ledger.claim(a_claim(now=after(2), owner="sender-2")) == Finished(b"sent")
+    assert await store.ledger.claim(a_claim(now=after(86_400))) == Finished(b"sent")
+
+
+async def test_the_first_outcome_stands(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim())
+
+    stands = await asyncio.gather(
+        *((store, other)[n % 2].ledger.finish("event-1", f"outcome {n}".encode(), now=NOW) for n in range(20))
+    )
+
+    assert len(set(stands)) == 1
+    assert await store.ledger.claim(a_claim()) == stands[0]
+
+
+async def test_an_event_that_was_never_claimed_can_be_finished(store: Store) -> None:
+    stands = await store.ledger.finish("event-1", b"paused", now=NOW)
+
+    assert stands == Finished(b"paused")
+    assert await store.ledger.claim(a_claim()) == Finished(b"paused")
+
+
+async def test_after_a_sure_failure_the_owner_claims_again_at_once_and_others_later(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim())
+    await store.ledger.failed_surely("event-1", owner="sender-1", until=after(30))
+
+    stranger = await other.ledger.claim(a_claim(owner="sender-2", now=after(29)))
+    own = await store.ledger.claim(a_claim(now=after(2), lease_seconds=20))
+
+    assert stranger == Held(after(30))
+    assert own == Claimed(wait=0.0, attempt=2)
+    assert await other.ledger.claim(a_claim(owner="sender-2", now=after(3))) == Held(after(22))
+
+
+async def test_what_its_owner_left_waiting_is_taken_over_by_one(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim())
+    await store.ledger.failed_surely("event-1", owner="sender-1", until=after(30))
+
+    answers = await asyncio.gather(
+        *((store, other)[n % 2].ledger.claim(a_claim(owner=f"heir-{n}", now=after(31))) for n in range(40))
+    )
+
+    assert answers.count(Claimed(wait=0.0, attempt=2)) == 1
+    assert sum(isinstance(answer, Held) for answer in answers) == 39
+
+
+@pytest.mark.parametrize("owner", ["sender-2", ""], ids=["another instance", "nobody"])
+async def test_only_the_owner_says_that_its_call_failed(store: Store, owner: str) -> None:
+    await store.ledger.claim(a_claim(lease_seconds=20))
+
+    await store.ledger.failed_surely("event-1", owner=owner, until=after(1))
+
+    assert await store.ledger.claim(a_claim(now=after(2), owner="sender-2")) == Held(after(20))
+
+
+async def test_a_failure_after_the_finish_changes_nothing(store: Store) -> None:
+    await store.ledger.claim(a_claim())
+    await store.ledger.finish("event-1", b"sent", now=NOW)
+
+    await store.ledger.failed_surely("event-1", owner="sender-1", until=NOW)
+
+    assert await store.ledger.claim(a_claim(now=after(1))) == Finished(b"sent")
+
+
+async def test_a_claim_outlives_its_process(store: Store, store_url: str) -> None:
+    await store.ledger.claim(a_claim("event-1", lease_seconds=20))
+    await store.ledger.claim(a_claim("event-2"))
+    await store.ledger.finish("event-2", b"sent", now=NOW)
+    await store.close()
+
+    reopened = await open_store(store_url)
+    calling = await reopened.ledger.claim(a_claim("event-1", now=after(1), owner="sender-2"))
+    finished = await reopened.ledger.claim(a_claim("event-2", now=after(1), owner="sender-2"))
+    await reopened.close()
+
+    assert calling == Held(after(20))
+    assert finished == Finished(b"sent")

@@ -1,0 +1,130 @@
+"""What the ports `Ledger` and `Pacing` promise of speed, on every adapter."""
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from libs.contracts.pacing import bucket_key
+from libs.store.ledger import Claimed, ClaimAnswer, Pace, TooFast
+from libs.store.opening import Store
+from tests.contract.store.builders import NOW, a_claim, after
+
+SLOW_PAIR = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=6.0, pair_burst=3)
+SLOW_NUMBER = Pace(number_rate=10.0, number_burst=5, pair_interval=1e-6, pair_burst=1_000_000)
+
+
+async def claims(store: Store, count: int, pace: Pace, *, now: datetime = NOW, prefix: str = "e") -> list[ClaimAnswer]:
+    return [await store.ledger.claim(a_claim(f"{prefix}-{n}", pace=pace, now=now)) for n in range(count)]
+
+
+async def test_a_pair_goes_at_once_for_its_burst_and_then_waits(store: Store) -> None:
+    answers = await claims(store, 4, SLOW_PAIR)
+
+    assert answers[:3] == [Claimed(0.0, 1)] * 3
+    assert answers[3] == TooFast(pytest.approx(6.0, abs=1e-3), "pair")
+
+
+async def test_what_was_too_fast_used_nothing_up_and_goes_when_its_time_has_come(store: Store) -> None:
+    await claims(store, 3, SLOW_PAIR)
+    refused = [await store.ledger.claim(a_claim("late", pace=SLOW_PAIR)) for _ in range(5)]
+
+    answer = await store.ledger.claim(a_claim("late", pace=SLOW_PAIR, now=after(6.01)))
+
+    assert refused == [TooFast(pytest.approx(6.0, abs=1e-3), "pair")] * 5
+    assert answer == Claimed(0.0, 1)
+
+
+async def test_a_short_wait_is_claimed_and_lengthens_the_lease(store: Store) -> None:
+    await claims(store, 3, SLOW_PAIR)
+    now = after(4.5)
+
+    answer = await store.ledger.claim(a_claim("soon", pace=SLOW_PAIR, now=now, lease_seconds=20))
+
+    held = await store.ledger.claim(a_claim("soon", pace=SLOW_PAIR, now=after(4.5 + 21)))
+    assert isinstance(answer, Claimed)
+    assert answer.wait == pytest.approx(1.5, abs=1e-3)
+    assert type(held).__name__ == "Held"
+
+
+async def test_another_customer_does_not_wait_for_the_first(store: Store) -> None:
+    await claims(store, 3, SLOW_PAIR)
+
+    answer = await store.ledger.claim(a_claim("another", customer_key="customer-2", pace=SLOW_PAIR))
+
+    assert answer == Claimed(0.0, 1)
+
+
+async def test_a_number_spreads_what_goes_beyond_its_burst(store: Store) -> None:
+    answers = await claims(store, 8, SLOW_NUMBER)
+
+    waits = [answer.wait for answer in answers if isinstance(answer, Claimed)]
+    assert waits == pytest.approx([0, 0, 0, 0, 0, 0.1, 0.2, 0.3], abs=1e-3)
+
+
+async def test_a_number_that_is_far_behind_is_too_fast(store: Store) -> None:
+    answers = await claims(store, 30, SLOW_NUMBER)
+
+    too_fast = [answer for answer in answers if isinstance(answer, TooFast)]
+    assert sum(isinstance(answer, Claimed) for answer in answers) == 25
+    assert too_fast == [TooFast(pytest.approx(2.1, abs=1e-3), "number")] * 5
+
+
+async def test_two_processes_share_one_pace(store: Store, other: Store) -> None:
+    pace = Pace(number_rate=10.0, number_burst=5, pair_interval=1e-6, pair_burst=1_000_000, smooth=0.0)
+
+    answers = await asyncio.gather(
+        *((store, other)[n % 2].ledger.claim(a_claim(f"event-{n}", pace=pace)) for n in range(60))
+    )
+
+    assert sum(isinstance(answer, Claimed) for answer in answers) == 5
+
+
+@pytest.mark.parametrize("scope", ["number", "pair", "account", "app"])
+async def test_nothing_goes_from_a_held_scope_until_its_time(store: Store, other: Store, scope: str) -> None:
+    key = bucket_key(scope, account_id="acc-1", number_id="num-1", customer_key="customer-1")
+    await store.pacing.hold(scope=scope, key=key, until=after(30))
+    await store.pacing.hold(scope=scope, key=key, until=after(10))
+
+    held = await other.ledger.claim(a_claim())
+    soon = await other.ledger.claim(a_claim(now=after(29)))
+
+    assert held == TooFast(pytest.approx(30.0, abs=1e-3), scope)
+    assert soon == Claimed(pytest.approx(1.0, abs=1e-3), 1)
+
+
+@pytest.mark.parametrize(
+    ("scope", "key"), [("number", "num-2"), ("pair", "num-1:customer-2"), ("account", "acc-2"), ("app", "another")]
+)
+async def test_a_hold_stops_nothing_else(store: Store, scope: str, key: str) -> None:
+    await store.pacing.hold(scope=scope, key=key, until=after(30))
+
+    assert await store.ledger.claim(a_claim()) == Claimed(0.0, 1)
+
+
+async def test_a_slowed_number_goes_slower_and_recovers_a_tenth_a_minute(store: Store) -> None:
+    async def seconds_a_message(customer: str, now: datetime) -> float:
+        pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, smooth=60)
+        first, second = [
+            await store.ledger.claim(a_claim(f"{customer}-{n}", customer_key=customer, pace=pace, now=now))
+            for n in range(2)
+        ]
+        assert isinstance(first, Claimed)
+        assert isinstance(second, Claimed)
+        return second.wait - first.wait
+
+    await store.pacing.hold(scope="number", key="num-1", until=NOW, slow_down=0.5)
+
+    assert await seconds_a_message("now", NOW) == pytest.approx(1 / 0.5, rel=1e-2)
+    assert await seconds_a_message("later", after(120)) == pytest.approx(1 / 0.7, rel=1e-2)
+    assert await seconds_a_message("recovered", after(600)) == pytest.approx(1.0, rel=1e-2)
+
+
+async def test_slowing_down_twice_multiplies(store: Store) -> None:
+    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, smooth=60)
+    for _ in range(2):
+        await store.pacing.hold(scope="number", key="num-1", until=NOW, slow_down=0.5)
+
+    answers = await claims(store, 2, pace)
+
+    assert answers[1] == Claimed(pytest.approx(4.0, rel=1e-2), 1)
