@@ -14,7 +14,7 @@ from tools.simulator.behaviour import Behaviour
 from tools.simulator.payloads import envelope_from, signature_of, status_changes
 
 Signature = Literal["valid", "wrong", "missing"]
-_MOST_PENDING: Final = 100_000
+_MOST_PENDING: Final = 50_000  # about 6 KB each: 300 MB at worst
 _CONNECTIONS: Final = 32
 _JITTER: Final = 0.2
 _NO_ANSWER: Final = 0  # stands for a status where no answer came
@@ -30,6 +30,7 @@ class Webhooks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._batch: list[tuple[str, dict[str, Any]]] = []
         self._turn = 0
+        self._lines = asyncio.Semaphore(_CONNECTIONS)  # cheaper to wait here than inside the client
         self._chance = random.Random(1)  # noqa: S311  # jitter that a failing test can repeat
         self._session: aiohttp.ClientSession | None = None
 
@@ -103,10 +104,10 @@ class Webhooks:
     ) -> None:
         if delay:
             await asyncio.sleep(delay)
-        headers = self._headers(body, signature)
         wait = self._behaviour().retries.base
         for attempt in itertools.count(1):
-            status = await self._try(body, headers)
+            async with self._lines:
+                status = await self._try(body, signature)
             if not first.done():
                 first.set_result(status)
             retries = self._behaviour().retries
@@ -120,13 +121,13 @@ class Webhooks:
             await asyncio.sleep(wait * self._chance.uniform(1 - _JITTER, 1 + _JITTER))
             wait = min(wait * 2, retries.cap)
 
-    async def _try(self, body: bytes, headers: dict[str, str]) -> int:
+    async def _try(self, body: bytes, signature: Signature) -> int:
         behaviour = self._behaviour()
         if self._session is None or not behaviour.webhook_urls:
             return _NO_ANSWER
         self._turn += 1
         url = behaviour.webhook_urls[self._turn % len(behaviour.webhook_urls)]
-        seconds = behaviour.retries.timeout
+        headers, seconds = self._headers(body, signature), behaviour.retries.timeout
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
         try:
             async with self._session.post(url, data=body, headers=headers, timeout=timeout) as answer:
