@@ -1,0 +1,115 @@
+"""One service as a process: started, waited for until ready, stopped, killed, started again."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 60.0
+POLL_SECONDS = 0.05
+
+
+class StartFailed(Exception):  # noqa: N818 -- reads as the fact it states
+    """A process did not come up; the text ends with its last lines."""
+
+
+class ServiceProcess:
+    """A `python -m …` of ours with its own log file; `ready_url` answers 200 once it can work."""
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        *,
+        environ: Mapping[str, str],
+        log: Path,
+        ready_url: str,
+        arguments: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.ready_url = ready_url
+        self.environ = dict(environ)
+        self.log = log
+        self._command = [sys.executable, "-m", module, *arguments]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The running process's id."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """True while the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def begin(self) -> None:
+        """Start the process; it is not ready yet."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self.environ,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C in a terminal is for us; we stop them in order
+            )
+
+    async def ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until it can work. Raises StartFailed when it ends before, or takes longer."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
+            try:
+                async with asyncio.timeout(seconds):
+                    while not await self._answers(session):
+                        if not self.running:
+                            raise StartFailed(f"{self.name} ended with {self.exit_code}:\n{self.tail()}")
+                        await asyncio.sleep(POLL_SECONDS)
+            except TimeoutError:
+                raise StartFailed(f"{self.name} was not ready after {seconds:.0f} s:\n{self.tail()}") from None
+
+    async def _answers(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(self.ready_url) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL: it gets no chance to tidy up."""
+        if self.running and self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    async def stop(self, seconds: float = 40.0) -> int | None:
+        """SIGTERM, and SIGKILL after `seconds`; returns the exit code."""
+        if self._process is None:
+            return None
+        if self.running:
+            os.kill(self._process.pid, signal.SIGTERM)
+            try:
+                await asyncio.to_thread(self._process.wait, seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        return self._process.returncode
+
+    def tail(self, lines: int = 20) -> str:
+        """The end of its log."""
+        try:
+            return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
+        except OSError:
+            return "(no log)"

@@ -1,0 +1,159 @@
+"""A whole gateway: what is started, with which settings, in which order; and everything stopped again."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from tools.broker import BrokerNode
+from tools.stack.ports import free_port, port_for
+from tools.stack.processes import ServiceProcess
+from tools.stack.secrets import secrets_in
+
+SERVICES = ("audit", "policy", "sender", "ingress", "console")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackPlan:
+    """What to run. `environ` is handed to every process; its `GATEWAY_*` settings win over the plan's own."""
+
+    data_dir: Path
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    documented_ports: bool = False
+    simulator_arguments: tuple[str, ...] = ()
+    amqp_url: str | None = field(default=None, repr=False)
+    """A broker that is there already; else the setting's, else a node of the stack's own."""
+
+
+class Stack:
+    """The running processes. Use `async with Stack(plan) as stack:`."""
+
+    def __init__(self, plan: StackPlan) -> None:
+        self.plan = plan
+        self.broker: BrokerNode | None = None
+        self.simulator: ServiceProcess | None = None
+        self.services: dict[str, list[ServiceProcess]] = {}
+        self.secrets, self.fresh_secrets = secrets_in(plan.data_dir, plan.environ)
+        self.ingress_urls: list[str] = []
+        self.console_url = ""
+        self.whatsapp_url = ""
+        self.settings: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def ingress_url(self) -> str:
+        """The first ingress."""
+        return self.ingress_urls[0]
+
+    @property
+    def admin_token(self) -> str:
+        """The operators' token."""
+        return self.secrets["GATEWAY_ADMIN_TOKEN"]
+
+    @property
+    def processes(self) -> list[ServiceProcess]:
+        """Every process but the broker."""
+        services = [process for group in self.services.values() for process in group]
+        return [*services, self.simulator] if self.simulator else services
+
+    async def start(self) -> None:
+        """Start everything at once and wait until all of it is ready."""
+        self.plan.data_dir.mkdir(parents=True, exist_ok=True)
+        self.settings = await self._settings()
+        for service in SERVICES:
+            count = self.plan.replicas.get(service, 1)
+            self.services[service] = [self._service(service, index) for index in range(count)]
+        self._simulate()
+        processes = [p for group in self.services.values() for p in group] + (
+            [self.simulator] if self.simulator else []
+        )
+        for process in processes:
+            process.begin()
+        await asyncio.gather(*(process.ready() for process in processes))
+
+    async def _settings(self) -> dict[str, str]:
+        environ = dict(self.plan.environ)
+        amqp_url = self.plan.amqp_url or environ.get("GATEWAY_AMQP_URL")
+        if amqp_url is None:
+            self.broker = await BrokerNode.start(self.plan.data_dir / "broker")
+            amqp_url = self.broker.url
+        own = {
+            "GATEWAY_STORE_URL": f"sqlite:///{(self.plan.data_dir / 'gateway.db').resolve()}",
+            "GATEWAY_DATA_DIR": str(self.plan.data_dir.resolve()),
+            "GATEWAY_ALLOW_PRIVATE_FORWARD": "true",
+            "GATEWAY_METRICS_HOST": "127.0.0.1",
+            "GATEWAY_HOST": "127.0.0.1",
+            "GATEWAY_CONSOLE_HOST": "127.0.0.1",
+        }
+        if "GATEWAY_WHATSAPP_API_URL" not in environ:
+            own["GATEWAY_WHATSAPP_API_URL"] = f"http://127.0.0.1:{free_port()}"
+        settings = own | environ | self.secrets | {"GATEWAY_AMQP_URL": amqp_url}
+        self.whatsapp_url = settings["GATEWAY_WHATSAPP_API_URL"]
+        self._first_ports: dict[str, int] = {}
+        port = self._port("GATEWAY_PORT", 0)
+        settings.setdefault("GATEWAY_PUBLIC_URL", f"http://127.0.0.1:{port}")
+        self.console_url = f"http://127.0.0.1:{self._port('GATEWAY_CONSOLE_PORT', 0)}"
+        return settings
+
+    def _port(self, name: str, index: int) -> int:
+        """The port of a replica: the first has the one that is asked for or documented, the others any free one."""
+        if index:
+            return free_port()
+        if name not in self._first_ports:
+            self._first_ports[name] = port_for(name, self.plan.environ, documented=self.plan.documented_ports)
+        return self._first_ports[name]
+
+    def _service(self, service: str, index: int) -> ServiceProcess:
+        metrics_name = f"GATEWAY_{service.upper()}_METRICS_PORT"
+        metrics_port = self._port(metrics_name, index)
+        environ = self.settings | {metrics_name: str(metrics_port), "GATEWAY_INSTANCE": f"{service}-{index + 1}"}
+        if service == "ingress":
+            port = self._port("GATEWAY_PORT", index)
+            environ["GATEWAY_PORT"] = str(port)
+            self.ingress_urls.append(f"http://127.0.0.1:{port}")
+        if service == "console":
+            environ["GATEWAY_CONSOLE_PORT"] = self.console_url.rsplit(":", 1)[1]
+        return ServiceProcess(
+            f"{service}-{index + 1}",
+            f"services.{service}",
+            environ=environ,
+            log=self.plan.data_dir / "logs" / f"{service}-{index + 1}.log",
+            ready_url=f"http://127.0.0.1:{metrics_port}/readyz",
+        )
+
+    def _simulate(self) -> None:
+        if "GATEWAY_WHATSAPP_API_URL" in self.plan.environ:
+            return
+        webhook = f"{self.ingress_url}/integrations/whatsapp/webhook"
+        port = self.whatsapp_url.rsplit(":", 1)[1]
+        self.simulator = ServiceProcess(
+            "simulator",
+            "tools.simulator",
+            environ=self.settings,
+            log=self.plan.data_dir / "logs" / "simulator.log",
+            ready_url=f"{self.whatsapp_url}/_control/stats",
+            arguments=("--port", port, "--webhook-url", webhook, *self.plan.simulator_arguments),
+        )
+
+    async def stop(self) -> None:
+        """Stop in reverse: what takes in work first, the broker last."""
+        for service in reversed(SERVICES):
+            await asyncio.gather(*(process.stop() for process in self.services.get(service, [])))
+        if self.simulator is not None:
+            await self.simulator.stop()
+        if self.broker is not None:
+            with contextlib.suppress(ProcessLookupError):
+                await self.broker.stop()
