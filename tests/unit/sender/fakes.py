@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from libs.contracts.errors import unavailable
-from libs.contracts.pacing import next_slot
 from libs.store.accounts import Number
-from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, Held, Lapsed, TooFast
+from libs.store.claiming import Bucket, Entry, State, bucket_id, bucket_ids, held, objection_to, slots_for
+from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, TooFast
 from services.sender.domain.messages import NumberCredentials, Outgoing
 from services.sender.domain.outcomes import Accepted, Outcome, Unsure
 
@@ -47,24 +47,13 @@ class World:
 
 
 @dataclass
-class Entry:
-    state: str
-    owner: str
-    until: datetime
-    attempt: int = 1
-    outcome: bytes = b""
-
-
-@dataclass
 class FakeLedger:
-    """A ledger in a dict, with the states and the pace of the real ones; `away` counts calls that fail."""
+    """A ledger in two dicts that decides as the real ones do; `away` counts calls that fail."""
 
     world: World
     entries: dict[str, Entry] = field(default_factory=dict)
-    tats: dict[str, float] = field(default_factory=dict)
-    held: dict[str, datetime] = field(default_factory=dict)
+    buckets: dict[str, Bucket] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
-    slowed: list[tuple[str, float]] = field(default_factory=list)
     away: int = 0
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
@@ -76,69 +65,44 @@ class FakeLedger:
     def _claim(self, claim: Claim) -> ClaimAnswer:
         self.claims.append(claim)
         entry = self.entries.get(claim.event_id)
-        if entry is not None and entry.state == "finished":
-            return Finished(entry.outcome)
-        if entry is not None and entry.state == "calling":
-            return Held(entry.until) if claim.now < entry.until else Lapsed(entry.attempt)
-        if entry is not None and entry.owner != claim.owner and claim.now < entry.until:
-            return Held(entry.until)
-        wait, scope = self._turn(claim)
-        if wait > claim.pace.smooth:
-            return TooFast(wait, scope)
-        self._take(claim)
+        objection = objection_to(claim, entry)
+        if objection is not None:
+            return objection
+        slots = slots_for(claim, self.buckets)
+        if isinstance(slots, TooFast):
+            return slots
+        for name, tat in zip(bucket_ids(claim), slots.tats, strict=False):
+            self.buckets[name] = replace(self.buckets.get(name, Bucket()), tat=tat)
         attempt = entry.attempt + 1 if entry is not None else 1
-        until = claim.now + timedelta(seconds=wait + claim.lease_seconds)
-        self.entries[claim.event_id] = Entry("calling", claim.owner, until, attempt)
-        return Claimed(wait, attempt)
-
-    def _buckets(self, claim: Claim) -> list[tuple[str, str, float, int]]:
-        pair = f"{claim.number_id}:{claim.customer_key}"
-        pace = claim.pace
-        return [
-            (claim.number_id, "number", pace.number_rate, pace.number_burst),
-            (pair, "pair", 1 / pace.pair_interval, pace.pair_burst),
-        ]
-
-    def _turn(self, claim: Claim) -> tuple[float, str]:
-        now = claim.now.timestamp()
-        waits = [
-            (next_slot(self.tats.get(key, 0.0), now, rate_per_s=rate, burst=burst).wait_s, scope)
-            for key, scope, rate, burst in self._buckets(claim)
-        ]
-        keys = {"number": claim.number_id, "pair": f"{claim.number_id}:{claim.customer_key}"}
-        keys |= {"account": claim.account_id, "app": "app"}
-        waits += [
-            ((self.held[f"{scope} {key}"] - claim.now).total_seconds(), scope)
-            for scope, key in keys.items()
-            if f"{scope} {key}" in self.held
-        ]
-        return max(waits)
-
-    def _take(self, claim: Claim) -> None:
-        for key, _, rate, burst in self._buckets(claim):
-            now = claim.now.timestamp()
-            self.tats[key] = next_slot(self.tats.get(key, 0.0), now, rate_per_s=rate, burst=burst).tat
+        until = claim.now.timestamp() + slots.wait + claim.lease_seconds
+        self.entries[claim.event_id] = Entry(State.CALLING, claim.owner, attempt, until, None)
+        return Claimed(slots.wait, attempt)
 
     async def failed_surely(self, event_id: str, *, owner: str, until: datetime) -> None:
         await self._reached()
         entry = self.entries[event_id]
-        if entry.owner == owner and entry.state == "calling":
-            entry.state, entry.until = "waiting", until
+        if entry.owner == owner and entry.state == State.CALLING:
+            self.entries[event_id] = replace(entry, state=State.WAITING, until=until.timestamp())
         await self.world.step()
 
     async def finish(self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None) -> Finished:
         await self._reached()
-        entry = self.entries.setdefault(event_id, Entry("new", "", now))
-        if entry.state != "finished":
-            entry.state, entry.outcome = "finished", outcome
+        entry = self.entries.get(event_id)
+        if entry is None or entry.outcome is None:
+            entry = self.entries[event_id] = Entry(State.FINISHED, "", 1, now.timestamp(), outcome)
         await self.world.step()
-        return Finished(entry.outcome)
+        return Finished(entry.outcome or b"")
 
     async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
         await self._reached()
-        self.held[f"{scope} {key}"] = until
-        self.slowed.append((scope, slow_down))
+        name = bucket_id(scope, key)
+        self.buckets[name] = held(self.buckets.get(name, Bucket()), until.timestamp(), slow_down)
         await self.world.step()
+
+    def holds(self) -> dict[str, tuple[float, float]]:
+        """For how many seconds, and at which part of its rate, each held bucket is held."""
+        now = self.world.clock().timestamp()
+        return {name: (b.held_until - now, b.factor) for name, b in self.buckets.items() if b.held_until}
 
     async def _reached(self) -> None:
         await self.world.step()

@@ -1,7 +1,6 @@
 """MessageApproved to WebhookAnswered, over every outcome, every state of the ledger, and every point of a crash."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +55,7 @@ async def test_nothing_personal_is_kept_in_the_ledger() -> None:
 
     await gateway.process()(approved(customer="+966500000001", text="hello there"))
 
-    kept = gateway.ledger.entries[str(EVENT)].outcome
+    kept = gateway.ledger.entries[str(EVENT)].outcome or b""
     assert b"96650" not in kept
     assert b"hello" not in kept
 
@@ -120,22 +119,24 @@ async def test_a_window_that_whatsapp_calls_closed_is_closed_here_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "held", "slow_down"),
+    ("code", "bucket", "factor"),
     [
-        (130429, "number n1", 0.5),
-        (131056, "pair n1:c1", 1.0),
-        (80007, "account a1", 1.0),
-        (4, "app app", 1.0),
+        (130429, "number:n1", 0.5),
+        (131056, "pair:n1:c1", 1.0),
+        (80007, "account:a1", 1.0),
+        (4, "app:app", 1.0),
     ],
 )
-async def test_a_throttled_bucket_is_held_for_everybody(code: int, held: str, slow_down: float) -> None:
+async def test_a_throttled_bucket_is_held_for_everybody(code: int, bucket: str, factor: float) -> None:
     gateway = Gateway.answering(refused(code, retry_after=30.0))
+    deliver = gateway.process()
 
-    result = await gateway.process()(approved())
+    first, next_one = await deliver(approved()), await deliver(approved(event_id=UUID(int=2)))
 
-    assert gateway.ledger.held == {held: NOON + timedelta(seconds=30)}
-    assert gateway.ledger.slowed == [(held.split(maxsplit=1)[0], slow_down)]
-    assert result.details == {"retry_after": 30, "scope": held.split(maxsplit=1)[0]}
+    told = {"retry_after": 30, "scope": bucket.partition(":")[0]}
+    assert gateway.ledger.holds() == {bucket: (30.0, factor)}
+    assert (first.details, next_one.details) == (told, told)
+    assert len(gateway.provider.offered) == 1
 
 
 async def test_a_retry_after_is_not_undercut() -> None:
