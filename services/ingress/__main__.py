@@ -1,0 +1,10 @@
+"""Start ingress: `python -m services.ingress`."""
+
+import os
+
+from libs.chassis.serving import run
+from services.ingress.app import serve
+from services.ingress.settings import IngressSettings
+
+if __name__ == "__main__":
+    run(serve, IngressSettings, os.environ)

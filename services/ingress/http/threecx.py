@@ -1,0 +1,129 @@
+"""The 3CX endpoint: the checks of DESIGN §2 in their order, and the status of an event."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from aiohttp import web
+
+from libs.chassis.clock import Clock
+from libs.contracts.errors import ErrorCode
+from libs.store.accounts import Integration
+from libs.store.idempotency import Answers
+from services.ingress.domain.addresses import Networks, client_address
+from services.ingress.domain.answers import NOT_AUTHENTICATED, NOT_FOUND, Answer, answer_from_record
+from services.ingress.domain.authentication import (
+    Attempt,
+    caller_objection,
+    message_objection,
+    signing,
+)
+from services.ingress.domain.bodies import NotAnObject, object_from, payload_from, require_json
+from services.ingress.handlers.admitting import Doors
+from services.ingress.handlers.refusing import Refuse
+from services.ingress.handlers.rejecting import Reject
+from services.ingress.handlers.taking import Take, Webhook
+from services.ingress.http.reading import Reading, State, read_body
+from services.ingress.ports import RateLimits
+
+MAX_BODY: Final = 262_144  # DESIGN §2
+PER_MINUTE: Final = 60  # DESIGN §2
+SECRET: Final = "X-WhatsApp-Gateway-3CX-Secret"  # noqa: S105 -- a header's name
+TIMESTAMP: Final = "X-WhatsApp-Gateway-Timestamp"
+SIGNATURE: Final = "X-WhatsApp-Gateway-Signature"
+KEY: Final = "Idempotency-Key"
+VISIBLE: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+UNSIGNED: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreeCx:
+    """Reads and authenticates requests, then hands them on."""
+
+    doors: Doors
+    rate_limits: RateLimits
+    take: Take
+    refuse: Refuse
+    reject: Reject
+    answers: Answers
+    trusted: Networks
+    clock: Clock
+    body_seconds: float
+
+    async def post(self, request: web.BaseRequest, integration_id: str) -> Answer:
+        """Take one webhook; whoever is not authenticated gets the same answer at the same cost."""
+        now = self.clock()
+        attempt = self._attempt(request)
+        integration, door = await self.doors.find(integration_id)
+        objection = caller_objection(attempt, door, now=now)
+        mac = signing(attempt) if attempt.signatures else None
+        reading = await read_body(request, limit=MAX_BODY, seconds=self.body_seconds, keep=objection is None, mac=mac)
+        if objection is None and reading.state is not State.TOO_LARGE:
+            digest = UNSIGNED if mac is None else mac.digest()
+            objection = message_objection(attempt, door, now=now, digest=digest)
+        if objection is not None:
+            self.reject(integration, integration_id, address=attempt.address, reason=objection)
+        if objection is not None or integration is None:
+            return NOT_AUTHENTICATED
+        if reading.state is State.TOO_LARGE:
+            return await self.refuse(integration, ErrorCode.PAYLOAD_TOO_LARGE, {"limit": MAX_BODY}, closes=True)
+        return await self._authenticated(request, integration, reading)
+
+    async def _authenticated(self, request: web.BaseRequest, integration: Integration, reading: Reading) -> Answer:
+        wait = await self.rate_limits.hit(integration.id)
+        if wait is not None:
+            details = {"limit": PER_MINUTE, "retry_after": max(1, round(wait + 0.5))}
+            return await self.refuse(integration, ErrorCode.WEBHOOK_RATE_LIMITED, details)
+        try:
+            webhook = webhook_from(request, integration, reading)
+        except NotAnObject as error:
+            why = {"field": error.field, "problem": error.problem}
+            broken = reading.state is State.BROKEN
+            return await self.refuse(integration, ErrorCode.INVALID_JSON, why, closes=broken)
+        return await self.take(webhook)
+
+    async def status(self, request: web.BaseRequest, integration_id: str, event_id: str) -> Answer:
+        """Tell what became of one of the integration's events; asking needs address and secret, nothing signed."""
+        attempt = self._attempt(request)
+        integration, door = await self.doors.find(integration_id)
+        objection = caller_objection(attempt, door, now=self.clock())
+        if objection is not None:
+            self.reject(integration, integration_id, address=attempt.address, reason=objection)
+        if objection is not None or integration is None:
+            return NOT_AUTHENTICATED
+        try:
+            event = UUID(event_id)
+        except ValueError:
+            return NOT_FOUND
+        record = await self.answers.find(str(event), integration.id)
+        return NOT_FOUND if record is None else answer_from_record(event, record)
+
+    def _attempt(self, request: web.BaseRequest) -> Attempt:
+        headers = request.headers
+        forwarded = headers.getall("X-Forwarded-For", ()) if self.trusted.members else ()
+        return Attempt(
+            client_address(request.remote or "", forwarded, trusted=self.trusted),
+            headers.getall(SECRET, ()),
+            headers.getall(TIMESTAMP, ()),
+            headers.getall(SIGNATURE, ()),
+        )
+
+
+def webhook_from(request: web.BaseRequest, integration: Integration, reading: Reading) -> Webhook:
+    """Read what a request says. Raises NotAnObject."""
+    if reading.state is State.BROKEN:
+        raise NotAnObject("body", "did not arrive whole and in time")
+    require_json(request.headers.getall("Content-Type", ()))
+    payload = payload_from(object_from(reading.body))
+    return Webhook(integration, payload, reading.body, key_from(request.headers.getall(KEY, ())))
+
+
+def key_from(headers: Sequence[str]) -> str | None:
+    """Read `Idempotency-Key`: at most 255 visible ASCII characters, once. Raises NotAnObject otherwise."""
+    if not headers:
+        return None
+    if len(headers) != 1 or VISIBLE.fullmatch(headers[0]) is None:
+        raise NotAnObject(KEY, "must be 1 to 255 visible ASCII characters, sent once")
+    return headers[0]

@@ -1,0 +1,42 @@
+"""What an operator can tell ingress."""
+
+from ipaddress import ip_network
+
+from pydantic import Field, SecretStr, field_validator
+
+from libs.chassis.settings import ServiceSettings
+
+
+class IngressSettings(ServiceSettings):
+    """Settings of the ingress service."""
+
+    host: str = Field(default="0.0.0.0", description="Address that ingress listens on.")  # noqa: S104 -- it serves the outside
+    port: int = Field(default=8080, ge=0, le=65535, description="Port that ingress listens on.")
+    ingress_metrics_port: int = Field(default=9101, ge=0, le=65535, description="Port of ingress's metrics and probes.")
+    reply_timeout: float = Field(
+        default=8.0, gt=0, le=120, description="Seconds a caller waits for the result before it is told `pending`."
+    )
+    body_timeout: float = Field(default=10.0, gt=0, le=120, description="Seconds within which a body must be here.")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="CIDRs, separated by commas, whose `X-Forwarded-For` is believed."
+    )
+    rate_limit_url: SecretStr = Field(
+        default=SecretStr("store"),
+        description="Where requests are counted for all replicas: `store`, `memory://`, `redis://…` or `mongodb://…`.",
+    )
+    whatsapp_app_secret: SecretStr = Field(min_length=8, description="Meta's app secret: signs its webhooks.")
+    whatsapp_verify_token: SecretStr = Field(
+        min_length=8, description="What Meta sends to prove that the webhook's set-up is ours."
+    )
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ip_network(text, strict=False)
+        return value

@@ -1,0 +1,324 @@
+"""An ingress with a made-up outside world around it: fakes that keep state, and HTTP down to the byte."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from aiohttp import web
+
+from libs.chassis.consuming import Received
+from libs.chassis.replying import Replies
+from libs.contracts.errors import unavailable
+from libs.contracts.events import Event, WebhookAnswered, WebhookReceived
+from libs.contracts.results import AnswerCode, AnswerStatus
+from libs.store.accounts import Account, AuthMode, Integration, Number, SecretHash
+from libs.store.decisions import Exhausted, Proposal, Settled
+from libs.store.idempotency import Fresh, Reused, Twin
+from services.ingress.app import Application, Surroundings, application
+from services.ingress.settings import IngressSettings
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+STAMP = str(int(NOW.timestamp()))
+SECRET = "right-secret"
+APP_SECRET = "meta-app-secret"
+VERIFY_TOKEN = "meta-verify-token"
+TEST_EVENT = b'{"event_type":"test"}'
+
+
+def integration(**changes: Any) -> Integration:
+    row = {
+        "id": "int-1",
+        "account_id": "acc-1",
+        "instance_id": "num-1",
+        "created_at": NOW,
+        "updated_at": NOW,
+        "secrets": (SecretHash(sha256=hashlib.sha256(SECRET.encode()).hexdigest()),),
+    }
+    return Integration(**(row | changes))
+
+
+STRICT = integration(id="int-strict", auth_mode=AuthMode.SECRET_HMAC)
+
+
+def number(phone_number_id: str) -> Number:
+    return Number(
+        id=f"num-of-{phone_number_id}",
+        account_id="acc-1",
+        phone_number_id=phone_number_id,
+        sealed_token="sealed",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+@dataclass
+class Directory:
+    integrations: dict[str, Integration] = field(default_factory=dict)
+    numbers: dict[str, Number] = field(default_factory=dict)
+    down: bool = False
+
+    async def account(self, account_id: str) -> Account | None:
+        return None
+
+    async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
+        if self.down:
+            raise unavailable("store")
+        return self.numbers.get(phone_number_id or "")
+
+    async def integration(self, integration_id: str) -> Integration | None:
+        if self.down:
+            raise unavailable("store")
+        return self.integrations.get(integration_id)
+
+
+Policy = Callable[[UUID, WebhookReceived], AnswerCode | None]
+
+
+@dataclass
+class Broker:
+    """Takes events; what the made-up policy answers comes back over the reply queue."""
+
+    replies: Replies
+    policy: Policy
+    down: bool = False
+    taken: list[tuple[UUID, Event]] = field(default_factory=list)
+
+    async def publish(
+        self,
+        event: Event,
+        *,
+        id: UUID,  # noqa: A002 -- the port's own word
+        at: datetime | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        await asyncio.sleep(0)
+        if self.down:
+            raise unavailable("broker")
+        self.taken.append((id, event))
+        if isinstance(event, WebhookReceived) and (code := self.policy(id, event)) is not None:
+            await self.answer(event, id, code)
+
+    async def answer(self, event: WebhookReceived, event_id: UUID, code: AnswerCode, **told: Any) -> None:
+        answered = WebhookAnswered(
+            account_id=event.account_id,
+            integration_id=event.integration_id,
+            event_id=event_id,
+            reply_to=event.reply_to,
+            code=code,
+            **told,
+        )
+        await self.replies.heard(Received(event=answered, id=answered.id_after(event_id), at=NOW))
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for _, event in self.taken if isinstance(event, kind)]
+
+
+@dataclass
+class Decisions:
+    made: dict[str, bytes] = field(default_factory=dict)
+    down: bool = False
+
+    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
+        if self.down:
+            raise unavailable("store")
+        fresh = proposal.event_id not in self.made
+        return Settled(self.made.setdefault(proposal.event_id, proposal.outcome), fresh)
+
+
+@dataclass
+class Keys:
+    owners: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    async def claim(
+        self, *, integration_id: str, key: str, body_hash: str, event_id: str, now: datetime
+    ) -> Fresh | Twin | Reused:
+        owner = self.owners.get((integration_id, key))
+        if owner is None:
+            self.owners[integration_id, key] = {"event_id": event_id, "hash": body_hash, "answer": None}
+            return Fresh()
+        return Twin(owner["event_id"], owner["answer"]) if owner["hash"] == body_hash else Reused()
+
+    async def answer(self, *, integration_id: str, key: str, event_id: str, answer: bytes) -> None:
+        self.owners[integration_id, key]["answer"] = answer
+
+    async def forget(self, *, integration_id: str, key: str, event_id: str) -> None:
+        del self.owners[integration_id, key]
+
+
+@dataclass
+class Answers:
+    known: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    async def pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
+        self.known.setdefault((event_id, integration_id), {})
+
+    async def find(self, event_id: str, integration_id: str) -> dict[str, Any] | None:
+        return self.known.get((event_id, integration_id))
+
+
+@dataclass
+class Limits:
+    room: int = 1_000_000
+    down: bool = False
+
+    async def hit(self, integration_id: str) -> float | None:
+        if self.down:
+            raise unavailable("rate limits")
+        self.room -= 1
+        return None if self.room >= 0 else 12.3
+
+
+@dataclass
+class Told:
+    """A Recorder that the record has heard at once."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def tell(self, event: Event, event_id: UUID) -> None:
+        self.events.append(event)
+
+
+def always_ok(event_id: UUID, event: WebhookReceived) -> AnswerCode | None:
+    return AnswerStatus.OK
+
+
+@dataclass
+class World:
+    settings: dict[str, Any] = field(default_factory=dict)
+    policy: Policy = always_ok
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.replies = Replies()
+        self.directory = Directory({i.id: i for i in (integration(), STRICT)})
+        self.broker = Broker(self.replies, self.policy)
+        self.decisions, self.keys, self.answers, self.limits, self.told = (
+            Decisions(),
+            Keys(),
+            Answers(),
+            Limits(),
+            Told(),
+        )
+        self.served: Application = application(
+            IngressSettings.model_validate(
+                {
+                    "amqp_url": "amqp://nowhere",
+                    "store_url": "sqlite:////nowhere/gateway.db",
+                    "hash_key": "k" * 32,
+                    "whatsapp_app_secret": APP_SECRET,
+                    "whatsapp_verify_token": VERIFY_TOKEN,
+                    "reply_timeout": 0.2,
+                    "body_timeout": 0.2,
+                }
+                | self.settings
+            ),
+            Surroundings(
+                directory=self.directory,
+                outbox=self.broker,
+                replies=self.replies,
+                settlements=self.decisions,
+                idempotency=self.keys,
+                answers=self.answers,
+                rate_limits=self.limits,
+                recorder=self.told,
+                instance="ingress-test",
+                clock=lambda: NOW + timedelta(seconds=self.seconds),
+                new_id=uuid4,
+                monotonic=lambda: self.seconds,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An HTTP answer as it came over the line."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    def header(self, name: str) -> str | None:
+        for line in self.head.split(b"\r\n")[1:]:
+            key, _, value = line.partition(b":")
+            if key.decode().lower() == name.lower():
+                return value.strip().decode()
+        return None
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where an ingress listens, and a way to speak to it byte by byte."""
+
+    port: int
+
+    async def send(self, *parts: bytes, patience: float = 5.0) -> Heard:
+        async with asyncio.timeout(patience):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            try:
+                for part in parts:
+                    writer.write(part)
+                    await writer.drain()
+                return await heard(reader)
+            finally:
+                writer.close()
+
+    async def post(
+        self,
+        body: bytes = TEST_EVENT,
+        *,
+        to: str = "/integrations/3cx/webhook/int-1",
+        secret: str | None = SECRET,
+        headers: Sequence[tuple[str, str]] = (("Content-Type", "application/json"),),
+    ) -> Heard:
+        return await self.send(request("POST", to, secrets(secret, headers), body))
+
+    async def get(self, path: str, *, secret: str | None = SECRET) -> Heard:
+        return await self.send(request("GET", path, secrets(secret, ()), None))
+
+
+def secrets(secret: str | None, headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [*headers, *([("X-WhatsApp-Gateway-3CX-Secret", secret)] if secret is not None else [])]
+
+
+def request(method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes | None) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: gateway"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if body is not None and not any(name.lower() == "transfer-encoding" for name, _ in headers):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + (body or b"")
+
+
+async def heard(reader: asyncio.StreamReader) -> Heard:
+    head = await reader.readuntil(b"\r\n\r\n")
+    status = int(head.split(b" ", 2)[1])
+    if status == 100:
+        return await heard(reader)
+    answer = Heard(status, head, b"")
+    body = await reader.readexactly(int(answer.header("Content-Length") or 0))
+    return Heard(status, head, body)
+
+
+@asynccontextmanager
+async def open_door(world: World) -> AsyncGenerator[Door, None]:
+    runner = web.ServerRunner(world.served.server(), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield Door(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+def signature(timestamp: str, body: bytes, secret: str = SECRET) -> str:
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
