@@ -96,5 +96,5 @@ class Decision(BaseModel):
 
 
 def withdrawn() -> Decision:
-    """The decision of ingress itself: its publish was not confirmed and the caller was told so, so nothing may follow."""
+    """Ingress's own decision: its publish was not confirmed, the caller was told so, and nothing may follow."""
     return Decision(code=ErrorCode.GATEWAY_UNAVAILABLE, details={"withdrawn": True})
