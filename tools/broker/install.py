@@ -17,7 +17,7 @@ SERVER_FOLDERS = (
 # One installation at a time, and whatever policy stood there before is put back, also after an interruption.
 _INSTALL = """
 set -eu
-exec 9>/var/lock/gateway-install
+exec 9</var/lib/dpkg
 flock 9
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && exit 0
 policy=/usr/sbin/policy-rc.d
@@ -30,7 +30,7 @@ trap 'exit 1' HUP INT TERM
 printf '#!/bin/sh\\nexit 101\\n' >"$policy"
 chmod 755 "$policy"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q
+apt-get update -q || true  # one unreachable archive need not matter; the next command tells
 apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 rabbitmq-server
 if command -v systemctl >/dev/null; then
     systemctl disable --quiet rabbitmq-server.service epmd.service epmd.socket >/dev/null 2>&1 || true
@@ -57,9 +57,10 @@ def ensure_installed() -> Path:
     folder = server_folder()
     if folder is not None:
         return folder
+    as_root = _as_root()
     print("RabbitMQ's server is missing; installing the package rabbitmq-server …", file=sys.stderr, flush=True)
     done = subprocess.run(
-        [*_as_root(), "sh", "-c", _INSTALL],
+        [*as_root, "sh", "-c", _INSTALL],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
