@@ -1,0 +1,1 @@
+"""How fast the gateway is, against what the broker alone can do on the same machine in the same run."""

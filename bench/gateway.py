@@ -1,0 +1,166 @@
+"""The whole gateway under load: agents' replies over HTTP, through policy, ledger, provider call and record."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+import psutil
+
+from bench.http import Connection
+from bench.timing import Timing, closed_loop
+from tools.stack import Stack
+
+ACCOUNTS = 50
+INTEGRATIONS = 1_000
+"""Each may ask 60 times a minute; together more than the machine can answer."""
+CUSTOMERS = 40_000
+"""A pair may take ten messages at once and one in six seconds then, so the load is spread wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One integration and its number."""
+
+    path: str
+    secret: str = field(repr=False)
+    account_id: str
+    number_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one process spent: CPU microseconds a message, and megabytes resident."""
+
+    name: str
+    cpu_us: float
+    rss_mb: float
+
+
+async def prepare(stack: Stack) -> list[Target]:
+    """Create accounts, numbers and integrations through the operators' API."""
+    headers = {"Authorization": f"Bearer {stack.admin_token}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+
+        async def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+            async with session.post(f"{stack.console_url}/api/v1{path}", json=body) as answer:
+                found: dict[str, Any] = await answer.json()
+                if answer.status != 201:
+                    raise RuntimeError(f"{path}: {answer.status} {found}")
+                return found
+
+        async def integration(index: int, account_id: str) -> Target:
+            number = f"{2_000_000_000_000 + index}"
+            instance = await post(
+                f"/accounts/{account_id}/instances",
+                {
+                    "provider": "cloud_api",
+                    "phone_number_id": number,
+                    "access_token": "EAAbench",
+                    "messages_per_second": 1000,
+                },
+            )
+            made = await post(
+                "/integrations", {"account_id": account_id, "instance_id": instance["id"], "auth_mode": "secret"}
+            )
+            return Target(f"/integrations/3cx/webhook/{made['id']}", made["secret"], account_id, instance["id"])
+
+        accounts = [
+            await post(
+                "/accounts",
+                {
+                    "name": f"bench {i}",
+                    "business_name": f"Bench {i}",
+                    "plan": "scale",
+                    "timezone": "UTC",
+                    "default_region": "SA",
+                    "daily_limit": 10_000_000,
+                },
+            )
+            for i in range(ACCOUNTS)
+        ]
+        slots = asyncio.Semaphore(16)
+
+        async def one(index: int) -> Target:
+            async with slots:
+                return await integration(index, accounts[index % ACCOUNTS]["id"])
+
+        return list(await asyncio.gather(*(one(i) for i in range(INTEGRATIONS))))
+
+
+def phone(index: int) -> str:
+    """The E.164 number of customer `index`."""
+    return f"+9665{index:08d}"
+
+
+class Load:
+    """Agents' replies, spread over integrations and customers so that no limit of one of them is met."""
+
+    def __init__(self, stack: Stack, targets: Sequence[Target], connections: Sequence[Connection]) -> None:
+        self._targets = targets
+        self._free = list(connections)
+        self._serial = itertools.count()
+        self.statuses: dict[str, int] = {}
+        self._stack = stack
+
+    async def once(self) -> bool:
+        """Post one reply; True when it was sent."""
+        serial = next(self._serial)
+        target = self._targets[serial % len(self._targets)]
+        body = orjson.dumps(
+            {
+                "event_type": "outbound_message",
+                "to": phone(serial % CUSTOMERS),
+                "message_text": f"Hello, your order {serial} is on its way and will be there this afternoon.",
+                "message_purpose": "support",
+                "agent_extension": "101",
+                "conversation_id": f"c{serial}",
+            }
+        )
+        headers = {"X-WhatsApp-Gateway-3CX-Secret": target.secret, "Content-Type": "application/json"}
+        connection = self._free.pop()
+        try:
+            status, answer = await connection.post(target.path, body, headers)
+        finally:
+            self._free.append(connection)
+        told = orjson.loads(answer)
+        word = told.get("status") or told.get("error") or str(status)
+        self.statuses[word] = self.statuses.get(word, 0) + 1
+        return bool(word == "sent")
+
+
+async def measure(
+    stack: Stack, targets: Sequence[Target], *, in_flight: int, seconds: float
+) -> tuple[Timing, list[Cost], dict[str, int]]:
+    """Load the gateway; what it answered, and what each process spent on it."""
+    connections = [await Connection.open(stack.ingress_url) for _ in range(in_flight)]
+    load = Load(stack, targets, connections)
+    try:
+        await closed_loop(load.once, in_flight=in_flight, seconds=1.0)
+        watched = _watched(stack)
+        before = {name: _cpu(process) for name, process in watched.items()}
+        timing = await closed_loop(load.once, in_flight=in_flight, seconds=seconds)
+        costs = [
+            Cost(name, (_cpu(process) - before[name]) * 1e6 / timing.count, process.memory_info().rss / 1e6)
+            for name, process in watched.items()
+        ]
+    finally:
+        for connection in connections:
+            connection.close()
+    return timing, costs, load.statuses
+
+
+def _watched(stack: Stack) -> dict[str, psutil.Process]:
+    watched = {process.name: psutil.Process(process.pid) for process in stack.processes}
+    if stack.broker is not None:
+        watched["rabbitmq"] = psutil.Process(stack.broker.pid)
+    watched["load generator"] = psutil.Process()
+    return watched
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

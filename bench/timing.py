@@ -1,0 +1,54 @@
+"""A closed loop: so many callers, each sending its next request when the last was answered."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+Once = Callable[[], Awaitable[bool]]
+"""One request; False when it was answered wrongly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a run came to; seconds."""
+
+    count: int
+    failed: int
+    seconds: float
+    p50: float
+    p99: float
+
+    @property
+    def rate(self) -> float:
+        """Requests answered rightly in a second."""
+        return (self.count - self.failed) / self.seconds
+
+    def line(self, name: str) -> str:
+        """A line for people."""
+        wrong = f"  failed {self.failed}" if self.failed else ""
+        return (
+            f"{name:<34} {self.rate:8.0f}/s   p50 {self.p50 * 1000:6.2f} ms   p99 {self.p99 * 1000:7.2f} ms"
+            f"   n {self.count}{wrong}"
+        )
+
+
+async def closed_loop(once: Once, *, in_flight: int, seconds: float, most: int = 1_000_000) -> Timing:
+    """Call `once` from `in_flight` callers for `seconds`, or until `most` calls were begun."""
+    times: list[float] = []
+    failed = begun = 0
+    start = time.perf_counter()
+    end = start + seconds
+
+    async def caller() -> None:
+        nonlocal failed, begun
+        while (now := time.perf_counter()) < end and begun < most:
+            begun += 1
+            if not await once():
+                failed += 1
+            times.append(time.perf_counter() - now)
+
+    await asyncio.gather(*(caller() for _ in range(in_flight)))
+    took = time.perf_counter() - start
+    times.sort()
+    return Timing(len(times), failed, took, times[len(times) // 2], times[min(len(times) - 1, len(times) * 99 // 100)])
