@@ -1,0 +1,119 @@
+"""What the links of a text give away: where they lead and whether they hide it; nothing is ever looked up."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from services.policy.domain.lookalikes import latin_skeleton, leet_readings
+
+_WIDE = re.compile(r"[\u3002\uff01-\uff5e\uff61]")
+_CHUNK = re.compile(r"[^\s<>()\[\]{}\"'،,;|*]+")
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_HOST_END = re.compile(r"[/?#\\]")
+_ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|0x[0-9a-f]{6,8}|\d{8,10}")
+_NAME = re.compile(r"[^\W_][\w.\-]{0,251}[^\W_]")
+_LONGEST_HOST = 253  # RFC 1035 §2.3.4, less the length octets
+_LABELS = 4  # the longest domain on a list has fewer
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkLists:
+    """What is known of hosts: shorteners, group invitations, top-level domains, and brands with the hosts they own."""
+
+    shorteners: frozenset[str]
+    invitations: frozenset[str]
+    risky_endings: frozenset[str]
+    known_endings: frozenset[str]
+    brands: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link: the host in lower case, and whether a user name before an @ hides it."""
+
+    host: str
+    path: str
+    has_user: bool
+
+
+def links_in(text: str, lists: LinkLists) -> tuple[Link, ...]:
+    """Every link of the text: with a scheme, with `www.`, or a bare host with a path or a well-known ending."""
+    plain = _plain(text)
+    if "." not in plain and "://" not in plain:
+        return ()
+    chunks = (chunk for chunk in _CHUNK.findall(plain) if "." in chunk or "://" in chunk)
+    return tuple(link for chunk in chunks for link in _links_of(chunk, lists))
+
+
+def link_features(links: Iterable[Link], lists: LinkLists) -> dict[str, int]:
+    """How many links there are, and how many of each suspicious kind."""
+    found = tuple(links)
+    if not found:
+        return {}
+    return {
+        "links": len(found),
+        "shortened_links": sum(_is_under(link.host, lists.shorteners) for link in found),
+        "invitation_links": sum(
+            _is_under(link.host, lists.invitations) or f"{link.host}/{link.path.split('/')[0]}" in lists.invitations
+            for link in found
+        ),
+        "address_links": sum(_ADDRESS.fullmatch(link.host) is not None for link in found),
+        "disguised_links": sum(link.has_user or _is_disguised(link.host) for link in found),
+        "risky_links": sum(_ending(link.host) in lists.risky_endings for link in found),
+        "brand_links": sum(_poses_as_brand(link.host, lists.brands) for link in found),
+    }
+
+
+def _plain(text: str) -> str:
+    """Full-width letters and dots as the ASCII ones that a browser makes of them."""
+    return text if text.isascii() else _WIDE.sub(_narrow, text)
+
+
+def _narrow(wide: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", wide.group()).replace("。", ".")
+
+
+def _links_of(chunk: str, lists: LinkLists) -> Iterator[Link]:
+    parts = _SCHEME.split(chunk)
+    if len(parts) > 1:
+        yield from (_link_from(part) for part in parts[1:] if part)
+        return
+    bare = chunk.strip(".:!?…-_~").casefold()
+    host = _HOST_END.split(bare, maxsplit=1)[0].partition(":")[0]
+    if "." not in host or "@" in host or len(host) > _LONGEST_HOST or _NAME.fullmatch(host) is None:
+        return
+    ending = _ending(host)
+    has_path = len(bare) > len(host) and ending.isalpha()
+    if host.startswith("www.") or ending in lists.known_endings or ending in lists.risky_endings or has_path:
+        yield _link_from(bare)
+
+
+def _link_from(rest: str) -> Link:
+    """The link in what follows the scheme."""
+    authority, *path = _HOST_END.split(rest, maxsplit=1)
+    user, at, host = authority.rpartition("@")
+    host = host.partition(":")[0]
+    return Link(host.strip(".!?…").casefold(), path[0] if path else "", bool(at and user))
+
+
+def _ending(host: str) -> str:
+    return host.rpartition(".")[2]
+
+
+def _is_under(host: str, domains: frozenset[str]) -> bool:
+    """True when the host is one of the domains or belongs to one."""
+    labels = host.split(".")[-_LABELS:]
+    return any(".".join(labels[first:]) in domains for first in range(len(labels)))
+
+
+def _is_disguised(host: str) -> bool:
+    """True for a host whose letters mix scripts or that is written in punycode's escape (RFC 3492)."""
+    labels = host.split(".")
+    return any(label.startswith("xn--") or latin_skeleton(label) is not None for label in labels)
+
+
+def _poses_as_brand(host: str, brands: Mapping[str, frozenset[str]]) -> bool:
+    labels = re.split(r"[.\-]", host)
+    words = {word for label in labels for word in (label, *leet_readings(label))}
+    return any(brand in words and not _is_under(host, owned) for brand, owned in brands.items())
