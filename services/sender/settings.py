@@ -1,8 +1,9 @@
 """What an operator can set about sending."""
 
-from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
+from libs.store.sealing import seals_from
 
 
 class SenderSettings(ServiceSettings):
@@ -47,3 +48,9 @@ class SenderSettings(ServiceSettings):
         default=2.0, gt=0, description="Seconds until a stopped number is probed; doubles while probes fail."
     )
     breaker_longest_seconds: float = Field(default=60.0, gt=0, description="Longest pause between two probes.")
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _keys_can_be_read(cls, keys: SecretStr) -> SecretStr:
+        seals_from(keys.get_secret_value())
+        return keys

@@ -74,7 +74,7 @@ class FakeLedger:
         for name, tat in zip(bucket_ids(claim), slots.tats, strict=False):
             self.buckets[name] = replace(self.buckets.get(name, Bucket()), tat=tat)
         attempt = entry.attempt + 1 if entry is not None else 1
-        until = claim.now.timestamp() + slots.wait + claim.lease_seconds
+        until = claim.now + timedelta(seconds=slots.wait + claim.lease_seconds)
         self.entries[claim.event_id] = Entry(State.CALLING, claim.owner, attempt, until, None)
         return Claimed(slots.wait, attempt)
 
@@ -82,14 +82,14 @@ class FakeLedger:
         await self._reached()
         entry = self.entries[event_id]
         if entry.owner == owner and entry.state == State.CALLING:
-            self.entries[event_id] = replace(entry, state=State.WAITING, until=until.timestamp())
+            self.entries[event_id] = replace(entry, state=State.WAITING, until=until)
         await self.world.step()
 
     async def finish(self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None) -> Finished:
         await self._reached()
         entry = self.entries.get(event_id)
         if entry is None or entry.outcome is None:
-            entry = self.entries[event_id] = Entry(State.FINISHED, "", 1, now.timestamp(), outcome)
+            entry = self.entries[event_id] = Entry(State.FINISHED, "", 1, now, outcome)
         await self.world.step()
         return Finished(entry.outcome or b"")
 

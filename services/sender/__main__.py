@@ -1,0 +1,10 @@
+"""Start sender: `python -m services.sender`."""
+
+import os
+
+from libs.chassis.serving import run
+from services.sender.app import serve
+from services.sender.settings import SenderSettings
+
+if __name__ == "__main__":
+    run(serve, SenderSettings, os.environ)
