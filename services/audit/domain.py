@@ -18,7 +18,13 @@ from libs.contracts.identity import Personal, keyed_hash, masked
 from libs.store.records import Record
 
 _NUMBER = re.compile(r"\+?[0-9]{7,}")
-_COLUMNS = frozenset({"account_id", "integration_id", "event_id", "code", "purpose", "actor", "reply_to"})
+_OWN_ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}", re.ASCII)
+_COLUMNS = frozenset(
+    {"account_id", "integration_id", "event_id", "code", "purpose", "actor", "reply_to", "customer_key", "masked_phone"}
+) | {
+    "customer_key",
+    "masked_phone",
+}
 _PHONE_FIELDS = ("to", "from_", "customer_phone", "caller", "phone")
 _SHOWN_PAYLOAD = ("event_type", "conversation_id", "agent_extension", "queue", "call_time", "direction", "answered")
 _NOBODY = "-"
@@ -41,8 +47,8 @@ def record_from(event: Event, *, id_: UUID, at: datetime, correlation_id: str | 
         code=_code(event),
         purpose=_purpose(event),
         actor=getattr(event, "actor", None),
-        customer_hash=keyed_hash(key, account, known_as) if known_as else None,
-        masked_phone=masked(customer) if customer else None,
+        customer_hash=keyed_hash(key, account, known_as) if known_as else getattr(event, "customer_key", None),
+        masked_phone=masked(customer) if customer else getattr(event, "masked_phone", None),
         details=dict(_details(event, account, key)),
     )
 
@@ -114,8 +120,8 @@ def _plain(value: object) -> object:
 
 
 def without_numbers(text: str) -> str:
-    """`text` with every run of seven digits or more masked; UUIDs, hashes and WhatsApp's message ids stay."""
-    if text.startswith("wamid.") or _is_uuid(text):
+    """`text` with every run of seven digits or more masked; UUIDs, our own ids and WhatsApp's message ids stay."""
+    if text.startswith("wamid.") or _is_uuid(text) or _OWN_ID.fullmatch(text):
         return text
     return _NUMBER.sub(lambda found: masked(found.group()), text)
 
