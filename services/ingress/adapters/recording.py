@@ -21,6 +21,7 @@ class Backlog:
     """A Recorder. Events leave in the order in which they were told, each until it is confirmed."""
 
     outbox: Outbox
+    pause: float = PAUSE
     _waiting: asyncio.Queue[tuple[Event, UUID]] = field(default_factory=lambda: asyncio.Queue(MOST), repr=False)
 
     def tell(self, event: Event, event_id: UUID) -> None:
@@ -36,7 +37,7 @@ class Backlog:
             event, event_id = await self._waiting.get()
             try:
                 while not await self._published(event, event_id):  # noqa: ASYNC110 -- nobody tells when it is back
-                    await asyncio.sleep(PAUSE)
+                    await asyncio.sleep(self.pause)
             finally:
                 self._waiting.task_done()
 

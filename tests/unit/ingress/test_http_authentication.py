@@ -68,10 +68,18 @@ async def test_every_failure_gets_the_same_bytes_and_headers() -> None:
             bodies.add(answer.body)
 
     assert bodies == {GENERIC}
-    assert heads == {
-        b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
-        b"Server: gateway\r\nContent-Length: 88\r\nDate:\r\nConnection: close\r\n\r\n"
-    }
+    [head] = heads
+    assert head.split(b"\r\n") == [
+        b"HTTP/1.1 401 Unauthorized",
+        b"Content-Type: application/json",
+        b"Cache-Control: no-store",
+        b"Server: gateway",
+        b"Content-Length: 88",
+        b"Date:",
+        b"Connection: close",
+        b"",
+        b"",
+    ]
 
 
 @pytest.mark.parametrize(("reason", "sent"), FAILURES.items(), ids=[str(reason) for reason in FAILURES])
