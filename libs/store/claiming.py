@@ -5,7 +5,7 @@ The rule: pure; values in, value out, so that every adapter answers alike.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum, unique
 
 from libs.contracts.pacing import bucket_key, next_slot, recovered, slowed
@@ -15,6 +15,8 @@ PACED = ("number", "pair")
 """The scopes whose buckets a message uses up, in this order."""
 SCOPES = (*PACED, "account", "app")
 """All scopes that can be held."""
+_ROUNDING = 1e-5
+"""A shorter wait is none: a float of today's Unix seconds is no finer than a quarter of a microsecond."""
 
 
 @unique
@@ -28,12 +30,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the ledger knows of an event. `until`: Unix seconds."""
+    """What the ledger knows of an event."""
 
     state: str
     owner: str
     attempt: int
-    until: float
+    until: datetime
     outcome: bytes | None
 
 
@@ -62,11 +64,11 @@ def objection_to(claim: Claim, entry: Entry | None) -> Held | Lapsed | Finished 
         return None
     if entry.state == State.FINISHED:
         return Finished(entry.outcome or b"")
-    running = entry.until > claim.now.timestamp()
+    running = entry.until > claim.now
     if entry.state == State.CALLING:
-        return Held(datetime.fromtimestamp(entry.until, UTC)) if running else Lapsed(entry.attempt)
+        return Held(entry.until) if running else Lapsed(entry.attempt)
     if running and entry.owner != claim.owner:
-        return Held(datetime.fromtimestamp(entry.until, UTC))
+        return Held(entry.until)
     return None
 
 
@@ -91,19 +93,20 @@ def slots_for(claim: Claim, buckets: Mapping[str, Bucket]) -> Slots | TooFast:
     now = claim.now.timestamp()
     found = {scope: buckets.get(name, Bucket()) for scope, name in zip(SCOPES, bucket_ids(claim), strict=True)}
     start = max(now, *(bucket.held_until for bucket in found.values()))
-    number, pair = found["number"], found["pair"]
-    pace = claim.pace
-    left = recovered(number.factor, now - number.slowed_at)
-    number_slot = next_slot(number.tat, start, rate_per_s=pace.number_rate * left, burst=pace.number_burst)
-    pair_slot = next_slot(pair.tat, start, rate_per_s=1 / pace.pair_interval, burst=pace.pair_burst)
-    waits = {scope: bucket.held_until - now for scope, bucket in found.items()}
-    waits["number"] = max(waits["number"], start - now + number_slot.wait_s if number_slot.wait_s else 0.0)
-    waits["pair"] = max(waits["pair"], start - now + pair_slot.wait_s if pair_slot.wait_s else 0.0)
+    number, pair, pace = found["number"], found["pair"], claim.pace
+    rate = pace.number_rate * recovered(number.factor, now - number.slowed_at)
+    slots = {
+        "number": next_slot(number.tat, start, rate_per_s=rate, burst=pace.number_burst),
+        "pair": next_slot(pair.tat, start, rate_per_s=1 / pace.pair_interval, burst=pace.pair_burst),
+    }
+    waits = {scope: max(0.0, bucket.held_until - now) for scope, bucket in found.items()}
+    for scope, slot in slots.items():
+        if slot.wait_s > _ROUNDING:
+            waits[scope] = start - now + slot.wait_s
     slowest = max(waits, key=lambda scope: waits[scope])
-    wait = max(0.0, waits[slowest])
-    if wait > pace.smooth:
-        return TooFast(wait, slowest)
-    return Slots(wait, (number_slot.tat, pair_slot.tat))
+    if waits[slowest] > pace.smooth:
+        return TooFast(waits[slowest], slowest)
+    return Slots(waits[slowest], (slots["number"].tat, slots["pair"].tat))
 
 
 def held(bucket: Bucket, until: float, slow_down: float) -> Bucket:

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from libs.contracts.pacing import bucket_key
-from libs.store.ledger import Claimed, ClaimAnswer, Pace, TooFast
+from libs.store.ledger import ClaimAnswer, Claimed, Pace, TooFast
 from libs.store.opening import Store
 from tests.contract.store.builders import NOW, a_claim, after
 

@@ -1,0 +1,104 @@
+"""Accounts, numbers and integrations in SQLite: whole rows as JSON, beside them the columns that are searched."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from libs.store.accounts import Account, Integration, Number, Page, Row
+from libs.store.outbox import Posted
+from libs.store.sqlite.database import Database
+from libs.store.sqlite.outbox import post
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where one kind of row lives, and the columns beside `id`, `version` and `body`."""
+
+    name: str
+    searched: tuple[str, ...]
+    account_column: str
+
+
+_TABLES: Mapping[type[Account | Number | Integration], _Table] = {
+    Account: _Table("accounts", (), "id"),
+    Number: _Table("numbers", ("account_id", "phone_number_id"), "account_id"),
+    Integration: _Table("integrations", ("account_id", "instance_id"), "account_id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteDirectory:
+    """`Directory`: one indexed read, directly on the event loop."""
+
+    main: Database
+
+    async def account(self, account_id: str) -> Account | None:
+        """The account with this id."""
+        return _row_from(Account, self.main.row("SELECT body FROM accounts WHERE id = ?", (account_id,)))
+
+    async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
+        """The number with this id, or with this id of the provider's; with both when both are given."""
+        given = [(c, v) for c, v in (("id", number_id), ("phone_number_id", phone_number_id)) if v is not None]
+        where = " AND ".join(f"{column} = ?" for column, _ in given) or "0"
+        sql = f"SELECT body FROM numbers WHERE {where}"  # noqa: S608 -- column names from above
+        return _row_from(Number, self.main.row(sql, [value for _, value in given]))
+
+    async def integration(self, integration_id: str) -> Integration | None:
+        """The integration with this id."""
+        return _row_from(Integration, self.main.row("SELECT body FROM integrations WHERE id = ?", (integration_id,)))
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteRegistry:
+    """`Registry`: an edit is an UPDATE that names the version it read."""
+
+    main: Database
+
+    async def page(self, kind: type[Row], page: Page) -> Sequence[Row]:
+        """Rows of one kind in the order of their ids."""
+        table = _TABLES[kind]
+        where, values = "id > ?", [page.after or ""]
+        if page.account_id is not None:
+            where, values = f"{where} AND {table.account_column} = ?", [*values, page.account_id]
+        sql = f"SELECT body FROM {table.name} WHERE {where} ORDER BY id LIMIT ?"  # noqa: S608 -- names from `_TABLES`
+        rows = await self.main.rows(sql, [*values, page.limit])
+        return [kind.model_validate_json(body) for (body,) in rows]
+
+    async def save(self, row: Account | Number | Integration, events: Sequence[Posted], *, created: bool) -> bool:
+        """Write `row` and the events that tell of it in one step; False when somebody else was faster."""
+        sql = _insert(_TABLES[type(row)]) if created else _update(_TABLES[type(row)])
+        values = _values_from(row)
+
+        def write(connection: sqlite3.Connection) -> bool:
+            written = connection.execute(sql, values).rowcount == 1
+            if written:
+                post(connection, events)
+            return written
+
+        return await self.main.change(write)
+
+    async def integrations_of(self, number_id: str) -> Sequence[Integration]:
+        """Every integration that uses this number."""
+        sql = "SELECT body FROM integrations WHERE instance_id = ? ORDER BY id"
+        return [Integration.model_validate_json(body) for (body,) in await self.main.rows(sql, (number_id,))]
+
+
+def _row_from(kind: type[Row], found: Any) -> Row | None:
+    return None if found is None else kind.model_validate_json(found[0])
+
+
+def _values_from(row: Account | Number | Integration) -> dict[str, Any]:
+    searched = {column: getattr(row, column) for column in _TABLES[type(row)].searched}
+    return {"id": row.id, "version": row.version, "body": row.model_dump_json(), **searched}
+
+
+def _insert(table: _Table) -> str:
+    columns = ("id", "version", "body", *table.searched)
+    named = ", ".join(f":{column}" for column in columns)
+    return f"INSERT OR IGNORE INTO {table.name} ({', '.join(columns)}) VALUES ({named})"  # noqa: S608 -- names from `_TABLES`
+
+
+def _update(table: _Table) -> str:
+    changed = ", ".join(f"{column} = :{column}" for column in ("version", "body", *table.searched))
+    return f"UPDATE OR IGNORE {table.name} SET {changed} WHERE id = :id AND version = :version - 1"  # noqa: S608 -- names from `_TABLES`

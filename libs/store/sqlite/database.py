@@ -1,0 +1,129 @@
+"""One SQLite file: changes through its writer, point reads directly on the event loop, scans in a thread.
+
+The rule: this is where SQLite's errors become `gateway_unavailable`; nothing else in the adapter catches them.
+"""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from libs.contracts.errors import unavailable
+from libs.store.opening import require_known_schema
+from libs.store.sqlite.writing import Writer
+
+T = TypeVar("T")
+
+BUSY_MS = 4_000
+"""How long a writer waits for another process's transaction: half of the 8 s that ingress waits for a result."""
+READER_BUSY_MS = 250
+"""Readers of a WAL never wait for writers; this covers a crashed process's recovery, while the loop stands still."""
+_WAL_KEPT = 64 << 20
+"""Bytes that the WAL file is cut back to after a burst."""
+
+
+class Database:
+    """One file, opened. Its methods raise GatewayError(gateway_unavailable) when the file cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer: Writer | None = Writer(_connect(path), path.name)
+        self._reader = _connect(path, busy_ms=READER_BUSY_MS, query_only=True)
+        self._scanner = _connect(path, query_only=True)
+        self._scanning = threading.Lock()
+
+    async def change(self, make: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `make` in the writer's next transaction; returns when it is durable. Other errors are its own."""
+        if self._writer is None:
+            raise unavailable("store")
+        with _translated():
+            result: T = await self._writer.ask(make)
+        return result
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The first row of an indexed read, or None. Blocks the event loop for some microseconds."""
+        with _translated():
+            return self._reader.execute(sql, values).fetchone()
+
+    async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a read that may take long; runs in a thread."""
+        return await self.scan(lambda connection: connection.execute(sql, values).fetchall())
+
+    async def scan(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Run several reads that may take long, in a thread."""
+
+        def alone() -> T:
+            with self._scanning:
+                return read(self._scanner)
+
+        with _translated():
+            return await asyncio.to_thread(alone)
+
+    async def close(self) -> None:
+        """Make the changes that wait, then close the file."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await asyncio.to_thread(writer.stop)
+            self._reader.close()
+            with self._scanning:
+                self._scanner.close()
+
+
+def prepare(path: Path, schema: str, version: int) -> None:
+    """Make the file and its tables unless they are there; blocks, and is safe for many processes at once."""
+    with _translated():
+        connection = _connect(path)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            require_known_schema(found, version)
+            if found == 0:
+                for statement in schema.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version}")
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+
+def _connect(path: Path, *, busy_ms: int = BUSY_MS, query_only: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
+    if query_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch a new file to WAL; SQLite reports `busy` at once, without waiting, when two processes do so together."""
+    for attempt in range(BUSY_MS // 20):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or attempt == BUSY_MS // 20 - 1:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.InternalError) as error:
+        raise unavailable("store") from error
+    except sqlite3.ProgrammingError as error:
+        if "closed database" not in str(error):
+            raise
+        raise unavailable("store") from error
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:  # a broken constraint is a mistake of ours
+            raise
+        raise unavailable("store") from error

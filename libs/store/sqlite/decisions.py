@@ -1,0 +1,142 @@
+"""Decisions and quotas in SQLite: facts are one read on the event loop, a settlement is one change."""
+
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from libs.store.conversations import Conversation, SuppressionKind
+from libs.store.decisions import (
+    DECISIONS_KEPT_DAYS,
+    Budget,
+    Exhausted,
+    Limit,
+    Proposal,
+    Question,
+    Settled,
+    StoredFacts,
+    Usage,
+)
+from libs.store.speed import Speed, slot_from, speed_after, speed_in
+from libs.store.sqlite.database import Database
+from libs.store.sqlite.instants import instant_from, micros_from
+from libs.store.sqlite.purging import Purge
+
+_SPEED = "SELECT slot, count, normal FROM speeds WHERE account_id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteDecisions:
+    """`Decisions`."""
+
+    main: Database
+    _purge: Purge = field(default_factory=lambda: Purge("decisions", timedelta(days=DECISIONS_KEPT_DAYS)))
+
+    async def facts(self, question: Question) -> StoredFacts:
+        """Read everything for one decision, of one moment, in one statement."""
+        keys = question.customer_keys
+        number, account = question.number_id, question.account_id
+        row = self.main.row(
+            _facts_sql(len(keys)),
+            (
+                *(number, *keys, number, *keys, account, *keys),
+                *(account, question.day, account, question.month, account, question.event_id),
+            ),
+        )
+        last, closed, kinds, day, month, slot, count, normal, decision = row
+        speed = speed_in(Speed(slot or 0, count or 0, normal or 0.0), slot_from(question.now))
+        return StoredFacts(
+            conversation=_conversation_from(last, closed),
+            suppressed=frozenset(map(SuppressionKind, kinds.split(","))) if kinds else frozenset(),
+            usage=Usage(day=day or 0, month=month or 0, ten_minutes=speed.count, normal=speed.normal),
+            decision=decision,
+        )
+
+    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
+        """Make the proposal the event's decision unless it has one already."""
+        return await self.main.change(lambda connection: self._settle(connection, proposal))
+
+    async def release(self, event_id: str, now: datetime) -> bool:  # noqa: ARG002 -- other stores note when
+        """Give back the quota that the event's approval used up, once."""
+
+        def give_back(connection: sqlite3.Connection) -> bool:
+            reserved = connection.execute(
+                "UPDATE decisions SET reserved = 0 WHERE event_id = ? AND reserved = 1 "
+                "RETURNING account_id, day, month",
+                (event_id,),
+            ).fetchone()
+            if reserved is None:
+                return False
+            account_id, *periods = reserved
+            less = "UPDATE used SET messages = messages - 1 WHERE account_id = ? AND period = ? AND messages > 0"
+            connection.executemany(less, [(account_id, period) for period in periods])
+            return True
+
+        return await self.main.change(give_back)
+
+    def _settle(self, connection: sqlite3.Connection, proposal: Proposal) -> Settled | Exhausted:
+        made = connection.execute("SELECT outcome FROM decisions WHERE event_id = ?", (proposal.event_id,)).fetchone()
+        if made is not None:
+            return Settled(made[0], fresh=False)
+        budget = proposal.budget
+        if budget is not None:
+            exhausted = _use_up(connection, budget)
+            if exhausted is not None:
+                return exhausted
+            _count(connection, budget.account_id, slot_from(proposal.now))
+        of_budget = (budget.account_id, budget.day, budget.month) if budget else (None, None, None)
+        connection.execute(
+            "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (proposal.event_id, proposal.outcome, micros_from(proposal.now), *of_budget, budget is not None),
+        )
+        self._purge(connection, proposal.now)
+        return Settled(proposal.outcome, fresh=True)
+
+
+def _use_up(connection: sqlite3.Connection, budget: Budget) -> Exhausted | None:
+    """Use one message of day and month up, or tell which of them is used up."""
+    asked = (
+        (Limit.DAILY, budget.day, budget.daily_limit),
+        (Limit.MONTHLY, budget.month, budget.monthly_limit),
+    )
+    for limit, period, allowed in asked:
+        sql = "SELECT messages FROM used WHERE account_id = ? AND period = ?"
+        found = connection.execute(sql, (budget.account_id, period)).fetchone()
+        used = found[0] if found else 0
+        if used >= allowed:
+            return Exhausted(limit, used)
+    for _, period, _ in asked:
+        connection.execute(
+            "INSERT INTO used VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET messages = messages + 1",
+            (budget.account_id, period),
+        )
+    return None
+
+
+def _count(connection: sqlite3.Connection, account_id: str, slot: int) -> None:
+    found = connection.execute(_SPEED, (account_id,)).fetchone()
+    speed = speed_after(Speed(*found) if found else Speed(), slot)
+    connection.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?)", (account_id, *speed))
+
+
+def _conversation_from(last: int | None, closed: int | None) -> Conversation:
+    """A closing counts until the customer writes again, in whatever order both came to be known."""
+    if closed is not None and last is not None and last > closed:
+        closed = None
+    return Conversation(None if last is None else instant_from(last), None if closed is None else instant_from(closed))
+
+
+@cache
+def _facts_sql(keys: int) -> str:
+    marks = ", ".join("?" * keys)
+    window: Any = f"FROM conversations WHERE number_id = ? AND customer_key IN ({marks})"
+    return (
+        f"SELECT (SELECT max(last_inbound_at) {window}), (SELECT max(closed_at) {window}), "  # noqa: S608 -- marks alone
+        "(SELECT group_concat(DISTINCT kind) FROM suppressions "
+        f"WHERE account_id = ? AND customer_key IN ({marks}) AND active = 1), "
+        "(SELECT messages FROM used WHERE account_id = ? AND period = ?), "
+        "(SELECT messages FROM used WHERE account_id = ? AND period = ?), "
+        "slot, count, normal, outcome FROM (SELECT 1) "
+        "LEFT JOIN speeds ON speeds.account_id = ? LEFT JOIN decisions ON decisions.event_id = ?"
+    )

@@ -1,0 +1,144 @@
+"""The ledger and the pace of numbers and pairs in SQLite: a claim is one change, so that exactly one gets it."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
+from datetime import datetime, timedelta
+
+from libs.store.claiming import (
+    Bucket,
+    Entry,
+    Slots,
+    State,
+    bucket_id,
+    bucket_ids,
+    held,
+    objection_to,
+    slots_for,
+)
+from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, TooFast
+from libs.store.sqlite.database import Database
+from libs.store.sqlite.instants import instant_from, micros_from
+from libs.store.sqlite.purging import Purge, Sweep
+
+ENTRIES_KEPT = timedelta(days=30)
+"""Longer than anything is redelivered, and than WhatsApp keeps telling of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteLedger:
+    """`Ledger`."""
+
+    ledger: Database
+    _purge: Purge = field(default_factory=lambda: Purge("entries", ENTRIES_KEPT))
+    _sweep: Sweep = field(default_factory=Sweep)
+
+    async def claim(self, claim: Claim) -> ClaimAnswer:
+        """Claim the call; exactly one of any number of claimants gets `Claimed`."""
+        return await self.ledger.change(lambda connection: self._claim(connection, claim))
+
+    async def failed_surely(self, event_id: str, *, owner: str, until: datetime) -> None:
+        """The call surely did not reach the customer; the owner may claim again, others after `until`."""
+
+        def wait(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE entries SET state = ?, until = ? WHERE event_id = ? AND owner = ? AND state = ?",
+                (State.WAITING.value, micros_from(until), event_id, owner, State.CALLING.value),
+            )
+
+        await self.ledger.change(wait)
+
+    async def finish(self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None) -> Finished:
+        """Write the outcome unless there is one; returns the one that stands."""
+
+        def write(connection: sqlite3.Connection) -> Finished:
+            found = connection.execute(
+                "INSERT INTO entries (event_id, state, owner, attempt, until, at, message_id, outcome) "
+                "VALUES (?, ?, '', 0, 0, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "message_id = iif(state = excluded.state, message_id, excluded.message_id), "
+                "outcome = iif(state = excluded.state, outcome, excluded.outcome), state = excluded.state "
+                "RETURNING outcome",
+                (event_id, State.FINISHED.value, micros_from(now), message_id, outcome),
+            ).fetchone()
+            return Finished(found[0])
+
+        return await self.ledger.change(write)
+
+    def _claim(self, connection: sqlite3.Connection, claim: Claim) -> ClaimAnswer:
+        entry = _entry(connection, claim.event_id)
+        objection = objection_to(claim, entry)
+        if objection is not None:
+            return objection
+        slots = _slots(connection, claim)
+        if isinstance(slots, TooFast):
+            return slots
+        attempt = entry.attempt + 1 if entry else 1
+        _call(connection, claim, slots, attempt)
+        self._purge(connection, claim.now)
+        self._sweep(connection, claim.now)
+        return Claimed(slots.wait, attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlitePacing:
+    """`Pacing`, in the ledger's file, so that a claim sees it within its own change."""
+
+    ledger: Database
+
+    async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
+        """Let nothing go from `scope` `key` before `until`."""
+        name = bucket_id(scope, key)
+
+        def write(connection: sqlite3.Connection) -> None:
+            bucket = held(_buckets(connection, [name]).get(name, Bucket()), until.timestamp(), slow_down)
+            connection.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?, ?)", (name, *astuple(bucket)))
+
+        await self.ledger.change(write)
+
+
+def _entry(connection: sqlite3.Connection, event_id: str) -> Entry | None:
+    sql = "SELECT state, owner, attempt, until, outcome FROM entries WHERE event_id = ?"
+    found = connection.execute(sql, (event_id,)).fetchone()
+    if found is None:
+        return None
+    state, owner, attempt, until, outcome = found
+    return Entry(state, owner, attempt, instant_from(until), outcome)
+
+
+def _buckets(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Bucket]:
+    marks = ", ".join("?" * len(ids))
+    sql = f"SELECT id, tat_s, held_until_s, factor, slowed_at_s FROM buckets WHERE id IN ({marks})"  # noqa: S608 -- marks alone
+    return {name: Bucket(*values) for name, *values in connection.execute(sql, ids)}
+
+
+def _slots(connection: sqlite3.Connection, claim: Claim) -> Slots | TooFast:
+    """Find the claim's slots and use them up."""
+    ids = bucket_ids(claim)
+    slots = slots_for(claim, _buckets(connection, ids))
+    if isinstance(slots, Slots):
+        connection.executemany(
+            "INSERT INTO buckets VALUES (?, ?, 0, 1, 0) ON CONFLICT DO UPDATE SET tat_s = excluded.tat_s",
+            list(zip(ids, slots.tats, strict=False)),
+        )
+    return slots
+
+
+def _call(connection: sqlite3.Connection, claim: Claim, slots: Slots, attempt: int) -> None:
+    until = claim.now + timedelta(seconds=slots.wait + claim.lease_seconds)
+    connection.execute(
+        "INSERT INTO entries (event_id, state, owner, attempt, until, at, account_id, number_id, customer_key, "
+        "callback_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state, "
+        "owner = excluded.owner, attempt = excluded.attempt, until = excluded.until",
+        (
+            claim.event_id,
+            State.CALLING.value,
+            claim.owner,
+            attempt,
+            micros_from(until),
+            micros_from(claim.now),
+            claim.account_id,
+            claim.number_id,
+            claim.customer_key,
+            claim.callback_id,
+        ),
+    )

@@ -1,0 +1,70 @@
+"""Opens the SQLite store: four files side by side, each with one writer."""
+
+import asyncio
+from pathlib import Path
+
+from libs.contracts.errors import GatewayError, unavailable
+from libs.store.opening import Store
+from libs.store.sqlite import schema
+from libs.store.sqlite.accounts import SqliteDirectory, SqliteRegistry
+from libs.store.sqlite.conversations import SqliteConversations, SqliteSuppressions
+from libs.store.sqlite.database import Database, prepare
+from libs.store.sqlite.decisions import SqliteDecisions
+from libs.store.sqlite.idempotency import SqliteAnswers, SqliteIdempotency
+from libs.store.sqlite.ledger import SqliteLedger, SqlitePacing
+from libs.store.sqlite.outbox import SqliteOutbox
+from libs.store.sqlite.records import SqliteRecords
+
+
+async def open_sqlite(path: Path) -> Store:
+    """Open `path` and, beside it, the files for requests, ledger and records; raises as `open_store` does."""
+    main, requests, ledger, records = await asyncio.to_thread(_open_files, path)
+
+    async def healthy() -> bool:
+        try:
+            return main.row("SELECT 1") is not None
+        except GatewayError:
+            return False
+
+    async def close() -> None:
+        for database in (main, requests, ledger, records):
+            await database.close()
+
+    return Store(
+        directory=SqliteDirectory(main),
+        registry=SqliteRegistry(main),
+        outbox=SqliteOutbox(main),
+        conversations=SqliteConversations(main),
+        suppressions=SqliteSuppressions(main),
+        decisions=SqliteDecisions(main),
+        ledger=SqliteLedger(ledger),
+        pacing=SqlitePacing(ledger),
+        idempotency=SqliteIdempotency(requests),
+        answers=SqliteAnswers(requests, records),
+        records=SqliteRecords(records),
+        healthy=healthy,
+        close=close,
+    )
+
+
+def _open_files(path: Path) -> tuple[Database, Database, Database, Database]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unavailable("store") from error
+    return (
+        _open(path, schema.MAIN),
+        _open(beside(path, "requests"), schema.REQUESTS),
+        _open(beside(path, "ledger"), schema.LEDGER),
+        _open(beside(path, "records"), schema.RECORDS),
+    )
+
+
+def _open(path: Path, tables: str) -> Database:
+    prepare(path, tables, schema.VERSION)
+    return Database(path)
+
+
+def beside(path: Path, what: str) -> Path:
+    """The file for `what` beside the store's own: `gateway-ledger.db` beside `gateway.db`."""
+    return path.with_name(f"{path.stem}-{what}{path.suffix}")

@@ -1,0 +1,66 @@
+"""The tables of each file, and the version of all of them; a new version adds a step here and in `prepare`.
+
+The rule: one file for each service that writes on the message path, so that processes do not wait for one lock.
+Times are microseconds since 1970 unless a column ends in `_s`: Unix seconds as a float.
+"""
+
+VERSION = 1
+
+MAIN = """
+CREATE TABLE accounts (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE numbers (id TEXT PRIMARY KEY, account_id TEXT NOT NULL, phone_number_id TEXT NOT NULL UNIQUE,
+  version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX numbers_of_account ON numbers (account_id, id);
+CREATE TABLE integrations (id TEXT PRIMARY KEY, account_id TEXT NOT NULL, instance_id TEXT NOT NULL,
+  version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX integrations_of_account ON integrations (account_id, id);
+CREATE INDEX integrations_of_number ON integrations (instance_id, id);
+CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+  body BLOB NOT NULL, at_s REAL NOT NULL);
+CREATE TABLE conversations (number_id TEXT NOT NULL, customer_key TEXT NOT NULL, last_inbound_at INTEGER,
+  closed_at INTEGER, PRIMARY KEY (number_id, customer_key)) WITHOUT ROWID;
+CREATE TABLE suppressions (id TEXT PRIMARY KEY, account_id TEXT NOT NULL, customer_key TEXT NOT NULL,
+  masked_phone TEXT NOT NULL, kind TEXT NOT NULL, source TEXT NOT NULL, reason TEXT, actor TEXT,
+  since INTEGER NOT NULL, evidence TEXT NOT NULL, active INTEGER NOT NULL, repeated_at INTEGER NOT NULL);
+CREATE UNIQUE INDEX suppressed ON suppressions (account_id, customer_key, kind) WHERE active = 1;
+CREATE INDEX suppressions_of_account ON suppressions (account_id, id) WHERE active = 1;
+CREATE TABLE lifts (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (account_id, customer_key, kind)) WITHOUT ROWID;
+CREATE TABLE decisions (event_id TEXT NOT NULL UNIQUE, outcome BLOB NOT NULL, at INTEGER NOT NULL,
+  account_id TEXT, day TEXT, month TEXT, reserved INTEGER NOT NULL);
+CREATE TABLE used (account_id TEXT NOT NULL, period TEXT NOT NULL, messages INTEGER NOT NULL,
+  PRIMARY KEY (account_id, period)) WITHOUT ROWID;
+CREATE TABLE speeds (account_id TEXT PRIMARY KEY, slot INTEGER NOT NULL, count INTEGER NOT NULL,
+  normal REAL NOT NULL) WITHOUT ROWID
+"""
+"""Written by console and policy."""
+
+REQUESTS = """
+CREATE TABLE claimed_keys (integration_id TEXT NOT NULL, key TEXT NOT NULL, body_hash TEXT NOT NULL,
+  event_id TEXT NOT NULL, at INTEGER NOT NULL, answer BLOB, UNIQUE (integration_id, key));
+CREATE TABLE pending (event_id TEXT NOT NULL, integration_id TEXT NOT NULL, at INTEGER NOT NULL,
+  UNIQUE (event_id, integration_id))
+"""
+"""Written by ingress."""
+
+LEDGER = """
+CREATE TABLE entries (event_id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, owner TEXT NOT NULL,
+  attempt INTEGER NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL, account_id TEXT, number_id TEXT,
+  customer_key TEXT, callback_id TEXT, message_id TEXT, outcome BLOB);
+CREATE TABLE buckets (id TEXT PRIMARY KEY, tat_s REAL NOT NULL, held_until_s REAL NOT NULL, factor REAL NOT NULL,
+  slowed_at_s REAL NOT NULL) WITHOUT ROWID
+"""
+"""Written by sender."""
+
+RECORDS = """
+CREATE TABLE records (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,
+  type TEXT NOT NULL, account_id TEXT, integration_id TEXT, event_id TEXT, correlation_id TEXT, code TEXT,
+  purpose TEXT, actor TEXT, customer_hash TEXT, masked_phone TEXT, details TEXT NOT NULL);
+CREATE INDEX records_by_time ON records (at);
+CREATE INDEX records_of_account ON records (account_id, at);
+CREATE INDEX records_of_integration ON records (integration_id, at) WHERE integration_id IS NOT NULL;
+CREATE INDEX records_of_type ON records (type, at);
+CREATE INDEX records_of_code ON records (code, at) WHERE code IS NOT NULL;
+CREATE INDEX records_of_event ON records (event_id) WHERE event_id IS NOT NULL
+"""
+"""Written by audit. `seq` is the order in which the records were appended."""
