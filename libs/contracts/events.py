@@ -204,6 +204,9 @@ class SuppressionAdded(Event):
     source: str
     reason: str | None = None
     customer: Phone | None = Field(default=None, repr=False)
+    customer_key: str | None = None
+    """Says who it is where the phone is not known, or must not be written down on the way (the outbox)."""
+    masked_phone: str | None = None
     evidence: Details = Field(default_factory=dict)
     actor: str | None = None
 
@@ -219,6 +222,9 @@ class SuppressionLifted(Event):
     source: str
     reason: str | None = None
     customer: Phone | None = Field(default=None, repr=False)
+    customer_key: str | None = None
+    """Says who it is where the phone is not known, or must not be written down on the way (the outbox)."""
+    masked_phone: str | None = None
     evidence: Details = Field(default_factory=dict)
     actor: str | None = None
 

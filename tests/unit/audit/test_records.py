@@ -10,6 +10,7 @@ from libs.contracts.events import (
     EVENTS,
     Event,
     MessageApproved,
+    SuppressionLifted,
     WebhookAnswered,
     WebhookPayload,
     WebhookReceived,
@@ -117,3 +118,21 @@ def test_every_field_that_may_name_a_person_is_marked(event: type[Event]) -> Non
 @given(st.text(), st.integers(min_value=10**6, max_value=10**15))
 def test_no_long_number_survives_in_a_free_value(text: str, number: int) -> None:
     assert str(number) not in without_numbers(f"x{text} {number}")
+
+
+def test_an_event_that_knows_its_customer_by_key_alone_is_recorded_with_it() -> None:
+    suppression_id = f"sup_{'1234567890abcdef' * 2}"
+    lifted = SuppressionLifted(
+        account_id="acc_1",
+        suppression_id=suppression_id,
+        kind="blocked",
+        source="operator",
+        customer_key="c0ffee",
+        masked_phone="+9665•••••000",
+    )
+
+    record = recorded(lifted)
+
+    assert (record.customer_hash, record.masked_phone) == ("c0ffee", "+9665•••••000")
+    assert record.details["suppression_id"] == suppression_id
+    assert "customer_key" not in record.details
