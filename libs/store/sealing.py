@@ -1,13 +1,12 @@
-"""Secrets that must be read again are kept encrypted: AES-256-GCM, bound to what they are and whose they are.
+"""Encrypts what must not lie open in a database or its backups: provider tokens and forward secrets.
 
-The rule: the newest key seals, every listed key opens; so a key is rotated by putting a new one in front, and an old
-one is dropped once nothing is sealed with it any more.
+The rule: AES-256-GCM bound to whose field it is, so that a sealed value copied into another row does not open.
+A sealed value is `<key id>:<nonce>:<ciphertext>`, the last two in base64url without padding.
 """
 
 import base64
-import binascii
-import secrets
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -15,57 +14,93 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
-"""NIST SP 800-38D's length; random, so a key may seal 2^32 times."""
+"""What GCM is made for (NIST SP 800-38D); random ones are safe for some four billion values under one key."""
+NewNonce = Callable[[int], bytes]
+
+
+class CannotOpen(ValueError):  # noqa: N818 -- reads as what happened
+    """A sealed value was changed, belongs elsewhere, or its key is not among ours; its text says which key id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seals:
-    """Seals and opens with a list of keys; made by `seals_from`."""
+class SealingKey:
+    """A named key of 32 bytes."""
 
-    newest: str
-    _ciphers: Mapping[str, AESGCM] = field(repr=False)
+    kid: str
+    key: bytes = field(repr=False)
 
-    def seal(self, plain: str, *, context: str) -> str:
-        """The sealed form, `<key's name>:<base64>`; opened again only with the same `context`."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        box = nonce + self._ciphers[self.newest].encrypt(nonce, plain.encode(), context.encode())
-        return f"{self.newest}:{base64.b64encode(box).decode()}"
 
-    def open(self, sealed: str, *, context: str) -> str | None:
-        """What was sealed for `context`; None when it was altered, is another's, or its key is not listed."""
-        name, _, text = sealed.partition(":")
-        cipher = self._ciphers.get(name)
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """Seals with the first key, opens with any: put a new key first, seal all anew, then drop the old one."""
+
+    keys: Sequence[SealingKey]
+    new_nonce: NewNonce = field(default=os.urandom, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError("at least one key is needed to seal secrets")
+
+    def seal(self, value: str, *, owner: str, field_name: str) -> str:
+        """Encrypt `value` as the field `field_name` of the row `owner`."""
+        newest = self.keys[0]
+        nonce = self.new_nonce(_NONCE_BYTES)
+        sealed = AESGCM(newest.key).encrypt(nonce, value.encode(), _bound_to(owner, field_name))
+        return f"{newest.kid}:{_text_from(nonce)}:{_text_from(sealed)}"
+
+    def open(self, sealed: str, *, owner: str, field_name: str) -> str:
+        """Decrypt what was sealed for the same owner and field; raises CannotOpen."""
+        parts = sealed.split(":")
+        if len(parts) != 3:  # noqa: PLR2004 -- key id, nonce, ciphertext
+            raise CannotOpen("not a sealed value")
+        key = next((key for key in self.keys if key.kid == parts[0]), None)
+        if key is None:
+            raise CannotOpen(f"sealed with the key {parts[0]!r}, which is not listed: list it after the newest")
         try:
-            box = base64.b64decode(text, validate=True)
-            if cipher is None or len(box) <= _NONCE_BYTES:
-                return None
-            return cipher.decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], context.encode()).decode()
-        except (binascii.Error, InvalidTag, ValueError):
-            return None
+            nonce, ciphertext = _bytes_from(parts[1]), _bytes_from(parts[2])
+            return AESGCM(key.key).decrypt(nonce, ciphertext, _bound_to(owner, field_name)).decode()
+        except (InvalidTag, ValueError):
+            raise CannotOpen(f"sealed with the key {key.kid!r}, but changed since, or of another owner") from None
 
     def is_current(self, sealed: str) -> bool:
-        """True when the newest key sealed it; what is not should be sealed anew."""
-        return sealed.partition(":")[0] == self.newest
+        """True when the newest key sealed it; others are due to be sealed anew."""
+        return sealed.partition(":")[0] == self.keys[0].kid
 
 
-def seals_from(keys: str) -> Seals:
-    """Read `GATEWAY_SECRET_KEYS`: `<name>:<base64 of 32 bytes>`, newest first, separated by commas.
+def sealer_from(text: str) -> Sealer:
+    """The sealer of `GATEWAY_SECRET_KEYS`: `kid:base64key,kid:base64key`, the newest first.
 
-    Raises ValueError, which names the key at fault by its place and repeats nothing of it.
+    Raises ValueError, which names the place in the list and never repeats a key.
     """
-    ciphers: dict[str, AESGCM] = {}
-    for place, item in enumerate(keys.split(","), start=1):
-        name, _, text = item.strip().partition(":")
-        try:
-            key = base64.b64decode(text, validate=True)
-        except binascii.Error:
-            key = b""
-        if not name.isalnum() or name in ciphers or len(key) != _KEY_BYTES:
-            raise ValueError(f"secret key {place} must be a new name, a colon and 32 bytes in base64")
-        ciphers[name] = AESGCM(key)
-    return Seals(next(iter(ciphers)), ciphers)
+    keys = tuple(_key_from(part.strip(), place) for place, part in enumerate(text.split(","), start=1))
+    if len({key.kid for key in keys}) != len(keys):
+        raise ValueError("two keys have the same id: each needs its own")
+    return Sealer(keys)
 
 
-def token_context(number_id: str) -> str:
-    """The context of a number's access token."""
-    return f"number:{number_id}"
+def _key_from(part: str, place: int) -> SealingKey:
+    kid, _, encoded = part.partition(":")
+    try:
+        key = _bytes_from(encoded.rstrip("=").replace("+", "-").replace("/", "_"))
+    except ValueError:
+        key = b""
+    if not kid or len(key) != _KEY_BYTES:
+        raise ValueError(f"key {place} must be an id, a colon, and {_KEY_BYTES} bytes in base64")
+    return SealingKey(kid, key)
+
+
+def _bound_to(owner: str, field_name: str) -> bytes:
+    """The additional data; the length keeps `ab` + `c` apart from `a` + `bc`."""
+    return f"{len(owner)}:{owner}:{field_name}".encode()
+
+
+def _text_from(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _bytes_from(text: str) -> bytes:
+    """Strict base64url without padding: every value has one spelling."""
+    raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if _text_from(raw) != text:
+        raise ValueError("not base64url")
+    return raw
