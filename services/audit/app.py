@@ -1,10 +1,9 @@
 """The only module that knows which adapter stands behind which port."""
 
-from libs.store.opening import open_store
-
 from libs.chassis.amqp import Broker
 from libs.chassis.serving import life_of
 from libs.chassis.topology import RECORDS
+from libs.store.opening import open_store
 from services.audit.handlers import Record
 from services.audit.settings import AuditSettings
 

@@ -9,7 +9,7 @@ from libs.chassis.topology import INBOUND, WEBHOOKS
 from libs.contracts.events import CONFIGURATION_CHANGES, Event, WebhookReceived, WhatsAppMessageReceived
 from libs.store.cached import CachedDirectory
 from libs.store.opening import Store, open_store
-from services.policy.domain.content import ContentPolicy
+from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
 from services.policy.handlers import Hear, Judge
 from services.policy.settings import PolicySettings

@@ -15,7 +15,7 @@ from services.policy.domain.lookalikes import (
     leet_chunks_in,
     may_have_leet,
 )
-from services.policy.domain.phrases import PhraseIndex, numbers_masked, stems_in
+from services.policy.domain.phrases import PhraseIndex, numbers_masked, spelt_together, stems_in
 
 __all__ = ["BLOCKED_WORD", "HIGHEST_SCORE", "Band", "ContentAssessment", "ContentPolicy", "score"]
 
@@ -23,6 +23,9 @@ BLOCKED_WORD = "account.blocked_word"
 """The rule that an account's own blocked words belong to."""
 
 HIGHEST_SCORE = 100
+
+Vocabularies = tuple[frozenset[str], ...]
+"""The words that a disguise is looked for under: the policy's and the account's."""
 
 _FEWEST_CAPITALS = 20
 """Capitals from which their share says something; below, it is a name, a code or a greeting."""
@@ -97,29 +100,33 @@ def _blocked_from(words: tuple[str, ...]) -> _Blocked:
     return _Blocked(bool(words), PhraseIndex.of((word, (0, 0)) for word in words), unspaced)
 
 
-def _undisguised(text: str, vocabularies: tuple[frozenset[str], ...]) -> tuple[list[str], dict[str, int]]:
+def _undisguised(text: str, vocabularies: Vocabularies) -> tuple[list[str], dict[str, int]]:
     """The text's words, with the disguise taken off where a known word was under it, and how many disguises were."""
-    disguised = 0
-    if may_have_leet(text):
-        chunks = []
-        for chunk, readings in leet_chunks_in(text):
-            known = next((word for word in readings if _is_known(word, vocabularies)), None)
-            disguised += known is not None
-            chunks.append(known or chunk)
-        text = " ".join(chunks) if disguised else text
-    words = stems_in(text)
-    mixed = 0
-    if not text.isascii():
-        for at, word in enumerate(words):
-            skeleton = latin_skeleton(word)
-            if skeleton is not None:
-                mixed += 1
-                disguised += _is_known(skeleton, vocabularies)
-                words[at] = skeleton
-    return words, {"disguised_words": disguised, "mixed_script_words": mixed}
+    plain, leet = _without_leet(text, vocabularies)
+    words = stems_in(plain)
+    skeletons = (
+        {} if text.isascii() else {at: skeleton for at, word in enumerate(words) if (skeleton := latin_skeleton(word))}
+    )
+    for at, skeleton in skeletons.items():
+        words[at] = skeleton
+    together, spelt = spelt_together(words)
+    disguised = leet + sum(_is_known(word, vocabularies) for word in (*skeletons.values(), *spelt))
+    return together, {"disguised_words": disguised, "mixed_script_words": len(skeletons)}
 
 
-def _is_known(word: str, vocabularies: Iterable[frozenset[str]]) -> bool:
+def _without_leet(text: str, vocabularies: Vocabularies) -> tuple[str, int]:
+    """The text with known words in place of their leet spellings, and how many there were."""
+    if not may_have_leet(text):
+        return text, 0
+    chunks, found = [], 0
+    for chunk, readings in leet_chunks_in(text):
+        known = next((word for word in readings if _is_known(word, vocabularies)), None)
+        found += known is not None
+        chunks.append(known or chunk)
+    return (" ".join(chunks), found) if found else (text, 0)
+
+
+def _is_known(word: str, vocabularies: Vocabularies) -> bool:
     return any(word in vocabulary for vocabulary in vocabularies)
 
 

@@ -9,7 +9,7 @@ from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from libs.store.accounts import Account, Integration, Number
 from libs.store.decisions import StoredFacts
-from services.policy.domain.content import ContentPolicy
+from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.limits import Period
 
 

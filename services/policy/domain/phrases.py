@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Self
 
 from services.policy.domain.folding import words_in
@@ -9,9 +10,8 @@ from services.policy.domain.folding import words_in
 SHORTEST_RUN_TOGETHER = 8
 """Letters from which a phrase of several words is also known when written as one, as in a hashtag."""
 
-_SHORTEST_WORD = 3
-_SHORTEST_PART = 4
-"""Letters from which a disguised word, alone or in a phrase, is recognised; shorter ones are codes and units."""
+_SHORTEST_DISGUISED = 3
+"""Letters from which a disguised word is recognised; shorter ones are codes and units."""
 
 NUMBER = "#"
 """What every number is to a phrase."""
@@ -19,8 +19,8 @@ NUMBER = "#"
 _SHORTEST_SPELLING = 4
 """Single letters in a row from which they are read as one word: `f r e e`."""
 
-_ARTICLES = ("وال", "بال", "فال", "كال", "ال", "لل")
-"""What Arabic writes in front of a noun as part of it; longer ones first."""
+_PREFIXES = ("وال", "بال", "فال", "كال", "ال", "لل", "و")
+"""What Arabic writes in front of a noun as part of it: articles, prepositions, `and`; longer ones first."""
 
 _SHORTEST_STEM = 3
 
@@ -51,8 +51,7 @@ class PhraseIndex:
         for text, place in phrases:
             for words in _spellings_of(text, numbers=any_number):
                 index.setdefault(words[0], []).append(Phrase(words, place))
-                shortest = _SHORTEST_WORD if len(words) == 1 else _SHORTEST_PART
-                vocabulary.update(word for word in words if len(word) >= shortest)
+                vocabulary.update(word for word in words if len(word) >= _SHORTEST_DISGUISED)
         return cls({word: tuple(found) for word, found in index.items()}, frozenset(vocabulary))
 
     def found_in(self, words: Sequence[str]) -> Iterator[tuple[int, Phrase]]:
@@ -64,8 +63,8 @@ class PhraseIndex:
 
 
 def stems_in(text: str) -> list[str]:
-    """The folded words of the text without Arabic articles; words spelt out letter by letter are put together."""
-    return spelt_together([_stem_of(word) for word in words_in(text)])
+    """The folded words of the text without Arabic articles and the `and` that is written as part of a word."""
+    return [_stem_of(word) for word in words_in(text)]
 
 
 def numbers_masked(words: Iterable[str]) -> list[str]:
@@ -73,31 +72,31 @@ def numbers_masked(words: Iterable[str]) -> list[str]:
     return [NUMBER if word.isdecimal() else word for word in words]
 
 
-def spelt_together(words: list[str]) -> list[str]:
-    """The words with each run of at least four single letters made one word."""
+def spelt_together(words: list[str]) -> tuple[list[str], list[str]]:
+    """The words with each run of at least four single letters made one word, and the words made so."""
     if sum(len(word) == 1 for word in words) < _SHORTEST_SPELLING:
-        return words
+        return words, []
     joined: list[str] = []
-    letters: list[str] = []
-    for word in [*words, ""]:
-        if len(word) == 1 and word.isalpha():
-            letters.append(word)
-            continue
-        joined += ["".join(letters)] if len(letters) >= _SHORTEST_SPELLING else letters
-        letters = []
-        joined.append(word)
-    return joined[:-1]
+    spelt: list[str] = []
+    for is_letter, run in groupby(words, lambda word: len(word) == 1 and word.isalpha()):
+        letters = list(run)
+        if is_letter and len(letters) >= _SHORTEST_SPELLING:
+            spelt.append("".join(letters))
+            letters = spelt[-1:]
+        joined += letters
+    return joined, spelt
 
 
 def _stem_of(word: str) -> str:
-    if word[0] in "وبفكال" and word.startswith(_ARTICLES):
-        article = next(article for article in _ARTICLES if word.startswith(article))
-        return word[len(article) :] if len(word) - len(article) >= _SHORTEST_STEM else word
-    return word
+    if word[0] not in "وبفكال":
+        return word
+    prefix = next((prefix for prefix in _PREFIXES if word.startswith(prefix)), "")
+    return word[len(prefix) :] if len(word) - len(prefix) >= _SHORTEST_STEM else word
 
 
 def _spellings_of(text: str, *, numbers: bool) -> Iterator[tuple[str, ...]]:
-    words = tuple(numbers_masked(stems_in(text)) if numbers else stems_in(text))
+    stems, _ = spelt_together(stems_in(text))
+    words = tuple(numbers_masked(stems) if numbers else stems)
     if words:
         yield words
     together = "".join(words)

@@ -12,7 +12,7 @@ from libs.store.accounts import Directory
 from libs.store.conversations import Conversation
 from libs.store.decisions import Decisions, Exhausted, Proposal, Question, StoredFacts, Usage
 from services.policy import metrics
-from services.policy.domain.content import ContentPolicy
+from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.deciding import decide, exhausted
 from services.policy.domain.facts import Facts
 from services.policy.domain.limits import budget_of, period_of

@@ -2,29 +2,25 @@
 
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
-from services.policy.domain.content import score
-from services.policy.domain.facts import Facts, Finding, Objection, Pass
-
-BLOCKED_FROM = 80
-FLAGGED_FROM = 50
+from services.policy.domain.content import Band, score
+from services.policy.domain.facts import Facts, Finding, Objection, Pass, Saw
 
 
 def account_is_not_paused(_: WebhookReceived, facts: Facts) -> Finding:
     """Neither the account nor its number is paused."""
     number_paused = facts.number is not None and facts.number.paused
-    saw = {"account_paused": facts.account.paused, "number_paused": number_paused}
+    saw: Saw = {"account_paused": facts.account.paused, "number_paused": number_paused}
     if facts.account.paused or number_paused:
         reason = "account_paused" if facts.account.paused else "number_paused"
-        return Objection(ErrorCode.POLICY_VIOLATION, {"reason": reason}, {**saw})
-    return Pass({**saw})
+        return Objection(ErrorCode.POLICY_VIOLATION, {"reason": reason}, saw)
+    return Pass(saw)
 
 
 def content_is_acceptable(webhook: WebhookReceived, facts: Facts) -> Finding:
     """The text's risk score is below 80; from 50 it is sent and flagged for review."""
     found = score(webhook.payload.text or "", facts.content, facts.account.blocked_words)
-    matched = list(found.matched)
-    saw = {"risk_score": found.risk_score, "matched": [*matched], "content_policy": found.version}
-    if found.risk_score >= BLOCKED_FROM:
-        details = {"reason": "content", "risk_score": found.risk_score, "matched": matched}
-        return Objection(ErrorCode.POLICY_VIOLATION, details, {**saw})
-    return Pass({**saw}, flagged=found.risk_score >= FLAGGED_FROM)
+    saw: Saw = {"risk_score": found.risk_score, "matched": [*found.matched], "content_policy": found.version}
+    if found.band is Band.BLOCK:
+        details = {"reason": "content", "risk_score": found.risk_score, "matched": list(found.matched)}
+        return Objection(ErrorCode.POLICY_VIOLATION, details, saw)
+    return Pass(saw, flagged=found.band is Band.FLAG)

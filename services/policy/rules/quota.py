@@ -4,7 +4,7 @@ from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from libs.store.decisions import Limit
 from services.policy.domain.deciding import limit_details
-from services.policy.domain.facts import Facts, Finding, Objection, Pass
+from services.policy.domain.facts import Facts, Finding, Objection, Pass, Saw
 from services.policy.domain.limits import burst_ends_in, burst_limit, daily_limit, monthly_limit
 
 
@@ -29,12 +29,12 @@ def speed_is_normal(_: WebhookReceived, facts: Facts) -> Finding:
     """The account does not suddenly send far more than its own normal."""
     usage = facts.stored.usage
     limit, used = burst_limit(facts.account, usage), usage.ten_minutes
-    saw = {"used": used, "limit": limit, "normal": round(usage.normal, 1)}
+    saw: Saw = {"used": used, "limit": limit, "normal": round(usage.normal, 1)}
     if used >= limit:
         wait = burst_ends_in(facts.now)
         return Objection(
             ErrorCode.SENDING_THROTTLED,
             {"scope": "account", "limit": limit, "used": used, "retry_after": wait},
-            {**saw},
+            saw,
         )
-    return Pass({**saw})
+    return Pass(saw)
