@@ -1,0 +1,94 @@
+"""Ports of policy's that remember."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from libs.store.accounts import Account, Integration, Number
+from libs.store.conversations import Suppression, SuppressionKind
+from libs.store.decisions import Exhausted, Limit, Proposal, Question, Settled, StoredFacts
+from tests.builders import a_number, an_account, an_integration, stored
+
+
+@dataclass
+class FakeDirectory:
+    accounts: dict[str, Account] = field(default_factory=lambda: {"acc_1": an_account()})
+    integrations: dict[str, Integration] = field(default_factory=lambda: {"int_1": an_integration()})
+
+    async def account(self, account_id: str) -> Account | None:
+        return self.accounts.get(account_id)
+
+    async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
+        return a_number()
+
+    async def integration(self, integration_id: str) -> Integration | None:
+        return self.integrations.get(integration_id)
+
+
+@dataclass
+class FakeDecisions:
+    """Keeps decisions; `left` is what is left of the quota."""
+
+    known: StoredFacts = field(default_factory=stored)
+    left: int = 1_000
+    kept: dict[str, bytes] = field(default_factory=dict)
+    questions: list[Question] = field(default_factory=list)
+
+    async def facts(self, question: Question) -> StoredFacts:
+        self.questions.append(question)
+        return replace(self.known, decision=self.kept.get(question.event_id))
+
+    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
+        if proposal.event_id in self.kept:
+            return Settled(self.kept[proposal.event_id], fresh=False)
+        if proposal.budget is not None:
+            if self.left == 0:
+                return Exhausted(Limit.DAILY, proposal.budget.daily_limit)
+            self.left -= 1
+        self.kept[proposal.event_id] = proposal.outcome
+        return Settled(proposal.outcome, fresh=True)
+
+    async def release(self, event_id: str, now: datetime) -> bool:
+        return False
+
+
+@dataclass
+class FakeConversations:
+    opened: dict[tuple[str, str], datetime] = field(default_factory=dict)
+
+    async def customer_wrote(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
+        for key in customer_keys:
+            self.opened[number_id, key] = max(at, self.opened.get((number_id, key), at))
+
+    async def window_closed(self, number_id: str, customer_key: str, at: datetime) -> None: ...
+
+
+@dataclass
+class FakeSuppressions:
+    rows: dict[tuple[str, str], Suppression] = field(default_factory=dict)
+
+    async def suppress(self, suppression: Suppression, events: Sequence[Any]) -> Suppression:
+        key = (suppression.customer_key, suppression.kind)
+        kept = self.rows.get(key)
+        if kept is not None and (kept.active or kept.since > suppression.since):
+            return kept
+        self.rows[key] = suppression
+        return suppression
+
+    async def lift(
+        self, *, account_id: str, customer_key: str, kind: SuppressionKind, at: datetime, events: Sequence[Any]
+    ) -> Suppression | None:
+        kept = self.rows.get((customer_key, kind))
+        if kept is None or not kept.active or kept.since > at:
+            return None
+        self.rows[customer_key, kind] = replace(kept, active=False, since=at)
+        return kept
+
+    async def page(
+        self, *, account_id: str | None, customer_key: str | None, after: str | None, limit: int
+    ) -> Sequence[Suppression]:
+        return list(self.rows.values())
+
+    async def get(self, suppression_id: str) -> Suppression | None:
+        return None
