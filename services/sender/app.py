@@ -13,10 +13,10 @@ from libs.chassis.consuming import Received, Subscriptions, on
 from libs.chassis.serving import Life, life_of
 from libs.chassis.topology import MESSAGES
 from libs.contracts.events import CONFIGURATION_CHANGES, Event, MessageApproved
-from libs.store.accounts import Number, ProviderKind
+from libs.store.accounts import ProviderKind
 from libs.store.cached import CachedDirectory
 from libs.store.opening import Store, open_store
-from libs.store.sealing import seals_from, token_context
+from libs.store.sealing import sealer_from
 from services.sender import metrics
 from services.sender.adapters.cloud_api import CloudApi, open_session
 from services.sender.adapters.numbers import DirectoryNumbers
@@ -99,10 +99,7 @@ async def serve(settings: SenderSettings) -> None:
 async def _work(
     settings: SenderSettings, life: Life, *, session: aiohttp.ClientSession, store: Store, broker: Broker
 ) -> None:
-    directory, seals = CachedDirectory(store.directory), seals_from(settings.secret_keys.get_secret_value())
-
-    def unseal(number: Number) -> str | None:
-        return seals.open(number.sealed_token, context=token_context(number.id))
+    directory = CachedDirectory(store.directory)
 
     async def changed(received: Received[Event]) -> None:
         directory.forget(received.event)
@@ -111,7 +108,7 @@ async def _work(
     cloud_api = CloudApi(session, str(settings.whatsapp_api_url), settings.whatsapp_api_version, utc_now)
     outside = Outside(
         store=store,
-        numbers=DirectoryNumbers(directory, unseal),
+        numbers=DirectoryNumbers(directory, sealer_from(settings.secret_keys.get_secret_value())),
         providers={ProviderKind.CLOUD_API: cloud_api},
         owner=life.instance,
     )

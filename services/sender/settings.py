@@ -3,7 +3,7 @@
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
-from libs.store.sealing import seals_from
+from libs.store.sealing import sealer_from
 
 
 class SenderSettings(ServiceSettings):
@@ -52,5 +52,5 @@ class SenderSettings(ServiceSettings):
     @field_validator("secret_keys")
     @classmethod
     def _keys_can_be_read(cls, keys: SecretStr) -> SecretStr:
-        seals_from(keys.get_secret_value())
+        sealer_from(keys.get_secret_value())
         return keys

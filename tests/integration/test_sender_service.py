@@ -1,0 +1,160 @@
+"""Sender as its own process, on a real broker, a real store and the simulator: repeated, stopped, and killed."""
+
+import asyncio
+import base64
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from aiohttp import web
+
+from libs.chassis.amqp import Broker
+from libs.chassis.consuming import Received
+from libs.contracts.errors import ErrorCode
+from libs.contracts.events import Event, MessageApproved, WebhookAnswered, answer_id
+from libs.contracts.results import AnswerStatus
+from libs.store.opening import open_store
+from libs.store.sealing import sealer_from
+from services.sender.adapters.numbers import TOKEN_FIELD
+from tests.unit.sender.gateway import a_number, approved
+from tools.simulator.app import simulator_runner
+from tools.simulator.client import SimulatorClient
+from tools.simulator.faults import Fault, Match, Step
+from tools.simulator.state import SimulatorSettings
+
+ROOT = Path(__file__).parents[2]
+KEYS = "k1:" + base64.b64encode(bytes(32)).decode()
+PROVIDER_TIMEOUT_S = 2.0
+LEASE_S = PROVIDER_TIMEOUT_S + 5.0
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 30.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+@dataclass
+class Place:
+    """Where senders run: broker, store and simulator; and what was answered, with the answers' ids."""
+
+    environ: dict[str, str]
+    broker: Broker
+    whatsapp: SimulatorClient
+    answers: list[tuple[UUID, WebhookAnswered]] = field(default_factory=list)
+    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    async def start(self) -> asyncio.subprocess.Process:
+        command = (sys.executable, "-m", "services.sender")
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, env=self.environ, stdout=asyncio.subprocess.DEVNULL
+        )
+        self.processes.append(process)
+        return process
+
+    async def say(self, event: MessageApproved) -> None:
+        await self.broker.publish(event, id=event.id_after(event.event_id))
+
+    async def answered(self, event_id: UUID, times: int = 1) -> list[WebhookAnswered]:
+        async def there() -> bool:
+            return len(self.answers_to(event_id)) >= times
+
+        await until(there)
+        return self.answers_to(event_id)
+
+    def answers_to(self, event_id: UUID) -> list[WebhookAnswered]:
+        assert all(id_ == answer_id(answer.event_id) for id_, answer in self.answers)
+        return [answer for _, answer in self.answers if answer.event_id == event_id]
+
+    async def asked(self, callback_calls: int) -> None:
+        async def there() -> bool:
+            return (await self.whatsapp.stats()).requests >= callback_calls
+
+        await until(there)
+
+
+@pytest.fixture
+async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
+    runner = simulator_runner(SimulatorSettings(app_secret="app-secret", access_tokens=("made-up-token",)))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    store_url = f"sqlite:///{tmp_path / 'gateway.db'}"
+    store = await open_store(store_url)
+    sealed = sealer_from(KEYS).seal("made-up-token", owner="n1", field_name=TOKEN_FIELD)
+    assert await store.registry.save(a_number(sealed_token=sealed), [], created=True)
+    await store.close()
+    environ = os.environ | {
+        "GATEWAY_AMQP_URL": vhost,
+        "GATEWAY_STORE_URL": store_url,
+        "GATEWAY_HASH_KEY": "h" * 32,
+        "GATEWAY_SECRET_KEYS": KEYS,
+        "GATEWAY_WHATSAPP_API_URL": url,
+        "GATEWAY_PROVIDER_TIMEOUT": str(PROVIDER_TIMEOUT_S),
+        "GATEWAY_SENDER_METRICS_PORT": "0",
+        "GATEWAY_METRICS_HOST": "127.0.0.1",
+    }
+    async with Broker.connected("test", vhost) as broker, SimulatorClient(url) as whatsapp:
+        place = Place(environ, broker, whatsapp)
+
+        async def hear(received: Received[Event]) -> None:
+            assert isinstance(received.event, WebhookAnswered)
+            place.answers.append((received.id, received.event))
+
+        await broker.overhear("answers", ["result.#"], hear)
+        yield place
+        for process in place.processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    await runner.cleanup()
+
+
+async def test_an_event_said_three_times_to_two_senders_is_sent_once_and_answered_each_time(place: Place) -> None:
+    await place.start()
+    await place.start()
+    event = approved(event_id=uuid4())
+
+    for _ in range(3):
+        await place.say(event)
+    answers = await place.answered(event.event_id, times=3)
+
+    [taken] = await place.whatsapp.messages()
+    assert {answer.code for answer in answers} == {AnswerStatus.SENT}
+    assert {answer.message_id for answer in answers} == {taken.id}
+
+
+async def test_sigterm_lets_the_call_under_way_end_and_its_answer_go_out(place: Place) -> None:
+    await place.whatsapp.script(Step(fault=Fault(kind="late", seconds=1.0)))
+    process = await place.start()
+    event = approved(event_id=uuid4())
+    await place.say(event)
+    await place.asked(1)
+
+    process.send_signal(signal.SIGTERM)
+
+    [answer] = await place.answered(event.event_id)
+    assert answer.code is AnswerStatus.SENT
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def test_a_sender_killed_in_its_call_leaves_an_unknown_outcome_that_is_never_sent_again(place: Place) -> None:
+    await place.whatsapp.script(Step(match=Match(times=1), fault=Fault(kind="late", seconds=1.0)))
+    process = await place.start()
+    event = approved(event_id=uuid4())
+    await place.say(event)
+    await place.asked(1)
+
+    process.kill()
+    await process.wait()
+    await place.start()
+
+    [answer] = await place.answered(event.event_id)
+    assert answer.code is ErrorCode.GATEWAY_SEND_FAILED
+    assert answer.details["outcome"] == "unknown"
+    assert len(await place.whatsapp.messages()) == 1
