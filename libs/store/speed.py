@@ -16,7 +16,7 @@ class Speed(NamedTuple):
     """What is kept: the number of the last ten minutes with approvals, how many, and the normal before them."""
 
     slot: int = 0
-    count: int = 0
+    approved: int = 0
     normal: float = 0.0
 
 
@@ -29,11 +29,11 @@ def speed_in(speed: Speed, slot: int) -> Speed:
     """The speed as it is seen in `slot`: an older count is closed and moves the normal; empty ones do not."""
     if slot <= speed.slot:
         return speed
-    normal = (1 - WEIGHT) * speed.normal + WEIGHT * speed.count if speed.count else speed.normal
+    normal = (1 - WEIGHT) * speed.normal + WEIGHT * speed.approved if speed.approved else speed.normal
     return Speed(slot, 0, normal)
 
 
 def speed_after(speed: Speed, slot: int) -> Speed:
     """The speed after one more approval in `slot`. A clock that lags adds to the newest count."""
     seen = speed_in(speed, slot)
-    return seen._replace(count=seen.count + 1)
+    return seen._replace(approved=seen.approved + 1)

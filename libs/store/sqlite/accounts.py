@@ -58,11 +58,10 @@ class SqliteRegistry:
     async def page(self, kind: type[Row], page: Page) -> Sequence[Row]:
         """Rows of one kind in the order of their ids."""
         table = _TABLES[kind]
-        where, values = "id > ?", [page.after or ""]
-        if page.account_id is not None:
-            where, values = f"{where} AND {table.account_column} = ?", [*values, page.account_id]
-        sql = f"SELECT body FROM {table.name} WHERE {where} ORDER BY id LIMIT ?"  # noqa: S608 -- names from `_TABLES`
-        rows = await self.main.rows(sql, [*values, page.limit])
+        of_account = f"AND {table.account_column} = :account" if page.account_id is not None else ""
+        sql = f"SELECT body FROM {table.name} WHERE id > :after {of_account} ORDER BY id LIMIT :limit"  # noqa: S608 -- names from `_TABLES`
+        wanted = {"after": page.after or "", "account": page.account_id, "limit": page.limit}
+        rows = await self.main.rows(sql, wanted)
         return [kind.model_validate_json(body) for (body,) in rows]
 
     async def save(self, row: Account | Number | Integration, events: Sequence[Posted], *, created: bool) -> bool:

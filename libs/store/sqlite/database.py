@@ -7,7 +7,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,7 +48,7 @@ class Database:
         with _translated():
             return self._reader.execute(sql, values).fetchone()
 
-    async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    async def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """All rows of a read that may take long; runs in a thread."""
         return await self.scan(lambda connection: connection.execute(sql, values).fetchall())
 

@@ -49,7 +49,7 @@ class SqliteDecisions:
         return StoredFacts(
             conversation=_conversation_from(last, closed),
             suppressed=frozenset(map(SuppressionKind, kinds.split(","))) if kinds else frozenset(),
-            usage=Usage(day=day or 0, month=month or 0, ten_minutes=speed.count, normal=speed.normal),
+            usage=Usage(day=day or 0, month=month or 0, ten_minutes=speed.approved, normal=speed.normal),
             decision=decision,
         )
 

@@ -67,7 +67,7 @@ class SqliteRecords:
 def _where(
     wanted: RecordFilter, equal: Mapping[str, str], position: tuple[int, str] | None
 ) -> tuple[str, tuple[Any, ...]]:
-    terms = [(f"{column} = ?", (value,)) for column, value in equal.items()]
+    terms: list[tuple[str, tuple[Any, ...]]] = [(f"{column} = ?", (value,)) for column, value in equal.items()]
     if wanted.from_ is not None:
         terms.append(("at >= ?", (micros_from(wanted.from_),)))
     if wanted.to is not None:

@@ -78,8 +78,8 @@ def a_budget(**fields: Any) -> Budget:
         "account_id": "acc-1",
         "day": "2026-11-23",
         "month": "2026-11",
-        "daily_limit": 100,
-        "monthly_limit": 2000,
+        "daily_limit": 100_000,
+        "monthly_limit": 2_000_000,
     }
     return Budget(**(given | fields))
 

@@ -1,0 +1,198 @@
+"""What one SQLite file promises its adapters: group commit, isolated failures, and a full disk survived."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.contracts.errors import ErrorCode, GatewayError
+from libs.store.opening import open_store
+from libs.store.sqlite.database import Database, prepare
+from tests.contract.store.builders import a_refusal, after
+
+TABLE = "CREATE TABLE lines (word TEXT NOT NULL UNIQUE, filler BLOB)"
+DAYS = 86_400
+Change = Callable[[sqlite3.Connection], Any]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "words.db"
+
+
+@pytest.fixture
+async def database(file: Path) -> AsyncIterator[Database]:
+    prepare(file, TABLE, 1)
+    opened = Database(file)
+    yield opened
+    await opened.close()
+
+
+def insert(word: str, filler: int = 0) -> Change:
+    return lambda connection: connection.execute("INSERT INTO lines VALUES (?, zeroblob(?))", (word, filler))
+
+
+def words(database: Database) -> set[str]:
+    found = database.row("SELECT group_concat(word) FROM lines")[0]
+    return set(found.split(",")) if found else set()
+
+
+async def in_one_transaction(database: Database, changes: list[Change]) -> list[Any]:
+    """Let the writer find all `changes` waiting when it comes back from an earlier one."""
+    gate = threading.Event()
+    earlier = asyncio.ensure_future(database.change(lambda _: gate.wait(10)))
+    waiting = [asyncio.ensure_future(database.change(change)) for change in changes]
+    await asyncio.sleep(0)
+    gate.set()
+    return (await asyncio.gather(earlier, *waiting, return_exceptions=True))[1:]
+
+
+async def test_what_waits_together_is_committed_together(database: Database) -> None:
+    statements: list[str] = []
+    await database.change(lambda connection: connection.set_trace_callback(statements.append))
+
+    await in_one_transaction(database, [insert(f"w{n}") for n in range(100)])
+
+    assert len(words(database)) == 100
+    assert statements.count("COMMIT") <= 3
+
+
+async def test_a_change_that_fails_undoes_itself_and_not_its_neighbours(database: Database) -> None:
+    def half_done(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO lines VALUES ('half', NULL)")
+        raise LookupError("no more")
+
+    results = await in_one_transaction(database, [insert("a"), half_done, insert("b"), insert("a"), insert("c")])
+
+    assert words(database) == {"a", "b", "c"}
+    assert isinstance(results[1], LookupError)
+    assert isinstance(results[3], sqlite3.IntegrityError)
+
+
+async def test_a_caller_that_gives_up_stops_nobody(database: Database) -> None:
+    gate = threading.Event()
+    earlier = asyncio.ensure_future(database.change(lambda _: gate.wait(10)))
+    given_up = asyncio.ensure_future(database.change(insert("given up")))
+    await asyncio.sleep(0)
+
+    given_up.cancel()
+    gate.set()
+    await earlier
+    await database.change(insert("later"))
+
+    assert "later" in words(database)
+
+
+async def test_a_full_disk_is_unavailable_corrupts_nothing_and_is_over_when_there_is_room(
+    database: Database, file: Path
+) -> None:
+    await database.change(insert("before"))
+    pages = await database.change(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0])
+    await database.change(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages + 2}").fetchone())
+
+    results = await in_one_transaction(database, [insert("small"), insert("big", 1 << 20), insert("another")])
+    await database.change(insert("fits", 10))
+    with pytest.raises(GatewayError) as refused:
+        await database.change(insert("big", 1 << 20))
+    await database.change(lambda connection: connection.execute("PRAGMA max_page_count = 1000000").fetchone())
+    await database.change(insert("big", 1 << 20))
+
+    failed = [result for result in results if isinstance(result, GatewayError)]
+    assert refused.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+    assert {error.code for error in failed} == {ErrorCode.GATEWAY_UNAVAILABLE}
+    answered = {word for word, result in zip(("small", "big", "another"), results, strict=True) if result not in failed}
+    assert words(database) == {"before", "fits", "big"} | answered
+    assert sqlite3.connect(file).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_a_file_that_another_process_keeps_locked_is_unavailable_until_it_lets_go(
+    database: Database, file: Path
+) -> None:
+    await database.change(lambda connection: connection.execute("PRAGMA busy_timeout = 50").fetchone())
+    lock = sqlite3.connect(file, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(GatewayError) as refused:
+        await database.change(insert("meanwhile"))
+    meanwhile = words(database)
+    lock.execute("ROLLBACK")
+    await database.change(insert("later"))
+
+    assert refused.value.details["unavailable"] == "store"
+    assert meanwhile == set()
+    assert words(database) == {"later"}
+    lock.close()
+
+
+async def test_a_closed_file_is_unavailable(database: Database) -> None:
+    await database.close()
+
+    with pytest.raises(GatewayError):
+        await database.change(insert("late"))
+    with pytest.raises(GatewayError):
+        database.row("SELECT 1")
+    with pytest.raises(GatewayError):
+        await database.rows("SELECT 1")
+
+
+async def test_closing_makes_the_changes_that_wait(database: Database, file: Path) -> None:
+    waiting = [asyncio.ensure_future(database.change(insert(f"w{n}"))) for n in range(300)]
+    await asyncio.sleep(0)
+
+    await database.close()
+
+    await asyncio.gather(*waiting)
+    assert sqlite3.connect(file).execute("SELECT count(*) FROM lines").fetchone() == (300,)
+
+
+async def test_a_reader_writes_nothing(database: Database) -> None:
+    with pytest.raises(GatewayError):
+        await database.rows("INSERT INTO lines VALUES ('sneaked', NULL)")
+
+    assert words(database) == set()
+
+
+async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "gateway.db").write_bytes(b"These are not the tables you are looking for. " * 200)
+
+    with pytest.raises(GatewayError) as refused:
+        await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
+
+    assert refused.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+
+
+async def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+
+    with pytest.raises(GatewayError):
+        await open_store(f"sqlite:///{tmp_path / 'taken' / 'gateway.db'}")
+
+
+async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    await (await open_store(f"sqlite:///{path}")).close()
+    newer = sqlite3.connect(path)
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+
+    with pytest.raises(RuntimeError, match="schema version 99"):
+        await open_store(f"sqlite:///{path}")
+
+    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (99,)
+
+
+async def test_decisions_older_than_eight_days_go_a_few_at_a_time(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    for number in range(300):
+        await store.decisions.settle(a_refusal(f"old-{number}"))
+
+    for number in range(200):
+        await store.decisions.settle(a_refusal(f"new-{number}", now=after(9 * DAYS)))
+    await store.close()
+
+    kept = sqlite3.connect(tmp_path / "gateway.db").execute("SELECT event_id FROM decisions").fetchall()
+    assert {event_id for (event_id,) in kept} == {f"new-{number}" for number in range(200)}
