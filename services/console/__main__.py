@@ -1,0 +1,10 @@
+"""Start console: `python -m services.console`."""
+
+import os
+
+from libs.chassis.serving import run
+from services.console.app import serve
+from services.console.settings import ConsoleSettings
+
+if __name__ == "__main__":
+    run(serve, ConsoleSettings, os.environ)

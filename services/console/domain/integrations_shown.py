@@ -1,0 +1,69 @@
+"""Integrations as operators see them: a secret is in the one answer that made it, and in no other."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from libs.store.accounts import AuthMode, Integration, Template, valid_secrets
+from services.console.domain.paging import Shown
+
+
+class IntegrationShown(Shown):
+    """An integration."""
+
+    id: str
+    version: int
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    account_id: str
+    instance_id: str
+    webhook_url: str
+    """Where the 3CX system posts to."""
+    auth_mode: AuthMode
+    allowed_ips: tuple[str, ...]
+    enabled: bool
+    inbound_enabled: bool
+    outbound_enabled: bool
+    call_events_enabled: bool
+    strict_window: bool
+    dialect: str
+    extension_roles: dict[str, str]
+    business_hours: dict[str, Any] | None
+    templates: dict[str, Template]
+    forward_url: str | None
+    window_template: dict[str, Any] | None
+    old_secrets_valid_until: tuple[AwareDatetime, ...]
+    """Until when secrets from before a rotation are still taken."""
+
+
+class IntegrationCreated(IntegrationShown):
+    """A new integration, with its secrets: they are shown this once."""
+
+    secret: str = Field(repr=False)
+    """The webhook secret."""
+    forward_secret: str | None = Field(default=None, repr=False)
+    """What forwarded messages are signed with; null without a `forward_url`."""
+
+
+class IntegrationEdited(IntegrationShown):
+    """An edited integration."""
+
+    forward_secret: str | None = Field(default=None, repr=False)
+    """What forwarded messages are signed with; shown once, by the edit that first sets a `forward_url`."""
+
+
+def shown_fields(integration: Integration, *, public_url: str, now: datetime) -> dict[str, Any]:
+    """What all of these answers say of an integration."""
+    fields = {name: getattr(integration, name, None) for name in IntegrationShown.model_fields}
+    held = valid_secrets(integration.secrets, now)
+    old = sorted(secret.valid_until for secret in held if secret.valid_until is not None)
+    return fields | {
+        "webhook_url": webhook_url(public_url, integration.id),
+        "old_secrets_valid_until": tuple(old),
+    }
+
+
+def webhook_url(public_url: str, integration_id: str) -> str:
+    """Where an integration's 3CX system posts to."""
+    return f"{public_url.rstrip('/')}/integrations/3cx/webhook/{integration_id}"

@@ -1,0 +1,131 @@
+"""The OpenAPI 3.1 document, made from the table of routes and the models that really are used."""
+
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from libs.contracts.errors import AnyCode, ErrorCode, OperatorCode
+from services.console.domain.paging import Shown
+from services.console.http.routes import PREFIX, Route
+
+REF = "#/components/schemas/{model}"
+
+
+class FieldProblem(Shown):
+    """One field at fault."""
+
+    field: str
+    problem: str
+
+
+class Refusal(Shown):
+    """Every refusal and failure has this shape."""
+
+    success: Literal[False]
+    error: str
+    """A stable code; `gateway errors explain CODE` tells its cause and what to do."""
+    message: str
+    details: dict[str, Any] = Field(default_factory=dict)
+    """What there is to say besides: `errors` (each with `field` and `problem`), `retry_after`, `limit` …"""
+
+
+def document_from(routes: Sequence[Route]) -> dict[str, Any]:
+    """The document; equal tables give equal documents."""
+    models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
+        (Refusal, "serialization"),
+        (FieldProblem, "serialization"),
+    ]
+    for route in routes:
+        models += [(model, "serialization") for model in route.answers.values()]
+        models += [(route.body, "validation")] if route.body else []
+    names, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route, names)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "WhatsApp gateway for 3CX: operators' API",
+            "version": "1",
+            "description": "Accounts, WhatsApp numbers, integrations, suppressions and the record.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": f"Needs the role `{route.role.name.lower()}`.",
+        "tags": [route.path.split("/")[1]],
+        "parameters": [*_ids(route.path), *_query(route)],
+        "responses": {
+            **{
+                str(status.value): _answer(status, names[model, "serialization"])
+                for status, model in route.answers.items()
+            },
+            **{str(status.value): refusal for status, refusal in _refusals(route, names)},
+        },
+    }
+    if route.body is not None:
+        content = {"application/json": {"schema": names[route.body, "validation"]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _ids(path: str) -> Iterator[dict[str, Any]]:
+    for part in path.split("/"):
+        if part.startswith("{"):
+            schema = {"type": "string", "minLength": 1, "maxLength": 64}
+            yield {"name": part.strip("{}"), "in": "path", "required": True, "schema": schema}
+
+
+def _query(route: Route) -> Iterator[dict[str, Any]]:
+    if route.query is None:
+        return
+    schema = route.query.model_json_schema()
+    for name, told in schema["properties"].items():
+        # A parameter is there or not; null cannot be sent.
+        kinds = [kind for kind in told.pop("anyOf", []) if kind.get("type") != "null"]
+        if told.get("default") is None:
+            told.pop("default", None)
+        description = told.pop("description", None)
+        parameter = {"name": name, "in": "query", "required": False, "schema": told | (kinds[0] if kinds else {})}
+        yield parameter | ({"description": description} if description else {})
+
+
+def _answer(status: HTTPStatus, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": status.phrase, "content": {"application/json": {"schema": schema}}}
+
+
+def _codes(route: Route) -> Iterator[AnyCode]:
+    yield OperatorCode.UNAUTHORIZED
+    yield OperatorCode.FORBIDDEN
+    yield OperatorCode.INVALID_REQUEST
+    yield ErrorCode.GATEWAY_UNAVAILABLE
+    if "{" in route.path or route.name == "create_account":
+        yield OperatorCode.NOT_FOUND
+    if route.conflicts:
+        yield OperatorCode.CONFLICT
+    if route.body is not None:
+        yield ErrorCode.INVALID_JSON
+        yield ErrorCode.PAYLOAD_TOO_LARGE
+
+
+def _refusals(route: Route, names: dict[Any, Any]) -> Iterator[tuple[HTTPStatus, dict[str, Any]]]:
+    for code in sorted(_codes(route), key=lambda code: code.explanation.status):
+        told: dict[str, Any] = _answer(code.explanation.status, names[Refusal, "serialization"])
+        told["description"] = f"`{code.value}`: {code.explanation.cause}"
+        if code.explanation.retryable and code is ErrorCode.GATEWAY_UNAVAILABLE:
+            told["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+        yield code.explanation.status, told

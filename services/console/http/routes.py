@@ -1,0 +1,279 @@
+"""Every call of the operators' API, as data; the server, the OpenAPI document and the metrics read this table."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+
+from services.console.domain.accounts import AccountCreate, AccountEdit, AccountShown
+from services.console.domain.events import EventQuery, RecordShown, Story
+from services.console.domain.integrations import IntegrationCreate, IntegrationEdit, IntegrationQuery
+from services.console.domain.integrations_shown import IntegrationCreated, IntegrationEdited, IntegrationShown
+from services.console.domain.numbers import NumberCreate, NumberEdit, NumberShown
+from services.console.domain.paging import Listed, Query
+from services.console.domain.principals import Role
+from services.console.domain.secrets import RotateSecret, SecretRotatedShown
+from services.console.domain.suppressions import LiftQuery, SuppressionAsked, SuppressionQuery, SuppressionShown
+from services.console.handlers.accounts import Accounts
+from services.console.handlers.calling import Answer, Call
+from services.console.handlers.events import Events
+from services.console.handlers.integrations import Integrations
+from services.console.handlers.numbers import Numbers
+from services.console.handlers.rotating import Rotate
+from services.console.handlers.suppressions import Suppressions
+
+PREFIX = "/api/v1"
+Operation = Callable[[Call[Any, Any]], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One call: what it takes, what it answers when all is well, and which role it needs."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    operation: Operation
+    answers: dict[HTTPStatus, type[BaseModel]]
+    role: Role = Role.AUDITOR
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    conflicts: bool = False
+    """True when it may be refused because of the current state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handlers:
+    """What stands behind the routes."""
+
+    accounts: Accounts
+    numbers: Numbers
+    integrations: Integrations
+    rotate: Rotate
+    suppressions: Suppressions
+    events: Events
+
+
+def routes_to(handlers: Handlers) -> tuple[Route, ...]:
+    """The whole table, in the order of the document."""
+    return (
+        *_accounts(handlers.accounts),
+        *_numbers(handlers.numbers),
+        *_integrations(handlers.integrations, handlers.rotate),
+        *_suppressions(handlers.suppressions),
+        *_events(handlers.events),
+    )
+
+
+def _accounts(accounts: Accounts) -> tuple[Route, ...]:
+    one = "/accounts/{account_id}"
+    return (
+        Route(
+            method="POST",
+            path="/accounts",
+            name="create_account",
+            summary="Make an account",
+            operation=accounts.create,
+            body=AccountCreate,
+            answers={HTTPStatus.CREATED: AccountShown},
+            role=Role.ADMIN,
+        ),
+        Route(
+            method="GET",
+            path="/accounts",
+            name="list_accounts",
+            summary="List accounts",
+            operation=accounts.page,
+            query=Query,
+            answers={HTTPStatus.OK: Listed[AccountShown]},
+        ),
+        Route(
+            method="GET",
+            path=one,
+            name="show_account",
+            summary="Show an account",
+            operation=accounts.show,
+            answers={HTTPStatus.OK: AccountShown},
+        ),
+        Route(
+            method="PATCH",
+            path=one,
+            name="edit_account",
+            summary="Edit an account",
+            operation=accounts.edit,
+            body=AccountEdit,
+            answers={HTTPStatus.OK: AccountShown},
+            role=Role.ADMIN,
+            conflicts=True,
+        ),
+    )
+
+
+def _numbers(numbers: Numbers) -> tuple[Route, ...]:
+    many = "/accounts/{account_id}/instances"
+    one = f"{many}/{{instance_id}}"
+    return (
+        Route(
+            method="POST",
+            path=many,
+            name="create_instance",
+            summary="Add a WhatsApp number to an account",
+            operation=numbers.create,
+            body=NumberCreate,
+            answers={HTTPStatus.CREATED: NumberShown},
+            role=Role.OPERATOR,
+            conflicts=True,
+        ),
+        Route(
+            method="GET",
+            path=many,
+            name="list_instances",
+            summary="List an account's WhatsApp numbers",
+            operation=numbers.page,
+            query=Query,
+            answers={HTTPStatus.OK: Listed[NumberShown]},
+        ),
+        Route(
+            method="GET",
+            path=one,
+            name="show_instance",
+            summary="Show a WhatsApp number",
+            operation=numbers.show,
+            answers={HTTPStatus.OK: NumberShown},
+        ),
+        Route(
+            method="PATCH",
+            path=one,
+            name="edit_instance",
+            summary="Edit a WhatsApp number: its speed, pause or access token",
+            operation=numbers.edit,
+            body=NumberEdit,
+            answers={HTTPStatus.OK: NumberShown},
+            role=Role.OPERATOR,
+            conflicts=True,
+        ),
+    )
+
+
+def _integrations(integrations: Integrations, rotate: Rotate) -> tuple[Route, ...]:
+    one = "/integrations/{integration_id}"
+    return (
+        Route(
+            method="POST",
+            path="/integrations",
+            name="create_integration",
+            summary="Connect a 3CX system; the answer shows its secret this once",
+            operation=integrations.create,
+            body=IntegrationCreate,
+            answers={HTTPStatus.CREATED: IntegrationCreated},
+            role=Role.OPERATOR,
+        ),
+        Route(
+            method="GET",
+            path="/integrations",
+            name="list_integrations",
+            summary="List integrations",
+            operation=integrations.page,
+            query=IntegrationQuery,
+            answers={HTTPStatus.OK: Listed[IntegrationShown]},
+        ),
+        Route(
+            method="GET",
+            path=one,
+            name="show_integration",
+            summary="Show an integration",
+            operation=integrations.show,
+            answers={HTTPStatus.OK: IntegrationShown},
+        ),
+        Route(
+            method="PATCH",
+            path=one,
+            name="edit_integration",
+            summary="Edit an integration",
+            operation=integrations.edit,
+            body=IntegrationEdit,
+            answers={HTTPStatus.OK: IntegrationEdited},
+            role=Role.OPERATOR,
+            conflicts=True,
+        ),
+        Route(
+            method="POST",
+            path=f"{one}/rotate-secret",
+            name="rotate_secret",
+            summary="Make a new secret; old ones stay valid for the overlap asked for",
+            operation=rotate,
+            body=RotateSecret,
+            answers={HTTPStatus.OK: SecretRotatedShown},
+            role=Role.OPERATOR,
+            conflicts=True,
+        ),
+    )
+
+
+def _suppressions(suppressions: Suppressions) -> tuple[Route, ...]:
+    one = "/suppressions/{suppression_id}"
+    return (
+        Route(
+            method="POST",
+            path="/suppressions",
+            name="create_suppression",
+            summary="Suppress a customer; 200 with what stands when they are already",
+            operation=suppressions.create,
+            body=SuppressionAsked,
+            answers={HTTPStatus.CREATED: SuppressionShown, HTTPStatus.OK: SuppressionShown},
+            role=Role.OPERATOR,
+            conflicts=True,
+        ),
+        Route(
+            method="GET",
+            path="/suppressions",
+            name="list_suppressions",
+            summary="List who is suppressed",
+            operation=suppressions.page,
+            query=SuppressionQuery,
+            answers={HTTPStatus.OK: Listed[SuppressionShown]},
+        ),
+        Route(
+            method="GET",
+            path=one,
+            name="show_suppression",
+            summary="Show a suppression, lifted or not",
+            operation=suppressions.show,
+            answers={HTTPStatus.OK: SuppressionShown},
+        ),
+        Route(
+            method="DELETE",
+            path=one,
+            name="lift_suppression",
+            summary="Lift a suppression",
+            operation=suppressions.lift,
+            query=LiftQuery,
+            answers={HTTPStatus.OK: SuppressionShown},
+            role=Role.OPERATOR,
+        ),
+    )
+
+
+def _events(events: Events) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="GET",
+            path="/events",
+            name="list_events",
+            summary="Search the record, newest first",
+            operation=events.page,
+            query=EventQuery,
+            answers={HTTPStatus.OK: Listed[RecordShown]},
+        ),
+        Route(
+            method="GET",
+            path="/events/{event_id}",
+            name="show_event",
+            summary="Show everything on record about one webhook or WhatsApp message, oldest first",
+            operation=events.story,
+            answers={HTTPStatus.OK: Story},
+        ),
+    )

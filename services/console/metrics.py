@@ -1,0 +1,16 @@
+"""What console counts; a closed list, and no label is an id, a phone or a text."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CALLS = Counter(
+    "gateway_console_calls_total", "Calls of the operators' API, by operation and status.", ["operation", "status"]
+)
+CALL_SECONDS = Histogram(
+    "gateway_console_call_duration_seconds",
+    "Time to answer a call of the operators' API.",
+    ["operation"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
+)
+REFUSED_TOKENS = Counter("gateway_console_refused_tokens_total", "Calls without an accepted bearer token.")
+RELAYED = Counter("gateway_outbox_relayed_total", "Changes published from the outbox, or delayed.", ["outcome"])
+WAITING = Gauge("gateway_outbox_waiting", "Changes that wait to be published, counted up to 100.")
