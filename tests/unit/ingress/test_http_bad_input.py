@@ -101,6 +101,13 @@ async def test_a_body_is_cut_at_256_kb(size: int, status: int, code: str, *, chu
     assert (answer.header("Connection") == "close") is (status == 413)
 
 
+async def test_a_body_over_the_limit_is_told_to_whoever_proves_the_secret_signed_or_not() -> None:
+    async with open_door(World()) as door:
+        answer = await door.post(b"x" * 300_000, to="/integrations/3cx/webhook/int-strict")
+
+    assert (answer.status, answer.json["error"]) == (413, "payload_too_large")
+
+
 async def test_an_endless_body_is_answered_while_it_is_still_coming() -> None:
     head = request("POST", PATH, secrets(SECRET, [JSON, CHUNKED]), b"")
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"

@@ -265,11 +265,12 @@ async def test_a_request_that_was_not_accepted_can_be_repeated_with_its_key() ->
     world.broker.down = True
 
     async with open_door(world) as door:
-        await door.post(headers=keyed())
+        refused = await door.post(headers=keyed())
         world.broker.down = False
         again = await door.post(headers=keyed())
 
     assert again.status == 200
+    assert again.json["event_id"] != refused.json["event_id"]
 
 
 async def test_an_event_that_was_decided_on_although_its_publish_failed_is_waited_for() -> None:

@@ -1,6 +1,7 @@
 """Sixty in any minute: sliding, shared by every process that counts in the same place, and exact."""
 
 import asyncio
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,33 @@ async def test_replicas_count_together(tmp_path: Path) -> None:
     told = await asyncio.gather(*(replicas[i % 2].hit("int-1") for i in range(200)))
 
     assert told.count(None) == 60
+
+
+REPLICA = """
+import asyncio, sys, time
+from services.ingress.adapters.rate_limits import MovingWindows, storage_from
+
+limits = MovingWindows(storage_from("store", store_url=sys.argv[1], now=time.time), now=time.time)
+
+async def hits():
+    return [await limits.hit("int-1") for _ in range(200)]
+
+print(asyncio.run(hits()).count(None))
+"""
+
+
+async def test_processes_count_together(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+
+    replicas = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", REPLICA, url, stdout=asyncio.subprocess.PIPE, cwd=Path.cwd()
+        )
+        for _ in range(3)
+    ]
+    told = await asyncio.gather(*(replica.communicate() for replica in replicas))
+
+    assert sum(int(out) for out, _ in told) == 60
 
 
 async def test_refused_requests_use_up_nothing(tmp_path: Path) -> None:
