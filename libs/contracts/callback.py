@@ -3,7 +3,6 @@
 The rule: it names our event and nobody's phone, and it is believed only with its own signature.
 """
 
-import hashlib
 import hmac
 from uuid import UUID
 
@@ -31,4 +30,4 @@ def event_id_from(callback: str, key: bytes) -> UUID | None:
 
 
 def _signature(word: str, key: bytes) -> str:
-    return hmac.new(key, f"callback:{word}".encode(), hashlib.sha256).hexdigest()[:_SIGNED]
+    return hmac.digest(key, f"callback:{word}".encode(), "sha256").hex()[:_SIGNED]
