@@ -1,7 +1,7 @@
 """Decisions and quotas in SQLite: facts are one read on the event loop, a settlement is one change."""
 
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -49,7 +49,7 @@ class SqliteDecisions:
         return StoredFacts(
             conversation=_conversation_from(last, closed),
             suppressed=frozenset(map(SuppressionKind, kinds.split(","))) if kinds else frozenset(),
-            usage=Usage(day=day or 0, month=month or 0, ten_minutes=speed.approved, normal=speed.normal),
+            usage=Usage(day=day or 0, month=month or 0, ten_minutes=speed.count, normal=speed.normal),
             decision=decision,
         )
 
@@ -117,7 +117,7 @@ def _use_up(connection: sqlite3.Connection, budget: Budget) -> Exhausted | None:
 def _count(connection: sqlite3.Connection, account_id: str, slot: int) -> None:
     found = connection.execute(_SPEED, (account_id,)).fetchone()
     speed = speed_after(Speed(*found) if found else Speed(), slot)
-    connection.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?)", (account_id, *speed))
+    connection.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?)", (account_id, *astuple(speed)))
 
 
 def _conversation_from(last: int | None, closed: int | None) -> Conversation:
