@@ -1,6 +1,7 @@
 """Sixty in any minute: sliding, shared by every process that counts in the same place, and exact."""
 
 import asyncio
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +75,10 @@ from services.ingress.adapters.rate_limits import MovingWindows, storage_from
 limits = MovingWindows(storage_from("store", store_url=sys.argv[1], now=time.time), now=time.time)
 
 async def hits():
-    return [await limits.hit("int-1") for _ in range(200)]
+    return [await limits.hit(f"int-{i % 20}") for i in range(4000)]
 
+print("ready", flush=True)
+sys.stdin.readline()
 print(asyncio.run(hits()).count(None))
 """
 
@@ -85,13 +88,16 @@ async def test_processes_count_together(tmp_path: Path) -> None:
 
     replicas = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", REPLICA, url, stdout=asyncio.subprocess.PIPE, cwd=Path.cwd()
+            *(sys.executable, "-c", REPLICA, url), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path.cwd()
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
-    told = await asyncio.gather(*(replica.communicate() for replica in replicas))
+    for replica in replicas:
+        assert replica.stdout is not None
+        assert await replica.stdout.readline() == b"ready\n"
+    told = await asyncio.gather(*(replica.communicate(b"go\n") for replica in replicas))
 
-    assert sum(int(out) for out, _ in told) == 60
+    assert sum(int(out) for out, _ in told) == 20 * 60
 
 
 async def test_refused_requests_use_up_nothing(tmp_path: Path) -> None:
