@@ -17,6 +17,9 @@ UNKNOWN_OUTCOMES = Counter(
 UNCLASSIFIED_CODES = Counter(
     "gateway_unclassified_provider_codes_total", "Refusals with a code that the verdict table does not know."
 )
+CONTRADICTIONS = Counter(
+    "gateway_contradicted_results_total", "Results that came after another one had been noted for the same message."
+)
 PACING_SECONDS = Histogram(
     "gateway_pacing_wait_seconds",
     "Time that messages waited for their number's or pair's turn.",

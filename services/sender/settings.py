@@ -39,7 +39,7 @@ class SenderSettings(ServiceSettings):
         default=0.5, gt=0, le=1, description="Share of failed calls at which a number's calls are stopped."
     )
     breaker_calls: int = Field(
-        default=5, ge=1, le=1000, description="Calls that must have been made before the share counts."
+        default=10, ge=1, le=1000, description="Calls that must have been made before the share counts."
     )
     breaker_window_seconds: float = Field(
         default=30.0, gt=0, description="Seconds that a call's result is remembered for the share."

@@ -28,7 +28,7 @@ class BreakerLimits:
     """
 
     rate: float = 0.5
-    calls: int = 5
+    calls: int = 10
     window_s: float = 30.0
     open_s: float = 2.0
     longest_s: float = 60.0

@@ -10,48 +10,27 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from libs.chassis.clock import Clock, Monotonic
 from libs.chassis.settling import Later
+from libs.chassis.telemetry import logger
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import MessageApproved
 from libs.contracts.pacing import NUMBER_PER_SECOND, bucket_key, number_burst
 from libs.store.accounts import Number
-from libs.store.ledger import Claim, Claimed, Finished, Held, Lapsed, Ledger, Pace, Pacing, TooFast
+from libs.store.ledger import Claim, Claimed, Finished, Held, Lapsed, Pace, TooFast
 from services.sender import metrics
 from services.sender.domain.results import Result, bytes_from, result_from, throttled, unknown
 from services.sender.domain.steps import Again, Done, SlowDown, Tally
 from services.sender.domain.verdicts import Effect
 from services.sender.handlers.calling import Call
 from services.sender.handlers.preparing import Prepare
-from services.sender.ports import Reservations, Windows
+from services.sender.handlers.surroundings import Surroundings, Terms
 
+log = logger(__name__)
 T = TypeVar("T")
 _WRITE_PAUSES = (0.1, 0.3, 1.0, 2.0)
 """Seconds between tries to note a result while the store is away; after them the delivery waits its turn again."""
 _AFTER_PAUSE_S = 1.0
 """How long after a pause's end others leave a waiting message to the sender that paused."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """Who claims (`owner`), for how long a call is ours (`lease_s`), and the longest wait smoothed over."""
-
-    owner: str
-    lease_s: float
-    smooth_s: float = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Time and what outlives the process."""
-
-    ledger: Ledger
-    pacing: Pacing
-    reservations: Reservations
-    windows: Windows
-    clock: Clock
-    monotonic: Monotonic
-    sleep: Callable[[float], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -165,6 +144,8 @@ class Deliver:
             lambda: self.around.ledger.finish(str(approved.event_id), outcome, now=now, message_id=result.message_id)
         )
         del self._unsaved[approved.event_id]
+        if standing.outcome != outcome:
+            _tell_contradiction(approved, result)
         final = result if standing.outcome == outcome else result_from(standing.outcome)
         metrics.MESSAGES.labels(final.code.value).inc()
         if final.unknown:
@@ -202,3 +183,9 @@ class Deliver:
             lease_seconds=self.terms.lease_s,
             pace=Pace(number_rate=rate, number_burst=number_burst(rate), smooth=smooth),
         )
+
+
+def _tell_contradiction(approved: MessageApproved, result: Result) -> None:
+    """Another delivery had noted another end, such as unknown after our lease: it stands, but somebody should know."""
+    metrics.CONTRADICTIONS.inc()
+    log.warning("another result stands", event_id=str(approved.event_id), ours=result.code.value)

@@ -339,6 +339,22 @@ async def test_a_call_whose_process_died_is_unknown_once_its_lease_has_ended() -
     assert gateway.provider.offered == []
 
 
+async def test_a_call_that_outlives_its_lease_ends_as_what_was_said_meanwhile() -> None:
+    gateway = Gateway.answering(TAKEN)
+    gateway.provider.gate = asyncio.Event()
+    slow = asyncio.ensure_future(gateway.process("sender-1")(approved()))
+    while not gateway.provider.offered:
+        await asyncio.sleep(0)
+    gateway.world.elapsed += LEASE
+    meanwhile = await gateway.process("sender-2")(approved())
+
+    gateway.provider.gate.set()
+
+    assert await slow == meanwhile == unknown("sender_stopped")
+    assert len(gateway.provider.offered) == 1
+    assert gateway.reservations.released == set()
+
+
 async def test_a_result_that_the_store_could_not_take_is_kept_until_it_can() -> None:
     gateway = Gateway.answering(TAKEN)
     deliver = gateway.process()

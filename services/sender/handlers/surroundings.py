@@ -1,0 +1,30 @@
+"""What delivering stands on: the terms it was given, time, and what outlives the process."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from libs.chassis.clock import Clock, Monotonic
+from libs.store.ledger import Ledger, Pacing
+from services.sender.ports import Reservations, Windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Who claims (`owner`), for how long a call is ours (`lease_s`), and the longest wait smoothed over."""
+
+    owner: str
+    lease_s: float
+    smooth_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Time and what outlives the process."""
+
+    ledger: Ledger
+    pacing: Pacing
+    reservations: Reservations
+    windows: Windows
+    clock: Clock
+    monotonic: Monotonic
+    sleep: Callable[[float], Awaitable[None]]
