@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from libs.store.opening import Store, open_store
+from tests.contract.store.mongo_server import mongo_database
 
 
 @asynccontextmanager
@@ -20,6 +21,7 @@ async def sqlite_database(folder: Path) -> AsyncIterator[str]:
 
 DATABASES: dict[str, Callable[[Path], AbstractAsyncContextManager[str]]] = {
     "sqlite": sqlite_database,
+    "mongo": mongo_database,
 }
 
 

@@ -1,0 +1,96 @@
+"""Accounts, numbers and integrations as documents: the row as JSON text, beside it what is searched and its events.
+
+The rule: a row and the events that tell of its change are one document, so one operation writes both. The row is text,
+since its keys are users' words (dots, dollars) and its times have microseconds, which BSON would refuse or cut.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from libs.store.accounts import Account, Integration, Number, Page, Row
+from libs.store.mongo.database import TAKEN, Database, Document, ask, unless_taken
+from libs.store.mongo.outbox import entries_from
+from libs.store.outbox import Posted
+
+_COLLECTIONS: dict[type[Account | Number | Integration], str] = {
+    Account: "accounts",
+    Number: "numbers",
+    Integration: "integrations",
+}
+_ACCOUNT_FIELD: dict[type[Account | Number | Integration], str] = {
+    Account: "_id",
+    Number: "account_id",
+    Integration: "account_id",
+}
+_SEARCHED = ("account_id", "phone_number_id", "instance_id")
+_ROW = {"row": 1}
+
+T = TypeVar("T", Account, Number, Integration)
+
+
+def _fields_from(row: Account | Number | Integration) -> Document:
+    searched = {name: getattr(row, name) for name in _SEARCHED if hasattr(row, name)}
+    return {"version": row.version, "row": row.model_dump_json(), **searched}
+
+
+class MongoDirectory:
+    """A `Directory` of point reads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def account(self, account_id: str) -> Account | None:
+        """As `Directory.account`."""
+        return await self._one(Account, {"_id": account_id})
+
+    async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
+        """As `Directory.number`."""
+        wanted = {"_id": number_id, "phone_number_id": phone_number_id}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        return await self._one(Number, wanted) if wanted else None
+
+    async def integration(self, integration_id: str) -> Integration | None:
+        """As `Directory.integration`."""
+        return await self._one(Integration, {"_id": integration_id})
+
+    async def _one(self, kind: type[T], wanted: Document) -> T | None:
+        found = await ask(self._database[_COLLECTIONS[kind]].find_one(wanted, _ROW))
+        return None if found is None else kind.model_validate_json(found["row"])
+
+
+class MongoRegistry:
+    """A `Registry`; an edit names the version it leads to in its filter."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, kind: type[Row], page: Page) -> Sequence[Row]:
+        """As `Registry.page`."""
+        wanted: list[Document] = []
+        if page.after is not None:
+            wanted.append({"_id": {"$gt": page.after}})
+        if page.account_id is not None:
+            wanted.append({_ACCOUNT_FIELD[kind]: page.account_id})
+        return await self._rows(kind, {"$and": wanted} if wanted else {}, limit=page.limit)
+
+    async def save(self, row: Account | Number | Integration, events: Sequence[Posted], *, created: bool) -> bool:
+        """As `Registry.save`."""
+        collection = self._database[_COLLECTIONS[type(row)]]
+        fields, outbox = _fields_from(row), entries_from(events)
+        if created:
+            inserted = await unless_taken(collection.insert_one({"_id": row.id, **fields, "outbox": outbox}))
+            return inserted is not TAKEN
+        edited: Any = await unless_taken(
+            collection.update_one(
+                {"_id": row.id, "version": row.version - 1}, {"$set": fields, "$push": {"outbox": {"$each": outbox}}}
+            )
+        )
+        return edited is not TAKEN and edited.matched_count == 1
+
+    async def integrations_of(self, number_id: str) -> Sequence[Integration]:
+        """As `Registry.integrations_of`."""
+        return await self._rows(Integration, {"instance_id": number_id})
+
+    async def _rows(self, kind: type[T], wanted: Document, *, limit: int = 0) -> Sequence[T]:
+        cursor = self._database[_COLLECTIONS[kind]].find(wanted, _ROW).sort("_id", 1).limit(limit)
+        return [kind.model_validate_json(found["row"]) for found in await ask(cursor.to_list(None))]

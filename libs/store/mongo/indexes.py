@@ -1,0 +1,67 @@
+"""Which indexes there are, and how long documents are kept: made at every start, by any number of processes at once.
+
+Shard keys that fit: `_id` hashed for the big collections (`decisions`, `ledger`, `idempotency`, `answers`, `buckets`,
+`conversations`, `suppressions`, `usage`, `records`), since every write of ours names one `_id` and no unique index has
+another key. `accounts`, `numbers` and `integrations` are small and stay unsharded, as `numbers` has a second unique
+index. Lists (pages, the outbox) ask every shard; nothing on the message's path does.
+
+MongoDB removes what is older than its time to live within about a minute, by the server's clock, counted from
+`touched_at`, which the server itself sets. Where the exact time matters a query asks for it.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pymongo
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from libs.store.mongo.database import Database, ask
+
+BUILD_SECONDS = 60.0
+"""How long building the indexes of a full database may keep a start waiting."""
+DAY = 86_400
+
+
+def _by(*fields: str, unique: bool = False) -> IndexModel:
+    keys = [(field.removeprefix("-"), DESCENDING if field.startswith("-") else ASCENDING) for field in fields]
+    return IndexModel(keys, name="_".join(field for field, _ in keys), unique=unique)
+
+
+def _kept(days: int) -> IndexModel:
+    return IndexModel([("touched_at", ASCENDING)], name="time_to_live", expireAfterSeconds=days * DAY)
+
+
+_OUTBOX = (_by("outbox.at"), _by("outbox.id"))
+INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
+    "accounts": _OUTBOX,
+    "numbers": (*_OUTBOX, _by("phone_number_id", unique=True), _by("account_id", "_id")),
+    "integrations": (*_OUTBOX, _by("account_id", "_id"), _by("instance_id", "_id")),
+    "suppressions": (
+        *_OUTBOX,
+        _by("rows.id"),
+        _by("active", "id"),
+        _by("account_id", "active", "id"),
+        _by("customer_key", "active", "id"),
+    ),
+    "decisions": (_kept(10),),  # 8 days are promised
+    "usage": (_kept(400),),  # an account that was silent for a year has used nothing up
+    "ledger": (_by("callback_id"), _kept(30)),  # outlives its decision: a late replay must not be sent again
+    "buckets": (_kept(8),),  # a rested bucket is a new one
+    "idempotency": (_kept(2),),  # 24 hours are promised, and asked for
+    "answers": (_kept(10),),
+    "records": (
+        _by("-at", "-_id"),
+        _by("account_id", "-at", "-_id"),
+        _by("integration_id", "-at", "-_id"),
+        _by("type", "-at", "-_id"),
+        _by("code", "-at", "-_id"),
+        _by("event_id", "at", "_id"),
+    ),
+}
+
+
+async def make_indexes(database: Database) -> None:
+    """Make what is missing; what is there is left alone. Raises GatewayError(gateway_unavailable)."""
+    with pymongo.timeout(BUILD_SECONDS):
+        for name, indexes in INDEXES.items():
+            await ask(database[name].create_indexes(list(indexes)))

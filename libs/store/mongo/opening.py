@@ -1,0 +1,72 @@
+"""Opens the MongoDB store: the client, its schema's version, its indexes, and an adapter for each port."""
+
+import asyncio
+
+from pymongo import ReturnDocument
+
+from libs.contracts.errors import GatewayError
+from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
+from libs.store.mongo.conversations import MongoConversations, MongoSuppressions
+from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, ask, client_from, close
+from libs.store.mongo.decisions import MongoDecisions
+from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
+from libs.store.mongo.indexes import make_indexes
+from libs.store.mongo.ledger import MongoLedger, MongoPacing
+from libs.store.mongo.outbox import MongoOutbox
+from libs.store.mongo.records import MongoRecords
+from libs.store.opening import Store, require_known_schema
+
+SCHEMA_VERSION = 1
+"""Rises when documents change in a way that an older release would misread."""
+
+
+async def open_mongo(url: str) -> Store:
+    """Open the database that the URL names (`gateway` when it names none); raises as `open_store` does."""
+    client = client_from(url)
+    try:
+        database = client.get_default_database(DEFAULT_DATABASE)
+        await _require_known_schema(database)
+        await make_indexes(database)
+    except BaseException:
+        await close(client)
+        raise
+    return _store_over(client, database)
+
+
+async def _require_known_schema(database: Database) -> None:
+    versions = database["schema"]
+    found = await ask(
+        versions.find_one_and_update(
+            {"_id": "version"}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True, return_document=ReturnDocument.AFTER
+        )
+    )
+    require_known_schema(found["version"], SCHEMA_VERSION)
+
+
+def _store_over(client: Client, database: Database) -> Store:
+    async def healthy() -> bool:
+        try:
+            await ask(database.command("ping"))
+        except GatewayError:
+            return False
+        return True
+
+    async def close_all() -> None:
+        await close(client)
+        await asyncio.sleep(0)
+
+    return Store(
+        directory=MongoDirectory(database),
+        registry=MongoRegistry(database),
+        outbox=MongoOutbox(database),
+        conversations=MongoConversations(database),
+        suppressions=MongoSuppressions(database),
+        decisions=MongoDecisions(database),
+        ledger=MongoLedger(database),
+        pacing=MongoPacing(database),
+        idempotency=MongoIdempotency(database),
+        answers=MongoAnswers(database),
+        records=MongoRecords(database),
+        healthy=healthy,
+        close=close_all,
+    )
