@@ -1,0 +1,142 @@
+"""Console on a real SQLite file and a broker that can be down, reached over HTTP on the loopback."""
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+from pydantic import SecretStr
+
+from libs.contracts.errors import unavailable
+from libs.contracts.events import Event
+from libs.store.opening import Store, open_store
+from libs.store.sealing import Sealer, sealer_from
+from services.console.adapters.tokens import OneToken
+from services.console.app import Surroundings, application
+from services.console.domain.principals import Principal
+from services.console.handlers.relaying import OutboxRelay
+from services.console.settings import ConsoleSettings
+
+ADMIN_TOKEN = "an-admin-token-for-tests"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PHONE = "+966512345678"
+KEY = "k" * 32
+SECRET_KEYS = f"k1:{base64.b64encode(bytes(range(32))).decode()}"
+
+
+class FakeBroker:
+    """Keeps what was published; refuses everything while it is down."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.published: list[tuple[Event, UUID, datetime | None]] = []
+
+    async def publish(self, event: Event, *, id: UUID, at: datetime | None = None) -> None:  # noqa: A002
+        if self.down:
+            raise unavailable("broker")
+        self.published.append((event, id, at))
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for event, _, _ in self.published]
+
+
+@dataclass
+class FakeTokens:
+    """The admin's token, and those that a case adds."""
+
+    held: dict[str, Principal] = field(default_factory=dict)
+    admin: OneToken = field(default_factory=lambda: OneToken(ADMIN_TOKEN))
+
+    def principal(self, token: str) -> Principal | None:
+        return self.held.get(token) or self.admin.principal(token)
+
+
+class FrozenClock:
+    """Stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **amount: float) -> None:
+        self.now += timedelta(**amount)
+
+
+@dataclass
+class World:
+    """Console and what it stands on."""
+
+    client: TestClient[Any, Any]
+    store: Store
+    broker: FakeBroker
+    relay: OutboxRelay
+    tokens: FakeTokens
+    clock: FrozenClock
+    sealer: Sealer
+
+    async def call(self, method: str, path: str, *, token: str | None = ADMIN_TOKEN, **said: Any) -> ClientResponse:
+        headers = dict(said.pop("headers", {}))
+        if token is not None:
+            headers.setdefault("Authorization", f"Bearer {token}")
+        return await self.client.request(method, f"/api/v1{path}", headers=headers, **said)
+
+    async def ok(self, method: str, path: str, json: Any = None, **said: Any) -> Any:
+        response = await self.call(method, path, json=json, **said)
+        body = await response.json()
+        assert response.status in (200, 201), body
+        return body
+
+    async def account(self, **changes: Any) -> dict[str, Any]:
+        known = {"name": "Acme", "business_name": "Acme Clinic", "timezone": "Asia/Riyadh", "default_region": "SA"}
+        made: dict[str, Any] = await self.ok("POST", "/accounts", known | changes)
+        return made
+
+    async def number(self, account_id: str, **changes: Any) -> dict[str, Any]:
+        known = {"provider": "cloud_api", "phone_number_id": "100200300", "access_token": "a-provider-token"}
+        made: dict[str, Any] = await self.ok("POST", f"/accounts/{account_id}/instances", known | changes)
+        return made
+
+    async def integration(self, **changes: Any) -> dict[str, Any]:
+        """An integration of an account and a number of its own, unless the case names them."""
+        if "account_id" not in changes:
+            changes["account_id"] = (await self.account())["id"]
+        if "instance_id" not in changes:
+            number = await self.number(changes["account_id"], phone_number_id=f"9{abs(hash(changes['account_id']))}")
+            changes["instance_id"] = number["id"]
+        made: dict[str, Any] = await self.ok("POST", "/integrations", changes)
+        return made
+
+
+def settings(**changes: Any) -> ConsoleSettings:
+    known: dict[str, Any] = {
+        "amqp_url": SecretStr("amqp://broker.invalid"),
+        "store_url": SecretStr("sqlite:///made-up"),
+        "hash_key": SecretStr(KEY),
+        "admin_token": SecretStr(ADMIN_TOKEN),
+        "secret_keys": SecretStr(SECRET_KEYS),
+        "public_url": "https://gateway.example.com",
+    }
+    return ConsoleSettings(**(known | changes))
+
+
+@asynccontextmanager
+async def a_world(folder: Path, **changes: Any) -> AsyncIterator[World]:
+    """Console with the changed settings, on an empty store."""
+    store = await open_store(f"sqlite:///{folder / 'gateway.db'}")
+    broker, tokens, clock, sealer = FakeBroker(), FakeTokens(), FrozenClock(), sealer_from(SECRET_KEYS)
+    relay = OutboxRelay(store.outbox, broker)
+    around = Surroundings(store=store, tokens=tokens, seals=sealer, published=relay.changed, clock=clock)
+    try:
+        async with TestClient(TestServer(application(settings(**changes), around))) as client:
+            yield World(client, store, broker, relay, tokens, clock, sealer)
+    finally:
+        await store.close()
