@@ -83,10 +83,13 @@ def meaning_of(
 
 
 def _said(text: str) -> tuple[str, ...]:
-    """The letters of the text, and the part that they repeat, which ends where they are found again in their double."""
+    """The letters of the text, and the part that they repeat, which ends where they are found again in their double.
+
+    That part twice, too: a word may be a repetition itself (`durdur`).
+    """
     letters = compacted(text)
     once = letters[: (letters + letters).find(letters, 1)]
-    return (letters, once) if letters else ()
+    return (letters, once, once + once) if letters else ()
 
 
 def _own_word(said: tuple[str, ...], words: Iterable[str]) -> str | None:

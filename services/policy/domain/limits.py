@@ -11,10 +11,10 @@ DAILY = {Plan.STARTER: 100, Plan.GROWTH: 500, Plan.SCALE: 1_500}
 """Messages a day."""
 DAYS_IN_A_MONTHS_LIMIT = 20
 """Every plan's monthly limit is twenty days' worth: 2,000, 10,000, 30,000; a reviewed limit grows in proportion."""
-BURST_FLOOR = 60
-"""Messages in ten minutes that are never called a burst."""
-BURST_OF_A_DAY = 10
-"""A tenth of a day's limit within ten minutes is never called a burst either."""
+BURST_FLOOR = 100
+"""Messages in ten minutes that are never called a burst: a starter's whole day."""
+BURST_OF_A_DAY = 4
+"""A quarter of a day's limit within ten minutes is never called a burst either."""
 BURST_FACTOR = 6.0
 """How far above its own normal ten minutes an account may go at once."""
 
@@ -46,13 +46,13 @@ def period_of(account: Account, now: datetime) -> Period:
 
 
 def daily_limit(account: Account) -> int:
-    """Messages the account may send a day: its plan's, or its reviewed higher one."""
-    return max(DAILY[account.plan], account.daily_limit or 0)
+    """Messages the account may send a day: the limit an operator set for it, else its plan's."""
+    return DAILY[account.plan] if account.daily_limit is None else account.daily_limit
 
 
 def monthly_limit(account: Account) -> int:
-    """Messages the account may send a month."""
-    return daily_limit(account) * DAYS_IN_A_MONTHS_LIMIT
+    """Messages the account may send a month; a low daily limit does not lower it."""
+    return max(DAILY[account.plan], daily_limit(account)) * DAYS_IN_A_MONTHS_LIMIT
 
 
 def budget_of(account: Account, period: Period) -> Budget:

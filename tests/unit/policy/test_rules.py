@@ -37,6 +37,7 @@ def verdict(webhook: Any = None, **changes: Any) -> Any:
     return decide(webhook or a_webhook(), facts(**changes), RULES).code
 
 
+BUSY = an_account(plan="scale")
 OPT_OUT = frozenset({SuppressionKind.OPT_OUT})
 BLOCKED = frozenset({SuppressionKind.BLOCKED})
 MARKETING = frozenset({SuppressionKind.MARKETING})
@@ -92,9 +93,14 @@ CASES = [
         {}, {"account": an_account(daily_limit=200), "stored": stored(day=150)}, None, id="a reviewed higher limit"
     ),
     pytest.param({}, {"account": an_account(plan="scale"), "stored": stored(day=1499)}, None, id="scale sends 1,500"),
-    pytest.param({}, {"stored": stored(ten_minutes=59)}, None, id="a normal speed"),
-    pytest.param({}, {"stored": stored(ten_minutes=60)}, "sending_throttled", id="a sudden burst"),
-    pytest.param({}, {"stored": stored(ten_minutes=60, normal=20.0)}, None, id="the same speed of one used to it"),
+    pytest.param({}, {"account": BUSY, "stored": stored(ten_minutes=374)}, None, id="a normal speed"),
+    pytest.param({}, {"account": BUSY, "stored": stored(ten_minutes=375)}, "sending_throttled", id="a sudden burst"),
+    pytest.param(
+        {},
+        {"account": BUSY, "stored": stored(ten_minutes=375, normal=100.0)},
+        None,
+        id="the same speed of one used to it",
+    ),
 ]
 
 
