@@ -89,7 +89,9 @@ def _said(text: str) -> tuple[str, ...]:
     """
     letters = compacted(text)
     once = letters[: (letters + letters).find(letters, 1)]
-    return (letters, once, once + once) if letters else ()
+    if not letters:
+        return ()
+    return (letters,) if once == letters else (letters, once, once + once)
 
 
 def _own_word(said: tuple[str, ...], words: Iterable[str]) -> str | None:

@@ -200,7 +200,7 @@ def test_a_hostile_text_takes_time_in_proportion_to_its_length(unit: str) -> Non
 
     ratio = _fastest(long) / _fastest(short)
 
-    assert ratio < 8 * 3
+    assert ratio < 8 * 3  # proportion gives 8, a square 64
 
 
 def test_an_ordinary_message_is_judged_faster_than_it_is_published() -> None:
@@ -209,9 +209,9 @@ def test_an_ordinary_message_is_judged_faster_than_it_is_published() -> None:
 
 def _fastest(text: str, *, tries: int = 5) -> float:
     def once() -> float:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         score(text, POLICY, ("acme", "price list"))
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     return min(once() for _ in range(tries))
 

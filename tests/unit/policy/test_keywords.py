@@ -114,9 +114,13 @@ def test_accents_never_change_the_meaning(word: str, accent: str) -> None:
     assert meaning_of(accented, KEYWORDS) == meaning_of(word, KEYWORDS)
 
 
-@given(word=WORDS, times=st.integers(2, 4))
-def test_saying_it_again_never_changes_the_meaning(word: str, times: int) -> None:
-    assert meaning_of(" ".join([word] * times), KEYWORDS) == meaning_of(word, KEYWORDS)
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_saying_it_again_never_changes_the_meaning(times: int) -> None:
+    words = [word for kind in ("stop", "start") for words in DATA[kind].values() for word in words]
+
+    changed = [word for word in words if meaning_of(" ".join([word] * times), KEYWORDS) != meaning_of(word, KEYWORDS)]
+
+    assert changed == []
 
 
 @given(text=WORDS | st.text())
@@ -160,14 +164,14 @@ def test_a_hostile_message_takes_time_in_proportion_to_its_length(unit: str) -> 
 
     ratio = _fastest(long) / _fastest(short)
 
-    assert ratio < 8 * 3
+    assert ratio < 8 * 3  # proportion gives 8, a square 64
 
 
 def _fastest(text: str) -> float:
     def once() -> float:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         meaning_of(text, KEYWORDS)
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     return min(once() for _ in range(5))
 
