@@ -40,6 +40,15 @@ class NotAnObject(ValueError):  # noqa: N818  names what the body is not, like V
         self.problem = problem
 
 
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise NotAnObject("body", "has a key twice in one object")
+
+
+# Only keys matter to this reader: `len` spares it from making numbers of long digit strings.
+KEYS: Final = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_int=len, parse_float=len)
+
+
 def require_json(content_types: Sequence[str]) -> None:
     """Demand exactly one `Content-Type: application/json`; parameters are allowed and ignored."""
     if len(content_types) != 1 or content_types[0].partition(";")[0].strip().lower() != "application/json":
@@ -56,16 +65,10 @@ def object_from(body: bytes) -> dict[str, Any]:
         read = orjson.loads(body)
         if not isinstance(read, dict):
             raise NotAnObject("body", "must be a JSON object")
-        # Only keys matter in this pass: `len` spares it from making numbers of long digit strings.
-        json.loads(body, object_pairs_hook=_refuse_duplicates, parse_int=len, parse_float=len)
+        KEYS.decode(body.decode())
     except (orjson.JSONDecodeError, RecursionError) as error:
         raise NotAnObject("body", "is not valid JSON") from error
     return read
-
-
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise NotAnObject("body", "has a key twice in one object")
 
 
 def payload_from(read: dict[str, Any]) -> WebhookPayload:

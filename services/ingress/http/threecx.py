@@ -1,5 +1,6 @@
 """The 3CX endpoint: the checks of DESIGN §2 in their order, and the status of an event."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class ThreeCx:
     async def _authenticated(self, request: web.BaseRequest, integration: Integration, reading: Reading) -> Answer:
         wait = await self.rate_limits.hit(integration.id)
         if wait is not None:
-            details = {"limit": PER_MINUTE, "retry_after": max(1, round(wait + 0.5))}
+            details = {"limit": PER_MINUTE, "retry_after": max(1, math.ceil(wait))}
             return await self.refuse(integration, ErrorCode.WEBHOOK_RATE_LIMITED, details)
         try:
             webhook = webhook_from(request, integration, reading)

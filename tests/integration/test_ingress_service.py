@@ -1,0 +1,223 @@
+"""Ingress as its own process, on a real broker and a real store: answered, changed, cut off, and stopped."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import aiohttp
+import pytest
+
+from libs.chassis.amqp import Broker
+from libs.chassis.consuming import Received
+from libs.contracts.events import Event, IntegrationChanged, WebhookAnswered, WebhookReceived, WebhookRejected
+from libs.contracts.results import AnswerStatus
+from libs.store.accounts import Integration, SecretHash
+from libs.store.opening import Store, open_store
+from tests.builders import an_integration
+from tools.broker import BrokerNode
+
+ROOT = Path(__file__).parents[2]
+SECRET = "integration-test-secret"
+HEADERS = {"X-WhatsApp-Gateway-3CX-Secret": SECRET}
+REPLY_TIMEOUT_S = 2.0
+
+
+def row(**changes: Any) -> Integration:
+    hashed = SecretHash(sha256=hashlib.sha256(SECRET.encode()).hexdigest())
+    return an_integration(**({"secrets": (hashed,)} | changes))
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 30.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+@dataclass
+class Place:
+    """Where an ingress runs; a made-up policy answers what it publishes, and everything published is kept."""
+
+    environ: dict[str, str]
+    broker: Broker
+    store: Store
+    http: aiohttp.ClientSession
+    port: int = 0
+    answering: bool = True
+    heard: list[tuple[UUID, Event]] = field(default_factory=list)
+    process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> asyncio.subprocess.Process:
+        """Start ingress and wait until it takes requests."""
+        probe = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        self.port = probe.sockets[0].getsockname()[1]
+        probe.close()
+        await probe.wait_closed()
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.ingress"),
+            cwd=ROOT,
+            env=self.environ | {"GATEWAY_PORT": str(self.port)},
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+
+        async def answers() -> bool:
+            try:
+                async with self.http.get(f"http://127.0.0.1:{self.port}/") as response:
+                    return response.status == 404
+            except aiohttp.ClientConnectionError:
+                return False
+
+        await until(answers)
+        return self.process
+
+    async def post(self, **headers: str) -> tuple[int, dict[str, Any], float]:
+        begun = time.monotonic()
+        url = f"http://127.0.0.1:{self.port}/integrations/3cx/webhook/int_1"
+        async with self.http.post(url, json={"event_type": "test"}, headers=HEADERS | headers) as response:
+            return response.status, await response.json(), time.monotonic() - begun
+
+    async def hear(self, received: Received[Event]) -> None:
+        self.heard.append((received.id, received.event))
+        if isinstance(received.event, WebhookReceived) and self.answering:
+            await self.answer(received.id, received.event)
+
+    async def answer(self, event_id: UUID, event: WebhookReceived) -> None:
+        answered = WebhookAnswered(event_id=event_id, reply_to=event.reply_to, code=AnswerStatus.OK)
+        await self.broker.publish(answered, id=answered.id_after(event_id))
+
+    def of(self, kind: type[Event]) -> list[tuple[UUID, Any]]:
+        return [(id_, event) for id_, event in self.heard if isinstance(event, kind)]
+
+
+@asynccontextmanager
+async def placed(amqp_url: str, folder: Path) -> AsyncIterator[Place]:
+    store_url = f"sqlite:///{folder / 'gateway.db'}"
+    store = await open_store(store_url)
+    assert await store.registry.save(row(), [], created=True)
+    environ = os.environ | {
+        "GATEWAY_AMQP_URL": amqp_url,
+        "GATEWAY_STORE_URL": store_url,
+        "GATEWAY_HASH_KEY": "h" * 32,
+        "GATEWAY_WHATSAPP_APP_SECRET": "app-secret",
+        "GATEWAY_WHATSAPP_VERIFY_TOKEN": "verify-token",
+        "GATEWAY_INGRESS_METRICS_PORT": "0",
+        "GATEWAY_METRICS_HOST": "127.0.0.1",
+        "GATEWAY_HOST": "127.0.0.1",
+        "GATEWAY_REPLY_TIMEOUT": str(REPLY_TIMEOUT_S),
+    }
+    async with Broker.connected("test", amqp_url) as broker, aiohttp.ClientSession() as http:
+        place = Place(environ, broker, store, http)
+        await broker.overhear("everything", ["webhook.#", "result.#"], place.hear)
+        try:
+            yield place
+        finally:
+            if place.process is not None and place.process.returncode is None:
+                place.process.kill()
+                await place.process.wait()
+            await store.close()
+
+
+@pytest.fixture
+async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
+    async with placed(vhost, tmp_path) as place:
+        yield place
+
+
+async def test_a_webhook_is_published_and_its_result_told(place: Place) -> None:
+    await place.start()
+
+    status, body, _ = await place.post()
+
+    [(event_id, event)] = place.of(WebhookReceived)
+    assert (status, body) == (200, {"success": True, "status": "ok", "event_id": str(event_id)})
+    assert event.account_id == "acc_1"
+
+
+async def test_a_rejection_reaches_the_record(place: Place) -> None:
+    await place.start()
+
+    status, _, _ = await place.post(**{"X-WhatsApp-Gateway-3CX-Secret": "wrong"})
+
+    async def there() -> bool:
+        return [event.reason for _, event in place.of(WebhookRejected)] == ["wrong_secret"]
+
+    assert status == 401
+    await until(there)
+
+
+async def test_a_change_reaches_ingress_at_once(place: Place) -> None:
+    await place.start()
+    before, _, _ = await place.post()
+    changed = row(enabled=False, version=2)
+
+    assert await place.store.registry.save(changed, [], created=False)
+    event = IntegrationChanged(integration_id="int_1", account_id="acc_1", actor="test")
+    await place.broker.publish(event, id=uuid4())
+
+    async def refused() -> bool:
+        return (await place.post())[0] == 401
+
+    assert before == 200
+    await until(refused, seconds=3)
+
+
+async def test_a_result_that_comes_late_is_told_on_asking(place: Place) -> None:
+    place.answering = False
+    await place.start()
+
+    status, body, _ = await place.post()
+
+    url = f"http://127.0.0.1:{place.port}/integrations/3cx/webhook/int_1/events/{body['event_id']}"
+    async with place.http.get(url, headers=HEADERS) as response:
+        assert (status, response.status) == (202, 202)
+        assert await response.json() == body
+
+
+async def test_sigterm_lets_a_request_in_hand_have_its_answer(place: Place) -> None:
+    place.answering = False
+    process = await place.start()
+    waiting = asyncio.create_task(place.post())
+
+    async def published() -> bool:
+        return len(place.of(WebhookReceived)) == 1
+
+    await until(published)
+    process.send_signal(signal.SIGTERM)
+    [(event_id, event)] = place.of(WebhookReceived)
+    await asyncio.sleep(0.3)  # the signal is in hand
+    await place.answer(event_id, event)
+    status, body, _ = await waiting
+
+    assert (status, body["status"]) == (200, "ok")
+    assert await asyncio.wait_for(process.wait(), 15) == 0
+
+
+async def test_a_broker_that_is_gone_is_told_in_time_and_its_return_noticed(tmp_path: Path) -> None:
+    async with await BrokerNode.start(tmp_path / "node") as node, placed(node.url, tmp_path) as place:
+        await place.start()
+        before, _, _ = await place.post()
+        node.kill()
+
+        refused, body, seconds = await place.post(**{"Idempotency-Key": "key-1"})
+        await node.restart()
+
+        async def works() -> bool:
+            return (await place.post(**{"Idempotency-Key": "key-1"}))[0] == 200
+
+        assert before == 200
+        assert (refused, body["error"]) == (503, "gateway_unavailable")
+        assert seconds < 2.5
+        await until(works)
+
+        async def recorded() -> bool:
+            return body["event_id"] in {str(event.event_id) for _, event in place.of(WebhookAnswered)}
+
+        await until(recorded)
