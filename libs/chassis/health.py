@@ -32,14 +32,17 @@ class Readiness:
         """Shutting down: not ready any more, whatever the probes say."""
         self._probes = {}
         self._told = {"running": False}
+        metrics.READY.set(0)
 
     async def ask(self) -> dict[str, bool]:
         """The state of each dependency by name."""
         if self._probes and time.monotonic() - self._asked_at > KEPT_SECONDS:
-            names = list(self._probes)
-            states = await asyncio.gather(*(_within(self._probes[name]) for name in names))
-            self._told = dict(zip(names, states, strict=True))
-            self._asked_at = time.monotonic()
+            probes = self._probes
+            names = list(probes)
+            states = await asyncio.gather(*(_within(probes[name]) for name in names))
+            if self._probes is probes:  # else the service began to end meanwhile
+                self._told = dict(zip(names, states, strict=True))
+                self._asked_at = time.monotonic()
         metrics.READY.set(all(self._told.values()))
         return self._told
 

@@ -33,7 +33,10 @@ class Settings(BaseModel):
         values = {name: value for name, value in given.items() if name in cls.model_fields}
         for name in cls.model_fields:
             if (path := given.get(f"{name}_file")) is not None and name not in values:
-                values[name] = Path(path).read_text("utf-8").strip()
+                try:
+                    values[name] = Path(path).read_text("utf-8").strip()
+                except (OSError, ValueError) as error:
+                    problems.append(f"{PREFIX}{name.upper()}_FILE: cannot be read ({type(error).__name__})")
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:

@@ -5,12 +5,23 @@ from datetime import timedelta
 
 from libs.contracts.errors import ErrorCode, GatewayError
 
-WAITS = tuple(timedelta(seconds=s) for s in (1, 5, 30))
-"""How long a delivery waits after its first, second and third failed try; the fourth failure is the last."""
-OUTAGE_WAIT = timedelta(seconds=5)
-"""How long a delivery waits for a store or broker that cannot be reached; such waits use up no tries."""
-ALL_WAITS = tuple(sorted({*WAITS, OUTAGE_WAIT}))
-"""One waiting queue each."""
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long deliveries wait. Each length is a queue of its own, so all services must agree."""
+
+    after_failure: tuple[timedelta, ...] = tuple(timedelta(seconds=s) for s in (1, 5, 30))
+    """The wait after the first, second and third failed try; the fourth failure is the last."""
+    outage: timedelta = timedelta(seconds=5)
+    """The wait for a store or broker that cannot be reached; such waits use up no tries."""
+
+    @property
+    def lengths(self) -> tuple[timedelta, ...]:
+        """Each length once, shortest first."""
+        return tuple(sorted({*self.after_failure, self.outage}))
+
+
+PAUSES = Pauses()
 
 
 class Later(Exception):  # noqa: N818 -- no error: a request to be asked again
@@ -19,6 +30,10 @@ class Later(Exception):  # noqa: N818 -- no error: a request to be asked again
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+class UnreadableEvent(Exception):  # noqa: N818 -- named for what it says of the event
+    """A delivery that is no event of ours; its text says which part, never which value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +59,22 @@ class DeadLetter:
 Settlement = Ack | Retry | DeadLetter
 
 
-def settle(failure: Exception | None, attempt: int) -> Settlement:
+def settle(failure: Exception | None, attempt: int, pauses: Pauses = PAUSES) -> Settlement:
     """Decide what to do with a delivery after its `attempt`-th try ended in `failure`.
 
-    What cannot be read (a ValueError, such as pydantic's) never gets better; an outage is waited out however long.
+    What cannot be read never gets better; an outage is waited out however long.
     """
     if failure is None:
         return Ack()
-    if isinstance(failure, Later):
-        return Retry(OUTAGE_WAIT, counts=False)
-    if isinstance(failure, GatewayError) and failure.code is ErrorCode.GATEWAY_UNAVAILABLE:
-        return Retry(OUTAGE_WAIT, counts=False)
+    if isinstance(failure, Later) or is_outage(failure):
+        return Retry(pauses.outage, counts=False)
     if isinstance(failure, UnreadableEvent):
         return DeadLetter(f"unreadable: {failure}")
-    if attempt <= len(WAITS):
-        return Retry(WAITS[attempt - 1], counts=True)
+    if attempt <= len(pauses.after_failure):
+        return Retry(pauses.after_failure[attempt - 1], counts=True)
     return DeadLetter(f"failed {attempt} times: {type(failure).__name__}")
 
 
-class UnreadableEvent(Exception):  # noqa: N818 -- named for what it says of the event
-    """A delivery that is no event of ours; its text says which part, never which value."""
+def is_outage(failure: Exception) -> bool:
+    """True when store or broker could not be reached: nothing is wrong with the delivery itself."""
+    return isinstance(failure, GatewayError) and failure.code is ErrorCode.GATEWAY_UNAVAILABLE

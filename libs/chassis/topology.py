@@ -5,9 +5,10 @@ started first.
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from libs.chassis.settling import ALL_WAITS
+from libs.chassis.settling import PAUSES, Pauses
 from libs.contracts.events import MessageApproved, WebhookReceived, WhatsAppMessageReceived
 
 EXCHANGE = "gateway.events"
@@ -40,9 +41,9 @@ class WorkQueue:
         """The name of its dead-letter queue."""
         return f"{self.name}.dead"
 
-    def waiting(self, seconds: float) -> str:
+    def waiting(self, pause: timedelta) -> str:
         """The name of the queue where a delivery waits so long before it comes back."""
-        return f"{self.name}.wait.{seconds:.0f}s"
+        return f"{self.name}.wait.{pause.total_seconds():g}s"
 
 
 WEBHOOKS = WorkQueue("policy.webhooks", (WebhookReceived.binding,))
@@ -57,9 +58,9 @@ _QUORUM = {"x-queue-type": "quorum"}
 _SAFE_DEAD_LETTERING = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
 
 
-def queues_of(work: WorkQueue) -> tuple[Queue, ...]:
-    """The work queue itself, its dead-letter queue, and one waiting queue for each pause."""
-    main = Queue(
+def main_queue(work: WorkQueue) -> Queue:
+    """The work queue itself."""
+    return Queue(
         work.name,
         EXCHANGE,
         work.bindings,
@@ -72,9 +73,13 @@ def queues_of(work: WorkQueue) -> tuple[Queue, ...]:
             "x-dead-letter-routing-key": work.name,
         },
     )
+
+
+def queues_of(work: WorkQueue, pauses: Pauses = PAUSES) -> tuple[Queue, ...]:
+    """The work queue itself, its dead-letter queue, and one waiting queue for each pause."""
     waiting = tuple(
         Queue(
-            work.waiting(pause.total_seconds()),
+            work.waiting(pause),
             arguments={
                 **_QUORUM,
                 **_SAFE_DEAD_LETTERING,
@@ -83,9 +88,11 @@ def queues_of(work: WorkQueue) -> tuple[Queue, ...]:
                 "x-dead-letter-routing-key": work.name,
             },
         )
-        for pause in ALL_WAITS
+        for pause in pauses.lengths
     )
-    return (main, Queue(work.dead, DEAD_EXCHANGE, (work.name,), dict(_QUORUM)), *waiting)
+    return (main_queue(work), Queue(work.dead, DEAD_EXCHANGE, (work.name,), dict(_QUORUM)), *waiting)
 
 
-QUEUES: tuple[Queue, ...] = tuple(queue for work in WORK_QUEUES for queue in queues_of(work))
+def all_queues(pauses: Pauses = PAUSES) -> tuple[Queue, ...]:
+    """Every durable queue of the gateway."""
+    return tuple(queue for work in WORK_QUEUES for queue in queues_of(work, pauses))

@@ -5,84 +5,92 @@ held here: aio_pika keeps its channels in a WeakSet, and one that is collected d
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
-import aio_pika
 from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
-from aio_pika.exceptions import AMQPError
 
-from libs.chassis import metrics
 from libs.chassis.amqp.batching import BatchListener
-from libs.chassis.amqp.declaring import CONNECT_TIMEOUT, declare_topology
+from libs.chassis.amqp.connecting import HEARTBEAT, connection_to, let_go, persistently, robust_channel
 from libs.chassis.amqp.fanout import FanoutListener
+from libs.chassis.amqp.keeping import KEEP_INTERVAL, Keeper, declare_once
 from libs.chassis.amqp.listening import WorkListener
 from libs.chassis.amqp.publishing import PUBLISH_TIMEOUT, Publisher
 from libs.chassis.clock import Clock, utc_now
 from libs.chassis.consuming import BatchHandler, Listener, Postmark, Subscription
-from libs.chassis.telemetry import logger, trace_headers
+from libs.chassis.settling import PAUSES, Pauses
+from libs.chassis.telemetry import trace_headers
 from libs.chassis.topology import WorkQueue
 from libs.contracts.events import Event
 
-log = logger(__name__)
-HEARTBEAT = 10
-"""Seconds. A dead link is noticed after three and a bit of them; under 5 s gives false alarms."""
-RECONNECT_INTERVAL = 1
-KEEP_INTERVAL = 15.0
-"""How often the topology is declared again, so that a queue deleted by hand comes back with its bindings."""
-_CONNECTING = (AMQPError, ConnectionError, TimeoutError, OSError, RuntimeError)
-
 
 class _Listens(Protocol):
+    async def start(self, channel: AbstractRobustChannel) -> None: ...
+
     async def stop(self, seconds: float) -> None: ...
 
-    @property
-    def in_hand(self) -> int: ...
+    async def listening(self) -> bool: ...
 
 
 class Broker:
     """Publish, listen, and close in order. Made by `Broker.connected`."""
 
     def __init__(
-        self, producer: str, publishing: AbstractRobustConnection, consuming: AbstractRobustConnection, *, clock: Clock
+        self,
+        producer: str,
+        publishing: AbstractRobustConnection,
+        consuming: AbstractRobustConnection,
+        *,
+        clock: Clock = utc_now,
+        pauses: Pauses = PAUSES,
+        keep_interval: float = KEEP_INTERVAL,
     ) -> None:
         self._producer = producer
         self._publishing = publishing
         self._consuming = consuming
         self._clock = clock
+        self._pauses = pauses
         self._publisher: Publisher | None = None
-        self._topology_channel: AbstractRobustChannel | None = None
         self._channels: list[AbstractRobustChannel] = []
         self._listeners: list[_Listens] = []
-        self._keeper: asyncio.Task[None] | None = None
+        self._keeper = Keeper(consuming, pauses=pauses, interval=keep_interval)
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls, producer: str, url: str, *, clock: Clock = utc_now) -> AsyncGenerator["Broker", None]:
+    async def connected(
+        cls,
+        producer: str,
+        url: str,
+        *,
+        clock: Clock = utc_now,
+        heartbeat: int = HEARTBEAT,
+        pauses: Pauses = PAUSES,
+        keep_interval: float = KEEP_INTERVAL,
+    ) -> AsyncGenerator["Broker", None]:
         """Connect, waiting for a broker that is not there yet, and declare the topology; close on leaving."""
-        publishing = await _connection(url, f"{producer}-publish")
+        connections: list[AbstractRobustConnection] = []
         try:
-            consuming = await _connection(url, f"{producer}-consume")
-        except BaseException:
-            await publishing.close()
-            raise
-        broker = cls(producer, publishing, consuming, clock=clock)
-        try:
-            await broker._begin()
-            yield broker
+            for use in ("publish", "consume"):
+                connect = partial(connection_to, url, f"{producer}-{use}", heartbeat=heartbeat)
+                connections.append(await persistently(connect))
+            broker = cls(producer, *connections, clock=clock, pauses=pauses, keep_interval=keep_interval)
+            try:
+                await persistently(broker._begin)
+                broker._keeper.start()
+                yield broker
+            finally:
+                await broker._keeper.stop()
+                await broker.drain(1.0)
         finally:
-            await broker.close()
+            await asyncio.gather(*(let_go(connection) for connection in connections))
 
     async def _begin(self) -> None:
-        self._topology_channel = await _robust_channel(self._consuming)
-        await declare_topology(self._topology_channel)
+        await declare_once(self._consuming, self._pauses)
         self._publisher = await Publisher.open(self._publishing, self._producer)
-        for connection in (self._publishing, self._consuming):
-            connection.reconnect_callbacks.add(_reconnected)
-        self._keeper = asyncio.create_task(self._keep_topology())
 
     @property
     def publisher(self) -> Publisher:
@@ -106,98 +114,53 @@ class Broker:
 
     async def listen(self, work: WorkQueue, subscriptions: Sequence[Subscription[Any]], *, prefetch: int) -> None:
         """Deliver a work queue's events to handlers, at most `prefetch` at once."""
-        listener = WorkListener(work, subscriptions, publisher=self.publisher, clock=self._clock)
-        await listener.start(await self._channel(prefetch))
-        self._listeners.append(listener)
+        await self._start(
+            lambda: WorkListener(work, subscriptions, publisher=self.publisher, clock=self._clock, pauses=self._pauses),
+            prefetch=prefetch,
+        )
 
     async def listen_in_batches(
         self, work: WorkQueue, handler: BatchHandler, *, size: int = 256, linger: float = 0.02
     ) -> None:
         """Deliver a work queue's events to one handler, many at a time."""
-        listener = BatchListener(work, handler, publisher=self.publisher, clock=self._clock, size=size, linger=linger)
-        await listener.start(await self._channel(size * 2))
-        self._listeners.append(listener)
+        made = partial(BatchListener, work, handler, publisher=self.publisher, clock=self._clock, pauses=self._pauses)
+        await self._start(partial(made, size=size, linger=linger), prefetch=size * 2)
 
-    async def overhear(self, name: str, bindings: Sequence[str], listener: Listener, *, lost: Any = None) -> None:
+    async def overhear(
+        self, name: str, bindings: Sequence[str], listener: Listener, *, lost: Callable[[], Any] | None = None
+    ) -> None:
         """Hear events on an exclusive queue that lives as long as this connection; nothing is acknowledged.
 
-        `lost` is called (without arguments) after each reconnect: events may have been missed in between.
+        `lost` is called after each reconnect, once events are heard again: some may have been missed in between.
         """
-        fanout = FanoutListener(name, bindings, listener)
-        await fanout.start(await self._channel(0))
-        self._listeners.append(fanout)
+        channel = await self._start(partial(FanoutListener, name, bindings, listener), prefetch=0)
         if lost is not None:
-            self._consuming.reconnect_callbacks.add(lambda *_: lost())
+            channel.reopen_callbacks.add(lambda *_: lost())
 
     async def healthy(self) -> bool:
-        """True when publishes are confirmed now and the consuming connection is up."""
-        return not self._consuming.is_closed and self._consuming.connected.is_set() and await self.publisher.answers()
+        """True when publishes are confirmed now and every queue that we listen to delivers to us."""
+        if self._consuming.is_closed or not self._consuming.connected.is_set():
+            return False
+        heard = [await listener.listening() for listener in self._listeners]
+        return all(heard) and await self.publisher.answers()
 
     async def drain(self, seconds: float) -> None:
-        """Stop listening, last begun first, and wait for the work in hand."""
-        listeners, self._listeners = self._listeners[::-1], []
+        """Stop listening and wait for the work in hand; what is not done by then is delivered again."""
+        listeners, self._listeners = self._listeners, []
         await asyncio.gather(*(listener.stop(seconds) for listener in listeners))
 
-    async def close(self) -> None:
-        """Drain what is left, then let go of both connections."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-        await self.drain(1.0)
-        for connection in (self._consuming, self._publishing):
+    async def _start(self, make: Callable[[], _Listens], *, prefetch: int) -> AbstractRobustChannel:
+        async def attach() -> AbstractRobustChannel:
+            listener, channel = make(), await robust_channel(self._consuming)
             try:
-                async with asyncio.timeout(5):
-                    await connection.close()
-            except _CONNECTING:
-                log.info("connection was gone before it was closed")
+                if prefetch:
+                    await channel.set_qos(prefetch_count=prefetch)
+                await listener.start(channel)
+            except BaseException:
+                await let_go(channel)
+                raise
+            self._channels.append(channel)
+            self._listeners.append(listener)
+            return channel
 
-    async def _channel(self, prefetch: int) -> AbstractRobustChannel:
-        channel = await _robust_channel(self._consuming)
-        if prefetch:
-            await channel.set_qos(prefetch_count=prefetch)
-        self._channels.append(channel)
-        return channel
-
-    async def _keep_topology(self) -> None:
-        while True:
-            await asyncio.sleep(KEEP_INTERVAL)
-            try:
-                channel = await _robust_channel(self._consuming)
-                try:
-                    await declare_topology(channel)
-                finally:
-                    await channel.close()
-            except _CONNECTING as error:
-                log.info("topology not declared, broker away", failure=type(error).__name__)
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
-
-
-async def _connection(url: str, name: str) -> AbstractRobustConnection:
-    """Connect, and keep trying: services and broker start in any order."""
-    pause = 0.5
-    while True:
-        try:
-            return await aio_pika.connect_robust(
-                url,
-                timeout=CONNECT_TIMEOUT,
-                heartbeat=HEARTBEAT,
-                reconnect_interval=RECONNECT_INTERVAL,
-                client_properties={"connection_name": name},
-            )
-        except _CONNECTING as error:
-            log.warning("broker not reachable yet", failure=type(error).__name__)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 5.0)
-
-
-async def _robust_channel(connection: AbstractRobustConnection) -> AbstractRobustChannel:
-    channel = connection.channel(publisher_confirms=False)
-    await channel.initialize(timeout=CONNECT_TIMEOUT)
-    return channel
-
-
-def _reconnected(*_: object) -> None:
-    metrics.RECONNECTS.inc()
-    log.info("broker connection made again")
+        return await persistently(attach)

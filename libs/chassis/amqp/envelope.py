@@ -82,8 +82,9 @@ def received_from(incoming: AbstractIncomingMessage) -> Received[Event]:
     try:
         event = event_class.model_validate_json(incoming.body)
     except ValidationError as error:
-        fields = sorted({".".join(map(str, e["loc"])) or "body" for e in error.errors()})
-        raise UnreadableEvent(f"{event_class.name}: {', '.join(fields)[:200]}") from None
+        # Below the first level a place may be named by a key that somebody sent.
+        places = {str(e["loc"][0]) if e["loc"] else "body" for e in error.errors(include_url=False)}
+        raise UnreadableEvent(f"{event_class.name}: {', '.join(sorted(places))}") from None
     return Received(
         event=event,
         id=message_id,

@@ -2,29 +2,35 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractExchange
-from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
+from aio_pika.exceptions import DeliveryError, PublishError
 
 from libs.chassis import metrics
 from libs.chassis.amqp.envelope import message_from
+from libs.chassis.amqp.faults import FAULTS, asked_to_end
 from libs.chassis.consuming import Postmark
-from libs.chassis.topology import EXCHANGE
-from libs.contracts.errors import unavailable
+from libs.chassis.topology import DEAD_EXCHANGE, EXCHANGE
+from libs.contracts.errors import GatewayError, unavailable
 from libs.contracts.events import Event
 
 PUBLISH_TIMEOUT = 1.5
 """Seconds. Without one a publish hangs for three heartbeats on a dead link, and for ever under a memory alarm."""
-_FAILURES = (AMQPError, ConnectionError, TimeoutError, RuntimeError, OSError)
+PUBLISH_PAUSES = (0.1, 0.5, 1.0, 2.0)
+"""Seconds between tries to publish what must not be lost; the last repeats until the broker takes it."""
 
 
 class Publisher:
-    """One confirmed channel. Holds channel and exchange: aio_pika itself holds them weakly only."""
+    """One confirmed channel. Holds channel and exchanges: aio_pika itself holds them weakly only."""
 
-    def __init__(self, channel: AbstractChannel, exchange: AbstractExchange, producer: str) -> None:
+    def __init__(
+        self, channel: AbstractChannel, exchange: AbstractExchange, dead: AbstractExchange, producer: str
+    ) -> None:
         self._channel = channel
         self._exchange = exchange
+        self._dead = dead
         self._producer = producer
 
     @classmethod
@@ -32,7 +38,7 @@ class Publisher:
         """A publisher on a channel of its own, where an unroutable message is an error."""
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         exchange = await channel.get_exchange(EXCHANGE, ensure=False)
-        return cls(channel, exchange, producer)
+        return cls(channel, exchange, await channel.get_exchange(DEAD_EXCHANGE, ensure=False), producer)
 
     async def publish(self, event: Event, mark: Postmark, *, timeout: float = PUBLISH_TIMEOUT) -> None:  # noqa: ASYNC109 -- as send
         """Return once the broker has confirmed `event`; else raise GatewayError(gateway_unavailable).
@@ -50,38 +56,33 @@ class Publisher:
         key: str,
         *,
         exchange: AbstractExchange | None = None,
-        timeout: float,  # noqa: ASYNC109 -- becomes an outcome
+        timeout: float = PUBLISH_TIMEOUT,  # noqa: ASYNC109 -- becomes an outcome
     ) -> None:
         """Publish any message, to our exchange or to another; as `publish`."""
         try:
             async with asyncio.timeout(timeout):
                 await (exchange or self._exchange).publish(message, key, mandatory=True)
         except PublishError as error:
-            metrics.PUBLISH_FAILURES.labels("unroutable").inc()
-            raise unavailable("broker") from error
+            raise _failed("unroutable") from error
         except DeliveryError as error:
-            metrics.PUBLISH_FAILURES.labels("refused").inc()
-            raise unavailable("broker") from error
-        except _FAILURES as error:
-            reason = "timeout" if isinstance(error, TimeoutError) else "connection"
-            metrics.PUBLISH_FAILURES.labels(reason).inc()
-            raise unavailable("broker") from error
+            raise _failed("refused") from error
+        except TimeoutError as error:
+            raise _failed("timeout") from error
+        except FAULTS as error:
+            raise _failed("connection") from error
         except asyncio.CancelledError as error:
             # The library cancels waiters when their connection dies; that is no wish of our own caller.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if asked_to_end():
                 raise
-            metrics.PUBLISH_FAILURES.labels("connection").inc()
-            raise unavailable("broker") from error
+            raise _failed("connection") from error
 
-    async def to_queue(self, message: aio_pika.Message, queue: str, *, timeout: float = PUBLISH_TIMEOUT) -> None:  # noqa: ASYNC109 -- as send
+    async def to_queue(self, message: aio_pika.Message, queue: str) -> None:
         """Publish straight to a queue of that name, which must exist."""
-        await self.send(message, queue, exchange=self._channel.default_exchange, timeout=timeout)
+        await self.send(message, queue, exchange=self._channel.default_exchange)
 
-    async def to_exchange(self, message: aio_pika.Message, exchange: str, key: str) -> None:
-        """Publish to another exchange, which must exist and route."""
-        other = await self._channel.get_exchange(exchange, ensure=False)
-        await self.send(message, key, exchange=other, timeout=PUBLISH_TIMEOUT)
+    async def bury(self, message: aio_pika.Message, queue: str) -> None:
+        """Publish to the dead-letter queue of the work queue of that name."""
+        await self.send(message, queue, exchange=self._dead)
 
     async def answers(self) -> bool:
         """True when the broker takes publishes right now: open, and blocked by no alarm.
@@ -94,11 +95,33 @@ class Publisher:
                 await self._channel.default_exchange.publish(probe, "gateway.probe", mandatory=True)
         except PublishError:
             return True
-        except _FAILURES:
+        except FAULTS:
             return False
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if asked_to_end():
                 raise
             return False
         return True
+
+
+def _failed(reason: str) -> GatewayError:
+    metrics.PUBLISH_FAILURES.labels(reason).inc()
+    return unavailable("broker")
+
+
+async def until_confirmed(publish: Callable[[], Awaitable[None]], *, pointless: Callable[[], bool]) -> bool:
+    """Try until the broker confirms; False when it did not and trying on is `pointless`.
+
+    For what was said after an effect: it must not be lost as long as nothing else makes it be said again.
+    """
+    tries = 0
+    while True:
+        try:
+            await publish()
+        except GatewayError:
+            if pointless():
+                return False
+            await asyncio.sleep(PUBLISH_PAUSES[min(tries, len(PUBLISH_PAUSES) - 1)])
+            tries += 1
+        else:
+            return True

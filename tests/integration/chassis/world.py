@@ -1,0 +1,100 @@
+"""What the chassis tests share: events to send, a look into queues from outside, waiting for what becomes true."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+
+from libs.chassis.amqp import Broker
+from libs.chassis.amqp.connecting import HEARTBEAT
+from libs.chassis.amqp.keeping import KEEP_INTERVAL
+from libs.chassis.settling import Pauses
+from libs.chassis.topology import WorkQueue
+from libs.contracts.errors import GatewayError
+from libs.contracts.events import WebhookAnswered, WebhookPayload, WebhookReceived
+from libs.contracts.results import AnswerStatus
+
+T = TypeVar("T")
+
+SHORT = Pauses(after_failure=tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.3)), outage=timedelta(seconds=0.25))
+"""The same number of pauses as in production, in seconds that a test can wait for."""
+
+
+def webhook(text: str = "hello", *, reply_to: str = "ingress-1") -> WebhookReceived:
+    return WebhookReceived(
+        account_id="acc-1",
+        integration_id="int-1",
+        reply_to=reply_to,
+        payload=WebhookPayload(event_type="outbound_message", to="+966501234567", text=text),
+    )
+
+
+def answer(event_id: UUID, *, reply_to: str = "ingress-1") -> WebhookAnswered:
+    return WebhookAnswered(event_id=event_id, reply_to=reply_to, code=AnswerStatus.OK)
+
+
+def broker_at(
+    url: str, name: str = "tester", *, heartbeat: int = HEARTBEAT, keep_interval: float = KEEP_INTERVAL
+) -> AbstractAsyncContextManager[Broker]:
+    """The broker of one service, with pauses short enough for a test."""
+    return Broker.connected(name, url, heartbeat=heartbeat, pauses=SHORT, keep_interval=keep_interval)
+
+
+async def eventually(condition: Callable[[], T | Awaitable[T]], *, seconds: float = 15.0) -> T:
+    """The first true value of `condition`; fails when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if isinstance(value, Awaitable):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not true within {seconds} s"
+        await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def outside(url: str) -> AsyncIterator[AbstractChannel]:
+    """A channel of somebody else, as an operator or another program has."""
+    async with await aio_pika.connect(url) as connection:
+        yield await connection.channel(on_return_raises=True)
+
+
+async def depth(channel: AbstractChannel, queue: str) -> int:
+    """How many messages are ready in a queue."""
+    found = await channel.declare_queue(queue, passive=True)
+    return found.declaration_result.message_count or 0
+
+
+async def letters(url: str, work: WorkQueue, *, count: int = 1, seconds: float = 15.0) -> list[AbstractIncomingMessage]:
+    """Wait for so many dead letters of a work queue and take them."""
+    found: list[AbstractIncomingMessage] = []
+    async with outside(url) as channel:
+        queue = await channel.get_queue(work.dead, ensure=False)
+
+        async def taken() -> bool:
+            while (letter := await queue.get(fail=False)) is not None:
+                found.append(letter)
+                await letter.ack()
+            return len(found) >= count
+
+        await eventually(taken, seconds=seconds)
+    return found
+
+
+async def publish_patiently(broker: Broker, event: WebhookReceived, event_id: UUID | None = None) -> UUID:
+    """Publish and repeat until confirmed, as the outbox does."""
+    event_id = event_id or uuid4()
+    while True:
+        try:
+            await broker.publish(event, id=event_id)
+        except GatewayError:
+            await asyncio.sleep(0.1)
+        else:
+            return event_id
