@@ -135,5 +135,5 @@ Url = Annotated[
     AfterValidator(_url),
     Field(examples=["https://pbx.example.com/hooks/whatsapp"]),
 ]
-Token = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{8,4096}$")]
+Token = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,4096}$")]
 """A provider's access token: visible ASCII."""

@@ -28,7 +28,7 @@ def invalid_json(field: str, problem: str) -> GatewayError:
 
 def query_of(request: web.Request, model: type[M]) -> M:
     """The parameters of a call. Raises GatewayError(invalid_request)."""
-    times = Counter(request.query.keys())
+    times = Counter(name for name, _ in request.query.items())
     if (twice := next((name for name, count in times.items() if count > 1), None)) is not None:
         raise invalid(twice[:_LONGEST_FIELD], "is given more than once")
     try:
@@ -42,6 +42,8 @@ async def body_of(request: web.Request, model: type[M], context: dict[str, Any])
     kind = request.headers.getall("Content-Type", [])
     if len(kind) != 1 or kind[0].partition(";")[0].strip().lower() != "application/json":
         raise invalid_json("Content-Type", "must be application/json")
+    if "Content-Encoding" in request.headers:
+        raise invalid_json("Content-Encoding", "is not supported")
     raw = await _read(request)
     _require_object(raw)
     try:

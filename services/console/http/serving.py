@@ -1,6 +1,7 @@
 """The table of routes as an aiohttp application."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -28,10 +29,10 @@ def application_from(routes: Sequence[Route], tokens: Tokens, *, private_allowed
     context = {PRIVATE_ALLOWED: private_allowed}
     for route in routes:
         app.router.add_route(route.method, PREFIX + route.path, _handler_of(route, context), name=route.name)
-    document = document_from(routes)
+    document = cache(lambda: document_from(routes))
 
     async def openapi(_: web.Request) -> web.Response:
-        return json_response(document)
+        return json_response(document())
 
     app.router.add_route("GET", DOCUMENT, openapi, name="openapi")
     return app

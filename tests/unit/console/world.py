@@ -1,7 +1,7 @@
 """Console on a real SQLite file and a broker that can be down, reached over HTTP on the loopback."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -129,12 +129,12 @@ def settings(**changes: Any) -> ConsoleSettings:
 
 
 @asynccontextmanager
-async def a_world(folder: Path, **changes: Any) -> AsyncIterator[World]:
-    """Console with the changed settings, on an empty store."""
+async def a_world(folder: Path, swap: Callable[[Store], Store] = lambda s: s, **changes: Any) -> AsyncIterator[World]:
+    """Console with the changed settings, on an empty store whose ports `swap` may replace."""
     store = await open_store(f"sqlite:///{folder / 'gateway.db'}")
     broker, tokens, clock, sealer = FakeBroker(), FakeTokens(), FrozenClock(), sealer_from(SECRET_KEYS)
     relay = OutboxRelay(store.outbox, broker)
-    around = Surroundings(store=store, tokens=tokens, seals=sealer, published=relay.changed, clock=clock)
+    around = Surroundings(store=swap(store), tokens=tokens, seals=sealer, published=relay.changed, clock=clock)
     try:
         async with TestClient(TestServer(application(settings(**changes), around))) as client:
             yield World(client, store, broker, relay, tokens, clock, sealer)

@@ -1,0 +1,90 @@
+"""The OpenAPI document: valid, complete, and true of what is served."""
+
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # it has no types
+import pytest
+import schemathesis
+
+from libs.contracts.errors import ErrorCode, OperatorCode
+from tests.unit.console.world import World
+
+CALLS = {
+    "POST /api/v1/accounts",
+    "GET /api/v1/accounts",
+    "GET /api/v1/accounts/{account_id}",
+    "PATCH /api/v1/accounts/{account_id}",
+    "POST /api/v1/accounts/{account_id}/instances",
+    "GET /api/v1/accounts/{account_id}/instances",
+    "GET /api/v1/accounts/{account_id}/instances/{instance_id}",
+    "PATCH /api/v1/accounts/{account_id}/instances/{instance_id}",
+    "POST /api/v1/integrations",
+    "GET /api/v1/integrations",
+    "GET /api/v1/integrations/{integration_id}",
+    "PATCH /api/v1/integrations/{integration_id}",
+    "POST /api/v1/integrations/{integration_id}/rotate-secret",
+    "POST /api/v1/suppressions",
+    "GET /api/v1/suppressions",
+    "GET /api/v1/suppressions/{suppression_id}",
+    "DELETE /api/v1/suppressions/{suppression_id}",
+    "GET /api/v1/events",
+    "GET /api/v1/events/{event_id}",
+}
+
+
+@pytest.fixture
+async def document(world: World) -> dict[str, Any]:
+    told: dict[str, Any] = await world.ok("GET", "/openapi.json")
+    return told
+
+
+async def test_the_document_names_every_call(document: dict[str, Any]) -> None:
+    assert {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods} == CALLS
+
+
+async def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
+    schema = schemathesis.openapi.from_dict(document)
+
+    schema.validate()
+    assert document["openapi"].startswith("3.1")
+    assert document["security"] == [{"bearer": []}]
+
+
+async def test_every_schema_is_a_schema_and_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+
+    for schema in schemas.values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    assert {ref.removeprefix("#/components/schemas/") for ref in _references(document)} <= schemas.keys()
+
+
+async def test_every_status_that_is_told_is_one_of_the_catalogues(document: dict[str, Any]) -> None:
+    catalogue = {code.explanation.status.value for code in (*ErrorCode, *OperatorCode)}
+    told = {
+        int(status) for path in document["paths"].values() for call in path.values() for status in call["responses"]
+    }
+
+    assert told <= catalogue | {200, 201}
+    assert {401, 403, 422, 503} <= told
+
+
+async def test_a_refusal_is_shaped_as_the_document_says(world: World, document: dict[str, Any]) -> None:
+    refusal = await (await world.call("POST", "/accounts", json={})).json()
+
+    schema = {"$ref": "#/components/schemas/Refusal", "components": document["components"]}
+    jsonschema.validate(refusal, schema)
+
+
+async def test_an_edit_has_no_defaults(document: dict[str, Any]) -> None:
+    for name in ("AccountEdit", "NumberEdit", "IntegrationEdit"):
+        fields = document["components"]["schemas"][name]["properties"]
+        assert not [field for field, told in fields.items() if "default" in told]
+
+
+def _references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*(_references(child) for child in node.values()))
+    if isinstance(node, list):
+        return set().union(*(_references(child) for child in node))
+    return set()
