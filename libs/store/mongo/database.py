@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from inspect import isawaitable
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, PyMongoError
@@ -26,11 +26,11 @@ Document = dict[str, Any]
 
 TIMEOUT_MS = 2000
 """How long one call may take, looking for the primary included; the driver's own 30 s outlast every caller."""
+_TIMEOUTS: Final[Mapping[str, int]] = {"timeoutMS": TIMEOUT_MS, "serverSelectionTimeoutMS": TIMEOUT_MS}
+"""What the URL may say otherwise; all other options are part of what the adapters promise."""
 DEFAULT_DATABASE = "gateway"
 _OPTIONS: Final[Mapping[str, Any]] = {
     "appname": "whatsapp-gateway",
-    "timeoutMS": TIMEOUT_MS,
-    "serverSelectionTimeoutMS": TIMEOUT_MS,
     "w": "majority",
     "journal": True,
     "readConcernLevel": "majority",  # what a failover may undo is never acted on
@@ -61,8 +61,10 @@ def client_from(url: str) -> Client:
     Raises ValueError for a malformed URL, whose text does not repeat it.
     """
     try:
-        urlsplit(url)  # finds brackets that are not escaped, which the driver lets through
-        return DRIVER(url, **_OPTIONS)
+        query = urlsplit(url).query  # refuses brackets that are not escaped, which the driver lets through
+        said = {name.lower() for name, _ in parse_qsl(query)}
+        timeouts = {name: value for name, value in _TIMEOUTS.items() if name.lower() not in said}
+        return DRIVER(url, **_OPTIONS, **timeouts)
     except (InvalidURI, ConfigurationError, ValueError, TypeError):
         raise ValueError("the store's URL is no valid mongodb:// URL: look at its escapes, hosts and options") from None
 

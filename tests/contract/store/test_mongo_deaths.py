@@ -1,0 +1,379 @@
+"""MongoDB without transactions: whoever dies or is overtaken between any two writes, every promise of a port holds.
+
+A process is one adapter over a `Watched` database: at its n-th call it dies (before the call reaches the server, or
+after) or pauses while others act. Each test tries every n until the process gets through.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.errors import AutoReconnect
+
+from libs.contracts.errors import GatewayError
+from libs.store.conversations import SuppressionKind
+from libs.store.decisions import Exhausted, Limit, Settled, Usage
+from libs.store.ledger import Claimed, Finished, Held, Pace, TooFast
+from libs.store.mongo.conversations import MongoSuppressions
+from libs.store.mongo.database import client_from, close
+from libs.store.mongo.decisions import MongoDecisions
+from libs.store.mongo.indexes import make_indexes
+from libs.store.mongo.ledger import MongoLedger
+from libs.store.mongo.outbox import MongoOutbox
+from tests.contract.store.builders import (
+    NOW,
+    UNPACED,
+    a_budget,
+    a_claim,
+    a_posted,
+    a_question,
+    a_refusal,
+    a_suppression,
+    after,
+    an_approval,
+)
+from tests.contract.store.mongo_server import mongo_database
+
+LATER = after(120)
+"""When everything that was left behind is seen as such."""
+MOST_CALLS = 12
+"""More than any method makes; a test that gets here never got through."""
+BEFORE_AND_AFTER = pytest.mark.parametrize("reached", [False, True], ids=["lost on the way", "its answer lost"])
+
+Hook = Callable[[int, bool], Awaitable[None]]
+
+
+class Watched:
+    """A database, or a collection of it, whose every awaited call tells `hook` its number, before and after."""
+
+    def __init__(self, real: Any, hook: Hook, calls: list[int] | None = None) -> None:
+        self._real = real
+        self._hook = hook
+        self._calls = [0] if calls is None else calls
+
+    def __getitem__(self, name: str) -> Any:
+        return Watched(self._real[name], self._hook, self._calls)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._real, name)
+        if name in {"find", "aggregate"}:
+            return method
+
+        async def call(*given: Any, **options: Any) -> Any:
+            self._calls[0] += 1
+            number = self._calls[0]
+            await self._hook(number, False)  # noqa: FBT003 -- before the call
+            answer = await method(*given, **options)
+            await self._hook(number, True)  # noqa: FBT003 -- after it
+            return answer
+
+        return call
+
+
+def dying(database: Any, at: int, *, reached: bool) -> Watched:
+    """A process that dies at its call number `at`, and makes no other."""
+
+    async def die(number: int, done: bool) -> None:  # noqa: FBT001 -- a hook's words
+        if (number, done) >= (at, reached):
+            raise AutoReconnect("gone")
+
+    return Watched(database, die)
+
+
+def overtaken(database: Any, at: int, others: Callable[[], Awaitable[None]]) -> Watched:
+    """A process that pauses before its call number `at` while others act."""
+
+    async def pause(number: int, done: bool) -> None:  # noqa: FBT001 -- a hook's words
+        if (number, done) == (at, False):
+            await others()
+
+    return Watched(database, pause)
+
+
+async def survives(act: Callable[[], Awaitable[Any]]) -> bool:
+    """Whether the process got through."""
+    try:
+        await act()
+    except GatewayError:
+        return False
+    return True
+
+
+@pytest.fixture
+async def mongo(tmp_path: Path) -> AsyncIterator[Any]:
+    """An empty database."""
+    async with mongo_database(tmp_path) as url:
+        client = client_from(url)
+        database = client.get_default_database()
+        await make_indexes(database)
+        yield database
+        await close(client)
+
+
+async def usage(decisions: MongoDecisions, now: Any = LATER) -> Usage:
+    return (await decisions.facts(a_question("nobody", now=now))).usage
+
+
+@BEFORE_AND_AFTER
+async def test_an_approval_whose_process_died_is_counted_once_when_it_comes_again(mongo: Any, *, reached: bool) -> None:
+    living = MongoDecisions(mongo)
+    for at in range(1, MOST_CALLS):
+        event = f"event-{at}"
+        dead = MongoDecisions(dying(mongo, at, reached=reached))
+        through = await survives(partial(dead.settle, an_approval(event)))
+
+        again = await living.settle(an_approval(event, outcome=b"again"))
+
+        assert isinstance(again, Settled)
+        assert (await usage(living, NOW)).day == at
+        assert (await usage(living)).day == at
+        if through:
+            return
+    pytest.fail("it never got through")
+
+
+@BEFORE_AND_AFTER
+async def test_an_approval_whose_process_died_and_that_was_withdrawn_uses_nothing_up(
+    mongo: Any, *, reached: bool
+) -> None:
+    living = MongoDecisions(mongo)
+    for at in range(1, MOST_CALLS):
+        event = f"event-{at}"
+        dead = MongoDecisions(dying(mongo, at, reached=reached))
+        through = await survives(partial(dead.settle, an_approval(event)))
+
+        stands = await living.settle(a_refusal(event, outcome=b"withdrawn"))
+
+        approved = stands == Settled(b"approved", fresh=False)
+        used = await usage(living)
+        assert (used.day, used.month, used.ten_minutes) == (int(approved),) * 3
+        if approved:
+            await living.release(event, LATER)
+            await _reset_speed(mongo)
+        if through:
+            return
+    pytest.fail("it never got through")
+
+
+async def _reset_speed(database: Any) -> None:
+    await database["usage"].update_many({}, {"$set": {"speed.count": 0}})
+
+
+async def test_a_full_day_has_room_again_after_a_death(mongo: Any) -> None:
+    dead = MongoDecisions(dying(mongo, 2, reached=False))
+    budget = a_budget(daily_limit=1)
+    await survives(lambda: dead.settle(an_approval("dead", budget=budget)))
+    heir = MongoDecisions(mongo)
+
+    at_once = await heir.settle(an_approval("next", budget=budget, now=after(5)))
+    later = await heir.settle(an_approval("next", budget=budget, now=LATER))
+
+    assert at_once == Exhausted(Limit.DAILY, 1)
+    assert later == Settled(b"approved", fresh=True)
+    assert (await usage(heir)).day == 1
+
+
+async def test_however_long_a_process_pauses_no_approval_is_counted_twice_or_not_at_all(
+    mongo: Any,
+) -> None:
+    budget = a_budget(daily_limit=1)
+    for at in range(1, MOST_CALLS):
+        await mongo.drop_collection("usage")
+        others: list[Any] = []
+
+        async def take_the_last(at: int = at, others: list[Any] = others) -> None:
+            answer = await MongoDecisions(mongo).settle(an_approval(f"other-{at}", budget=budget, now=LATER))
+            others.append(answer)
+
+        slow = MongoDecisions(overtaken(mongo, at, take_the_last))
+        own = await slow.settle(an_approval(f"event-{at}", budget=budget))
+
+        approved = [answer for answer in (own, *others) if isinstance(answer, Settled)]
+        assert len(approved) == 1
+        assert (await usage(MongoDecisions(mongo), after(300))).day == 1
+        if not others:
+            return
+    pytest.fail("it never got through")
+
+
+async def test_a_process_that_pauses_while_its_event_is_settled_by_another_counts_nothing(
+    mongo: Any,
+) -> None:
+    for at in range(1, MOST_CALLS):
+        event = f"event-{at}"
+        paused: list[bool] = []
+
+        async def settle_it(event: str = event, paused: list[bool] = paused) -> None:
+            other = MongoDecisions(mongo)
+            await other.settle(an_approval(event, outcome=b"other", now=LATER))
+            await other.settle(an_approval(f"{event}-next", now=LATER))  # confirms the mark, which is gone then
+            paused.append(True)
+
+        own = await MongoDecisions(overtaken(mongo, at, settle_it)).settle(an_approval(event))
+
+        used = await usage(MongoDecisions(mongo), after(400))
+        assert isinstance(own, Settled)
+        assert used.day == 2 * at if paused else 2 * at - 1
+        if not paused:
+            return
+    pytest.fail("it never got through")
+
+
+@BEFORE_AND_AFTER
+async def test_a_return_whose_process_died_happens_once_when_it_comes_again(mongo: Any, *, reached: bool) -> None:
+    living = MongoDecisions(mongo)
+    for at in range(1, MOST_CALLS):
+        event = f"event-{at}"
+        await living.settle(an_approval(event))
+        dead = MongoDecisions(dying(mongo, at, reached=reached))
+        through = await survives(partial(dead.release, event, NOW))
+
+        await living.release(event, NOW)
+
+        assert (await usage(living, NOW)).day == 0
+        assert (await usage(living)).day == 0
+        if through:
+            return
+    pytest.fail("it never got through")
+
+
+@BEFORE_AND_AFTER
+async def test_a_return_whose_process_died_is_whole_or_not_at_all(mongo: Any, *, reached: bool) -> None:
+    living = MongoDecisions(mongo)
+    kept = 0
+    for at in range(1, MOST_CALLS):
+        event = f"event-{at}"
+        await living.settle(an_approval(event))
+        dead = MongoDecisions(dying(mongo, at, reached=reached))
+        through = await survives(partial(dead.release, event, NOW))
+
+        used = (await usage(living)).day
+
+        returned = "returned" in await mongo["decisions"].find_one({"_id": event})
+        kept += not returned
+        assert used == kept
+        if through:
+            return
+    pytest.fail("it never got through")
+
+
+@BEFORE_AND_AFTER
+async def test_a_claimant_that_died_leaves_a_claim_or_none(mongo: Any, *, reached: bool) -> None:
+    living = MongoLedger(mongo)
+    for at in range(1, MOST_CALLS):
+        event = f"event-{at}"
+        dead = MongoLedger(dying(mongo, at, reached=reached))
+        through = await survives(partial(dead.claim, a_claim(event, owner="dead", lease_seconds=60)))
+
+        heir = await living.claim(a_claim(event, now=after(10)))
+
+        entry = await mongo["ledger"].find_one({"_id": event})
+        if entry["owner"] == "dead":
+            assert heir == Held(after(60))
+        else:
+            assert heir == Claimed(0.0, 1)
+        if through:
+            return
+    pytest.fail("it never got through")
+
+
+async def test_a_claimant_that_pauses_for_too_long_does_not_get_the_call(mongo: Any) -> None:
+    for at in range(1, MOST_CALLS):
+        event = f"event-{at}"
+        answers: list[Any] = []
+        await mongo.drop_collection("buckets")  # the heir's time is not the slow one's
+
+        async def claim_it(event: str = event, answers: list[Any] = answers) -> None:
+            answers.append(await MongoLedger(mongo).claim(a_claim(event, owner="heir", now=after(60))))
+
+        own = await MongoLedger(overtaken(mongo, at, claim_it)).claim(a_claim(event, owner="slow"))
+
+        assert [type(answer) for answer in (own, *answers)].count(Claimed) == 1
+        if not answers:
+            return
+    pytest.fail("it never got through")
+
+
+async def test_what_becomes_too_fast_while_it_is_claimed_uses_nothing_up(mongo: Any) -> None:
+    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=6.0, pair_burst=1, smooth=0.5)
+    for at in range(1, MOST_CALLS):
+        for name in ("ledger", "buckets"):
+            await mongo.drop_collection(name)
+        overtaking: list[Any] = []
+
+        async def overtake(overtaking: list[Any] = overtaking) -> None:
+            faster = a_claim("faster", customer_key="customer-2", pace=pace)
+            overtaking.append(await MongoLedger(mongo).claim(faster))
+
+        own = await MongoLedger(overtaken(mongo, at, overtake)).claim(a_claim("slower", pace=pace))
+
+        if not overtaking:
+            assert isinstance(own, Claimed)
+            return
+        assert [type(answer) for answer in (own, *overtaking)].count(Claimed) == 1
+        if isinstance(own, TooFast):
+            same_pair = a_claim("third", now=after(1), pace=pace)
+            assert await MongoLedger(mongo).claim(same_pair) == Claimed(0.0, 1)
+    pytest.fail("it never got through")
+
+
+async def test_a_call_that_failed_surely_and_is_too_fast_now_waits_as_before(mongo: Any) -> None:
+    ledger = MongoLedger(mongo)
+    pace = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=600.0, pair_burst=1)
+    await ledger.claim(a_claim(pace=pace))
+    await ledger.failed_surely("event-1", owner="sender-1", until=after(30))
+
+    too_fast = await ledger.claim(a_claim(pace=pace, now=after(1)))
+
+    await mongo.drop_collection("buckets")
+    assert isinstance(too_fast, TooFast)
+    assert await ledger.claim(a_claim(owner="sender-2", now=after(29), pace=UNPACED)) == Held(after(30))
+    assert await ledger.claim(a_claim(owner="sender-2", now=after(31), pace=UNPACED)) == Claimed(0.0, 2)
+
+
+@BEFORE_AND_AFTER
+async def test_an_outcome_whose_writer_died_can_be_written_again(mongo: Any, *, reached: bool) -> None:
+    await survives(lambda: MongoLedger(dying(mongo, 1, reached=reached)).finish("event-1", b"first", now=NOW))
+
+    stands = await MongoLedger(mongo).finish("event-1", b"second", now=NOW)
+
+    assert stands == Finished(b"first" if reached else b"second")
+
+
+@BEFORE_AND_AFTER
+async def test_a_suppression_and_a_lift_whose_process_died_come_again_and_are_told_once(
+    mongo: Any, *, reached: bool
+) -> None:
+    living = MongoSuppressions(mongo)
+
+    async def lift(suppressions: MongoSuppressions, customer: str) -> None:
+        await suppressions.lift(
+            account_id="acc-1",
+            customer_key=customer,
+            kind=SuppressionKind.OPT_OUT,
+            at=after(10),
+            events=[a_posted(f"lifted {customer}")],
+        )
+
+    for at in range(1, MOST_CALLS):
+        row = a_suppression(f"sup-{at}", customer_key=f"customer-{at}")
+        told = [a_posted(f"suppressed customer-{at}")]
+        dead = MongoSuppressions(dying(mongo, at, reached=reached))
+        first = await survives(partial(dead.suppress, row, told))
+        stands = await living.suppress(row, told)
+        dead = MongoSuppressions(dying(mongo, at, reached=reached))
+        second = await survives(partial(lift, dead, row.customer_key))
+        await lift(living, row.customer_key)
+
+        found = await living.get(row.id)
+        waiting = [posted.id for posted in await MongoOutbox(mongo).waiting(100)]
+        assert stands.active
+        assert found is not None
+        assert not found.active
+        assert waiting.count(f"suppressed customer-{at}") == 1
+        assert waiting.count(f"lifted customer-{at}") == 1
+        if first and second:
+            return
+    pytest.fail("it never got through")
