@@ -64,8 +64,9 @@ class Suppressions(Protocol):
     async def suppress(self, suppression: Suppression, events: Sequence[Posted]) -> Suppression:
         """Suppress a customer; one active row per account, customer and kind.
 
-        Repeating it, or an opt-out older (`since`) than a later lift, changes nothing; what stands then is returned
-        and `events` are written only when something changed. A tie of times is an opt-out.
+        Repeating it (the same id), or an opt-out older (`since`) than a later lift, changes nothing; what stands then
+        is returned and `events` are written only when something changed. WhatsApp's clock knows seconds: in a tie of
+        times the word that arrives last counts.
         """
         ...
 

@@ -79,7 +79,8 @@ class MongoSuppressions:
         """As `Suppressions.suppress`."""
         since = micros_from(suppression.since)
         name = {"_id": suppression_id(suppression.account_id, suppression.customer_key, suppression.kind)}
-        liftable = {**name, "active": {"$ne": True}, "lift_at": {"$not": {"$gt": since}}}
+        new = {"rows.id": {"$ne": suppression.id}}  # the same wish delivered again after a lift is no new one
+        liftable = {**name, **new, "active": {"$ne": True}, "lift_at": {"$not": {"$gt": since}}}
         for _ in range(_TRIES):
             written = await unless_taken(
                 self._suppressions.find_one_and_update(liftable, _activation(suppression, since, events), upsert=True)
@@ -88,7 +89,7 @@ class MongoSuppressions:
                 return suppression
             repeated = {"$max": {"stop_at": since}}
             standing = await ask(self._suppressions.find_one_and_update(name, repeated, return_document=_AFTER))
-            if standing["active"] or standing["lift_at"] > since:
+            if standing["active"] or standing["lift_at"] > since or _knows(standing, suppression.id):
                 return _newest_of(standing) or replace(suppression, active=False)
         raise unavailable("store")
 
@@ -98,7 +99,7 @@ class MongoSuppressions:
         """As `Suppressions.lift`."""
         when = micros_from(at)
         name = {"_id": suppression_id(account_id, customer_key, kind)}
-        liftable = {**name, "active": True, "stop_at": {"$lt": when}}
+        liftable = {**name, "active": True, "stop_at": {"$lte": when}}
         ended = {"$set": {"active": False}, "$max": {"lift_at": when}, "$push": _outbox(events)}
         who = {"account_id": account_id, "customer_key": customer_key, "active": False}
         for _ in range(_TRIES):
@@ -109,7 +110,7 @@ class MongoSuppressions:
             known = await ask(
                 self._suppressions.find_one_and_update(name, remembered, upsert=True, return_document=_AFTER)
             )
-            if not known["active"] or known["stop_at"] >= when:
+            if not known["active"] or known["stop_at"] > when:
                 return None
         raise unavailable("store")
 
@@ -155,6 +156,10 @@ def _activation(suppression: Suppression, since: int, events: Sequence[Posted]) 
 
 def _outbox(events: Sequence[Posted]) -> Document:
     return {"outbox": {"$each": entries_from(events)}}
+
+
+def _knows(document: Document, row_id: str) -> bool:
+    return any(row["id"] == row_id for row in document.get("rows", ()))
 
 
 def _newest_of(document: Document) -> Suppression | None:

@@ -16,6 +16,7 @@ from libs.store.sqlite.outbox import post
 
 _COLUMNS = "id, account_id, customer_key, masked_phone, kind, source, reason, actor, since, evidence, active"
 _OF_CUSTOMER = "account_id = ? AND customer_key = ? AND kind = ?"
+_BY_ID = f"SELECT {_COLUMNS} FROM suppressions WHERE id = ?"  # noqa: S608 -- names from above
 _NEWEST = f"SELECT {_COLUMNS} FROM suppressions WHERE {_OF_CUSTOMER} ORDER BY since DESC LIMIT 1"  # noqa: S608 -- names from above
 
 
@@ -66,6 +67,8 @@ class SqliteSuppressions:
             repeated = f"UPDATE suppressions SET repeated_at = max(repeated_at, ?) WHERE {_OF_CUSTOMER} AND active = 1"  # noqa: S608 -- names from above
             if connection.execute(repeated, (since, *customer)).rowcount:
                 return _active(connection, customer) or suppression
+            if (known := connection.execute(_BY_ID, (suppression.id,)).fetchone()) is not None:
+                return _suppression_from(known)  # lifted since; the same wish delivered again is no new one
             lifted = connection.execute(f"SELECT at FROM lifts WHERE {_OF_CUSTOMER}", customer).fetchone()  # noqa: S608 -- names from above
             if lifted is not None and lifted[0] > since:
                 newest = connection.execute(_NEWEST, customer).fetchone()
@@ -88,7 +91,7 @@ class SqliteSuppressions:
                 (*customer, when),
             )
             active = _active(connection, customer)
-            ended = "UPDATE suppressions SET active = 0 WHERE id = ? AND repeated_at < ?"
+            ended = "UPDATE suppressions SET active = 0 WHERE id = ? AND repeated_at <= ?"
             if active is None or not connection.execute(ended, (active.id, when)).rowcount:
                 return None
             post(connection, events)
@@ -109,7 +112,7 @@ class SqliteSuppressions:
 
     async def get(self, suppression_id: str) -> Suppression | None:
         """One suppression, active or not."""
-        found = self.main.row(f"SELECT {_COLUMNS} FROM suppressions WHERE id = ?", (suppression_id,))  # noqa: S608 -- names from above
+        found = self.main.row(_BY_ID, (suppression_id,))
         return _suppression_from(found) if found else None
 
 

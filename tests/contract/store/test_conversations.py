@@ -148,16 +148,25 @@ async def test_a_lift_older_than_the_opt_out_changes_nothing(store: Store) -> No
     assert await posted(store) == []
 
 
-@pytest.mark.parametrize("opt_out_first", [True, False], ids=["the opt-out arrives first", "the lift arrives first"])
-async def test_a_tie_of_times_is_an_opt_out(store: Store, *, opt_out_first: bool) -> None:
-    if opt_out_first:
-        await store.suppressions.suppress(a_suppression(), [])
-        await lift(store, NOW)
-    else:
-        await lift(store, NOW)
-        await store.suppressions.suppress(a_suppression(), [])
+async def test_in_a_tie_of_times_the_word_that_arrives_last_counts(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1"), [])
+    await lift(store, NOW)
+    after_start = await suppressed(store)
+    await store.suppressions.suppress(a_suppression("sup-2"), [])
 
+    assert after_start == set()
     assert await suppressed(store) == {SuppressionKind.OPT_OUT}
+
+
+async def test_the_same_opt_out_delivered_again_after_a_lift_changes_nothing(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1"), [])
+    await lift(store, NOW)
+
+    stands = await store.suppressions.suppress(a_suppression("sup-1"), [a_posted("no")])
+
+    assert not stands.active
+    assert await suppressed(store) == set()
+    assert await posted(store) == []
 
 
 @pytest.mark.parametrize("last_word", ["stop", "start"])
