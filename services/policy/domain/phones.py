@@ -45,8 +45,8 @@ def first_usable_phone(candidates: Iterable[object], region: str) -> str | None:
 
 def _written(value: object) -> str | None:
     """The value as digits with usual spacing and an optional plus; None if it is not written as a phone."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if 0 < value <= _LARGEST else None
+    if isinstance(value, int):
+        value = str(value) if 0 < value <= _LARGEST else None  # `True` becomes a word, and a word is no phone
     if not isinstance(value, str) or len(value) > _LONGEST_INPUT:
         return None
     text = _SCHEME.sub("", "".join(map(_plain, value)).strip(), count=1).strip()

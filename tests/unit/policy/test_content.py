@@ -130,6 +130,27 @@ def test_a_link_shows_what_it_is(text: str, rules: tuple[str, ...]) -> None:
     assert tuple(rule for rule in found.matched if rule.startswith("links.")) == rules
 
 
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        pytest.param("PLEASE CALL THE OFFICE TODAY", ("looks.capitals",), id="a sentence in capitals"),
+        pytest.param("PLEASE CALL THE MAN", (), id="fewer than twenty capitals"),
+        pytest.param("PLEASE CALL THE OFFICE TODAY or as soon as you can", (), id="capitals among small letters"),
+        pytest.param("Come! Now! All! Yes!", ("looks.exclamations",), id="four exclamation marks"),
+        pytest.param("Come! Now! All!", (), id="three"),
+        pytest.param("👍👍👍👍👍👍", ("looks.emoji",), id="six emoji"),
+        pytest.param("👍👍👍👍👍", (), id="five"),
+        pytest.param("a\u200bb c\u200bd", ("disguise.hidden_characters",), id="two words with something hidden"),
+        pytest.param("a\u200bb cd", (), id="one, as copying leaves it"),
+        pytest.param("می\u200cخواهم می\u200cروم", (), id="the joiner of good Persian spelling"),
+        pytest.param("c a s i n o", ("gambling", "disguise.words"), id="a word spelt out"),
+        pytest.param("g u t e n t a g", (), id="a harmless word spelt out"),
+    ],
+)
+def test_a_text_shows_how_it_looks(text: str, rules: tuple[str, ...]) -> None:
+    assert score(text, POLICY).matched == rules
+
+
 def test_the_assessment_carries_the_version_and_never_the_text() -> None:
     found = score("Play c4s1n0 with ACME", POLICY, ("acme",))
 

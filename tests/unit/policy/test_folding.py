@@ -21,6 +21,7 @@ from services.policy.domain.folding import compacted, folded, words_in
         pytest.param("على علي علی", ["علي"] * 3, id="every yeh is a yeh"),
         pytest.param("رساله رسالة", ["رساله"] * 2, id="teh marbuta is a heh"),
         pytest.param("बंद करें", ["बंद", "करें"], id="Hindi keeps its vowels"),
+        pytest.param("स्टॉप", ["स्टॉप"], id="Hindi keeps its conjuncts"),
         pytest.param("ज़रूर क़लम", ["जरूर", "कलम"], id="Hindi loses the nukta"),
         pytest.param("st\u200bo\u00adp \ufeffnow", ["stop", "now"], id="hidden characters go"),
         pytest.param("ｆｕｌｌ 𝓯𝓪𝓷𝓬𝔂 ①", ["full", "fancy", "1"], id="fancy letters are plain"),
