@@ -83,10 +83,8 @@ class Writer:
         self._connection.execute("SAVEPOINT change")
         try:
             result = asked.change(self._connection)
-        except Exception as error:
-            if not self._connection.in_transaction:  # a full disk makes SQLite undo the neighbours too
-                raise _undone(error) from error
-            self._connection.execute("ROLLBACK TO change")
+        except Exception as error:  # noqa: BLE001 -- whoever asked is told, in their own task
+            self._connection.execute("ROLLBACK TO change")  # raises when a full disk undid the neighbours too
             self._connection.execute("RELEASE change")
             return _Done(asked, None, error)
         self._connection.execute("RELEASE change")
@@ -95,10 +93,6 @@ class Writer:
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-
-
-def _undone(error: Exception) -> sqlite3.Error:
-    return error if isinstance(error, sqlite3.Error) else sqlite3.OperationalError("the transaction was undone")
 
 
 def _deliver(done: list[_Done]) -> None:

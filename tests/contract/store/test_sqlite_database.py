@@ -2,8 +2,11 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,12 @@ import pytest
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.store.opening import open_store
 from libs.store.sqlite.database import Database, prepare
-from tests.contract.store.builders import a_refusal, after
+from tests.contract.store.builders import UNPACED, a_claim, a_refusal, after
 
 TABLE = "CREATE TABLE lines (word TEXT NOT NULL UNIQUE, filler BLOB)"
 DAYS = 86_400
+PATIENT = replace(UNPACED, smooth=1e9)
+ROOT = Path(__file__).parents[3]
 Change = Callable[[sqlite3.Connection], Any]
 
 
@@ -156,6 +161,31 @@ async def test_a_reader_writes_nothing(database: Database) -> None:
     assert words(database) == set()
 
 
+async def test_a_file_that_somebody_reads_while_it_is_set_up_is_opened_once_they_are_done(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    slow = sqlite3.connect(path, isolation_level=None)
+    slow.executescript("CREATE TABLE early (word); BEGIN; SELECT * FROM early")
+
+    opening = asyncio.ensure_future(open_store(f"sqlite:///{path}"))
+    await asyncio.wait({opening}, timeout=0.2)
+    was_waiting = not opening.done()
+    slow.execute("COMMIT")
+    store = await opening
+
+    assert was_waiting
+    assert await store.healthy()
+    await store.close()
+    slow.close()
+
+
+def test_of_five_processes_that_make_a_file_at_the_same_instant_none_fails(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.contract.store.opening_together", str(tmp_path)]
+
+    together = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+
+    assert (together.returncode, together.stderr) == (0, b"")
+
+
 async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "gateway.db").write_bytes(b"These are not the tables you are looking for. " * 200)
 
@@ -196,3 +226,25 @@ async def test_decisions_older_than_eight_days_go_a_few_at_a_time(tmp_path: Path
 
     kept = sqlite3.connect(tmp_path / "gateway.db").execute("SELECT event_id FROM decisions").fetchall()
     assert {event_id for (event_id,) in kept} == {f"new-{number}" for number in range(200)}
+
+
+async def test_ledger_entries_of_a_month_ago_and_buckets_at_rest_go_too(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    for number in range(300):
+        await store.ledger.claim(a_claim(f"old-{number}", customer_key=f"old-{number}"))
+    await store.pacing.hold(scope="app", key="app", until=after(40 * DAYS))
+
+    for number in range(200):
+        later = after(31 * DAYS + number)
+        await store.ledger.claim(
+            a_claim(f"new-{number}", account_id="acc-2", customer_key=f"new-{number}", now=later, pace=PATIENT)
+        )
+    await store.close()
+
+    ledger = sqlite3.connect(tmp_path / "gateway-ledger.db")
+    entries = {row[0] for row in ledger.execute("SELECT event_id FROM entries")}
+    buckets = {row[0] for row in ledger.execute("SELECT id FROM buckets")}
+    ledger.close()
+    assert entries == {f"new-{number}" for number in range(200)}
+    assert "app:app" in buckets
+    assert not {name for name in buckets if "old-" in name}
