@@ -234,7 +234,7 @@ async def test_ledger_entries_of_a_month_ago_and_buckets_at_rest_go_too(tmp_path
         await store.ledger.claim(a_claim(f"old-{number}", customer_key=f"old-{number}"))
     await store.pacing.hold(scope="app", key="app", until=after(40 * DAYS))
 
-    for number in range(200):
+    for number in range(600):
         later = after(31 * DAYS + number)
         await store.ledger.claim(
             a_claim(f"new-{number}", account_id="acc-2", customer_key=f"new-{number}", now=later, pace=PATIENT)
@@ -245,6 +245,6 @@ async def test_ledger_entries_of_a_month_ago_and_buckets_at_rest_go_too(tmp_path
     entries = {row[0] for row in ledger.execute("SELECT event_id FROM entries")}
     buckets = {row[0] for row in ledger.execute("SELECT id FROM buckets")}
     ledger.close()
-    assert entries == {f"new-{number}" for number in range(200)}
+    assert entries == {f"new-{number}" for number in range(600)}
     assert "app:app" in buckets
     assert not {name for name in buckets if "old-" in name}
