@@ -1,0 +1,1 @@
+"""`gateway`, the operators' command line: everything it does goes through the operators' HTTP API."""

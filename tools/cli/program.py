@@ -1,0 +1,62 @@
+"""The program: reads a command line, runs one command, and ends with a code that says how it went."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from tools.cli.commands import accounts, errors, events, instances, integrations, suppressions
+from tools.cli.commands.session import Session
+from tools.cli.console import Console, Exit, Failed, token_from, url_from
+from tools.cli.showing import Show, terminal
+
+HELP = """Run the WhatsApp gateway for 3CX from the command line.
+
+It talks to the console at GATEWAY_CONSOLE_URL (this machine's by default) with the token in GATEWAY_ADMIN_TOKEN, or
+with the one in GATEWAY_DATA_DIR. It ends with 0 done, 1 refused, 2 wrong usage, 3 not reachable, 4 no access.
+"""
+
+
+def program(environ: Mapping[str, str]) -> App:
+    """All commands; each is given its session when it runs."""
+    app = App(name="gateway", help=HELP, version_flags=[], result_action="return_value")
+    groups = (accounts.app, instances.app, integrations.app, suppressions.app, events.app, errors.app)
+    for group in groups:
+        app.command(group)
+    app.command(integrations.rotate_secret)
+
+    @app.meta.default
+    def launch(
+        *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        json: Annotated[bool, Parameter(help="Print the API's JSON, for machines.", negative="")] = False,
+    ) -> None:
+        command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=True)
+        if "session" in command.__annotations__:
+            needs_console = tokens[:1] != ("errors",)
+            bound.arguments["session"] = _session(environ, as_json=json, needs_console=needs_console)
+        command(*bound.args, **bound.kwargs)
+
+    return app
+
+
+def _session(environ: Mapping[str, str], *, as_json: bool, needs_console: bool) -> Session:
+    token = token_from(environ) if needs_console else ""
+    return Session(Console(url_from(environ), token), Show(as_json))
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> Exit:
+    """Run one command."""
+    try:
+        program(environ).meta(list(arguments), exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return Exit.USAGE
+    except Failed as failed:
+        if "--json" in arguments:
+            Show(as_json=True).item(failed.body)
+        terminal(stderr=True).print(str(failed))
+        return failed.code
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return Exit.USAGE
+    return Exit.DONE
