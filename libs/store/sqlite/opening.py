@@ -52,17 +52,16 @@ def _open_files(path: Path) -> tuple[Database, Database, Database, Database]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unavailable("store") from error
-    return (
-        _open(path, schema.MAIN),
-        _open(beside(path, "requests"), schema.REQUESTS),
-        _open(beside(path, "ledger"), schema.LEDGER),
-        _open(beside(path, "records"), schema.RECORDS),
-    )
-
-
-def _open(path: Path, tables: str) -> Database:
-    prepare(path, tables, schema.VERSION)
-    return Database(path)
+    files = {
+        path: schema.MAIN,
+        beside(path, "requests"): schema.REQUESTS,
+        beside(path, "ledger"): schema.LEDGER,
+        beside(path, "records"): schema.RECORDS,
+    }
+    for file, tables in files.items():  # all that can be refused is refused before any thread is started
+        prepare(file, tables, schema.VERSION)
+    main, requests, ledger, records = (Database(file) for file in files)
+    return main, requests, ledger, records
 
 
 def beside(path: Path, what: str) -> Path:
