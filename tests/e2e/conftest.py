@@ -1,0 +1,44 @@
+"""One gateway for all end-to-end tests: two replicas of whatever takes part in a decision, on a vhost of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.conftest import run_apart
+from tests.e2e.driver import Gateway
+from tools.broker import BrokerNode
+from tools.stack import Stack, StackPlan
+
+REPLICAS = {"ingress": 2, "policy": 2, "sender": 2}
+SETTINGS = {
+    "GATEWAY_REPLY_TIMEOUT": "3",
+    "GATEWAY_PROVIDER_TIMEOUT": "5",
+    "GATEWAY_TRUSTED_PROXIES": "127.0.0.1/32",
+    "GATEWAY_BODY_TIMEOUT": "3",
+}
+"""Shorter waits than in production; only 127.0.0.1 is a proxy, the rest of 127.0.0.0/8 are strangers."""
+
+
+@pytest.fixture(scope="session")
+def stack(
+    broker: BrokerNode, unused_vhosts: Iterator[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """All services as processes."""
+    plan = StackPlan(
+        data_dir=tmp_path_factory.mktemp("gateway"),
+        environ=SETTINGS,
+        replicas=REPLICAS,
+        amqp_url=next(unused_vhosts),
+    )
+    stack = Stack(plan)
+    run_apart(stack.__aenter__())
+    yield stack
+    run_apart(stack.stop())
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def gateway(stack: Stack, broker: BrokerNode) -> AsyncIterator[Gateway]:
+    """The gateway that the tests talk to."""
+    async with Gateway.of(stack, broker, stack.settings["GATEWAY_AMQP_URL"]) as gateway:
+        yield gateway
