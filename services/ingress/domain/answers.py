@@ -1,8 +1,9 @@
 """What a caller is answered: status, bytes and headers, made in one place so that equal cases get equal bytes."""
 
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -74,8 +75,11 @@ def _retry_after(details: Mapping[str, Any]) -> int | None:
     return max(1, min(RETRY_AFTER_MAX, math.ceil(seconds)))
 
 
-# Always the same bytes and headers, and the connection ends, whichever check failed.
-NOT_AUTHENTICATED: Final = failure(ErrorCode.INVALID_3CX_WEBHOOK, closes=True)
+# Always the same bytes and headers, and the connection ends, whichever check failed; the bytes are those of DESIGN §2.
+NOT_AUTHENTICATED: Final = replace(
+    failure(ErrorCode.INVALID_3CX_WEBHOOK, closes=True),
+    body=json.dumps(failure_body(ErrorCode.INVALID_3CX_WEBHOOK)[1]).encode(),
+)
 NOT_FOUND: Final = failure(OperatorCode.NOT_FOUND)
 METHOD_NOT_ALLOWED: Final = failure(OperatorCode.METHOD_NOT_ALLOWED)
 BROKEN_REQUEST: Final = failure(ErrorCode.INVALID_JSON, details={"field": "request"}, closes=True)

@@ -21,7 +21,7 @@ from tests.unit.ingress.world import (
     signature,
 )
 
-GENERIC = b'{"success":false,"error":"invalid_3cx_webhook","message":"Invalid 3CX webhook request."}'
+GENERIC = b'{"success": false, "error": "invalid_3cx_webhook", "message": "Invalid 3CX webhook request."}'
 PATH = "/integrations/3cx/webhook/"
 JSON = ("Content-Type", "application/json")
 WRONG_SIGNATURE = ("X-WhatsApp-Gateway-Signature", "0" * 64)
