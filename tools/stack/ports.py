@@ -1,5 +1,6 @@
 """Which ports a stack listens on: the documented ones where they are free, any others where they are not."""
 
+import random
 import socket
 from collections.abc import Mapping
 
@@ -13,17 +14,23 @@ DOCUMENTED = {
     "GATEWAY_CONSOLE_METRICS_PORT": 9105,
 }
 
+LOWEST, HIGHEST = 10_000, 19_999
+"""Below the range from which systems take the ports of outgoing connections, and beside that of our broker nodes: while
+a killed process is down nobody else is handed its port, and no caller can end up connected to itself."""
+_handed_out: set[int] = set()
+
 
 class PortTaken(Exception):  # noqa: N818 -- reads as the fact it states
     """A port that was asked for by name is in use."""
 
 
 def free_port() -> int:
-    """A port that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nothing listens on right now, and that stays free while a process that has it is started again."""
+    while True:
+        port = random.randint(LOWEST, HIGHEST)  # noqa: S311 -- chance, not a secret
+        if port not in _handed_out and is_free(port):
+            _handed_out.add(port)
+            return port
 
 
 def is_free(port: int) -> bool:
