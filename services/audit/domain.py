@@ -81,6 +81,9 @@ def _details(event: Event, account: str, key: bytes) -> Iterator[tuple[str, Any]
             yield from _payload(value, account, key)
         elif kind is Personal.TEXT:
             yield from _text(name, str(value), account, key)
+        elif name == "receipt":
+            # Made by our own rules, which see no number and no text; the largest part of an approval.
+            yield name, [line.model_dump(mode="json") for line in value]
         elif kind is None and name != "profile_name":
             yield name, _plain(value)
 

@@ -59,7 +59,6 @@ def answer_from(approved: MessageApproved, result: Result) -> WebhookAnswered:
         details=result.details,
         purpose=approved.purpose,
         customer=approved.customer,
-        receipt=approved.receipt,
     )
 
 
