@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from libs.contracts.events import Event, WebhookAnswered
-from libs.store.decisions import Exhausted, Proposal, Settled
+from libs.store.decisions import Proposal, Settlement
 
 
 class RateLimits(Protocol):
@@ -50,7 +50,7 @@ class Replies(Protocol):
 class Settlements(Protocol):
     """The one decision that an event has for ever; the part of `libs.store`'s Decisions that ingress needs."""
 
-    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
+    async def settle(self, proposal: Proposal) -> Settlement:
         """Make the proposal the event's decision unless it has one already."""
         ...
 
