@@ -64,13 +64,33 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cooldown:
+    """What an approval keeps others from for a while: the same kind of event of one integration about one customer."""
+
+    integration_id: str
+    event_type: str
+    customer_key: str
+    seconds: int
+    """At most a day."""
+
+    @property
+    def id(self) -> str:
+        """What the cooldown is stored under."""
+        return f"{self.integration_id}:{self.event_type}:{self.customer_key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A decision that is to be settled. `budget` is given for an approval and uses up quota."""
+    """A decision that is to be settled. `budget` is given for an approval and uses up quota.
+
+    `cooldown` may be given with a budget: the approval stands only where no other event's cooldown runs.
+    """
 
     event_id: str
     outcome: bytes
     budget: Budget | None
     now: datetime
+    cooldown: Cooldown | None = None
 
 
 @unique
@@ -97,6 +117,16 @@ class Exhausted:
     used: int
 
 
+@dataclass(frozen=True, slots=True)
+class CoolingDown:
+    """An approval that came too soon after another event's; nothing was written. It could be made from `until` on."""
+
+    until: datetime
+
+
+Settlement = Settled | Exhausted | CoolingDown
+
+
 class Decisions(Protocol):
     """Settles what becomes of an event."""
 
@@ -104,13 +134,18 @@ class Decisions(Protocol):
         """Read everything for one decision. Several `customer_keys`: the latest window, any suppression."""
         ...
 
-    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
+    async def settle(self, proposal: Proposal) -> Settlement:
         """Make the proposal the event's decision unless it has one already; atomic with the quota it uses up.
 
+        A cooldown is looked at before the quota and begins with the approval, whose event owns it: however often that
+        event is settled again, it is never `CoolingDown` itself. Of any number of simultaneous events one is approved.
         The ten-minute count rises with each approval. Decisions are kept for 8 days at least.
         """
         ...
 
     async def release(self, event_id: str, now: datetime) -> bool:
-        """Give back the quota that the event's approval used up; False when there was none, or it was given back."""
+        """Give back the quota that the event's approval used up, and end its cooldown.
+
+        False when there was none, or it was given back.
+        """
         ...

@@ -1,7 +1,7 @@
 """Which indexes there are, and how long documents are kept: made at every start, by any number of processes at once.
 
-Shard keys that fit: `_id` hashed for the big collections (`decisions`, `ledger`, `idempotency`, `answers`, `buckets`,
-`conversations`, `suppressions`, `usage`, `records`), since every write of ours names one `_id` and no unique index has
+Shard keys that fit: `_id` hashed for the big collections (`decisions`, `cooldowns`, `ledger`, `idempotency`, `answers`,
+`buckets`, `conversations`, `suppressions`, `usage`, `records`), since every write of ours names one `_id` and no unique index has
 another key. `accounts`, `numbers` and `integrations` are small and stay unsharded, as `numbers` has a second unique
 index. Lists (pages, the outbox) ask every shard; nothing on the message's path does.
 
@@ -44,6 +44,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("customer_key", "active", "id"),
     ),
     "decisions": (_kept(10),),  # 8 days are promised
+    "cooldowns": (_kept(2),),  # a day at most
     "usage": (_kept(400),),  # an account that was silent for a year has used nothing up
     "ledger": (_by("callback_id"), _kept(30)),  # outlives its decision: a late replay must not be sent again
     "buckets": (_kept(8),),  # a rested bucket is a new one

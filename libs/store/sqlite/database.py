@@ -4,6 +4,7 @@ The rule: this is where SQLite's errors become `gateway_unavailable`; nothing el
 """
 
 import asyncio
+import re
 import sqlite3
 import threading
 import time
@@ -17,6 +18,7 @@ from libs.store.opening import require_known_schema
 from libs.store.sqlite.writing import Writer
 
 T = TypeVar("T")
+_CREATE = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX)")
 
 BUSY_MS = 4_000
 """How long a writer waits for another process's transaction: half of the 8 s that ingress waits for a result."""
@@ -80,9 +82,9 @@ def prepare(path: Path, schema: str, version: int) -> None:
             connection.execute("BEGIN IMMEDIATE")
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             require_known_schema(found, version)
+            for statement in schema.split(";"):  # a release that adds a table finds files without it
+                connection.execute(_CREATE.sub(r"\g<0> IF NOT EXISTS", statement, count=1))
             if found == 0:
-                for statement in schema.split(";"):
-                    connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version}")
             connection.execute("COMMIT")
         finally:

@@ -10,11 +10,14 @@ from libs.store.conversations import Conversation, SuppressionKind
 from libs.store.decisions import (
     DECISIONS_KEPT_DAYS,
     Budget,
+    Cooldown,
+    CoolingDown,
     Exhausted,
     Limit,
     Proposal,
     Question,
     Settled,
+    Settlement,
     StoredFacts,
     Usage,
 )
@@ -32,6 +35,7 @@ class SqliteDecisions:
 
     main: Database
     _purge: Purge = field(default_factory=lambda: Purge("decisions", timedelta(days=DECISIONS_KEPT_DAYS)))
+    _purge_cooldowns: Purge = field(default_factory=lambda: Purge("cooldowns", timedelta(days=1)))
 
     async def facts(self, question: Question) -> StoredFacts:
         """Read everything for one decision, of one moment, in one statement."""
@@ -53,7 +57,7 @@ class SqliteDecisions:
             decision=decision,
         )
 
-    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
+    async def settle(self, proposal: Proposal) -> Settlement:
         """Make the proposal the event's decision unless it has one already."""
         return await self.main.change(lambda connection: self._settle(connection, proposal))
 
@@ -71,20 +75,24 @@ class SqliteDecisions:
             account_id, *periods = reserved
             less = "UPDATE used SET messages = messages - 1 WHERE account_id = ? AND period = ? AND messages > 0"
             connection.executemany(less, [(account_id, period) for period in periods])
+            connection.execute("DELETE FROM cooldowns WHERE event_id = ?", (event_id,))
             return True
 
         return await self.main.change(give_back)
 
-    def _settle(self, connection: sqlite3.Connection, proposal: Proposal) -> Settled | Exhausted:
+    def _settle(self, connection: sqlite3.Connection, proposal: Proposal) -> Settlement:
         made = connection.execute("SELECT outcome FROM decisions WHERE event_id = ?", (proposal.event_id,)).fetchone()
         if made is not None:
             return Settled(made[0], fresh=False)
         budget = proposal.budget
         if budget is not None:
-            exhausted = _use_up(connection, budget)
-            if exhausted is not None:
-                return exhausted
+            objection = _cooling_down(connection, proposal) or _use_up(connection, budget)
+            if objection is not None:
+                return objection
             _count(connection, budget.account_id, slot_from(proposal.now))
+            if proposal.cooldown is not None:
+                _cool_down(connection, proposal, proposal.cooldown)
+                self._purge_cooldowns(connection, proposal.now)
         of_budget = (budget.account_id, budget.day, budget.month) if budget else (None, None, None)
         connection.execute(
             "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -92,6 +100,21 @@ class SqliteDecisions:
         )
         self._purge(connection, proposal.now)
         return Settled(proposal.outcome, fresh=True)
+
+
+def _cooling_down(connection: sqlite3.Connection, proposal: Proposal) -> CoolingDown | None:
+    """Tell whether another event's cooldown stands against the proposal."""
+    if proposal.cooldown is None:
+        return None
+    sql = "SELECT until FROM cooldowns WHERE id = ? AND until > ? AND event_id != ?"
+    found = connection.execute(sql, (proposal.cooldown.id, micros_from(proposal.now), proposal.event_id)).fetchone()
+    return CoolingDown(instant_from(found[0])) if found else None
+
+
+def _cool_down(connection: sqlite3.Connection, proposal: Proposal, cooldown: Cooldown) -> None:
+    until = proposal.now + timedelta(seconds=cooldown.seconds)
+    values = (cooldown.id, proposal.event_id, micros_from(until), micros_from(proposal.now))
+    connection.execute("INSERT OR REPLACE INTO cooldowns VALUES (?, ?, ?, ?)", values)
 
 
 def _use_up(connection: sqlite3.Connection, budget: Budget) -> Exhausted | None:

@@ -1,5 +1,7 @@
 """The tables of each file, and the version of all of them; a new version adds a step here and in `prepare`.
 
+A table that is merely added needs no new version: every start makes what is missing.
+
 The rule: one file for each service that writes on the message path, so that processes do not wait for one lock.
 Times are microseconds since 1970 unless a column ends in `_s`: Unix seconds as a float.
 """
@@ -30,6 +32,9 @@ CREATE TABLE decisions (event_id TEXT NOT NULL UNIQUE, outcome BLOB NOT NULL, at
   account_id TEXT, day TEXT, month TEXT, reserved INTEGER NOT NULL);
 CREATE TABLE used (account_id TEXT NOT NULL, period TEXT NOT NULL, messages INTEGER NOT NULL,
   PRIMARY KEY (account_id, period)) WITHOUT ROWID;
+CREATE TABLE cooldowns (id TEXT NOT NULL UNIQUE, event_id TEXT NOT NULL, until INTEGER NOT NULL,
+  at INTEGER NOT NULL);
+CREATE INDEX cooldowns_of_event ON cooldowns (event_id);
 CREATE TABLE speeds (account_id TEXT PRIMARY KEY, slot INTEGER NOT NULL, count INTEGER NOT NULL,
   normal REAL NOT NULL) WITHOUT ROWID
 """

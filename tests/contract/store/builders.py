@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Suppression, SuppressionKind
-from libs.store.decisions import Budget, Proposal, Question
+from libs.store.decisions import Budget, Cooldown, Proposal, Question
 from libs.store.ledger import Claim, Pace
 from libs.store.outbox import Posted
 from libs.store.records import Record
@@ -122,3 +122,13 @@ def a_record(record_id: str = "record-1", **fields: Any) -> Record:
 def records_of_one_moment_and_later(count: int) -> Sequence[Record]:
     """Records of which every three share their time, so that the id decides their order."""
     return [a_record(f"record-{number:05}", at=after(number // 3)) for number in range(count)]
+
+
+def a_cooldown(**fields: Any) -> Cooldown:
+    given: dict[str, Any] = {
+        "integration_id": "int-1",
+        "event_type": "missed_call",
+        "customer_key": "customer-1",
+        "seconds": 900,
+    }
+    return Cooldown(**(given | fields))
