@@ -1,8 +1,9 @@
 """What an operator can tell console."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
+from libs.store.sealing import sealer_from
 
 
 class ConsoleSettings(ServiceSettings):
@@ -11,7 +12,7 @@ class ConsoleSettings(ServiceSettings):
     console_host: str = Field(default="0.0.0.0", description="Address that console listens on.")  # noqa: S104 -- it serves the outside
     console_port: int = Field(default=8090, ge=0, le=65535, description="Port that console listens on.")
     console_metrics_port: int = Field(default=9105, ge=0, le=65535, description="Port of console's metrics and probes.")
-    admin_token: SecretStr = Field(min_length=16, description="Bearer token of the operators' API.")
+    admin_token: SecretStr = Field(min_length=8, description="Bearer token of the operators' API.")
     secret_keys: SecretStr = Field(
         description="Keys of what is encrypted at rest, newest first: `id:base64` of 32 bytes, separated by commas."
     )
@@ -27,6 +28,12 @@ class ConsoleSettings(ServiceSettings):
     outbox_seconds: float = Field(
         default=3.0, gt=0, le=300, description="How often changes that could not be published are tried again."
     )
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _are_keys(cls, value: SecretStr) -> SecretStr:
+        sealer_from(value.get_secret_value())
+        return value
 
     @property
     def webhook_origin(self) -> str:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.chassis.settings import SettingsError
 from libs.store.accounts import Template
 from services.console.domain.addresses import cidr_from, origin_of, problem_with_url
 from services.console.domain.changes import changes_between
@@ -192,17 +193,25 @@ def test_of_a_new_account_everything_is_told_but_its_id_and_times() -> None:
     assert not told.keys() & {"id", "version", "created_at", "updated_at"}
 
 
-def test_webhook_urls_begin_with_this_machines_ingress_unless_told_otherwise() -> None:
-    known = {
-        "GATEWAY_AMQP_URL": "amqp://x",
-        "GATEWAY_STORE_URL": "sqlite:///x",
-        "GATEWAY_HASH_KEY": "k" * 32,
-        "GATEWAY_ADMIN_TOKEN": "t" * 32,
-        "GATEWAY_SECRET_KEYS": "k1:x",
-    }
+ENVIRON = {
+    "GATEWAY_AMQP_URL": "amqp://x",
+    "GATEWAY_STORE_URL": "sqlite:///x",
+    "GATEWAY_HASH_KEY": "k" * 32,
+    "GATEWAY_ADMIN_TOKEN": "t" * 32,
+    "GATEWAY_SECRET_KEYS": f"k1:{'A' * 43}=",
+}
 
-    default = ConsoleSettings.from_environ(known | {"GATEWAY_PORT": "8081"})
-    told = ConsoleSettings.from_environ(known | {"GATEWAY_PUBLIC_URL": "https://gateway.example.com/"})
+
+def test_webhook_urls_begin_with_this_machines_ingress_unless_told_otherwise() -> None:
+    default = ConsoleSettings.from_environ(ENVIRON | {"GATEWAY_PORT": "8081"})
+    told = ConsoleSettings.from_environ(ENVIRON | {"GATEWAY_PUBLIC_URL": "https://gateway.example.com/"})
 
     assert default.webhook_origin == "http://127.0.0.1:8081"
     assert told.webhook_origin == "https://gateway.example.com/"
+
+
+def test_keys_that_cannot_seal_are_a_setting_at_fault_and_are_not_repeated() -> None:
+    with pytest.raises(SettingsError, match="GATEWAY_SECRET_KEYS") as caught:
+        ConsoleSettings.from_environ(ENVIRON | {"GATEWAY_SECRET_KEYS": "k1:too-short-a-key"})
+
+    assert "too-short" not in str(caught.value)
