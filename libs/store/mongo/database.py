@@ -11,6 +11,7 @@ from inspect import isawaitable
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, PyMongoError
 
@@ -85,14 +86,21 @@ async def ask(call: Awaitable[T]) -> T:
 
 
 async def unless_taken(call: Awaitable[T]) -> T | Taken:
-    """What the call answers, or `TAKEN` for a duplicate key. Raises GatewayError(gateway_unavailable) as `ask`."""
+    """What the call answers, or `TAKEN` for a duplicate key.
+
+    Raises GatewayError(gateway_unavailable) as `ask`, and ValueError for what BSON cannot hold (a lone surrogate, an
+    integer of more than 64 bits): repeating that is useless. Neither repeats what the driver says, which can hold
+    documents; a note tells the error's kind.
+    """
+    failure: Exception
     try:
         return await call
     except DuplicateKeyError:
         return TAKEN
     except PyMongoError as error:
-        # The driver's text can hold documents, so only its kind goes on.
         failure = _unavailable(f"{type(error).__name__} {getattr(error, 'code', None) or ''}".strip())
+    except (BSONError, UnicodeError, OverflowError) as error:
+        failure = ValueError(f"what is to be written cannot be kept in MongoDB: {type(error).__name__}")
     raise failure
 
 

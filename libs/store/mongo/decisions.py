@@ -5,7 +5,7 @@ event (so it is the unique `_id` that makes the first one win). The quota is ano
 counted *before*, under a mark, and the decision names the mark's token:
 
 1. count in the account's document and leave the mark, only while both limits allow it: so limits are never exceeded;
-2. write the decision with the token; 3. the mark goes (with the account's next reservation).
+2. write the decision with the token; 3. take the mark away.
 
 Who dies after 1 leaves a mark. The same event again finds it and goes on with it, so it is counted once. Who loses 2
 (to a withdrawal, or to a twin) takes mark and count away, unless the winner's token is this very mark's. What nobody
@@ -16,6 +16,9 @@ another, so no pause is long enough to let an approval slip through uncounted, a
 
 Giving back mirrors it: 1. leave a mark that counts nothing; 2. the decision names its token as the one `returned` (the
 first wins); 3. mark and count go together. A mark without 2 goes alone, its token barred first.
+
+A cooldown (`cooldowns`) is a third document: it is taken first, the decision names it, and it counts no longer than the
+decision stands behind it.
 """
 
 from datetime import datetime
@@ -26,8 +29,9 @@ from pymongo import ReturnDocument
 
 from libs.contracts.errors import unavailable
 from libs.store.conversations import SuppressionKind
-from libs.store.decisions import Exhausted, Proposal, Question, Settled, StoredFacts, Usage
+from libs.store.decisions import Exhausted, Proposal, Question, Settled, Settlement, StoredFacts, Usage
 from libs.store.mongo.conversations import conversation_from, conversation_id, suppression_id
+from libs.store.mongo.cooldowns import Cooldowns
 from libs.store.mongo.database import TAKEN, Database, Document, ask, rows_of, unless_taken
 from libs.store.mongo.quotas import RESERVING, RETURNING, Mark, Quotas, left_behind
 from libs.store.speed import Speed, slot_from, speed_in
@@ -44,6 +48,7 @@ class MongoDecisions:
     def __init__(self, database: Database) -> None:
         self._decisions = database["decisions"]
         self._quotas = Quotas(database)
+        self._cooldowns = Cooldowns(database)
 
     async def facts(self, question: Question) -> StoredFacts:
         """As `Decisions.facts`: one aggregation over four collections, each entered by `_id`."""
@@ -55,8 +60,13 @@ class MongoDecisions:
             return await self.facts(question)
         return _facts_from(question, found, usage or {})
 
-    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
-        """As `Decisions.settle`: two writes for an approval, one for anything else."""
+    async def settle(self, proposal: Proposal) -> Settlement:
+        """As `Decisions.settle`: three writes for an approval (one more with a cooldown), one for anything else."""
+        if proposal.budget is not None and proposal.cooldown is not None:
+            cooling = await self._cooldowns.take(proposal, proposal.cooldown)
+            if cooling is not None:
+                made = await self._standing(proposal.event_id)
+                return cooling if made is None else Settled(made["outcome"], fresh=False)
         for _ in range(_TRIES):
             mark: Mark | None = None
             if proposal.budget is not None:
@@ -99,14 +109,14 @@ class MongoDecisions:
         if mark is not None:
             free["barred"] = {"$ne": mark.token}
             fields |= {name: getattr(mark, name) for name in ("token", "account_id", "day", "month")}
+            if proposal.cooldown is not None:
+                fields["cooldown"] = proposal.cooldown.id
         written = await unless_taken(self._decisions.find_one_and_update(free, {"$set": fields, **_TOUCH}, upsert=True))
         made = fields if written is not TAKEN else await self._standing(proposal.event_id)
         if made is None:
             return None
-        if mark is not None and made.get("token") == mark.token:
-            self._quotas.confirm(mark)
-        elif mark is not None:
-            await self._quotas.close(mark, give_back=True)
+        if mark is not None:
+            await self._quotas.close(mark, give_back=made.get("token") != mark.token)
         return Settled(made["outcome"], fresh=written is not TAKEN)
 
     async def _standing(self, event_id: str) -> Document | None:

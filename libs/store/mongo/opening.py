@@ -1,6 +1,6 @@
 """Opens the MongoDB store: the client, its schema's version, its indexes, and an adapter for each port."""
 
-import asyncio
+from functools import partial
 
 from pymongo import ReturnDocument
 
@@ -11,8 +11,9 @@ from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, ask, c
 from libs.store.mongo.decisions import MongoDecisions
 from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
 from libs.store.mongo.indexes import make_indexes
-from libs.store.mongo.ledger import MongoLedger, MongoPacing
+from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.outbox import MongoOutbox
+from libs.store.mongo.pacing import MongoPacing
 from libs.store.mongo.records import MongoRecords
 from libs.store.opening import Store, require_known_schema
 
@@ -51,10 +52,6 @@ def _store_over(client: Client, database: Database) -> Store:
             return False
         return True
 
-    async def close_all() -> None:
-        await close(client)
-        await asyncio.sleep(0)
-
     return Store(
         directory=MongoDirectory(database),
         registry=MongoRegistry(database),
@@ -68,5 +65,5 @@ def _store_over(client: Client, database: Database) -> Store:
         answers=MongoAnswers(database),
         records=MongoRecords(database),
         healthy=healthy,
-        close=close_all,
+        close=partial(close, client),
     )

@@ -9,25 +9,23 @@ Two kinds of marks, each for what is not yet sure (the decision's document, see 
 - `returning`: an approval's quota shall be given back; the mark goes with the count once the decision says so.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from bson import ObjectId
 from pymongo import ReturnDocument
 
+from libs.contracts.errors import unavailable
 from libs.store.decisions import Budget, Exhausted, Limit
-from libs.store.mongo.database import TAKEN, Database, Document, ask, unless_taken
-from libs.store.speed import WEIGHT, slot_from
+from libs.store.mongo.counting import reservation
+from libs.store.mongo.database import Database, Document, Taken, ask, unless_taken
+from libs.store.speed import slot_from
 
 RESERVING: Final = "reserving"
 RETURNING: Final = "returning"
 SURE_AFTER_SECONDS = 60.0
 """A mark this old was left by somebody who died; nothing is wrong should they live after all, they only begin anew."""
-DAYS_COUNTED = 60
-"""Counts of older days are dropped; a decision, and so its return, is 10 days old at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,6 @@ class Quotas:
 
     def __init__(self, database: Database) -> None:
         self._usage = database["usage"]
-        self._sure: defaultdict[str, list[ObjectId]] = defaultdict(list)
 
     async def reserve(self, event_id: str, budget: Budget, now: datetime) -> tuple[Mark | Exhausted, list[Mark]]:
         """Count an approval, or find the mark of one that is under way for the same event, or what is used up.
@@ -83,15 +80,9 @@ class Quotas:
             slot=slot_from(now),
             at=now.timestamp(),
         )
-        document = await self._apply(
-            budget.account_id, _reservation(mark, budget, self._sure.pop(budget.account_id, []))
-        )
+        document = await self._count(budget, mark)
         standing = next((mark for mark in marks_of(document, RESERVING) if mark.event_id == event_id), None)
         return standing or _exhausted(document, budget), left_behind(document, now)
-
-    def confirm(self, mark: Mark) -> None:
-        """The decision stands with this reservation: its mark goes with the account's next one, which saves a write."""
-        self._sure[mark.account_id].append(mark.token)
 
     async def intend_to_return(self, mark: Mark) -> None:
         """Note that an approval's quota shall be given back; nothing is counted yet."""
@@ -114,95 +105,25 @@ class Quotas:
                 return
         await ask(self._usage.update_one(marked, {"$inc": less, **gone}))
 
-    async def _apply(self, account_id: str, pipeline: Sequence[Document]) -> Document:
-        async def applied() -> Any:
-            return await unless_taken(
+    async def _count(self, budget: Budget, mark: Mark) -> Document:
+        async def counted() -> Document | Taken:
+            update = reservation(budget, mark.slot, mark.document(), RESERVING)
+            found: Document | Taken = await unless_taken(
                 self._usage.find_one_and_update(
-                    {"_id": account_id}, list(pipeline), upsert=True, return_document=ReturnDocument.AFTER
+                    {"_id": mark.account_id}, update, upsert=True, return_document=ReturnDocument.AFTER
                 )
             )
+            return found
 
-        document = await applied()
-        if document is TAKEN:  # two began the account's document at once
-            document = await ask(applied())
-        found: Document = document
-        return found
+        document = await counted()
+        if isinstance(document, Taken):  # two began the account's document at once; now it is there
+            document = await counted()
+        if isinstance(document, Taken):
+            raise unavailable("store")
+        return document
 
 
 def _exhausted(document: Document, budget: Budget) -> Exhausted:
     day = document["days"].get(budget.day, 0)
     month = document["months"].get(budget.month, 0)
     return Exhausted(Limit.DAILY, day) if day >= budget.daily_limit else Exhausted(Limit.MONTHLY, month)
-
-
-def _reservation(mark: Mark, budget: Budget, sure: Sequence[ObjectId]) -> list[Document]:
-    """Count one more in day, month and speed and leave `mark`, unless its event has one or a limit is reached."""
-    day, month = _or(f"$days.{mark.day}", 0), _or(f"$months.{mark.month}", 0)
-    return [
-        {"$set": {RESERVING: _without(sure), "days": _recent(mark)}},
-        {
-            "$set": {
-                "counts": {
-                    "$and": [
-                        _no({"$in": [{"$literal": mark.event_id}, f"${RESERVING}.event_id"]}),
-                        {"$lt": [day, budget.daily_limit]},
-                        {"$lt": [month, budget.monthly_limit]},
-                    ]
-                }
-            }
-        },
-        {
-            "$set": {
-                f"days.{mark.day}": _one_more(day),
-                f"months.{mark.month}": _one_more(month),
-                "speed": {"$cond": ["$counts", _speed_after(mark.slot), _or("$speed", _speed(0, 0, 0.0))]},
-                RESERVING: {
-                    "$concatArrays": [
-                        f"${RESERVING}",
-                        {"$cond": ["$counts", [{"$literal": mark.document()}], []]},
-                    ]
-                },
-                "touched_at": "$$NOW",
-            }
-        },
-        {"$unset": "counts"},
-    ]
-
-
-def _without(sure: Sequence[ObjectId]) -> Document:
-    marks = _or(f"${RESERVING}", [])
-    return {"$filter": {"input": marks, "as": "mark", "cond": _no({"$in": ["$$mark.token", {"$literal": list(sure)}]})}}
-
-
-def _recent(mark: Mark) -> Document:
-    oldest = (datetime.fromisoformat(mark.day) - timedelta(days=DAYS_COUNTED)).date().isoformat()
-    days = {"$objectToArray": _or("$days", {})}
-    return {"$arrayToObject": {"$filter": {"input": days, "as": "day", "cond": {"$gte": ["$$day.k", oldest]}}}}
-
-
-def _speed_after(slot: int) -> Document:
-    """`libs.store.speed.speed_after` in MongoDB's words."""
-    count, normal, known = _or("$speed.count", 0), _or("$speed.normal", 0.0), _or("$speed.slot", 0)
-    closes = {"$gt": [slot, known]}
-    moved = {"$add": [{"$multiply": [1 - WEIGHT, normal]}, {"$multiply": [WEIGHT, count]}]}
-    return _speed(
-        {"$max": [slot, known]},
-        {"$add": [{"$cond": [closes, 0, count]}, 1]},
-        {"$cond": [{"$and": [closes, {"$gt": [count, 0]}]}, moved, normal]},
-    )
-
-
-def _speed(slot: Any, count: Any, normal: Any) -> Document:
-    return {"slot": slot, "count": count, "normal": normal}
-
-
-def _one_more(count: Document) -> Document:
-    return {"$add": [count, {"$cond": ["$counts", 1, 0]}]}
-
-
-def _or(path: str, default: Any) -> Document:
-    return {"$ifNull": [path, default]}
-
-
-def _no(condition: Document) -> Document:
-    return {"$eq": [condition, False]}

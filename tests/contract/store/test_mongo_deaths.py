@@ -22,6 +22,7 @@ from libs.store.mongo.decisions import MongoDecisions
 from libs.store.mongo.indexes import make_indexes
 from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.outbox import MongoOutbox
+from libs.store.mongo.pacing import MongoPacing
 from tests.contract.store.builders import (
     NOW,
     UNPACED,
@@ -208,14 +209,13 @@ async def test_a_process_that_pauses_while_its_event_is_settled_by_another_count
         async def settle_it(event: str = event, paused: list[bool] = paused) -> None:
             other = MongoDecisions(mongo)
             await other.settle(an_approval(event, outcome=b"other", now=LATER))
-            await other.settle(an_approval(f"{event}-next", now=LATER))  # confirms the mark, which is gone then
             paused.append(True)
 
         own = await MongoDecisions(overtaken(mongo, at, settle_it)).settle(an_approval(event))
 
         used = await usage(MongoDecisions(mongo), after(400))
         assert isinstance(own, Settled)
-        assert used.day == 2 * at if paused else 2 * at - 1
+        assert used.day == at
         if not paused:
             return
     pytest.fail("it never got through")
@@ -316,6 +316,36 @@ async def test_what_becomes_too_fast_while_it_is_claimed_uses_nothing_up(mongo: 
         if isinstance(own, TooFast):
             same_pair = a_claim("third", now=after(1), pace=pace)
             assert await MongoLedger(mongo).claim(same_pair) == Claimed(0.0, 1)
+    pytest.fail("it never got through")
+
+
+@pytest.mark.parametrize(
+    ("held_for", "next_at"),
+    [
+        pytest.param(60.0, 0.0, id="too fast: the number gets its slot back"),
+        pytest.param(0.2, 1.21, id="claimed: the number gives one slot"),
+    ],
+)
+async def test_a_pair_that_is_held_while_it_is_claimed_uses_up_no_more_than_its_answer_says(
+    mongo: Any, *, held_for: float, next_at: float
+) -> None:
+    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, smooth=0.5)
+    for at in range(1, MOST_CALLS):
+        for name in ("ledger", "buckets"):
+            await mongo.drop_collection(name)
+        overtaking: list[None] = []
+
+        async def hold(overtaking: list[None] = overtaking) -> None:
+            await MongoPacing(mongo).hold(scope="pair", key="num-1:customer-1", until=after(held_for))
+            overtaking.append(None)
+
+        own = await MongoLedger(overtaken(mongo, at, hold)).claim(a_claim(pace=pace))
+
+        another = a_claim("another", customer_key="customer-2", now=after(next_at), pace=pace)
+        if isinstance(own, TooFast) or next_at:
+            assert await MongoLedger(mongo).claim(another) == Claimed(0.0, 1)
+        if not overtaking:
+            return
     pytest.fail("it never got through")
 
 
