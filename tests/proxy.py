@@ -60,7 +60,7 @@ class Proxy:
         return re.sub(r":\d+(?=/|$)", f":{self.port}", url, count=1)
 
     def black_hole(self, direction: Direction = Direction.BOTH) -> None:
-        """Take bytes no further, in one direction or both; nobody is told. What was sent meanwhile comes after `heal`."""
+        """Take bytes no further, in one direction or both; what was sent meanwhile comes after `heal`."""
         for way, flowing in self._flowing.items():
             if direction in (way, Direction.BOTH):
                 flowing.clear()

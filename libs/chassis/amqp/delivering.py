@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import partial
 
 from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import AMQPError
 
 from libs.chassis import metrics
 from libs.chassis.amqp.envelope import ATTEMPT, DIED_AT, QUEUE, REASON, again, attempt_of
@@ -25,7 +24,7 @@ def is_stale(incoming: AbstractIncomingMessage) -> bool:
     """True when the delivery's channel is gone: it cannot be acknowledged any more and comes again."""
     try:
         return incoming.channel.is_closed
-    except AMQPError:
+    except FAULTS:
         return True
 
 

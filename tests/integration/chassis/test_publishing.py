@@ -5,6 +5,7 @@ import time
 from uuid import uuid4
 
 import pytest
+from pamqp.common import FieldTable
 
 from libs.chassis.consuming import Postmark, on
 from libs.chassis.topology import EXCHANGE, RECORDS, WEBHOOKS
@@ -40,8 +41,8 @@ async def test_an_event_that_no_queue_takes_is_refused_and_the_next_one_is_taken
 
 
 async def test_a_full_queue_refuses_instead_of_dropping(vhost: str) -> None:
+    full: FieldTable = {"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"}
     async with broker_at(vhost) as broker, outside(vhost) as channel:
-        full = {"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"}
         queue = await channel.declare_queue("small", durable=True, arguments=full)
         await queue.bind(EXCHANGE, "#")
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
-from typing import TypeVar
 from uuid import UUID, uuid4
 
 import aio_pika
@@ -19,8 +18,6 @@ from libs.chassis.topology import WorkQueue
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import WebhookAnswered, WebhookPayload, WebhookReceived
 from libs.contracts.results import AnswerStatus
-
-T = TypeVar("T")
 
 SHORT = Pauses(after_failure=tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.3)), outage=timedelta(seconds=0.25))
 """The same number of pauses as in production, in seconds that a test can wait for."""
@@ -46,7 +43,7 @@ def broker_at(
     return Broker.connected(name, url, heartbeat=heartbeat, pauses=SHORT, keep_interval=keep_interval)
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], *, seconds: float = 15.0) -> T:
+async def eventually(condition: Callable[[], object], *, seconds: float = 15.0) -> object:
     """The first true value of `condition`; fails when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
