@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,8 @@ import aiohttp
 import pytest
 
 from libs.chassis.amqp import Broker
-from libs.chassis.consuming import Received
+from libs.chassis.consuming import Received, on
+from libs.chassis.topology import RECORDS, WEBHOOKS
 from libs.contracts.events import Event, IntegrationChanged, WebhookAnswered, WebhookReceived, WebhookRejected
 from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Integration, SecretHash
@@ -52,7 +53,7 @@ class Place:
     http: aiohttp.ClientSession
     port: int = 0
     answering: bool = True
-    heard: list[tuple[UUID, Event]] = field(default_factory=list)
+    recorded: list[tuple[UUID, Event]] = field(default_factory=list)
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> asyncio.subprocess.Process:
@@ -84,17 +85,20 @@ class Place:
         async with self.http.post(url, json={"event_type": "test"}, headers=HEADERS | headers) as response:
             return response.status, await response.json(), time.monotonic() - begun
 
-    async def hear(self, received: Received[Event]) -> None:
-        self.heard.append((received.id, received.event))
-        if isinstance(received.event, WebhookReceived) and self.answering:
-            await self.answer(received.id, received.event)
+    async def judge(self, received: Received[WebhookReceived]) -> WebhookAnswered | None:
+        event = received.event
+        answered = WebhookAnswered(event_id=received.id, reply_to=event.reply_to, code=AnswerStatus.OK)
+        return answered if self.answering else None
+
+    async def record(self, batch: Sequence[Received[Event]]) -> None:
+        self.recorded += [(received.id, received.event) for received in batch]
 
     async def answer(self, event_id: UUID, event: WebhookReceived) -> None:
         answered = WebhookAnswered(event_id=event_id, reply_to=event.reply_to, code=AnswerStatus.OK)
         await self.broker.publish(answered, id=answered.id_after(event_id))
 
     def of(self, kind: type[Event]) -> list[tuple[UUID, Any]]:
-        return [(id_, event) for id_, event in self.heard if isinstance(event, kind)]
+        return [(id_, event) for id_, event in self.recorded if isinstance(event, kind)]
 
 
 @asynccontextmanager
@@ -115,7 +119,8 @@ async def placed(amqp_url: str, folder: Path) -> AsyncIterator[Place]:
     }
     async with Broker.connected("test", amqp_url) as broker, aiohttp.ClientSession() as http:
         place = Place(environ, broker, store, http)
-        await broker.overhear("everything", ["webhook.#", "result.#"], place.hear)
+        await broker.listen(WEBHOOKS, (on(WebhookReceived, place.judge),), prefetch=10)
+        await broker.listen_in_batches(RECORDS, place.record)
         try:
             yield place
         finally:
@@ -136,6 +141,10 @@ async def test_a_webhook_is_published_and_its_result_told(place: Place) -> None:
 
     status, body, _ = await place.post()
 
+    async def recorded() -> bool:
+        return bool(place.of(WebhookReceived))
+
+    await until(recorded)
     [(event_id, event)] = place.of(WebhookReceived)
     assert (status, body) == (200, {"success": True, "status": "ok", "event_id": str(event_id)})
     assert event.account_id == "acc_1"
