@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import uuid4  # noqa: TID251 -- a replica's made-up name
 
+from libs.chassis.failures import tell_unawaited
 from libs.chassis.health import Probe, Readiness, serve_health
 from libs.chassis.settings import ServiceSettings, SettingsError
 from libs.chassis.telemetry import begin_logging, begin_tracing, end_tracing, logger
@@ -57,6 +58,7 @@ async def life_of(service: str, settings: ServiceSettings, *, metrics_port: int)
     begin_tracing(service, instance, endpoint=settings.otlp_endpoint, ratio=settings.trace_ratio)
     life = Life(service, instance)
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(tell_unawaited)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, life.stop)
     runner = await serve_health(settings.metrics_host, metrics_port, life.readiness)

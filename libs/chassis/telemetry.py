@@ -20,6 +20,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
+from libs.chassis.failures import exception_without_text
+
 _URL_PASSWORD = re.compile(r"(\w+://)[^/\s]+@")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -48,7 +50,7 @@ def begin_logging(service: str, instance: str, level: str = "info") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _trace_ids,
-        structlog.processors.format_exc_info,
+        exception_without_text,
         _without_passwords,
     ]
     render = structlog.processors.JSONRenderer(serializer=lambda line, **_: orjson.dumps(line, default=str).decode())
@@ -142,11 +144,3 @@ def logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger; pass ids and codes to it, never bodies, addresses, numbers or secrets."""
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
     return bound
-
-
-def where(failure: BaseException) -> str:
-    """File and line where a defect showed; its text may hold a person's words, so it stays out of the log."""
-    tb = failure.__traceback__
-    while tb is not None and tb.tb_next is not None:
-        tb = tb.tb_next
-    return f"{tb.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{tb.tb_lineno}" if tb else ""

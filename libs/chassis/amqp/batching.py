@@ -18,8 +18,9 @@ from libs.chassis.amqp.faults import cancelled_only_when_asked
 from libs.chassis.amqp.publishing import Publisher
 from libs.chassis.clock import Clock
 from libs.chassis.consuming import BatchHandler, Received
+from libs.chassis.failures import where
 from libs.chassis.settling import PAUSES, Ack, DeadLetter, Pauses, UnreadableEvent, is_outage, settle
-from libs.chassis.telemetry import logger, where
+from libs.chassis.telemetry import logger
 from libs.chassis.topology import WorkQueue
 from libs.contracts.events import Event
 

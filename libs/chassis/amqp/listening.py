@@ -21,8 +21,9 @@ from libs.chassis.amqp.faults import cancelled_only_when_asked
 from libs.chassis.amqp.publishing import Publisher, until_confirmed
 from libs.chassis.clock import Clock
 from libs.chassis.consuming import Handler, Postmark, Received, Said, Subscription
+from libs.chassis.failures import where
 from libs.chassis.settling import PAUSES, Ack, DeadLetter, Pauses, Retry, Settlement, UnreadableEvent, settle
-from libs.chassis.telemetry import logger, span, trace_headers, where
+from libs.chassis.telemetry import logger, span, trace_headers
 from libs.chassis.topology import WorkQueue
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import Event
