@@ -53,6 +53,20 @@ CALL_EVENTS = TEMPLATED | {EventType.CALL_STARTED, EventType.QUEUE_EVENT}
 """Events that need the integration's call events switched on."""
 
 
+TEMPLATE_VARIABLES = ("customer_phone", "agent_extension", "queue", "call_time", "business_name")
+"""All that the text of a call event may hold besides plain text."""
+
+
+class WindowTemplate(BaseModel):
+    """The approved WhatsApp template that may go out instead of a text; `parameters` names variables, in order."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    language: str
+    parameters: tuple[str, ...] = ()
+
+
 class RuleReceipt(BaseModel):
     """One rule that was asked: its version, whether it let the event pass, and the values it saw.
 
@@ -81,6 +95,8 @@ class Decision(BaseModel):
     details: Details = Field(default_factory=dict)
     receipt: tuple[RuleReceipt, ...] = ()
     window_closes_at: AwareDatetime | None = None
+    template: WindowTemplate | None = None
+    """What goes out instead of the text once the window is closed."""
     risk_score: int = 0
     flagged: bool = False
 

@@ -62,6 +62,10 @@ class WebhookPayload(BaseModel):
     call_time: str | None = None
     direction: str | None = None
     answered: bool | None = None
+    did: str | None = None
+    """The dialled number or its label, as the phone system tells it."""
+    language: str | None = None
+    """The customer's language (`ar`, `pt-BR`), where the phone system knows it."""
 
 
 class WebhookReceived(Event):

@@ -9,7 +9,9 @@ from typing import Final
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-VARIABLES: Final = ("customer_phone", "agent_extension", "queue", "call_time", "business_name")
+from libs.contracts.decisions import TEMPLATE_VARIABLES
+
+VARIABLES: Final = TEMPLATE_VARIABLES
 LONGEST: Final = 1024  # WhatsApp's limit for the body of a template message
 
 

@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from libs.contracts.decisions import CALL_EVENTS, Decision, EventType, RuleReceipt
+from libs.contracts.decisions import TEMPLATED, Decision, EventType, Purpose, RuleReceipt
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
-from libs.contracts.results import AnswerStatus
+from libs.contracts.results import AnswerStatus, SkipReason
 from libs.store.conversations import Conversation
-from libs.store.decisions import Exhausted, Limit
-from services.policy.domain.facts import Asked, Facts, Objection
+from libs.store.decisions import Cooldown, CoolingDown, Exhausted, Limit
+from services.policy.domain.facts import Asked, End, Facts, Objection, Pass
 from services.policy.domain.limits import Period, daily_limit, monthly_limit
+from services.policy.domain.planning import Plan, plan_for
 
 WINDOW = timedelta(hours=24)
 """WhatsApp's customer service window, counted from the customer's last message."""
+MESSAGING = TEMPLATED | {EventType.OUTBOUND_MESSAGE}
+"""Events that may end in a message."""
+COOLDOWN_S = 15 * 60
+"""At most one message per integration, call event type and customer in this time."""
 
 
 def decide(webhook: WebhookReceived, facts: Facts, rules: Sequence[Asked]) -> Decision:
@@ -24,24 +29,28 @@ def decide(webhook: WebhookReceived, facts: Facts, rules: Sequence[Asked]) -> De
         if not asked.concerns(facts.event_type):
             continue
         finding = asked.rule(webhook, facts)
-        stopped = isinstance(finding, Objection)
+        stopped = not isinstance(finding, Pass)
         receipt.append(RuleReceipt(rule=asked.name, version=asked.version, passed=not stopped, saw=finding.saw))
         if isinstance(finding, Objection):
             return Decision(
                 code=finding.code, details=finding.details, receipt=tuple(receipt), risk_score=_risk(receipt)
             )
+        if isinstance(finding, End):
+            return Decision(code=finding.status, reason=finding.reason, receipt=tuple(receipt))
         flagged = flagged or finding.flagged
-    return _passed(facts, tuple(receipt), flagged=flagged)
+    return _passed(webhook, facts, tuple(receipt), flagged=flagged)
 
 
-def _passed(facts: Facts, receipt: tuple[RuleReceipt, ...], *, flagged: bool) -> Decision:
+def _passed(webhook: WebhookReceived, facts: Facts, receipt: tuple[RuleReceipt, ...], *, flagged: bool) -> Decision:
     if facts.event_type is EventType.TEST:
         return Decision(code=AnswerStatus.OK, receipt=receipt)
-    if facts.event_type is EventType.INBOUND_REPLY or facts.event_type in CALL_EVENTS:
+    if facts.event_type not in MESSAGING:
         return Decision(code=AnswerStatus.RECORDED, receipt=receipt)
+    plan = planned(webhook, facts)
     return Decision(
         receipt=receipt,
-        window_closes_at=window_closes_at(facts.stored.conversation),
+        window_closes_at=plan.until,
+        template=plan.template,
         risk_score=_risk(receipt),
         flagged=flagged,
     )
@@ -50,6 +59,27 @@ def _passed(facts: Facts, receipt: tuple[RuleReceipt, ...], *, flagged: bool) ->
 def _risk(receipt: Sequence[RuleReceipt]) -> int:
     scores = [line.saw["risk_score"] for line in receipt if "risk_score" in line.saw]
     return scores[-1] if scores and isinstance(scores[-1], int) else 0
+
+
+def text_of(webhook: WebhookReceived, facts: Facts) -> str | None:
+    """What the customer would read: an agent's words, or a call event's template filled in."""
+    return facts.rendered if facts.event_type in TEMPLATED else webhook.payload.text
+
+
+def purpose_of(webhook: WebhookReceived, event_type: EventType | None) -> str | None:
+    """What the message is for: call events say what happened, so they are operational whatever they claim."""
+    return Purpose.OPERATIONAL if event_type in TEMPLATED else webhook.payload.message_purpose
+
+
+def planned(webhook: WebhookReceived, facts: Facts) -> Plan:
+    """How the event's message would go."""
+    return plan_for(
+        facts.integration,
+        closes_at=window_closes_at(facts.stored.conversation),
+        now=facts.now,
+        phone=facts.phone,
+        language=webhook.payload.language,
+    )
 
 
 def window_closes_at(conversation: Conversation) -> datetime | None:
@@ -70,6 +100,30 @@ def exhausted(decision: Decision, facts: Facts, found: Exhausted) -> Decision:
     )
     line = RuleReceipt(rule=f"{found.limit}_limit_is_not_used_up", version=1, passed=False, saw={"used": found.used})
     return Decision(code=ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED, details=details, receipt=(*decision.receipt, line))
+
+
+def cooldown_of(facts: Facts, customer_key: str) -> Cooldown | None:
+    """What the approval of a call event keeps others from; an agent's message has none."""
+    if facts.event_type not in TEMPLATED:
+        return None
+    return Cooldown(
+        integration_id=facts.integration.id,
+        event_type=facts.event_type or "",
+        customer_key=customer_key,
+        seconds=COOLDOWN_S,
+    )
+
+
+def cooling_down(decision: Decision, found: CoolingDown) -> Decision:
+    """The end of an approval that came too soon after another event's."""
+    until = found.until.isoformat()
+    line = RuleReceipt(rule="cooldown_is_over", version=1, passed=False, saw={"until": until})
+    return Decision(
+        code=AnswerStatus.SKIPPED,
+        reason=SkipReason.COOLDOWN,
+        details={"until": until},
+        receipt=(*decision.receipt, line),
+    )
 
 
 def limit_details(which: Limit, limit: int, used: int, period: Period) -> dict[str, object]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from libs.contracts.decisions import Details, EventType, Scalar
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
+from libs.contracts.results import AnswerStatus, SkipReason
 from libs.store.accounts import Account, Integration, Number
 from libs.store.decisions import StoredFacts
 from services.policy.domain.content_policy import ContentPolicy
@@ -28,6 +29,8 @@ class Facts:
     stored: StoredFacts
     period: Period
     content: ContentPolicy = field(repr=False)
+    rendered: str | None = field(default=None, repr=False)
+    """The message of a call event, from the integration's template; None when there is none to send."""
 
 
 Saw = dict[str, Scalar | list[Scalar]]
@@ -50,7 +53,16 @@ class Objection:
     saw: Saw = field(default_factory=dict)
 
 
-Finding = Pass | Objection
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing is wrong and nothing is sent: the event is told to be `recorded`, or `skipped` for a reason."""
+
+    status: AnswerStatus
+    reason: SkipReason | None = None
+    saw: Saw = field(default_factory=dict)
+
+
+Finding = Pass | Objection | End
 Rule = Callable[[WebhookReceived, Facts], Finding]
 EVERY_TYPE = frozenset(EventType)
 

@@ -1,22 +1,31 @@
 """Judge what 3CX asks for: gather the facts, decide, say what was decided."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from libs.chassis.clock import Monotonic
 from libs.chassis.consuming import Received
-from libs.contracts.decisions import Decision, EventType
+from libs.contracts.decisions import TEMPLATED, Decision, EventType
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import MessageApproved, WebhookAnswered, WebhookReceived
 from libs.contracts.identity import keyed_hash
-from libs.store.accounts import Directory
+from libs.store.accounts import Directory, Integration
 from libs.store.conversations import Conversation
-from libs.store.decisions import Decisions, Exhausted, Proposal, Question, StoredFacts, Usage
+from libs.store.decisions import CoolingDown, Decisions, Exhausted, Proposal, Question, StoredFacts, Usage
 from services.policy import metrics
 from services.policy.domain.content_policy import ContentPolicy
-from services.policy.domain.deciding import decide, exhausted
+from services.policy.domain.deciding import (
+    MESSAGING,
+    cooldown_of,
+    cooling_down,
+    decide,
+    exhausted,
+)
 from services.policy.domain.facts import Facts
 from services.policy.domain.limits import budget_of, period_of
 from services.policy.domain.phones import first_usable_phone
+from services.policy.domain.templating import rendered
+from services.policy.handlers.saying import said, values_of
 from services.policy.rules import RULES
 
 NOTHING_STORED = StoredFacts(conversation=Conversation(), suppressed=frozenset(), usage=Usage())
@@ -54,7 +63,7 @@ class Judge:
         event_type = _type_of(payload.event_type)
         phone = first_usable_phone(candidates(webhook, event_type), account.default_region)
         stored = NOTHING_STORED
-        if event_type is EventType.OUTBOUND_MESSAGE:
+        if event_type in MESSAGING:
             keys = (keyed_hash(self.key, account.id, phone),) if phone else ()
             stored = await self.decisions.facts(
                 Question(
@@ -67,7 +76,9 @@ class Judge:
                     now=now,
                 )
             )
+        values = values_of(webhook.payload, phone, account, now)
         return Facts(
+            rendered=_rendered(integration, event_type, values),
             now=now,
             account=account,
             integration=integration,
@@ -84,20 +95,24 @@ class Judge:
         if facts.stored.decision is not None:
             return Decision.model_validate_json(facts.stored.decision)
         decision = decide(received.event, facts, RULES)
-        if facts.event_type is not EventType.OUTBOUND_MESSAGE:
+        if facts.event_type not in MESSAGING:
             return decision  # nothing is sent, so repeating it can do no harm
         return await self._settled(received, facts, decision)
 
     async def _settled(self, received: Received[WebhookReceived], facts: Facts, decision: Decision) -> Decision:
+        customer_key = keyed_hash(self.key, facts.account.id, facts.phone) if facts.phone else ""
         proposal = Proposal(
             event_id=str(received.id),
             outcome=decision.model_dump_json(exclude_defaults=True).encode(),
             budget=budget_of(facts.account, facts.period) if decision.approved else None,
             now=received.at,
+            cooldown=cooldown_of(facts, customer_key) if decision.approved else None,
         )
         settled = await self.decisions.settle(proposal)
         if isinstance(settled, Exhausted):
             return await self._settled(received, facts, exhausted(decision, facts, settled))
+        if isinstance(settled, CoolingDown):
+            return await self._settled(received, facts, cooling_down(decision, settled))
         return decision if settled.fresh else Decision.model_validate_json(settled.outcome)
 
 
@@ -108,48 +123,16 @@ def _type_of(told: str | None) -> EventType | None:
         return None
 
 
+def _rendered(integration: Integration, event_type: EventType | None, values: Mapping[str, str | None]) -> str | None:
+    if event_type not in TEMPLATED:
+        return None
+    template = integration.templates.get(event_type or "")
+    return None if template is None or not template.text.strip() else rendered(template.text, values)
+
+
 def candidates(webhook: WebhookReceived, event_type: EventType | None) -> tuple[str | None, ...]:
     """The phone fields in the order in which they are tried for this type of event."""
     p = webhook.payload
     if event_type is EventType.OUTBOUND_MESSAGE:
         return (p.to, p.from_, p.customer_phone, p.caller, p.phone)
     return (p.customer_phone, p.caller, p.from_, p.phone, p.to)
-
-
-def said(
-    received: Received[WebhookReceived], facts: Facts, decision: Decision, key: bytes
-) -> MessageApproved | WebhookAnswered:
-    """The event that tells of a decision."""
-    webhook = received.event
-    if not decision.approved or facts.phone is None:
-        return WebhookAnswered(
-            account_id=webhook.account_id,
-            integration_id=webhook.integration_id,
-            event_id=received.id,
-            event_type=facts.event_type,
-            reply_to=webhook.reply_to,
-            code=decision.code or ErrorCode.MISSING_PHONE,
-            reason=decision.reason,
-            details=decision.details,
-            purpose=webhook.payload.message_purpose,
-            customer=facts.phone,
-            receipt=decision.receipt,
-        )
-    return MessageApproved(
-        account_id=webhook.account_id,
-        integration_id=webhook.integration_id,
-        event_id=received.id,
-        event_type=facts.event_type or "",
-        reply_to=webhook.reply_to,
-        number_id=facts.integration.instance_id,
-        customer=facts.phone,
-        customer_key=keyed_hash(key, facts.account.id, facts.phone),
-        text=webhook.payload.text or "",
-        purpose=webhook.payload.message_purpose or "",
-        conversation_id=webhook.payload.conversation_id,
-        received_at=received.at,
-        window_closes_at=decision.window_closes_at,
-        risk_score=decision.risk_score,
-        flagged=decision.flagged,
-        receipt=decision.receipt,
-    )

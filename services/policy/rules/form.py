@@ -4,6 +4,7 @@ from libs.contracts.decisions import Purpose
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from libs.contracts.identity import masked
+from services.policy.domain.deciding import text_of
 from services.policy.domain.facts import Facts, Finding, Objection, Pass
 
 MAX_TEXT = 4096
@@ -28,9 +29,9 @@ def text_is_present(webhook: WebhookReceived, _: Facts) -> Finding:
     return Pass({"length": len(webhook.payload.text)})
 
 
-def text_fits(webhook: WebhookReceived, _: Facts) -> Finding:
+def text_fits(webhook: WebhookReceived, facts: Facts) -> Finding:
     """At most 4,096 characters."""
-    length = len(webhook.payload.text or "")
+    length = len(text_of(webhook, facts) or "")
     if length > MAX_TEXT:
         return Objection(ErrorCode.MESSAGE_TEXT_TOO_LONG, {"limit": MAX_TEXT, "length": length}, {"length": length})
     return Pass({"length": length, "limit": MAX_TEXT})

@@ -1,9 +1,12 @@
 """Rules about what the account and the integration have switched on."""
 
-from libs.contracts.decisions import EventType
+from libs.contracts.decisions import CALL_EVENTS, EventType
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from services.policy.domain.facts import Facts, Finding, Objection, Pass
+
+WITHOUT_HEADERS = CALL_EVENTS | {EventType.TEST}
+"""What a sender may say whose only proof is a token in the URL."""
 
 
 def event_type_is_supported(webhook: WebhookReceived, facts: Facts) -> Finding:
@@ -12,7 +15,7 @@ def event_type_is_supported(webhook: WebhookReceived, facts: Facts) -> Finding:
     if facts.event_type is None:
         supported = [t.value for t in EventType]
         return Objection(ErrorCode.UNSUPPORTED_EVENT_TYPE, {"field": "event_type", "supported": supported})
-    if webhook.call_events_only and facts.event_type is EventType.OUTBOUND_MESSAGE:
+    if webhook.call_events_only and facts.event_type not in WITHOUT_HEADERS:
         return Objection(ErrorCode.UNSUPPORTED_EVENT_TYPE, {"field": "event_type", "reason": "call_events_only"})
     return Pass({"event_type": told})
 

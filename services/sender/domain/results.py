@@ -1,13 +1,14 @@
 """What became of a message, as the ledger keeps it and the caller is told; it holds nothing personal."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved, WebhookAnswered
 from libs.contracts.results import AnswerCode, AnswerStatus
+from services.sender.domain.messages import Outgoing, OutgoingTemplate
 from services.sender.domain.outcomes import Accepted
 from services.sender.domain.verdicts import Judgement
 
@@ -66,6 +67,14 @@ def sent(accepted: Accepted) -> Result:
     """WhatsApp took the message."""
     details = {"held_for_quality_assessment": True} if accepted.held else {}
     return Result(AnswerStatus.SENT, accepted.message_id, details)
+
+
+def told_how(outgoing: Outgoing, result: Result) -> Result:
+    """The result, with the template that went instead of the text, and its language."""
+    if not isinstance(outgoing, OutgoingTemplate) or result.code is not AnswerStatus.SENT:
+        return result
+    told = {"delivery": "template", "template": outgoing.name, "language": outgoing.language}
+    return replace(result, details={**result.details, **told})
 
 
 def unknown(reason: str) -> Result:

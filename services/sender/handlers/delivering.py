@@ -18,7 +18,7 @@ from libs.contracts.pacing import NUMBER_PER_SECOND, bucket_key, number_burst
 from libs.store.accounts import Number
 from libs.store.ledger import Claim, Claimed, Finished, Held, Lapsed, Pace, TooFast
 from services.sender import metrics
-from services.sender.domain.results import Result, bytes_from, result_from, throttled, unknown
+from services.sender.domain.results import Result, bytes_from, result_from, throttled, told_how, unknown
 from services.sender.domain.steps import Again, Done, SlowDown, Tally
 from services.sender.domain.verdicts import Effect
 from services.sender.handlers.calling import Call
@@ -94,7 +94,7 @@ class Deliver:
             case Done(result, effect):
                 if effect is Effect.CLOSE_WINDOW:
                     await self._close_window(approved)
-                return await self._finish(approved, result)
+                return await self._finish(approved, told_how(ready.outgoing, result))
             case Again(pause_s):
                 await self._surely_failed(approved, pause_s)
                 await self.around.sleep(pause_s)

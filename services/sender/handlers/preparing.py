@@ -47,17 +47,23 @@ class Prepare:
         credentials = self.numbers.credentials(number)
         if credentials is None:
             return failed("token_unreadable")
-        outgoing = outgoing_from(approved, self.callback(approved))
+        outgoing = outgoing_from(approved, self.callback(approved), now=now)
         if isinstance(outgoing, OutgoingText) and _window_is_over(approved, now):
-            return failed("window_closed_while_waiting", ErrorCode.CONVERSATION_WINDOW_CLOSED)
+            closed = approved.window_closes_at
+            details = {} if closed is None else {"closed_at": closed.isoformat()}
+            return failed("window_closed_while_waiting", ErrorCode.CONVERSATION_WINDOW_CLOSED, **details)
         return Prepared(provider, credentials, outgoing) if outgoing is not None else failed("template_unusable")
 
 
-def outgoing_from(approved: MessageApproved, callback: str) -> Outgoing | None:
-    """The message as free text, or as the approved template it names; None when the template has no name."""
+def outgoing_from(approved: MessageApproved, callback: str, *, now: datetime) -> Outgoing | None:
+    """The message as free text, or as the approved template it names; None when the template has no name.
+
+    With a template at hand, free text goes only while the window is known to be open: policy planned for both.
+    """
     to = Customer(phone=approved.customer, user_id=approved.customer_user_id)
     template = approved.template
-    if template is None:
+    window_open = approved.window_closes_at is not None and now < approved.window_closes_at
+    if template is None or (window_open and approved.text):
         return OutgoingText(to=to, text=approved.text, callback=callback)
     name, language, parameters = _template_from(template)
     if not name:

@@ -63,6 +63,8 @@ EXAMPLES: tuple[Event, ...] = (
             call_time="2026-11-23T12:00:00Z",
             direction="inbound",
             answered=False,
+            did="main line",
+            language="ar",
         ),
     ),
     WebhookRejected(claimed_integration="int_1", reason="wrong_secret", client_address="192.0.2.1", count=3),

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Suppression, SuppressionKind
-from libs.store.decisions import Exhausted, Limit, Proposal, Question, Settled, StoredFacts
+from libs.store.decisions import CoolingDown, Exhausted, Limit, Proposal, Question, Settled, Settlement, StoredFacts
 from tests.builders import a_number, an_account, an_integration, stored
 
 
@@ -33,16 +33,22 @@ class FakeDecisions:
     known: StoredFacts = field(default_factory=stored)
     left: int = 1_000
     kept: dict[str, bytes] = field(default_factory=dict)
+    cooldowns: dict[str, datetime] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
 
     async def facts(self, question: Question) -> StoredFacts:
         self.questions.append(question)
         return replace(self.known, decision=self.kept.get(question.event_id))
 
-    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
+    async def settle(self, proposal: Proposal) -> Settlement:
         if proposal.event_id in self.kept:
             return Settled(self.kept[proposal.event_id], fresh=False)
         if proposal.budget is not None:
+            cooldown = proposal.cooldown
+            if cooldown is not None and self.cooldowns.get(cooldown.id, proposal.now) > proposal.now:
+                return CoolingDown(self.cooldowns[cooldown.id])
+            if cooldown is not None:
+                self.cooldowns[cooldown.id] = proposal.now + timedelta(seconds=cooldown.seconds)
             if self.left == 0:
                 return Exhausted(Limit.DAILY, proposal.budget.daily_limit)
             self.left -= 1

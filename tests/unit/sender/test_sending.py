@@ -1,6 +1,7 @@
 """MessageApproved to WebhookAnswered, over every outcome, every state of the ledger, and every point of a crash."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from libs.contracts.callback import event_id_from
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.results import AnswerCode, AnswerStatus
 from services.sender.domain.breaker import BreakerLimits
-from services.sender.domain.messages import OutgoingTemplate
+from services.sender.domain.messages import OutgoingTemplate, OutgoingText
 from services.sender.domain.outcomes import Accepted, Outcome, Refused, Unreached, Unsure
 from services.sender.domain.results import unknown
 from services.sender.domain.retrying import RetryLimits
@@ -228,6 +229,26 @@ async def test_a_template_goes_out_even_when_the_window_is_closed() -> None:
     assert result.code is AnswerStatus.SENT
     assert isinstance(offered, OutgoingTemplate)
     assert (offered.name, offered.language, offered.parameters) == ("reopen", "ar", ("Noor",))
+    assert result.details == {"delivery": "template", "template": "reopen", "language": "ar"}
+
+
+async def test_a_text_with_a_template_at_hand_goes_as_text_while_the_window_is_open() -> None:
+    gateway = Gateway()
+    template = {"name": "reopen", "language": "ar"}
+
+    await gateway.process()(approved(template=template, window_closes_at=NOON + timedelta(seconds=1)))
+
+    [offered] = gateway.provider.offered
+    assert isinstance(offered, OutgoingText)
+
+
+async def test_a_text_to_a_customer_who_never_wrote_goes_as_the_template() -> None:
+    gateway = Gateway()
+
+    await gateway.process()(approved(template={"name": "reopen", "language": "ar"}, window_closes_at=None))
+
+    [offered] = gateway.provider.offered
+    assert isinstance(offered, OutgoingTemplate)
 
 
 async def test_a_circuit_that_opened_spares_the_provider_and_then_probes_once() -> None:

@@ -1,0 +1,39 @@
+"""Which languages a customer likely reads, from the country of the phone: a guess, used only to pick a template."""
+
+from typing import Final
+
+import phonenumbers
+
+_SPOKEN: Final = {
+    "ar": "SA AE KW QA BH OM YE IQ JO LB SY PS EG LY SD TN DZ MA MR",
+    "de": "DE AT CH LI",
+    "en": "US GB IE AU NZ CA ZA NG GH KE IN PK SG PH",
+    "es": "ES MX AR CO CL PE VE EC GT CU BO DO HN PY SV NI CR PA UY PR GQ",
+    "fr": "FR BE LU MC CH CA SN CI CM ML BF NE TG BJ GA CG CD MG HT TN DZ MA",
+    "hi": "IN",
+    "it": "IT SM VA CH",
+    "pt": "BR PT AO MZ CV GW ST",
+    "tr": "TR CY",
+    "ur": "PK",
+}
+_FIRST: Final = {"IN": "hi", "PK": "ur", "CA": "en"}
+"""Countries where another language than the alphabet's first comes first."""
+
+
+def languages_of(phone: str | None) -> list[str]:
+    """Codes of the languages of the phone's country (E.164), the likeliest first, each also with the country."""
+    region = _region_of(phone)
+    if region is None:
+        return []
+    spoken = [code for code, regions in _SPOKEN.items() if region in regions.split()]
+    spoken.sort(key=lambda code: code != _FIRST.get(region))
+    return [code for language in spoken for code in (f"{language}_{region}", language)]
+
+
+def _region_of(phone: str | None) -> str | None:
+    if phone is None:
+        return None
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None))
+    except phonenumbers.NumberParseException:
+        return None
