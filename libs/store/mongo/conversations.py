@@ -1,8 +1,9 @@
 """Windows and suppressions, one document for each customer (and kind), named by what it is about.
 
 The rule: times only ever grow, so the order in which words arrive does not matter. A customer is suppressed while the
-latest word against messages (`stop_at`) is not older than the latest one for them (`lift_at`); whoever makes that
-change sides does so in one operation that writes the row and its events too. Former rows stay in the document.
+latest word against messages (`stop_at`) is newer than the latest one for them (`lift_at`), or as new and came last;
+whoever makes that change sides does so in one operation that writes the row and its events too. Former rows stay in
+the document.
 """
 
 import asyncio

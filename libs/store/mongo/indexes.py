@@ -1,9 +1,9 @@
 """Which indexes there are, and how long documents are kept: made at every start, by any number of processes at once.
 
 Shard keys that fit: `_id` hashed for the big collections (`decisions`, `cooldowns`, `ledger`, `idempotency`, `answers`,
-`buckets`, `conversations`, `suppressions`, `usage`, `records`), since every write of ours names one `_id` and no unique index has
-another key. `accounts`, `numbers` and `integrations` are small and stay unsharded, as `numbers` has a second unique
-index. Lists (pages, the outbox) ask every shard; nothing on the message's path does.
+`buckets`, `conversations`, `suppressions`, `usage`, `records`), since every write of ours names one `_id` and no unique
+index has another key. `accounts`, `numbers` and `integrations` are small and stay unsharded, as `numbers` has a second
+unique index. Lists (pages, the outbox) ask every shard; nothing on the message's path does.
 
 MongoDB removes what is older than its time to live within about a minute, by the server's clock, counted from
 `touched_at`, which the server itself sets. Where the exact time matters a query asks for it.

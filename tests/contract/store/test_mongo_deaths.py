@@ -14,7 +14,7 @@ from pymongo.errors import AutoReconnect
 
 from libs.contracts.errors import GatewayError
 from libs.store.conversations import SuppressionKind
-from libs.store.decisions import Exhausted, Limit, Settled, Usage
+from libs.store.decisions import CoolingDown, Exhausted, Limit, Settled, Usage
 from libs.store.ledger import Claimed, Finished, Held, Pace, TooFast
 from libs.store.mongo.conversations import MongoSuppressions
 from libs.store.mongo.database import client_from, close
@@ -28,6 +28,7 @@ from tests.contract.store.builders import (
     UNPACED,
     a_budget,
     a_claim,
+    a_cooldown,
     a_posted,
     a_question,
     a_refusal,
@@ -222,6 +223,28 @@ async def test_a_process_that_pauses_while_its_event_is_settled_by_another_count
 
 
 @BEFORE_AND_AFTER
+@pytest.mark.parametrize("again", ["approved", "withdrawn"])
+async def test_a_cooldown_whose_process_died_is_its_events_alone(mongo: Any, again: str, *, reached: bool) -> None:
+    living = MongoDecisions(mongo)
+    for at in range(1, MOST_CALLS):
+        event, cooldown = f"event-{at}", a_cooldown(customer_key=f"customer-{at}")
+        dead = MongoDecisions(dying(mongo, at, reached=reached))
+        through = await survives(partial(dead.settle, an_approval(event, cooldown=cooldown)))
+
+        own = await living.settle(an_approval(event, cooldown=cooldown) if again == "approved" else a_refusal(event))
+        next_one = await living.settle(an_approval(f"{event}-next", cooldown=cooldown))
+
+        assert isinstance(own, Settled)
+        if own.outcome == b"approved":
+            assert next_one == CoolingDown(until=after(cooldown.seconds))
+        else:
+            assert next_one == Settled(b"approved", fresh=True)
+        if through:
+            return
+    pytest.fail("it never got through")
+
+
+@BEFORE_AND_AFTER
 async def test_a_return_whose_process_died_happens_once_when_it_comes_again(mongo: Any, *, reached: bool) -> None:
     living = MongoDecisions(mongo)
     for at in range(1, MOST_CALLS):
@@ -292,6 +315,27 @@ async def test_a_claimant_that_pauses_for_too_long_does_not_get_the_call(mongo: 
 
         assert [type(answer) for answer in (own, *answers)].count(Claimed) == 1
         if not answers:
+            return
+    pytest.fail("it never got through")
+
+
+async def test_a_call_is_its_owners_even_when_an_heir_died_before_it_got_it(mongo: Any) -> None:
+    for at in range(1, MOST_CALLS):
+        event = f"event-{at}"
+        paused: list[None] = []
+        await mongo.drop_collection("buckets")  # the heir's time is not the slow one's
+
+        async def hold_and_die(event: str = event, paused: list[None] = paused) -> None:
+            heir = MongoLedger(dying(mongo, 2, reached=False))
+            await survives(partial(heir.claim, a_claim(event, owner="heir", now=after(60))))
+            paused.append(None)
+
+        own = await MongoLedger(overtaken(mongo, at, hold_and_die)).claim(a_claim(event, owner="slow"))
+
+        entry = await mongo["ledger"].find_one({"_id": event})
+        assert isinstance(own, Claimed) == (entry["state"] == "calling")
+        assert entry["owner"] == ("slow" if isinstance(own, Claimed) else "heir")
+        if not paused:
             return
     pytest.fail("it never got through")
 

@@ -4,11 +4,14 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
+from pymongo.errors import BulkWriteError
 
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.store.mongo.database import TIMEOUT_MS, client_from, close
+from libs.store.mongo.records import MongoRecords
 from libs.store.opening import Store, open_store
 from tests.contract.store.builders import a_record, an_account, an_approval
 from tests.contract.store.mongo_server import StandIn
@@ -85,6 +88,30 @@ async def test_a_failure_tells_its_kind_and_nothing_of_what_was_written(server: 
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
     assert not [text for text in told if "somebody" in text or "+9665" in text or "127.0.0.1" in text]
+
+
+class Refusing:
+    """The collection of records of a server that writes some of a batch."""
+
+    def __init__(self, **told: Any) -> None:
+        self._told = {"nInserted": 1, "writeErrors": [], "writeConcernErrors": []} | told
+
+    async def insert_many(self, documents: list[Any], *, ordered: bool) -> None:
+        raise BulkWriteError(self._told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param({"writeErrors": [{"code": 11000}, {"code": 14031}]}, id="the disk is full for one of them"),
+        pytest.param({"writeConcernErrors": [{"code": 64}]}, id="no majority has them"),
+    ],
+)
+async def test_a_batch_that_is_not_safe_as_a_whole_is_not_appended(told: dict[str, Any]) -> None:
+    with pytest.raises(GatewayError) as raised:
+        await MongoRecords({"records": Refusing(**told)}).append([a_record("record-1"), a_record("record-2")])
+
+    assert raised.value.code is ErrorCode.GATEWAY_UNAVAILABLE
 
 
 async def test_what_a_document_cannot_hold_is_told_without_it(store: Store) -> None:

@@ -32,6 +32,14 @@ async def test_events_of_one_change_keep_their_order(store: Store) -> None:
     assert [event.id for event in await store.outbox.waiting(10)] == ["e-2", "e-1", "e-3"]
 
 
+async def test_of_one_changes_events_each_waits_on_its_own(store: Store) -> None:
+    await store.registry.save(an_account(), [a_posted("e-1"), a_posted("e-2")], created=True)
+
+    await store.outbox.published(["e-1"])
+
+    assert [event.id for event in await store.outbox.waiting(10)] == ["e-2"]
+
+
 async def test_published_events_wait_no_longer_and_unknown_ids_are_ignored(store: Store, other: Store) -> None:
     await post(store, "e-1", "e-2", "e-3")
 
