@@ -24,6 +24,8 @@ class Received(Generic[E]):
     """When it was published, by the publisher's clock."""
     attempt: int = 1
     """Counts the tries of this delivery from 1; waiting for a dependency does not count."""
+    since: datetime | None = None
+    """When it was first made to wait; None: it has not been yet, or an operator replayed it."""
     correlation_id: str | None = None
     """The id of the event that began it all."""
     producer: str = ""

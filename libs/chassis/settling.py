@@ -1,9 +1,11 @@
 """What becomes of a delivery: the one place that knows retry from dead letter."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,25 @@ PAUSES = Pauses()
 
 
 class Later(Exception):  # noqa: N818 -- no error: a request to be asked again
-    """A handler cannot decide yet and wants the delivery again after a while; uses up no tries."""
+    """A handler cannot decide yet and wants the delivery again: `after` a time of its own, else after an outage's.
 
-    def __init__(self, why: str) -> None:
+    Uses up no try unless it `counts`.
+    """
+
+    def __init__(self, why: str, *, after: timedelta | None = None, counts: bool = False) -> None:
         super().__init__(why)
         self.why = why
+        self.after = after
+        self.counts = counts
+
+
+class GivenUp(Exception):  # noqa: N818 -- reads as what happened
+    """A handler will not get further with a delivery: `said` is published, then it is dead-lettered for `reason`."""
+
+    def __init__(self, reason: str, said: Sequence[Event] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.said = said
 
 
 class UnreadableEvent(Exception):  # noqa: N818 -- named for what it says of the event
@@ -43,7 +59,7 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try again after a pause; `counts` when the try is used up."""
+    """Try again after a pause of any length; `counts` when the try is used up."""
 
     after: timedelta
     counts: bool
@@ -66,10 +82,12 @@ def settle(failure: Exception | None, attempt: int, pauses: Pauses = PAUSES) -> 
     """
     if failure is None:
         return Ack()
-    if isinstance(failure, Later) or is_outage(failure):
+    if isinstance(failure, Later):
+        return Retry(failure.after or pauses.outage, counts=failure.counts)
+    if is_outage(failure):
         return Retry(pauses.outage, counts=False)
-    if isinstance(failure, UnreadableEvent):
-        return DeadLetter(f"unreadable: {failure}")
+    if isinstance(failure, GivenUp | UnreadableEvent):
+        return DeadLetter(failure.reason if isinstance(failure, GivenUp) else f"unreadable: {failure}")
     if attempt <= len(pauses.after_failure):
         return Retry(pauses.after_failure[attempt - 1], counts=True)
     return DeadLetter(f"failed {attempt} times: {type(failure).__name__}")

@@ -9,7 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 from libs.chassis.settling import PAUSES, Pauses
-from libs.contracts.events import MessageApproved, WebhookReceived, WhatsAppMessageReceived
+from libs.contracts.events import (
+    ForwardRequested,
+    MessageApproved,
+    SuppressionAdded,
+    WebhookReceived,
+    WhatsAppMessageReceived,
+)
 
 EXCHANGE = "gateway.events"
 DEAD_EXCHANGE = "gateway.dead"
@@ -31,10 +37,14 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class WorkQueue:
-    """A queue of work with its dead-letter queue and its waiting queues."""
+    """A queue of work with its dead-letter queue and its waiting queues: one for each pause, and for each of `waits`.
+
+    A wait of any length is put together of these, the longest that fits first.
+    """
 
     name: str
     bindings: tuple[str, ...]
+    waits: tuple[timedelta, ...] = ()
 
     @property
     def dead(self) -> str:
@@ -45,13 +55,27 @@ class WorkQueue:
         """The name of the queue where a delivery waits so long before it comes back."""
         return f"{self.name}.wait.{pause.total_seconds():g}s"
 
+    def lengths(self, pauses: Pauses = PAUSES) -> tuple[timedelta, ...]:
+        """How long its waiting queues make a delivery wait, shortest first."""
+        return tuple(sorted({*pauses.lengths, *self.waits}))
+
+    def first_wait(self, wait: timedelta, pauses: Pauses = PAUSES) -> timedelta:
+        """The longest of `lengths` that is within `wait`; the shortest when none is, so that no wait is undercut."""
+        lengths = self.lengths(pauses)
+        return max((length for length in lengths if length <= wait), default=lengths[0])
+
 
 WEBHOOKS = WorkQueue("policy.webhooks", (WebhookReceived.binding,))
 INBOUND = WorkQueue("policy.inbound", (WhatsAppMessageReceived.binding,))
 MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding,))
+TOLD = WorkQueue("policy.told", (SuppressionAdded.binding,))
+"""What happened to customers and messages that 3CX systems may want to be told."""
+FORWARDS = WorkQueue(
+    "sender.forwards", (ForwardRequested.binding,), tuple(timedelta(minutes=minutes) for minutes in (2, 10, 60))
+)
 RECORDS = WorkQueue("audit.records", ("#",))
 
-WORK_QUEUES = (WEBHOOKS, INBOUND, MESSAGES, RECORDS)
+WORK_QUEUES = (WEBHOOKS, INBOUND, TOLD, MESSAGES, FORWARDS, RECORDS)
 
 _QUORUM = {"x-queue-type": "quorum"}
 # At-least-once dead-lettering needs reject-publish; the default strategy may lose a message on its way.
@@ -88,7 +112,7 @@ def queues_of(work: WorkQueue, pauses: Pauses = PAUSES) -> tuple[Queue, ...]:
                 "x-dead-letter-routing-key": work.name,
             },
         )
-        for pause in pauses.lengths
+        for pause in work.lengths(pauses)
     )
     return (main_queue(work), Queue(work.dead, DEAD_EXCHANGE, (work.name,), dict(_QUORUM)), *waiting)
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from libs.contracts.decisions import Details, RuleReceipt
+from libs.contracts.forwarding import ForwardKind
 from libs.contracts.identity import Personal, Phone, Text, UserId
 from libs.contracts.results import AnswerCode, AnswerStatus
 
@@ -207,6 +208,8 @@ class SuppressionAdded(Event):
     kind: str
     source: str
     reason: str | None = None
+    number_id: str | None = None
+    """The number that the customer told; None when it was an operator."""
     customer: Phone | None = Field(default=None, repr=False)
     customer_key: str | None = None
     """Says who it is where the phone is not known, or must not be written down on the way (the outbox)."""
@@ -231,6 +234,58 @@ class SuppressionLifted(Event):
     masked_phone: str | None = None
     evidence: Details = Field(default_factory=dict)
     actor: str | None = None
+
+
+# ---------------------------------------------------------------- the way back to 3CX
+
+
+class ForwardRequested(Event):
+    """An integration's 3CX side is to be told something; its envelope's id is the id that the 3CX side sees."""
+
+    name: ClassVar[str] = "forward.requested"
+    binding: ClassVar[str] = "forward.requested"
+
+    event_id: UUID
+    """The WhatsApp message, opt-out or webhook that it is about."""
+    kind: ForwardKind
+    number_id: str
+    at: AwareDatetime
+    """When what is told happened."""
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
+    content: Annotated[dict[str, Any], Personal.TEXT] = Field(repr=False)
+    """What is told besides, as it stands in the JSON that is posted."""
+
+    def id_after(self, cause: UUID) -> UUID:
+        """One for each integration and kind that a cause is told to."""
+        return uuid5(cause, f"{self.name}:{self.integration_id}:{self.kind.value}")
+
+
+class ForwardDelivered(Event):
+    """The 3CX side took what it was told."""
+
+    name: ClassVar[str] = "forward.delivered"
+    binding: ClassVar[str] = "forward.delivered"
+
+    event_id: UUID
+    forward_id: UUID
+    kind: ForwardKind
+    attempts: int
+    status: int
+
+
+class ForwardFailed(Event):
+    """The 3CX side was not told: it is not tried any more, and lies among the dead letters of `sender.forwards`."""
+
+    name: ClassVar[str] = "forward.failed"
+    binding: ClassVar[str] = "forward.failed"
+
+    event_id: UUID
+    forward_id: UUID
+    kind: ForwardKind
+    attempts: int
+    reason: str
+    status: int | None = None
 
 
 # ---------------------------------------------------------------- operators' changes
@@ -304,6 +359,9 @@ EVENTS: tuple[type[Event], ...] = (
     WhatsAppStatusReceived,
     SuppressionAdded,
     SuppressionLifted,
+    ForwardRequested,
+    ForwardDelivered,
+    ForwardFailed,
     AccountChanged,
     NumberChanged,
     IntegrationChanged,

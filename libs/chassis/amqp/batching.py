@@ -50,7 +50,7 @@ class BatchListener:
         self.work = work
         self._handler = handler
         self._pauses = pauses
-        self._aside = Aside(work, publisher=publisher, clock=clock)
+        self._aside = Aside(work, publisher=publisher, clock=clock, pauses=pauses)
         self._size = size
         self._linger = linger
         self._arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 from aio_pika.abc import AbstractIncomingMessage
 
 from libs.chassis import metrics
-from libs.chassis.amqp.envelope import ATTEMPT, DIED_AT, QUEUE, REASON, again, attempt_of
+from libs.chassis.amqp.envelope import ATTEMPT, DIED_AT, DUE, QUEUE, REASON, SINCE, again, attempt_of
 from libs.chassis.amqp.faults import FAULTS, cancelled_only_when_asked
 from libs.chassis.amqp.publishing import Publisher, until_confirmed
 from libs.chassis.clock import Clock
-from libs.chassis.settling import DeadLetter, Retry
+from libs.chassis.settling import PAUSES, DeadLetter, Pauses, Retry
 from libs.chassis.telemetry import logger
 from libs.chassis.topology import WorkQueue
 
@@ -54,10 +55,11 @@ async def give_back(incoming: AbstractIncomingMessage, queue: str) -> None:
 class Aside:
     """Sets deliveries of one work queue aside: into a waiting queue, or to its dead letters."""
 
-    def __init__(self, work: WorkQueue, *, publisher: Publisher, clock: Clock) -> None:
+    def __init__(self, work: WorkQueue, *, publisher: Publisher, clock: Clock, pauses: Pauses = PAUSES) -> None:
         self._work = work
         self._publisher = publisher
         self._clock = clock
+        self._pauses = pauses
 
     async def put(
         self, incoming: AbstractIncomingMessage, settlement: Retry | DeadLetter, *, stopping: Callable[[], bool]
@@ -69,13 +71,23 @@ class Aside:
 
         if is_stale(incoming):
             return False
-        attempt = attempt_of(incoming)
         if isinstance(settlement, Retry):
-            copy = again(incoming, {ATTEMPT: attempt + settlement.counts})
-            publish = partial(self._publisher.to_queue, copy, self._work.waiting(settlement.after))
+            wait = self._work.first_wait(settlement.after, self._pauses)
+            copy = again(incoming, self._marks(incoming, settlement, wait))
+            publish = partial(self._publisher.to_queue, copy, self._work.waiting(wait))
         else:
             log.warning("dead letter", queue=self._work.name, message_id=incoming.message_id, reason=settlement.reason)
             died = int(self._clock().timestamp())
             letter = again(incoming, {REASON: settlement.reason, QUEUE: self._work.name, DIED_AT: died})
             publish = partial(self._publisher.bury, letter, self._work.name)
         return await until_confirmed(publish, pointless=pointless)
+
+    def _marks(self, incoming: AbstractIncomingMessage, settlement: Retry, wait: timedelta) -> dict[str, str | int]:
+        """How often and since when it is tried, and until when it waits if one waiting queue is not enough."""
+        now = int(self._clock().timestamp() * 1_000_000)
+        marks: dict[str, str | int] = {ATTEMPT: attempt_of(incoming) + settlement.counts}
+        if not isinstance(incoming.headers.get(SINCE), int):
+            marks[SINCE] = now
+        if settlement.after > wait:
+            marks[DUE] = now + settlement.after // timedelta(microseconds=1)
+        return marks

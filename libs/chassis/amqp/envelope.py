@@ -14,7 +14,10 @@ from libs.chassis.settling import UnreadableEvent
 from libs.contracts.events import BY_NAME, Event
 
 ATTEMPT, AT, VERSION = "x-attempt", "x-at", "x-version"
+SINCE, DUE = "x-since", "x-due"
+"""In microseconds: when a delivery was first made to wait, and until when it still has to."""
 REASON, QUEUE, DIED_AT = "x-reason", "x-queue", "x-died-at"
+_KEPT = (ATTEMPT, AT, VERSION, SINCE)
 _TRACE = ("traceparent", "tracestate")
 
 
@@ -41,7 +44,7 @@ def message_from(event: Event, mark: Postmark, producer: str) -> Message:
 def again(incoming: AbstractIncomingMessage, headers: Mapping[str, str | int]) -> Message:
     """The same message once more, with some headers changed; for waiting queues, dead letters and replays."""
     kept: dict[str, Any] = {
-        k: v for k, v in incoming.headers.items() if k in (ATTEMPT, AT, VERSION, *_TRACE) and isinstance(v, str | int)
+        k: v for k, v in incoming.headers.items() if k in (*_KEPT, *_TRACE) and isinstance(v, str | int)
     }
     return Message(
         incoming.body,
@@ -60,6 +63,17 @@ def attempt_of(incoming: AbstractIncomingMessage) -> int:
     """Which try this delivery is; 1 when nobody said."""
     value = incoming.headers.get(ATTEMPT, 1)
     return max(1, value) if isinstance(value, int) else 1
+
+
+def moment_in(incoming: AbstractIncomingMessage, header: str) -> datetime | None:
+    """The time that a header of ours tells; None when it is not there. Raises UnreadableEvent."""
+    at = incoming.headers.get(header)
+    if not isinstance(at, int) or isinstance(at, bool):
+        return None
+    try:
+        return datetime.fromtimestamp(at / 1_000_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise UnreadableEvent("time out of range") from None
 
 
 def trace_of(incoming: AbstractIncomingMessage) -> dict[str, str]:
@@ -90,18 +104,14 @@ def received_from(incoming: AbstractIncomingMessage) -> Received[Event]:
         id=message_id,
         at=_time_of(incoming),
         attempt=attempt_of(incoming),
+        since=moment_in(incoming, SINCE),
         correlation_id=incoming.correlation_id,
         producer=incoming.app_id or "",
     )
 
 
 def _time_of(incoming: AbstractIncomingMessage) -> datetime:
-    at = incoming.headers.get(AT)
-    if isinstance(at, int) and not isinstance(at, bool):
-        try:
-            return datetime.fromtimestamp(at / 1_000_000, UTC)
-        except (ValueError, OverflowError, OSError):
-            raise UnreadableEvent("time out of range") from None
-    if incoming.timestamp is not None:
-        return incoming.timestamp
+    at = moment_in(incoming, AT) or incoming.timestamp
+    if at is not None:
+        return at
     raise UnreadableEvent("no time")

@@ -7,6 +7,7 @@ between "WhatsApp took it" and "we wrote it down".
 import asyncio
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,13 +17,24 @@ from libs.chassis import metrics
 from libs.chassis.amqp.connecting import consumes, end_consumer, let_go
 from libs.chassis.amqp.declaring import declare_work_queue
 from libs.chassis.amqp.delivering import Aside, acknowledge, give_back, is_stale
-from libs.chassis.amqp.envelope import attempt_of, received_from, trace_of
+from libs.chassis.amqp.envelope import DUE, attempt_of, moment_in, received_from, trace_of
 from libs.chassis.amqp.faults import cancelled_only_when_asked
 from libs.chassis.amqp.publishing import Publisher, until_confirmed
 from libs.chassis.clock import Clock
 from libs.chassis.consuming import Handler, Postmark, Received, Said, Subscription
 from libs.chassis.failures import where
-from libs.chassis.settling import PAUSES, Ack, DeadLetter, Pauses, Retry, Settlement, UnreadableEvent, settle
+from libs.chassis.settling import (
+    PAUSES,
+    Ack,
+    DeadLetter,
+    GivenUp,
+    Later,
+    Pauses,
+    Retry,
+    Settlement,
+    UnreadableEvent,
+    settle,
+)
 from libs.chassis.telemetry import logger, span, trace_headers
 from libs.chassis.topology import WorkQueue
 from libs.contracts.errors import GatewayError
@@ -49,7 +61,7 @@ class WorkListener:
         self._publisher = publisher
         self._clock = clock
         self._pauses = pauses
-        self._aside = Aside(work, publisher=publisher, clock=clock)
+        self._aside = Aside(work, publisher=publisher, clock=clock, pauses=pauses)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._queue: AbstractQueue | None = None
@@ -109,6 +121,8 @@ class WorkListener:
         """Handle and publish; None when the delivery comes again anyway."""
         try:
             received = received_from(incoming)
+            if (due := moment_in(incoming, DUE)) is not None and (left := due - self._clock()) > timedelta():
+                return Retry(left, counts=False)
             handler = self._handler_of(received)
             self._age.observe(max(0.0, (self._clock() - received.at).total_seconds()))
             with cancelled_only_when_asked():
@@ -117,6 +131,8 @@ class WorkListener:
         except Exception as failure:  # noqa: BLE001 -- the last resort: whatever it is, the delivery is settled
             settlement = settle(failure, attempt_of(incoming), self._pauses)
             self._tell(incoming, failure, settlement)
+            if isinstance(failure, GivenUp) and not await self._publish(failure.said, received, incoming):
+                return None
             return settlement
         return Ack() if published else None
 
@@ -150,8 +166,9 @@ class WorkListener:
         await acknowledge(incoming, self.work.name)
 
     def _tell(self, incoming: AbstractIncomingMessage, failure: Exception, settlement: Settlement) -> None:
-        known = isinstance(failure, GatewayError | UnreadableEvent)
-        log.warning(
+        known = isinstance(failure, GatewayError | UnreadableEvent | Later | GivenUp)
+        tell = log.info if isinstance(failure, Later) else log.warning
+        tell(
             "delivery failed",
             queue=self.work.name,
             event_name=incoming.type,

@@ -4,7 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from libs.chassis.settling import PAUSES, Ack, DeadLetter, Later, Pauses, Retry, Settlement, UnreadableEvent, settle
+from libs.chassis.settling import (
+    PAUSES,
+    Ack,
+    DeadLetter,
+    GivenUp,
+    Later,
+    Pauses,
+    Retry,
+    Settlement,
+    UnreadableEvent,
+    settle,
+)
 from libs.contracts.errors import ErrorCode, GatewayError, unavailable
 
 SECOND = timedelta(seconds=1)
@@ -23,6 +34,16 @@ SECOND = timedelta(seconds=1)
         pytest.param(unavailable("store"), 1, Retry(5 * SECOND, counts=False), id="an outage waits five seconds"),
         pytest.param(unavailable("broker"), 99, Retry(5 * SECOND, counts=False), id="an outage is waited out for ever"),
         pytest.param(Later("leased"), 99, Retry(5 * SECOND, counts=False), id="later is not a failure"),
+        pytest.param(
+            Later("circuit", after=99 * SECOND), 99, Retry(99 * SECOND, counts=False), id="later may name its own time"
+        ),
+        pytest.param(
+            Later("503", after=7 * SECOND, counts=True),
+            99,
+            Retry(7 * SECOND, counts=True),
+            id="later may count as a try",
+        ),
+        pytest.param(GivenUp("gone"), 1, DeadLetter("gone"), id="what was given up is a dead letter at once"),
         pytest.param(
             GatewayError(ErrorCode.GATEWAY_SEND_FAILED),
             1,

@@ -1,6 +1,7 @@
 """The topology as data: complete, safe, and without anybody's name in it."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from libs.chassis.topology import (
     DEAD_EXCHANGE,
     DELIVERY_LIMIT,
     EXCHANGE,
+    FORWARDS,
     RECORDS,
     WORK_QUEUES,
     Queue,
@@ -55,7 +57,7 @@ def test_a_work_queue_has_a_dead_letter_queue_that_its_dead_letters_reach(work: 
 
 @pytest.mark.parametrize("work", WORK_QUEUES, ids=lambda work: work.name)
 def test_a_work_queue_has_a_waiting_queue_for_each_pause_that_leads_back_to_it(work: WorkQueue) -> None:
-    for pause in PAUSES.lengths:
+    for pause in work.lengths(PAUSES):
         waiting = NAMED[work.waiting(pause)]
 
         assert waiting.exchange is None
@@ -75,6 +77,24 @@ def test_the_waiting_queues_are_called_after_their_pause() -> None:
         "audit.records.wait.5s",
         "audit.records.wait.30s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first"),
+    [
+        pytest.param(0.2, 1, id="shorter than all: the shortest, since no wait is undercut"),
+        pytest.param(1, 1, id="exactly one"),
+        pytest.param(29.9, 5, id="not quite thirty seconds begin with five"),
+        pytest.param(150, 120, id="two and a half minutes begin with two"),
+        pytest.param(86_400, 3600, id="a day begins with an hour"),
+    ],
+)
+def test_a_wait_begins_with_the_longest_queue_that_fits(seconds: float, first: float) -> None:
+    assert FORWARDS.first_wait(timedelta(seconds=seconds)) == timedelta(seconds=first)
+
+
+def test_forwards_wait_for_up_to_an_hour_at_a_time() -> None:
+    assert [length.total_seconds() for length in FORWARDS.lengths()] == [1, 5, 30, 120, 600, 3600]
 
 
 def test_no_name_is_used_twice() -> None:
