@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from libs.chassis import metrics
 from libs.chassis.amqp.connecting import consumes, end_consumer, let_go
 from libs.chassis.amqp.declaring import declare_work_queue
-from libs.chassis.amqp.delivering import Aside, acknowledge, give_back, is_stale
+from libs.chassis.amqp.delivering import HANDLE_LIMIT, Aside, acknowledge, give_back, is_stale
 from libs.chassis.amqp.envelope import attempt_of, received_from
 from libs.chassis.amqp.faults import cancelled_only_when_asked
 from libs.chassis.amqp.publishing import Publisher
@@ -46,6 +46,7 @@ class BatchListener:
         pauses: Pauses = PAUSES,
         size: int = 256,
         linger: float = 0.02,
+        limit: float = HANDLE_LIMIT,
     ) -> None:
         self.work = work
         self._handler = handler
@@ -53,6 +54,7 @@ class BatchListener:
         self._aside = Aside(work, publisher=publisher, clock=clock, pauses=pauses)
         self._size = size
         self._linger = linger
+        self._limit = limit
         self._arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -135,8 +137,7 @@ class BatchListener:
         tries = 0
         while True:
             try:
-                with cancelled_only_when_asked():
-                    await self._handler([received for _, received in batch])
+                await self._handle([received for _, received in batch])
             except Exception as failure:  # noqa: BLE001 -- one bad event must not stop the record
                 if not is_outage(failure):
                     log.warning("batch failed, taking it apart", queue=self.work.name, failure=type(failure).__name__)
@@ -150,11 +151,15 @@ class BatchListener:
                 metrics.CONSUMED.labels(self.work.name, "ack").inc(len(batch))
                 return True
 
+    async def _handle(self, batch: Sequence[Received[Event]]) -> None:
+        with cancelled_only_when_asked():
+            async with asyncio.timeout(self._limit):
+                await self._handler(batch)
+
     async def _one_by_one(self, batch: Sequence[Delivery]) -> bool:
         for incoming, received in batch:
             try:
-                with cancelled_only_when_asked():
-                    await self._handler([received])
+                await self._handle([received])
             except Exception as failure:  # noqa: BLE001 -- settled, whatever it is
                 if not await self._settle(incoming, failure):
                     return False

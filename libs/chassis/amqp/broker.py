@@ -16,6 +16,7 @@ from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
 
 from libs.chassis.amqp.batching import BatchListener
 from libs.chassis.amqp.connecting import HEARTBEAT, connection_to, let_go, persistently, robust_channel
+from libs.chassis.amqp.delivering import HANDLE_LIMIT
 from libs.chassis.amqp.fanout import FanoutListener
 from libs.chassis.amqp.keeping import KEEP_INTERVAL, Keeper, declare_once
 from libs.chassis.amqp.listening import WorkListener
@@ -48,12 +49,14 @@ class Broker:
         clock: Clock = utc_now,
         pauses: Pauses = PAUSES,
         keep_interval: float = KEEP_INTERVAL,
+        handle_limit: float = HANDLE_LIMIT,
     ) -> None:
         self._producer = producer
         self._publishing = publishing
         self._consuming = consuming
         self._clock = clock
         self._pauses = pauses
+        self._limit = handle_limit
         self._publisher: Publisher | None = None
         self._channels: list[AbstractRobustChannel] = []
         self._listeners: list[_Listens] = []
@@ -70,6 +73,7 @@ class Broker:
         heartbeat: int = HEARTBEAT,
         pauses: Pauses = PAUSES,
         keep_interval: float = KEEP_INTERVAL,
+        handle_limit: float = HANDLE_LIMIT,
     ) -> AsyncGenerator["Broker", None]:
         """Connect, waiting for a broker that is not there yet, and declare the topology; close on leaving."""
         connections: list[AbstractRobustConnection] = []
@@ -77,7 +81,14 @@ class Broker:
             for use in ("publish", "consume"):
                 connect = partial(connection_to, url, f"{producer}-{use}", heartbeat=heartbeat)
                 connections.append(await persistently(connect))
-            broker = cls(producer, *connections, clock=clock, pauses=pauses, keep_interval=keep_interval)
+            broker = cls(
+                producer,
+                *connections,
+                clock=clock,
+                pauses=pauses,
+                keep_interval=keep_interval,
+                handle_limit=handle_limit,
+            )
             try:
                 await persistently(broker._begin)
                 broker._keeper.start()
@@ -114,17 +125,16 @@ class Broker:
 
     async def listen(self, work: WorkQueue, subscriptions: Sequence[Subscription[Any]], *, prefetch: int) -> None:
         """Deliver a work queue's events to handlers, at most `prefetch` at once."""
-        await self._start(
-            lambda: WorkListener(work, subscriptions, publisher=self.publisher, clock=self._clock, pauses=self._pauses),
-            prefetch=prefetch,
-        )
+        made = partial(WorkListener, work, subscriptions, publisher=self.publisher, clock=self._clock)
+        await self._start(partial(made, pauses=self._pauses, limit=self._limit), prefetch=prefetch)
 
     async def listen_in_batches(
         self, work: WorkQueue, handler: BatchHandler, *, size: int = 256, linger: float = 0.02
     ) -> None:
         """Deliver a work queue's events to one handler, many at a time."""
-        made = partial(BatchListener, work, handler, publisher=self.publisher, clock=self._clock, pauses=self._pauses)
-        await self._start(partial(made, size=size, linger=linger), prefetch=size * 2)
+        made = partial(BatchListener, work, handler, publisher=self.publisher, clock=self._clock)
+        made = partial(made, pauses=self._pauses, limit=self._limit, size=size, linger=linger)
+        await self._start(made, prefetch=size * 2)
 
     async def overhear(
         self, name: str, bindings: Sequence[str], listener: Listener, *, lost: Callable[[], Any] | None = None

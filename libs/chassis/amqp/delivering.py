@@ -17,6 +17,9 @@ from libs.chassis.telemetry import logger
 from libs.chassis.topology import WorkQueue
 
 log = logger(__name__)
+HANDLE_LIMIT = 240.0
+"""Seconds after which a handler is stuck: its try has failed. Far below the broker's own 30 minutes, which would close
+the channel under everybody, and above anything that a sane handler takes."""
 ACK_TIMEOUT = 10.0
 """Seconds. While a connection dies its frames queue up with nobody to write them: waiting for that has no end."""
 

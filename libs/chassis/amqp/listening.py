@@ -16,7 +16,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from libs.chassis import metrics
 from libs.chassis.amqp.connecting import consumes, end_consumer, let_go
 from libs.chassis.amqp.declaring import declare_work_queue
-from libs.chassis.amqp.delivering import Aside, acknowledge, give_back, is_stale
+from libs.chassis.amqp.delivering import HANDLE_LIMIT, Aside, acknowledge, give_back, is_stale
 from libs.chassis.amqp.envelope import DUE, attempt_of, moment_in, received_from, trace_of
 from libs.chassis.amqp.faults import cancelled_only_when_asked
 from libs.chassis.amqp.publishing import Publisher, until_confirmed
@@ -55,12 +55,14 @@ class WorkListener:
         publisher: Publisher,
         clock: Clock,
         pauses: Pauses = PAUSES,
+        limit: float = HANDLE_LIMIT,
     ) -> None:
         self.work = work
         self._handlers: dict[type[Event], Handler[Any]] = {s.event: s.handler for s in subscriptions}
         self._publisher = publisher
         self._clock = clock
         self._pauses = pauses
+        self._limit = limit
         self._aside = Aside(work, publisher=publisher, clock=clock, pauses=pauses)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -126,7 +128,8 @@ class WorkListener:
             handler = self._handler_of(received)
             self._age.observe(max(0.0, (self._clock() - received.at).total_seconds()))
             with cancelled_only_when_asked():
-                said = await handler(received)
+                async with asyncio.timeout(self._limit):
+                    said = await handler(received)
             published = await self._publish(said, received, incoming)
         except Exception as failure:  # noqa: BLE001 -- the last resort: whatever it is, the delivery is settled
             settlement = settle(failure, attempt_of(incoming), self._pauses)

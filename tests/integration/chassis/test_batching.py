@@ -153,6 +153,19 @@ async def test_a_cut_line_between_two_batches_ends_nothing(vhost: str, proxy: Pr
         assert await depth(channel, RECORDS.name) == 0
 
 
+async def test_a_stuck_store_does_not_stop_the_record_for_good(vhost: str) -> None:
+    ledger = Ledger()
+    ledger.go_on.clear()
+    async with broker_at(vhost, handle_limit=0.2) as broker:
+        await broker.listen_in_batches(RECORDS, ledger, size=10)
+        await broker.publish(webhook(), id=(event_id := uuid4()))
+        await eventually(lambda: ledger.asked >= 2)
+
+        ledger.go_on.set()
+
+        await eventually(lambda: event_id in ledger.kept)
+
+
 async def test_a_defect_in_the_listener_itself_leaves_the_batch_with_the_broker(vhost: str) -> None:
     ledger = Ledger()
     async with broker_at(vhost) as broker:

@@ -321,6 +321,44 @@ async def test_draining_finishes_what_is_in_hand_and_begins_nothing(vhost: str) 
         assert left == 50 - len(done)
 
 
+async def test_no_work_is_begun_once_draining_has_begun(vhost: str) -> None:
+    begun, done = 0, 0
+
+    async def handle(_: Received[WebhookReceived]) -> None:
+        nonlocal begun, done
+        begun += 1
+        await asyncio.sleep(0.2)
+        done += 1
+
+    async with broker_at(vhost) as broker, broker_at(vhost, "publisher") as publisher:
+        await broker.listen(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=1000)
+        publishing = [asyncio.create_task(publisher.publish(webhook(), id=uuid4())) for _ in range(300)]
+        await eventually(lambda: begun >= 30)
+
+        arrived = done + broker._listeners[0].in_hand  # type: ignore[attr-defined]  # of every listener
+        await broker.drain(5)
+
+        assert begun == done
+        assert begun <= arrived
+        await asyncio.gather(*publishing)
+
+
+async def test_a_stuck_handler_has_failed_in_time_and_the_event_is_tried_again(vhost: str) -> None:
+    attempts: list[int] = []
+
+    async def handle(received: Received[WebhookReceived]) -> None:
+        attempts.append(received.attempt)
+        if received.attempt == 1:
+            await asyncio.Event().wait()
+
+    async with broker_at(vhost, handle_limit=0.2) as broker:
+        await broker.listen(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=1)
+
+        await broker.publish(webhook(), id=uuid4())
+
+        await eventually(lambda: attempts == [1, 2])
+
+
 async def test_draining_while_the_line_is_dead_ends_in_time(vhost: str, proxy: Proxy) -> None:
     began = asyncio.Event()
 

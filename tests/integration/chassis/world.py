@@ -37,10 +37,17 @@ def answer(event_id: UUID, *, reply_to: str = "ingress-1") -> WebhookAnswered:
 
 
 def broker_at(
-    url: str, name: str = "tester", *, heartbeat: int = HEARTBEAT, keep_interval: float = KEEP_INTERVAL
+    url: str,
+    name: str = "tester",
+    *,
+    heartbeat: int = HEARTBEAT,
+    keep_interval: float = KEEP_INTERVAL,
+    handle_limit: float = 60.0,
 ) -> AbstractAsyncContextManager[Broker]:
     """The broker of one service, with pauses short enough for a test."""
-    return Broker.connected(name, url, heartbeat=heartbeat, pauses=SHORT, keep_interval=keep_interval)
+    return Broker.connected(
+        name, url, heartbeat=heartbeat, pauses=SHORT, keep_interval=keep_interval, handle_limit=handle_limit
+    )
 
 
 async def eventually(condition: Callable[[], object], *, seconds: float = 15.0) -> object:
