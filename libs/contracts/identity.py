@@ -3,7 +3,6 @@
 Stores and records hold only what this module makes; a plain number exists on the wire alone.
 """
 
-import hashlib
 import hmac
 from enum import Enum
 from typing import Annotated
@@ -35,7 +34,7 @@ def keyed_hash(key: bytes, account_id: str, value: str) -> str:
 
     The same person has different hashes in different accounts, so records cannot be linked across them.
     """
-    return hmac.new(key, f"{account_id}:{value}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, f"{account_id}:{value}".encode(), "sha256").hex()
 
 
 def masked(phone: str) -> str:
