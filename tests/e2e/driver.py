@@ -75,6 +75,7 @@ class Gateway:
     amqp_url: str = field(repr=False)
     http: aiohttp.ClientSession
     whatsapp: SimulatorClient
+    lines: list[Line] = field(default_factory=list, repr=False)
     seen_secrets: set[str] = field(default_factory=set, repr=False)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(106_540_352_000_000))
     _people: Iterator[int] = field(default_factory=itertools.count)
@@ -131,7 +132,8 @@ class Gateway:
         """Make one more integration for a number that is there."""
         body = {"account_id": account_id, "instance_id": instance_id, **integration}
         made = await self.done("POST", "/integrations", body)
-        return Line(made["id"], account_id, instance_id, number, made["secret"])
+        self.lines.append(Line(made["id"], account_id, instance_id, number, made["secret"]))
+        return self.lines[-1]
 
     async def records(self, *, most: int = 100_000, **query: Any) -> list[dict[str, Any]]:
         """What is on record, newest first, through all pages."""

@@ -146,22 +146,29 @@ def claimed_in(gateway: Gateway) -> set[str]:
 async def drained(gateway: Gateway, *, seconds: float = DRAIN_SECONDS) -> dict[str, str]:
     """Wait until no queue and no service has work left; the dead letters that remain, with their reasons."""
 
+    left: dict[str, float] = {}
+
     async def idle() -> bool:
-        return not any((await depths(gateway)).values()) and await in_hand(gateway) == 0
+        left.clear()
+        left.update({name: count for name, count in (await depths(gateway) | await in_hand(gateway)).items() if count})
+        return not left
 
     async def idle_twice() -> bool:
         return await idle() and await idle()  # what was between a queue and a hand is seen the second time
 
-    await eventually(idle_twice, seconds=seconds, pause=0.1)
+    try:
+        await eventually(idle_twice, seconds=seconds, pause=0.1)
+    except AssertionError:
+        raise AssertionError(f"work is left after {seconds:g} s: {left}") from None
     return await dead_letters(gateway)
 
 
-async def depths(gateway: Gateway) -> dict[str, int]:
+async def depths(gateway: Gateway) -> dict[str, float]:
     """How many messages are ready in each queue, dead letters left out."""
     dead = {work.dead for work in WORK_QUEUES}
     async with await aio_pika.connect(gateway.amqp_url) as connection:
         channel = await connection.channel()
-        found: dict[str, int] = {}
+        found: dict[str, float] = {}
         for queue in all_queues():
             if queue.name not in dead:
                 declared = await channel.get_queue(queue.name, ensure=True)
@@ -169,10 +176,10 @@ async def depths(gateway: Gateway) -> dict[str, int]:
         return found
 
 
-async def in_hand(gateway: Gateway) -> float:
-    """How many deliveries the services are working on."""
+async def in_hand(gateway: Gateway) -> dict[str, float]:
+    """How many deliveries each service is working on."""
     services = ("policy", "sender", "audit")
-    return sum([await gateway.metric(service, "gateway_deliveries_in_hand") for service in services])
+    return {f"in hand of {each}": await gateway.metric(each, "gateway_deliveries_in_hand") for each in services}
 
 
 async def dead_letters(gateway: Gateway) -> dict[str, str]:

@@ -80,7 +80,7 @@ async def test_of_several_faults_the_first_in_the_catalogue_is_told(gateway: Gat
 
     answer = await gateway.post(line, event)
 
-    code = ErrorCode(rung.code)
+    code = {each.value: each for each in ErrorCode}[rung.code]
     assert (answer.word, answer.status) == (code, code.explanation.status)
     assert answer.body["message"] == code.explanation.message
     assert set(rung.details) <= set(answer.details)

@@ -1,0 +1,73 @@
+"""Runs last: after all other tests nothing personal is written anywhere it should not be, and the ledger holds."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import scenarios
+from tests.e2e.driver import MARK, Gateway, outbound
+from tests.e2e.ledger_check import drained, ledger_check
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PHONE = re.compile(rb"(?<!\d)(?:\+|00)?9665[01]\d{7}(?!\d)")
+"""Every customer of these tests."""
+
+
+@pytest.fixture
+def logs(gateway: Gateway) -> list[Path]:
+    """Everything that services and broker wrote for people to read."""
+    folder = gateway.stack.plan.data_dir / "logs"
+    return [path for path in folder.iterdir() if path.name != "simulator.log"]
+
+
+async def test_no_phone_text_or_secret_is_in_a_log_a_metric_a_queues_name_or_the_record(
+    gateway: Gateway, logs: list[Path]
+) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+    await gateway.post(line, outbound(customer))
+    await gateway.post(line, outbound("101") | {"conversation_id": customer, "queue": customer, "event_type": customer})
+    await drained(gateway)
+
+    places = {path.name: path.read_bytes() for path in logs}
+    for group in gateway.stack.services.values():
+        for process in group:
+            page = await gateway.page(process.ready_url.replace("/readyz", "/metrics"))
+            places[f"metrics of {process.name}"] = page.encode()
+    places["queues"] = (await gateway.node.rabbitmqctl("list_queues", "-p", vhost_of(gateway), "name")).encode()
+    places["the record"] = str(await gateway.records(account_id=line.account_id)).encode()
+
+    assert len(places) >= 12
+    assert {name: found for name, text in places.items() if (found := list(personal(gateway, text)))} == {}
+
+
+async def test_no_secret_is_in_the_store(gateway: Gateway) -> None:
+    stored = b"".join(path.read_bytes() for path in gateway.stack.plan.data_dir.glob("gateway*.db*"))
+
+    assert not [secret for secret in gateway.seen_secrets if secret.encode() in stored]
+    assert not PHONE.search(stored)
+
+
+async def test_the_whole_run_holds_the_ledger(gateway: Gateway) -> None:
+    findings = await ledger_check(gateway, gateway.lines, {})
+
+    scenarios.tell("end to end", passed=findings.holds, **findings.figures)
+    assert findings.holds, findings.faults
+    assert findings.figures["dead_letters"] == 0
+
+
+def vhost_of(gateway: Gateway) -> str:
+    return gateway.amqp_url.rsplit("/", 1)[1]
+
+
+def personal(gateway: Gateway, text: bytes) -> Iterator[bytes]:
+    """What should not be there, as far as it is there."""
+    yield from {found.group() for found in PHONE.finditer(text)}
+    yield from {secret.encode() for secret in gateway.seen_secrets if secret.encode() in text}
+    if MARK.encode() in text:
+        at = text.index(MARK.encode())
+        yield text[max(0, at - 80) : at + 40]
+    yield from {b"token" for kept in gateway.stack.secrets.values() if kept.encode() in text}
