@@ -116,6 +116,8 @@ class Integration(_Row):
     call_events_enabled: bool = True
     strict_window: bool = True
     dialect: str = "auto"
+    allow_get: bool = False
+    """Call events may come as GET with a query string, for generators that cannot POST; proxies log such URLs."""
     extension_roles: dict[str, str] = Field(default_factory=dict)
     business_hours: dict[str, object] | None = None
     templates: dict[str, Template] = Field(default_factory=dict)

@@ -21,6 +21,7 @@ from services.ingress.adapters.rate_limits import MovingWindows, storage_from
 from services.ingress.adapters.recording import Backlog
 from services.ingress.domain.addresses import networks_from
 from services.ingress.handlers.admitting import Doors
+from services.ingress.handlers.noting import Note
 from services.ingress.handlers.receiving import Receive
 from services.ingress.handlers.refusing import Refuse
 from services.ingress.handlers.rejecting import Reject
@@ -100,6 +101,7 @@ def application(settings: IngressSettings, around: Surroundings) -> Application:
         doors=Doors(around.directory),
         rate_limits=around.rate_limits,
         take=take,
+        note=Note(outbox=around.outbox, new_id=around.new_id, instance=around.instance),
         refuse=refuse,
         reject=reject,
         answers=around.answers,

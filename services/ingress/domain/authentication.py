@@ -54,10 +54,16 @@ class Door:
     allowlist: Allowlist
     secrets: tuple[Secret, ...]
     signature_required: bool
+    path_tokens: tuple[Secret, ...] = ()
+
+    def at_the_side(self) -> "Door":
+        """The same integration's door for senders without headers: a token in the URL, nothing signed."""
+        return Door(self.enabled, self.allowlist, self.path_tokens or NOBODY, signature_required=False)
 
 
-# Stands in for an integration that does not exist, so that looking for one takes as long as finding one.
-NO_DOOR: Final = Door(enabled=True, allowlist=Allowlist(), secrets=(Secret(bytes(32)),), signature_required=False)
+# Stand in for what does not exist, so that looking for it takes as long as finding it.
+NOBODY: Final = (Secret(bytes(32)),)
+NO_DOOR: Final = Door(enabled=True, allowlist=Allowlist(), secrets=NOBODY, signature_required=False)
 
 
 @dataclass(frozen=True, slots=True)

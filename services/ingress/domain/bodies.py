@@ -73,13 +73,13 @@ def object_from(body: bytes) -> dict[str, Any]:
 
 def payload_from(read: dict[str, Any]) -> WebhookPayload:
     """Keep what means something to us, cleaned; a field of an unusable type is absent."""
-    fields = {name: _label(read.get(name)) for name in LABELS}
+    fields = {name: label(read.get(name)) for name in LABELS}
     fields |= {name: _word(read.get(name)) for name in WORDS}
     text = _text(read.get("message_text")) or _text(read.get("message"))
-    return WebhookPayload(from_=_label(read.get("from")), text=text, **fields)
+    return WebhookPayload(from_=label(read.get("from")), text=text, **fields)
 
 
-def _label(value: object) -> str | None:
+def label(value: object) -> str | None:
     """Take text or a whole number: phone systems send extensions and phones as either."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < NUMBERS_TO:
         return str(value)

@@ -1,9 +1,10 @@
 """Look up who is called and decide whether the caller may come in, as far as headers tell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from libs.store.accounts import AuthMode, Directory, Integration
+from libs.store.accounts import AuthMode, Directory, Integration, SecretHash
 from services.ingress.domain.addresses import allowlist_from
 from services.ingress.domain.authentication import Door, Secret
 
@@ -16,9 +17,14 @@ def door_from(integration: Integration) -> Door:
     return Door(
         enabled=integration.enabled,
         allowlist=allowlist_from(integration.allowed_ips),
-        secrets=tuple(Secret(_digest(s.sha256), s.valid_until) for s in integration.secrets),
+        secrets=_secrets(integration.secrets),
         signature_required=integration.auth_mode is AuthMode.SECRET_HMAC,
+        path_tokens=_secrets(integration.path_tokens),
     )
+
+
+def _secrets(hashes: Sequence[SecretHash]) -> tuple[Secret, ...]:
+    return tuple(Secret(_digest(s.sha256), s.valid_until) for s in hashes)
 
 
 def _digest(text: str) -> bytes:

@@ -38,6 +38,10 @@ class Webhook:
     body: bytes = field(repr=False)
     key: str | None = None
     """The caller's `Idempotency-Key`."""
+    dialect: str = "native"
+    subject: tuple[str, ...] | None = field(default=None, repr=False)
+    """Equal for two requests that tell of the same call, whatever else they say: the second is a twin."""
+    call_events_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +65,14 @@ class Take:
 
     async def __call__(self, webhook: Webhook) -> Answer:
         """Answer one webhook; GatewayError(gateway_unavailable) means that nothing was accepted."""
-        if webhook.key is None:
+        key, body = self._key_of(webhook)
+        if key is None:
             return await self._deliver(webhook, self.new_id())
         event_id = self.new_id()
         claimed = await self.idempotency.claim(
             integration_id=webhook.integration.id,
-            key=webhook.key,
-            body_hash=hmac.new(self.hash_key, webhook.body, hashlib.sha256).hexdigest(),
+            key=key,
+            body_hash=self._hash(body),
             event_id=str(event_id),
             now=self.clock(),
         )
@@ -77,7 +82,21 @@ class Take:
             if claimed.answer is not None:
                 return unpacked(claimed.answer)
             event_id = UUID(claimed.event_id)
-        return await self._once(webhook, webhook.key, event_id)
+        return await self._once(webhook, key, event_id)
+
+    def _key_of(self, webhook: Webhook) -> tuple[str | None, bytes]:
+        """What makes the request the same as another, and the body that it must have then.
+
+        Our own keys hold a space, which no caller's key may; and no phone, which a subject may hold.
+        """
+        if webhook.key is not None:
+            return webhook.key, webhook.body
+        if webhook.subject is not None:
+            return f"call {self._hash(chr(31).join(webhook.subject).encode())}", b""
+        return None, b""
+
+    def _hash(self, value: bytes) -> str:
+        return hmac.new(self.hash_key, value, hashlib.sha256).hexdigest()
 
     async def _once(self, webhook: Webhook, key: str, event_id: UUID) -> Answer:
         """Deliver, or join the delivery that a twin began in this process."""
@@ -108,6 +127,8 @@ class Take:
             integration_id=integration.id,
             reply_to=self.instance,
             payload=webhook.payload,
+            dialect=webhook.dialect,
+            call_events_only=webhook.call_events_only,
         )
         future = self.replies.expect(event_id)
         try:

@@ -4,6 +4,7 @@ A server of aiohttp's lower level: four addresses need no router, and its parser
 """
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,9 +60,9 @@ class Endpoints:
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         match request.path.split("/"):
             case ["", "integrations", "3cx", "webhook", integration_id] if integration_id:
-                if request.method != "POST":
-                    return not_allowed("POST")
-                return response_from(await self._webhook(request, integration_id))
+                return await self._threecx(request, integration_id, None, methods={"POST"})
+            case ["", "integrations", "3cx", "webhook", integration_id, path_token] if integration_id and path_token:
+                return await self._threecx(request, integration_id, path_token, methods={"POST", "GET"})
             case ["", "integrations", "3cx", "webhook", integration_id, "events", event_id] if integration_id:
                 if request.method != "GET":
                     return not_allowed("GET")
@@ -71,21 +72,30 @@ class Endpoints:
             case _:
                 return response_from(NOT_FOUND)
 
-    async def _webhook(self, request: web.BaseRequest, integration_id: str) -> Answer:
+    async def _threecx(
+        self, request: web.BaseRequest, integration_id: str, path_token: str | None, *, methods: Collection[str]
+    ) -> web.StreamResponse:
+        """Only whoever is authenticated learns whether GET is allowed."""
+        answer = METHOD_NOT_ALLOWED
+        if request.method in methods:
+            answer = await self._webhook(request, integration_id, path_token)
+        return not_allowed("POST") if answer is METHOD_NOT_ALLOWED else response_from(answer)
+
+    async def _webhook(self, request: web.BaseRequest, integration_id: str, path_token: str | None = None) -> Answer:
         begun = time.perf_counter()
         metrics.WAITING.inc()
         try:
             with span("3cx webhook"):
-                answer = await self._or_refusal(request, integration_id)
+                answer = await self._or_refusal(request, integration_id, path_token)
         finally:
             metrics.WAITING.dec()
         metrics.WEBHOOKS.labels(answer.code).inc()
         metrics.WEBHOOK_SECONDS.observe(time.perf_counter() - begun)
         return answer
 
-    async def _or_refusal(self, request: web.BaseRequest, integration_id: str) -> Answer:
+    async def _or_refusal(self, request: web.BaseRequest, integration_id: str, path_token: str | None) -> Answer:
         try:
-            return await self.threecx.post(request, integration_id)
+            return await self.threecx.post(request, integration_id, path_token)
         except GatewayError as error:
             return failure(error.code, details=error.details)
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from aiohttp import web
@@ -14,15 +14,23 @@ from libs.contracts.errors import ErrorCode
 from libs.store.accounts import Integration
 from libs.store.idempotency import Answers
 from services.ingress.domain.addresses import Networks, client_address
-from services.ingress.domain.answers import NOT_AUTHENTICATED, NOT_FOUND, Answer, answer_from_record
+from services.ingress.domain.answers import (
+    METHOD_NOT_ALLOWED,
+    NOT_AUTHENTICATED,
+    NOT_FOUND,
+    Answer,
+    answer_from_record,
+)
 from services.ingress.domain.authentication import (
     Attempt,
     caller_objection,
     message_objection,
     signing,
 )
-from services.ingress.domain.bodies import NotAnObject, object_from, payload_from, require_json
+from services.ingress.domain.bodies import NotAnObject, object_from, require_json
+from services.ingress.domain.dialects import translated
 from services.ingress.handlers.admitting import Doors
+from services.ingress.handlers.noting import Note
 from services.ingress.handlers.refusing import Refuse
 from services.ingress.handlers.rejecting import Reject
 from services.ingress.handlers.taking import Take, Webhook
@@ -46,6 +54,7 @@ class ThreeCx:
     doors: Doors
     rate_limits: RateLimits
     take: Take
+    note: Note
     refuse: Refuse
     reject: Reject
     answers: Answers
@@ -53,11 +62,17 @@ class ThreeCx:
     clock: Clock
     body_seconds: float
 
-    async def post(self, request: web.BaseRequest, integration_id: str) -> Answer:
-        """Take one webhook; whoever is not authenticated gets the same answer at the same cost."""
+    async def post(self, request: web.BaseRequest, integration_id: str, path_token: str | None = None) -> Answer:
+        """Take one webhook; whoever is not authenticated gets the same answer at the same cost.
+
+        With a `path_token` it is the proof instead of the headers, and GET may be allowed.
+        """
         now = self.clock()
         attempt = self._attempt(request)
         integration, door = await self.doors.find(integration_id)
+        if path_token is not None:
+            attempt = Attempt(attempt.address, (path_token,))
+            door = door and door.at_the_side()
         objection = caller_objection(attempt, door, now=now)
         mac = signing(attempt) if attempt.signatures else None
         reading = await read_body(request, limit=MAX_BODY, seconds=self.body_seconds, keep=objection is None, mac=mac)
@@ -70,20 +85,38 @@ class ThreeCx:
             return NOT_AUTHENTICATED
         if reading.state is State.TOO_LARGE:
             return await self.refuse(integration, ErrorCode.PAYLOAD_TOO_LARGE, {"limit": MAX_BODY}, closes=True)
-        return await self._authenticated(request, integration, reading)
+        if request.method == "GET" and not integration.allow_get:
+            return METHOD_NOT_ALLOWED
+        return await self._authenticated(request, integration, reading, call_events_only=path_token is not None)
 
-    async def _authenticated(self, request: web.BaseRequest, integration: Integration, reading: Reading) -> Answer:
+    async def _authenticated(
+        self, request: web.BaseRequest, integration: Integration, reading: Reading, *, call_events_only: bool
+    ) -> Answer:
         wait = await self.rate_limits.hit(integration.id)
         if wait is not None:
             details = {"limit": PER_MINUTE, "retry_after": max(1, math.ceil(wait))}
             return await self.refuse(integration, ErrorCode.WEBHOOK_RATE_LIMITED, details)
         try:
-            webhook = webhook_from(request, integration, reading)
+            read = read_from(request, reading)
+            key = key_from(request.headers.getall(KEY, ()))
         except NotAnObject as error:
             why = {"field": error.field, "problem": error.problem}
             broken = reading.state is State.BROKEN
             return await self.refuse(integration, ErrorCode.INVALID_JSON, why, closes=broken)
-        return await self.take(webhook)
+        said = translated(read, integration, now=self.clock())
+        if said.internal:
+            return await self.note(integration, said)
+        return await self.take(
+            Webhook(
+                integration,
+                said.payload,
+                reading.body or request.query_string.encode("utf-8", "replace"),
+                key,
+                dialect=said.dialect,
+                subject=said.subject,
+                call_events_only=call_events_only,
+            )
+        )
 
     async def status(self, request: web.BaseRequest, integration_id: str, event_id: str) -> Answer:
         """Tell what became of one of the integration's events; asking needs address and secret, nothing signed."""
@@ -112,13 +145,15 @@ class ThreeCx:
         )
 
 
-def webhook_from(request: web.BaseRequest, integration: Integration, reading: Reading) -> Webhook:
-    """Read what a request says. Raises NotAnObject."""
+def read_from(request: web.BaseRequest, reading: Reading) -> dict[str, Any]:
+    """Read what a request says: its JSON object, or the query of a GET. Raises NotAnObject."""
+    if request.method == "GET":
+        query = request.query
+        return {name: many[0] if len(many := query.getall(name)) == 1 else many for name in query}
     if reading.state is State.BROKEN:
         raise NotAnObject("body", "did not arrive whole and in time")
     require_json(request.headers.getall("Content-Type", ()))
-    payload = payload_from(object_from(reading.body))
-    return Webhook(integration, payload, reading.body, key_from(request.headers.getall(KEY, ())))
+    return object_from(reading.body)
 
 
 def key_from(headers: Sequence[str]) -> str | None:

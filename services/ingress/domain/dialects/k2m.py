@@ -1,0 +1,22 @@
+"""The words of k2m's webhook generator: creomate's with capitals, starts and recordings under names of their own."""
+
+from typing import Final
+
+from services.ingress.domain.dialects.calls import Call, Phase
+from services.ingress.domain.dialects.fields import Fields
+from services.ingress.domain.dialects.generators import call_of
+
+PHASES: Final = {
+    "ringing": Phase.RINGING,
+    "incomingcall_started": Phase.INCOMING_STARTED,
+    "outgoingcall_started": Phase.OUTGOING_STARTED,
+    "incoming": Phase.INCOMING_ENDED,
+    "outgoing": Phase.OUTGOING_ENDED,
+    "recording": Phase.RECORDED,
+}
+
+
+def call_from(fields: Fields) -> Call | None:
+    """The call that is spoken of; None for an event that the generator does not have."""
+    phase = PHASES.get(fields.word("event") or "")
+    return None if phase is None else call_of(fields, phase)

@@ -1,0 +1,221 @@
+"""Every sample of `samples.toml`, and what holds for whatever anybody sends."""
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.contracts.events import WebhookPayload
+from libs.store.accounts import Integration
+from services.ingress.domain.dialects import Dialect, Translation, translated
+from tests.unit.ingress.world import integration
+
+SAMPLES = tomllib.loads((Path(__file__).parent / "samples.toml").read_text("utf-8"))["sample"]
+MORNING = datetime(2026, 11, 23, 9, tzinfo=UTC)
+WEEK = ["sunday", "monday", "tuesday", "wednesday", "thursday"]
+OFFICE: dict[str, Any] = {
+    "extension_roles": {
+        "101": "ext",
+        "800": "queue",
+        "801": "queue_callback",
+        "809": "ivr",
+        "850": "voicemail",
+        "966500000099": "ext",
+    },
+    "business_hours": {
+        "zone": "Asia/Riyadh",
+        "weekly": {day: [{"opens": "09:00", "closes": "17:00"}] for day in WEEK},
+        "holidays": ["2026-12-01"],
+    },
+}
+
+
+def said(body: dict[str, Any], at: datetime = MORNING, **changes: Any) -> Translation:
+    return translated(body, integration(**(OFFICE | changes)), now=at)
+
+
+def missed(**changes: Any) -> dict[str, Any]:
+    known = {
+        "event": "incoming",
+        "callerid": "966512345678",
+        "user": "101",
+        "finishtype": "Missed",
+        "id": "261123120000_41-0",
+    }
+    return known | changes
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s["id"])
+def test_what_real_systems_send_means(sample: dict[str, Any]) -> None:
+    told = said(sample["says"], sample.get("at", MORNING))
+
+    assert told.payload == WebhookPayload(**sample["means"])
+    assert told.dialect == sample["dialect"]
+    assert told.internal == sample.get("internal", False)
+
+
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if s["dialect"] != "native"], ids=lambda s: s["id"])
+def test_a_sample_means_the_same_whatever_its_case_and_when_its_dialect_is_pinned(sample: dict[str, Any]) -> None:
+    at = sample.get("at", MORNING)
+    shouted = {key.upper(): v.upper() if key.casefold() in WORDS else v for key, v in sample["says"].items()}
+
+    pinned = said(shouted, at, dialect=sample["dialect"])
+
+    assert pinned.payload == said(sample["says"], at).payload
+    assert pinned.dialect == sample["dialect"]
+
+
+WORDS = {"event", "finishtype", "usertype", "call_type", "calltype"}
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_test_in_our_own_words_is_understood_whatever_is_pinned(dialect: Dialect) -> None:
+    told = said({"event_type": "test"}, dialect=dialect.value)
+
+    assert (told.payload.event_type, told.dialect) == ("test", "native")
+
+
+def test_a_pinned_dialect_does_not_understand_another() -> None:
+    told = said(missed(), dialect="native")
+
+    assert told.dialect == "native"
+    assert told.payload.event_type == "incoming"
+
+
+def test_a_word_that_a_generator_does_not_have_is_no_event_of_ours() -> None:
+    assert said(missed(event="hangup")).payload.event_type == "hangup"
+    assert said({"call_type": "Parked", "number": "1"}, dialect="crm_template").payload.event_type is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param(missed(), missed(FILES=[], title="again"), True, id="the end of one call, told twice"),
+        pytest.param(missed(), missed(id="261123120000_42-0"), False, id="two calls"),
+        pytest.param(missed(), missed(FILES=["x.wav"]), False, id="the end, and its recording"),
+        pytest.param(missed(), missed(event="pickupincoming"), False, id="the end, and the start"),
+        pytest.param(missed(id=""), missed(id=None), True, id="no id: the same number in the same minute"),
+        pytest.param(missed(id=""), missed(id="", callerid="966512345679"), False, id="no id: two numbers"),
+        pytest.param(missed(id=""), missed(id="", callerid="+966 51 234 5678"), True, id="no id: one number, spaced"),
+        pytest.param(
+            {"call_type": "Missed", "number": "0512345678", "call_start_time_utc": "2026-11-23T09:00:00Z"},
+            {"call_type": "Missed", "number": "0512345678", "call_start_time_utc": "2026-11-23T09:00:05Z"},
+            False,
+            id="CRM template: two calls in one minute",
+        ),
+    ],
+)
+def test_what_tells_of_the_same_thing_has_the_same_subject(
+    one: dict[str, Any],
+    other: dict[str, Any],
+    same: bool,  # noqa: FBT001 -- a table's column
+) -> None:
+    assert (said(one).subject == said(other).subject) is same
+
+
+def test_without_an_id_the_next_minute_is_another_call() -> None:
+    assert said(missed(id="")).subject != said(missed(id=""), MORNING.replace(minute=1)).subject
+
+
+def test_what_is_told_in_our_own_words_has_no_subject_of_its_own() -> None:
+    assert said({"event_type": "missed_call", "caller": "+966512345678"}).subject is None
+
+
+def test_without_a_calendar_it_is_never_after_hours() -> None:
+    night = MORNING.replace(hour=23)
+
+    assert said(missed(), night, business_hours=None).payload.event_type == "missed_call"
+
+
+@pytest.mark.parametrize(
+    ("at", "open_"),
+    [
+        pytest.param(datetime(2026, 11, 23, 6, 0, tzinfo=UTC), True, id="nine sharp in Riyadh"),
+        pytest.param(datetime(2026, 11, 23, 5, 59, 59, tzinfo=UTC), False, id="a second before"),
+        pytest.param(datetime(2026, 11, 23, 13, 59, 59, tzinfo=UTC), True, id="the last second"),
+        pytest.param(datetime(2026, 11, 23, 14, 0, tzinfo=UTC), False, id="five sharp"),
+        pytest.param(datetime(2026, 11, 21, 22, 0, tzinfo=UTC), False, id="Sunday there while it is Saturday here"),
+        pytest.param(datetime(2026, 11, 27, 9, 0, tzinfo=UTC), False, id="Friday"),
+    ],
+)
+def test_the_calendar_is_read_in_its_own_zone(at: datetime, open_: bool) -> None:  # noqa: FBT001 -- a table's column
+    assert said(missed(), at).payload.event_type == ("missed_call" if open_ else "after_hours")
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "open_"),
+    [
+        pytest.param("Europe/Berlin", datetime(2026, 3, 30, 7, 0, tzinfo=UTC), True, id="summer: nine is seven UTC"),
+        pytest.param("Europe/Berlin", datetime(2026, 3, 27, 7, 0, tzinfo=UTC), False, id="winter: seven UTC is eight"),
+    ],
+)
+def test_the_calendar_follows_daylight_saving(zone: str, at: datetime, open_: bool) -> None:  # noqa: FBT001 -- a table's column
+    hours = {"zone": zone, "weekly": {"monday": DAY, "friday": DAY}}
+
+    told = said(missed(), at, business_hours=hours)
+
+    assert told.payload.event_type == ("missed_call" if open_ else "after_hours")
+
+
+DAY = [{"opens": "09:00", "closes": "12:00"}, {"opens": "13:00", "closes": "24:00"}]
+
+
+@pytest.mark.parametrize(
+    "hours", [{}, {"zone": "Mars/Base"}, {"zone": "../etc", "weekly": {}}, {"zone": 7, "weekly": []}]
+)
+def test_hours_that_make_no_sense_are_none(hours: dict[str, Any]) -> None:
+    assert said(missed(), business_hours=hours).payload.event_type == "missed_call"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param("101", id="an extension"),
+        pytest.param("966500000099", id="a number with a role of its own"),
+        pytest.param("Anonymous", id="anonymous"),
+        pytest.param("[Number]", id="a variable that was not filled"),
+        pytest.param("", id="nothing"),
+        pytest.param(None, id="null"),
+        pytest.param(["966512345678"], id="a list"),
+    ],
+)
+def test_a_number_that_is_no_customers_is_none(number: object) -> None:
+    assert said(missed(callerid=number)).payload.caller is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(
+    ["event", "Event", "callerid", "Callerid", "user", "id", "did", "inbound_did", "finishtype", "FILES", "usertype",
+     "call_type", "CallType", "number", "agent", "event_type", "direction"]
+)  # fmt: skip
+VALUES = JSON | st.sampled_from(
+    ["ringing", "incoming", "outgoing", "recording", "Missed", "Ok", "Inbound", "Notanswered", "999999999999_1", "test"]
+)
+
+
+def _anywhere(hours: Any, roles: Any, dialect: str) -> Integration:
+    return integration(business_hours=hours, extension_roles=roles, dialect=dialect)
+
+
+@given(
+    body=st.dictionaries(KEYS | st.text(max_size=10), VALUES, max_size=8),
+    hours=st.none() | st.dictionaries(st.sampled_from(["zone", "weekly", "holidays"]), JSON, max_size=3),
+    roles=st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=3),
+    dialect=st.sampled_from(["auto", "native", "creomate", "k2m", "crm_template", "nonsense"]),
+)
+def test_whatever_comes_it_never_raises_and_repeats_itself(body: Any, hours: Any, roles: Any, dialect: str) -> None:
+    row = _anywhere(hours, roles, dialect)
+
+    told = translated(body, row, now=MORNING)
+
+    assert told == translated(body, row, now=MORNING)
+    assert told.dialect in {dialect.value for dialect in Dialect}
+    assert told.payload.caller is None or any(c.isdigit() for c in told.payload.caller) or told.dialect == "native"
