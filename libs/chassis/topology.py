@@ -14,7 +14,10 @@ from libs.contracts.events import (
     MessageApproved,
     SuppressionAdded,
     WebhookReceived,
+    WhatsAppIdentityChanged,
     WhatsAppMessageReceived,
+    WhatsAppPreferenceChanged,
+    WhatsAppStatusReceived,
 )
 
 EXCHANGE = "gateway.events"
@@ -66,8 +69,12 @@ class WorkQueue:
 
 
 WEBHOOKS = WorkQueue("policy.webhooks", (WebhookReceived.binding,))
-INBOUND = WorkQueue("policy.inbound", (WhatsAppMessageReceived.binding,))
+INBOUND = WorkQueue(
+    "policy.inbound",
+    (WhatsAppMessageReceived.binding, WhatsAppPreferenceChanged.binding, WhatsAppIdentityChanged.binding),
+)
 MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding,))
+STATUSES = WorkQueue("sender.statuses", (WhatsAppStatusReceived.binding,))
 TOLD = WorkQueue("policy.told", (SuppressionAdded.binding,))
 """What happened to customers and messages that 3CX systems may want to be told."""
 FORWARDS = WorkQueue(
@@ -75,7 +82,7 @@ FORWARDS = WorkQueue(
 )
 RECORDS = WorkQueue("audit.records", ("#",))
 
-WORK_QUEUES = (WEBHOOKS, INBOUND, TOLD, MESSAGES, FORWARDS, RECORDS)
+WORK_QUEUES = (WEBHOOKS, INBOUND, TOLD, MESSAGES, STATUSES, FORWARDS, RECORDS)
 
 _QUORUM = {"x-queue-type": "quorum"}
 # At-least-once dead-lettering needs reject-publish; the default strategy may lose a message on its way.

@@ -120,6 +120,10 @@ class MessageApproved(Event):
     conversation_id: str | None = None
     received_at: AwareDatetime
     window_closes_at: AwareDatetime | None = None
+    after: UUID | None = None
+    """The message to the same customer that was approved just before: this one goes once that one is done."""
+    turn_at: AwareDatetime | None = None
+    """When this message got its place behind that one."""
     template: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
     risk_score: int = 0
     flagged: bool = False
@@ -181,6 +185,12 @@ class WhatsAppMessageReceived(Event):
     sent_at: AwareDatetime
     profile_name: str | None = Field(default=None, repr=False)
     reply_to_message_id: str | None = None
+    opens_window: bool = True
+    """Whether the customer wrote it to us: a reaction, or what WhatsApp itself says, is no message of theirs."""
+    pressed: Annotated[tuple[str, ...], Personal.TEXT] = Field(default=(), repr=False)
+    """Title and payload of the button or list row that was pressed; `text` is what stood on it."""
+    content: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
+    """What the type adds: media (`id`, `mime_type`, `filename` …), a place, contacts, a form's answers, an order …"""
 
 
 class WhatsAppStatusReceived(Event):
@@ -194,8 +204,104 @@ class WhatsAppStatusReceived(Event):
     status: str
     at: AwareDatetime
     customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
     callback_data: str | None = None
     provider_codes: tuple[int, ...] = ()
+
+
+class WhatsAppStatusUnmatched(Event):
+    """A status belongs to no message of ours that we know of, and has been waited with long enough."""
+
+    name: ClassVar[str] = "whatsapp.status_unmatched"
+    binding: ClassVar[str] = "whatsapp.status_unmatched"
+
+    number_id: str
+    message_id: str
+    status: str
+    at: AwareDatetime
+    provider_codes: tuple[int, ...] = ()
+
+
+class WhatsAppPreferenceChanged(Event):
+    """A customer told WhatsApp what they want from us: `value` is `stop` or `resume`."""
+
+    name: ClassVar[str] = "whatsapp.preference_changed"
+    binding: ClassVar[str] = "whatsapp.preference_changed"
+
+    number_id: str
+    category: str
+    value: str
+    at: AwareDatetime
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
+
+
+class WhatsAppIdentityChanged(Event):
+    """A customer has another phone or another business-scoped user id than before."""
+
+    name: ClassVar[str] = "whatsapp.identity_changed"
+    binding: ClassVar[str] = "whatsapp.identity_changed"
+
+    number_id: str
+    at: AwareDatetime
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
+    new_customer: Phone | None = Field(default=None, repr=False)
+    new_customer_user_id: UserId | None = Field(default=None, repr=False)
+
+
+class WhatsAppAccountUpdated(Event):
+    """WhatsApp told something about a business account, one of its numbers or templates: quality, status, alerts."""
+
+    name: ClassVar[str] = "whatsapp.account_updated"
+    binding: ClassVar[str] = "whatsapp.account_updated"
+
+    topic: str
+    """The field of WhatsApp's webhook, such as `message_template_status_update`."""
+    business_account_id: str
+    number_id: str | None = None
+    at: AwareDatetime | None = None
+    update: Details = Field(default_factory=dict)
+    """What was told, as names and plain values."""
+
+
+class MessageStatusUpdated(Event):
+    """What became of a message of ours moved on, as WhatsApp's status told."""
+
+    name: ClassVar[str] = "message.status_updated"
+    binding: ClassVar[str] = "message.status_updated"
+
+    event_id: UUID
+    number_id: str
+    message_id: str
+    status: str
+    """`sent`, `delivered`, `read`, `played` or `failed`."""
+    at: AwareDatetime
+    conflict: bool = False
+    """A failure of what was delivered, or a delivery of what had failed: recorded, and `failed` stands."""
+    provider_codes: tuple[int, ...] = ()
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_key: str | None = None
+
+
+class MessageSettled(Event):
+    """What became of a message whose outcome was unknown: `outcome` is `sent` or `failed`."""
+
+    name: ClassVar[str] = "message.settled"
+    binding: ClassVar[str] = "message.settled"
+
+    event_id: UUID
+    number_id: str
+    outcome: str
+    message_id: str
+    status: str
+    at: AwareDatetime
+    provider_codes: tuple[int, ...] = ()
+    customer_key: str | None = None
+
+    def id_after(self, cause: UUID) -> UUID:  # noqa: ARG002 -- whichever status or delivery led to it
+        """The same however often and by whatever it is found out."""
+        return uuid5(self.event_id, self.name)
 
 
 class SuppressionAdded(Event):
@@ -228,6 +334,8 @@ class SuppressionLifted(Event):
     kind: str
     source: str
     reason: str | None = None
+    number_id: str | None = None
+    """The number that the customer told; None when it was an operator."""
     customer: Phone | None = Field(default=None, repr=False)
     customer_key: str | None = None
     """Says who it is where the phone is not known, or must not be written down on the way (the outbox)."""
@@ -317,6 +425,18 @@ class NumberChanged(OperatorEvent):
     created: bool = False
 
 
+class NumberPaused(Event):
+    """WhatsApp restricted a number, or its whole account: nothing goes out from it until an operator resumes it."""
+
+    name: ClassVar[str] = "number.paused"
+    binding: ClassVar[str] = "number.paused"
+
+    number_id: str
+    source: str = "provider"
+    reason: str
+    provider_code: int | None = None
+
+
 class IntegrationChanged(OperatorEvent):
     """An integration was created or edited."""
 
@@ -357,6 +477,12 @@ EVENTS: tuple[type[Event], ...] = (
     WebhookAnswered,
     WhatsAppMessageReceived,
     WhatsAppStatusReceived,
+    WhatsAppStatusUnmatched,
+    WhatsAppPreferenceChanged,
+    WhatsAppIdentityChanged,
+    WhatsAppAccountUpdated,
+    MessageStatusUpdated,
+    MessageSettled,
     SuppressionAdded,
     SuppressionLifted,
     ForwardRequested,
@@ -364,6 +490,7 @@ EVENTS: tuple[type[Event], ...] = (
     ForwardFailed,
     AccountChanged,
     NumberChanged,
+    NumberPaused,
     IntegrationChanged,
     SecretRotated,
     DeadLetterReplayed,

@@ -74,7 +74,7 @@ def _details(event: Event, account: str, key: bytes) -> Iterator[tuple[str, Any]
     personal = _personal_fields(type(event))
     for name in type(event).model_fields:
         value = getattr(event, name)
-        if name in _COLUMNS or value is None:
+        if name in _COLUMNS or value is None or value == ():
             continue
         kind = personal.get(name)
         if isinstance(value, WebhookPayload):

@@ -109,7 +109,10 @@ def test_an_answer_belongs_to_the_webhook_it_answers() -> None:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.name)
 def test_every_field_that_may_name_a_person_is_marked(event: type[Event]) -> None:
-    suspicious = {n for n in event.model_fields if n in {"customer", "customer_user_id", "text", "template"}}
+    personal = {"customer", "customer_user_id", "new_customer", "new_customer_user_id"}
+    personal |= {"text", "template", "content", "pressed"}
+
+    suspicious = set(event.model_fields) & personal
 
     assert suspicious == set(_personal_fields(event))
     assert all(isinstance(kind, Personal) for kind in _personal_fields(event).values())
