@@ -97,6 +97,10 @@ class Console:
             page = self.get(path, **{**query, "cursor": page["next_cursor"]})
             yield page
 
+    def document(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
+        """What is answered as it stands, where that is no JSON."""
+        return self._read(self._request(method, path, body=body)).decode()
+
     def _call(
         self,
         method: str,
@@ -105,6 +109,16 @@ class Console:
         query: Mapping[str, object] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
+        return _object(self._read(self._request(method, path, query=query, body=body)))
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Request:
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         url = f"{self.url}/api/v1{path}" + (f"?{urlencode(given)}" if given else "")
         request = Request(url, method=method, headers={"Accept": "application/json"})  # noqa: S310 -- http only, see url_from
@@ -112,12 +126,13 @@ class Console:
         if body is not None:
             request.data = json.dumps(dict(body)).encode()
             request.add_header("Content-Type", "application/json")
-        return self._answer(request)
+        return request
 
-    def _answer(self, request: Request) -> dict[str, Any]:
+    def _read(self, request: Request) -> bytes:
         try:
             with urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 -- http only, see url_from
-                return _object(response.read())
+                raw: bytes = response.read()
+                return raw
         except HTTPError as error:
             with error:
                 raise _failure(error.code, _object(error.read())) from None

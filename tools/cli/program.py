@@ -25,6 +25,7 @@ def program(environ: Mapping[str, str]) -> App:
     for group in groups:
         app.command(group)
     app.command(integrations.rotate_secret)
+    app.command(integrations.crm_template)
 
     @app.meta.default
     def launch(

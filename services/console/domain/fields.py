@@ -100,7 +100,8 @@ def _url(url: str, info: ValidationInfo) -> str:
     return url
 
 
-def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
+def distinct(items: tuple[str, ...]) -> tuple[str, ...]:
+    """The items, each once."""
     return tuple(dict.fromkeys(items))
 
 
@@ -119,9 +120,9 @@ Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), AfterValidator
 Cidr = Annotated[
     str, StringConstraints(max_length=64), AfterValidator(_cidr), Field(examples=["203.0.113.7", "2001:db8::/32"])
 ]
-Cidrs = Annotated[tuple[Cidr, ...], Field(max_length=200), AfterValidator(_distinct)]
+Cidrs = Annotated[tuple[Cidr, ...], Field(max_length=200), AfterValidator(distinct)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_one_line)]
-Words = Annotated[tuple[Word, ...], Field(max_length=500), AfterValidator(_distinct)]
+Words = Annotated[tuple[Word, ...], Field(max_length=500), AfterValidator(distinct)]
 TemplateText = Annotated[
     str,
     StringConstraints(max_length=templates.LONGEST),

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from libs.contracts.decisions import EventType
 from libs.store.accounts import AuthMode, Template
 from services.console.domain.business_hours import BusinessHours
-from services.console.domain.fields import Asked, Cidrs, Edit, Id, TemplateText, Url
+from services.console.domain.fields import Asked, Cidrs, Edit, Id, TemplateText, Url, distinct
 from services.console.domain.paging import Query
 from services.console.domain.principals import invalid
 
@@ -32,11 +32,20 @@ class TemplateAsked(Asked):
     """May hold {{customer_phone}}, {{agent_extension}}, {{queue}}, {{call_time}} and {{business_name}}."""
 
 
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(_([A-Z]{2}|[0-9]{3}))?$")]
+TemplateVariable = Literal["customer_phone", "agent_extension", "queue", "call_time", "business_name"]
+
+
 class WindowTemplate(Asked):
     """The approved WhatsApp template that goes out when the window is closed and `strict_window` is off."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,512}$")]
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")]
+    language: Language
+    """The language that goes to whom no other fits."""
+    languages: Annotated[tuple[Language, ...], Field(max_length=100), AfterValidator(distinct)] = ()
+    """Others that the template is approved in; the customer's own is chosen where it is one of them."""
+    parameters: Annotated[tuple[TemplateVariable, ...], Field(max_length=10)] = ()
+    """What fills the placeholders of the template's body, in order; never the text of a message."""
 
 
 class _Choices(Asked):
@@ -52,6 +61,8 @@ class _Choices(Asked):
     """Off: outside the conversation window the integration's approved template goes out instead of a refusal."""
     dialect: Dialect = "auto"
     """Which field names the 3CX side uses; `auto` detects them."""
+    allow_get: bool = False
+    """On: call events may come as GET at the URL with the path token; proxies log such URLs with what they say."""
     extension_roles: Annotated[dict[Extension, ExtensionRole], Field(max_length=2000)] = Field(default_factory=dict)
     """What is behind an extension, so that calls to it can be told apart."""
     business_hours: BusinessHours | None = None
@@ -88,7 +99,7 @@ def columns_from(given: Mapping[str, Any], templates: Mapping[str, Template]) ->
     columns = dict(given)
     for name in ("business_hours", "window_template"):
         if columns.get(name) is not None:
-            columns[name] = columns[name].model_dump(mode="json")
+            columns[name] = columns[name].model_dump(mode="json", exclude_unset=name == "window_template")
     if "templates" in columns:
         columns["templates"] = _merged(templates, columns["templates"])
     return columns

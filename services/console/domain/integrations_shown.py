@@ -28,6 +28,7 @@ class IntegrationShown(Shown):
     call_events_enabled: bool
     strict_window: bool
     dialect: str
+    allow_get: bool
     extension_roles: dict[str, str]
     business_hours: dict[str, Any] | None
     templates: dict[str, Template]

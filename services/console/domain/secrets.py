@@ -14,6 +14,8 @@ from services.console.domain.paging import Shown
 
 SECRET_BYTES = 32
 LONGEST_OVERLAP = 30 * 24 * 3600
+Overlap = Annotated[int, Field(ge=0, le=LONGEST_OVERLAP)]
+"""How long old secrets stay valid, in seconds."""
 
 
 @unique
@@ -31,7 +33,7 @@ class Which(StrEnum):
 class RotateSecret(Asked):
     """A rotation: the old secrets stay valid for `overlap_seconds` at most."""
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP)] = 0
+    overlap_seconds: Overlap = 0
     """0 ends all old secrets at once. What is forwarded is signed with the new secret at once, whatever stands here."""
     which: Which = Which.WEBHOOK
 

@@ -26,6 +26,10 @@ class Rotate:
 
     async def __call__(self, call: Call[None, RotateSecret]) -> Answer:
         """Make the new secret; a repetition makes another, and the ones before live on for their overlap."""
+        return Answer(await self.rotated(call))
+
+    async def rotated(self, call: Call[None, RotateSecret]) -> SecretRotatedShown:
+        """The new secret, once it holds."""
         which, id_, secret = call.body.which, call.ids["integration_id"], self.new_secret()
         until: list[datetime | None] = [None]
 
@@ -41,14 +45,12 @@ class Rotate:
 
         await self.changes.edit(lambda: integration_of(self.directory, call.principal, id_), change)
         url = webhook_url(self.public_url, id_)
-        return Answer(
-            SecretRotatedShown(
-                integration_id=id_,
-                which=which,
-                secret=secret,
-                old_valid_until=until[0],
-                webhook_url=f"{url}/{secret}" if which is Which.PATH else url,
-            )
+        return SecretRotatedShown(
+            integration_id=id_,
+            which=which,
+            secret=secret,
+            old_valid_until=until[0],
+            webhook_url=f"{url}/{secret}" if which is Which.PATH else url,
         )
 
     def _columns(

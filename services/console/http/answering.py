@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from libs.contracts.errors import GatewayError
 from libs.contracts.results import failure_body
+from services.console.domain.crm_template import XmlDocument
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -20,6 +21,8 @@ HEADERS: Final = {
 
 def answered(body: BaseModel, status: int) -> web.Response:
     """The response to a call that went well."""
+    if isinstance(body, XmlDocument):
+        return web.Response(body=body.text.encode(), status=status, content_type="application/xml", charset="utf-8")
     return web.Response(body=body.model_dump_json().encode(), status=status, content_type="application/json")
 
 

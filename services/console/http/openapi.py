@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from libs.contracts.errors import AnyCode, ErrorCode, OperatorCode
+from services.console.domain.crm_template import XmlDocument
 from services.console.domain.paging import Shown
 from services.console.http.routes import PREFIX, Route
 
@@ -39,7 +40,7 @@ def document_from(routes: Sequence[Route]) -> dict[str, Any]:
         (FieldProblem, "serialization"),
     ]
     for route in routes:
-        models += [(model, "serialization") for model in route.answers.values()]
+        models += [(model, "serialization") for model in route.answers.values() if model is not XmlDocument]
         models += [(route.body, "validation")] if route.body else []
     names, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -71,7 +72,9 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
         "parameters": [*_ids(route.path), *_query(route)],
         "responses": {
             **{
-                str(status.value): _answer(status, names[model, "serialization"])
+                str(status.value): _document(status)
+                if model is XmlDocument
+                else _answer(status, names[model, "serialization"])
                 for status, model in route.answers.items()
             },
             **{str(status.value): refusal for status, refusal in _refusals(route, names)},
@@ -106,6 +109,10 @@ def _query(route: Route) -> Iterator[dict[str, Any]]:
 
 def _answer(status: HTTPStatus, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": status.phrase, "content": {"application/json": {"schema": schema}}}
+
+
+def _document(status: HTTPStatus) -> dict[str, Any]:
+    return {"description": status.phrase, "content": {"application/xml": {"schema": {"type": "string"}}}}
 
 
 def _codes(route: Route) -> Iterator[AnyCode]:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from services.console.domain.accounts import AccountCreate, AccountEdit, AccountShown
+from services.console.domain.crm_template import CrmTemplateAsked, XmlDocument
 from services.console.domain.events import EventQuery, RecordShown, Story
 from services.console.domain.integrations import IntegrationCreate, IntegrationEdit, IntegrationQuery
 from services.console.domain.integrations_shown import IntegrationCreated, IntegrationEdited, IntegrationShown
@@ -18,6 +19,7 @@ from services.console.domain.secrets import RotateSecret, SecretRotatedShown
 from services.console.domain.suppressions import LiftQuery, SuppressionAsked, SuppressionQuery, SuppressionShown
 from services.console.handlers.accounts import Accounts
 from services.console.handlers.calling import Answer, Call
+from services.console.handlers.crm_templates import CrmTemplates
 from services.console.handlers.events import Events
 from services.console.handlers.integrations import Integrations
 from services.console.handlers.numbers import Numbers
@@ -62,7 +64,7 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
     return (
         *_accounts(handlers.accounts),
         *_numbers(handlers.numbers),
-        *_integrations(handlers.integrations, handlers.rotate),
+        *_integrations(handlers.integrations, handlers.rotate, CrmTemplates(rotate=handlers.rotate)),
         *_suppressions(handlers.suppressions),
         *_events(handlers.events),
     )
@@ -158,7 +160,7 @@ def _numbers(numbers: Numbers) -> tuple[Route, ...]:
     )
 
 
-def _integrations(integrations: Integrations, rotate: Rotate) -> tuple[Route, ...]:
+def _integrations(integrations: Integrations, rotate: Rotate, crm: CrmTemplates) -> tuple[Route, ...]:
     one = "/integrations/{integration_id}"
     return (
         Route(
@@ -207,6 +209,42 @@ def _integrations(integrations: Integrations, rotate: Rotate) -> tuple[Route, ..
             operation=rotate,
             body=RotateSecret,
             answers={HTTPStatus.OK: SecretRotatedShown},
+            role=Role.OPERATOR,
+            conflicts=True,
+        ),
+        *_for_senders_without_headers(one, crm),
+    )
+
+
+def _for_senders_without_headers(one: str, crm: CrmTemplates) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="POST",
+            path=f"{one}/rotate-path-token",
+            name="rotate_path_token",
+            summary="Make a new token for the URL of senders that cannot set headers: call events only",
+            operation=crm.new_token,
+            body=CrmTemplateAsked,
+            answers={HTTPStatus.OK: SecretRotatedShown},
+            role=Role.OPERATOR,
+            conflicts=True,
+        ),
+        Route(
+            method="GET",
+            path=f"{one}/crm-template.xml",
+            name="show_crm_template",
+            summary="A 3CX CRM template (XML) that reports ended calls; 3CX asks for the webhook secret",
+            operation=crm.show,
+            answers={HTTPStatus.OK: XmlDocument},
+        ),
+        Route(
+            method="POST",
+            path=f"{one}/crm-template.xml",
+            name="create_crm_template",
+            summary="The same with a new path token in its URL, shown this once: ready to upload in 3CX",
+            operation=crm.create,
+            body=CrmTemplateAsked,
+            answers={HTTPStatus.OK: XmlDocument},
             role=Role.OPERATOR,
             conflicts=True,
         ),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -212,3 +213,22 @@ def test_the_token_of_the_first_run_is_found_in_the_data_directory(tmp_path: Pat
 
     assert token_from({"GATEWAY_DATA_DIR": str(tmp_path)}) == "made-on-the-first-run"
     assert token_from({"GATEWAY_DATA_DIR": str(tmp_path), "GATEWAY_ADMIN_TOKEN": "told"}) == "told"
+
+
+async def test_the_crm_template_is_printed_as_it_stands(shell: Shell) -> None:
+    account, number = await a_connected_account(shell)
+    made = await shell.json("integrations", "create", "--account-id", account, "--instance-id", number)
+
+    code, plain, _ = await shell("crm-template", made["id"])
+    _, ready, _ = await shell("crm-template", made["id"], "--new-token", "--overlap-seconds", "60")
+
+    urls = [ET.fromstring(text.encode()).find(".//Request") for text in (plain, ready)]  # noqa: S314 -- our own XML
+    assert code is Exit.DONE
+    assert [url is not None and url.get("Url", "").startswith(made["webhook_url"]) for url in urls] == [True, True]
+    assert made["secret"] not in plain + ready
+
+
+async def test_the_crm_template_of_an_unknown_integration_is_refused(shell: Shell) -> None:
+    code, out, _ = await shell("crm-template", "int_0")
+
+    assert (code, out) == (Exit.REFUSED, "")

@@ -65,6 +65,8 @@ CHANGES = [
     ("POST", "/integrations", "operator"),
     ("PATCH", "/integrations/{integration}", "operator"),
     ("POST", "/integrations/{integration}/rotate-secret", "operator"),
+    ("POST", "/integrations/{integration}/rotate-path-token", "operator"),
+    ("POST", "/integrations/{integration}/crm-template.xml", "operator"),
     ("POST", "/suppressions", "operator"),
     ("DELETE", "/suppressions/{suppression}", "operator"),
 ]
@@ -172,6 +174,9 @@ async def test_a_token_for_several_accounts_names_the_one_it_means(world: World)
         ("GET", NOWHERE),
         ("PATCH", NOWHERE),
         ("POST", f"{NOWHERE}/rotate-secret"),
+        ("POST", f"{NOWHERE}/rotate-path-token"),
+        ("POST", f"{NOWHERE}/crm-template.xml"),
+        ("GET", f"{NOWHERE}/crm-template.xml"),
         ("GET", "/suppressions/sup_0"),
         ("DELETE", "/suppressions/sup_0"),
         ("GET", "/events/no-uuid"),

@@ -1,5 +1,6 @@
-"""`gateway integrations` and `gateway rotate-secret`: the connections of 3CX systems."""
+"""`gateway integrations`, `gateway rotate-secret` and `gateway crm-template`: the connections of 3CX systems."""
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -27,6 +28,7 @@ class Choices:
     call_events_enabled: bool | None = None
     strict_window: Annotated[bool | None, Parameter(help="Refuse outside the conversation window.")] = None
     dialect: Annotated[str | None, Parameter(help="auto, native, creomate, k2m or crm_template.")] = None
+    allow_get: Annotated[bool | None, Parameter(help="Take call events as GET at the URL with a path token.")] = None
     forward_url: Annotated[str | None, Parameter(help="Where customers' messages are forwarded to.")] = None
 
 
@@ -122,3 +124,20 @@ def rotate_secret(
     path = path_of("integrations", integration_id, "rotate-secret")
     rotated = session.console.post(path, {"overlap_seconds": overlap_seconds, "which": which})
     session.show.once(rotated, SECRETS)
+
+
+def crm_template(
+    integration_id: str,
+    *,
+    new_token: Annotated[
+        bool, Parameter(help="Put a new path token into it; without it, 3CX asks for the webhook secret.", negative="")
+    ] = False,
+    overlap_seconds: Annotated[int, Parameter(help="How long old path tokens stay valid; 0: no longer.")] = 0,
+    session: Given,
+) -> None:
+    """Print the CRM template (XML) to upload in 3CX, which then reports each ended call to the gateway."""
+    path = path_of("integrations", integration_id, "crm-template.xml")
+    if new_token:
+        sys.stdout.write(session.console.document("POST", path, {"overlap_seconds": overlap_seconds}))
+    else:
+        sys.stdout.write(session.console.document("GET", path))

@@ -54,6 +54,8 @@ class Call:
     call_id: str | None
     at: str | None
     """When it was, in the phone system's words."""
+    queue: str | None = None
+    """The queue that the call came through, where that is told beside the extension."""
     moment: str | None = None
     """What tells two calls of one number apart where there is no `call_id`."""
 
@@ -73,7 +75,9 @@ class Translation:
 
 def translation_of(call: Call, dialect: str, integration: Integration, *, now: datetime) -> Translation:
     """What the call means for this integration, with its extensions and its calendar."""
-    role = integration.extension_roles.get(call.user or "") or ROLES.get(call.user_type or "", "")
+    roles = integration.extension_roles
+    told = "queue" if call.queue else ROLES.get(call.user_type or "", "")
+    role = roles.get(call.queue or call.user or "") or told
     hours = integration.business_hours
     event = _event_of(call, role, in_hours=hours is None or is_open(hours, now))
     outgoing = call.phase in OUTGOING
@@ -82,8 +86,8 @@ def translation_of(call: Call, dialect: str, integration: Integration, *, now: d
         event_type=event,
         caller=None if outgoing else number,
         to=number if outgoing else None,
-        agent_extension=call.user if role in {"", "ext"} else None,
-        queue=call.user if role in QUEUES else None,
+        agent_extension=call.user if call.queue or role in {"", "ext"} else None,
+        queue=call.queue or (call.user if role in QUEUES else None),
         call_time=call.at,
         direction="outbound" if outgoing else "inbound",
         answered=call.answered,

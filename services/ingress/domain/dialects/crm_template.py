@@ -11,6 +11,7 @@ from services.ingress.domain.dialects.fields import Fields
 TYPE: Final = ("call_type", "calltype")
 NUMBER: Final = ("number", "customer_phone", "phone", "caller", "callerid", "phonenumber", "phone_number", "from")
 AGENT: Final = ("agent", "agent_extension", "agentextension", "extension", "user")
+QUEUE: Final = ("queue", "queue_extension", "queueextension")
 STARTED: Final = ("call_start_time_utc", "callstarttimeutc", "start_utc", "callstarttime")
 ENDED: Final = ("date_time", "datetime", "call_time")
 CALL_TYPES: Final = {
@@ -33,6 +34,7 @@ def call_from(fields: Fields) -> Call | None:
         number=fields.label(*NUMBER),
         user=fields.label(*AGENT),
         user_type=None,
+        queue=fields.label(*QUEUE),
         answered=answered,
         did=fields.label("did"),
         call_id=None,
