@@ -11,7 +11,7 @@ from libs.chassis.consuming import Received
 from libs.chassis.topology import EXCHANGE, RECORDS
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, WebhookReceived
-from tests.integration.chassis.world import broker_at, depth, eventually, letters, outside, webhook
+from tests.integration.chassis.world import broker_at, depth, eventually, letters, outside, stays_empty, webhook
 from tests.proxy import Proxy
 
 
@@ -52,7 +52,7 @@ async def test_events_are_handed_over_together_in_their_order_and_acknowledged(v
         assert ledger.kept == ids
         assert max(ledger.batches) > 1
         assert max(ledger.batches) <= 25
-        assert await depth(channel, RECORDS.name) == 0
+        assert await stays_empty(channel, RECORDS.name)
 
 
 async def test_bad_events_among_good_ones_are_dead_lettered_and_the_good_ones_kept(vhost: str) -> None:
@@ -76,7 +76,7 @@ async def test_bad_events_among_good_ones_are_dead_lettered_and_the_good_ones_ke
             "failed 4 times: KeyError",
         }
         assert sorted(ledger.kept) == sorted(set(ids) - ledger.refused)
-        assert await depth(channel, RECORDS.name) == 0
+        assert await stays_empty(channel, RECORDS.name)
 
 
 async def test_while_the_store_is_away_the_batch_waits_and_nothing_is_dead_lettered(vhost: str) -> None:
@@ -150,7 +150,7 @@ async def test_a_cut_line_between_two_batches_ends_nothing(vhost: str, proxy: Pr
         await broker.drain(5)
 
     async with outside(vhost) as channel:
-        assert await depth(channel, RECORDS.name) == 0
+        assert await stays_empty(channel, RECORDS.name)
 
 
 async def test_a_stuck_store_does_not_stop_the_record_for_good(vhost: str) -> None:

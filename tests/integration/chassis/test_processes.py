@@ -18,7 +18,7 @@ import pytest
 
 from libs.chassis.topology import DELIVERY_LIMIT, RECORDS, WEBHOOKS
 from tests.integration.chassis.worker import POISON
-from tests.integration.chassis.world import broker_at, depth, eventually, letters, outside, webhook
+from tests.integration.chassis.world import broker_at, eventually, letters, outside, stays_empty, webhook
 from tests.proxy import Proxy
 
 ROOT = Path(__file__).parents[3]
@@ -85,7 +85,7 @@ async def test_sigterm_finishes_what_is_in_hand_and_the_next_process_does_the_re
     assert sorted(begun) == sorted(finished)
     assert set(Counter(lines(journal, "done")).values()) == {1}
     async with outside(vhost) as channel:
-        assert await depth(channel, WEBHOOKS.name) == 0
+        assert await stays_empty(channel, WEBHOOKS.name)
 
 
 async def test_kill_9_loses_nothing(vhost: str, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_kill_9_of_a_recorder_loses_no_record(vhost: str, tmp_path: Path) 
 
     assert seen < len(ids)
     async with outside(vhost) as channel:
-        assert await depth(channel, RECORDS.name) == 0
+        assert await stays_empty(channel, RECORDS.name)
 
 
 async def test_an_event_that_kills_its_consumer_is_dead_lettered_and_the_others_are_done(

@@ -76,6 +76,16 @@ async def depth(channel: AbstractChannel, queue: str) -> int:
     return found.declaration_result.message_count or 0
 
 
+async def stays_empty(channel: AbstractChannel, queue: str, *, seconds: float = 0.4) -> bool:
+    """True when nothing comes back into a queue: what was not acknowledged does so soon after its channel is gone."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if await depth(channel, queue):
+            return False
+        await asyncio.sleep(0.02)
+    return True
+
+
 async def letters(url: str, work: WorkQueue, *, count: int = 1, seconds: float = 15.0) -> list[AbstractIncomingMessage]:
     """Wait for so many dead letters of a work queue and take them."""
     found: list[AbstractIncomingMessage] = []
