@@ -12,6 +12,7 @@ from libs.chassis.settling import PAUSES, Pauses
 from libs.contracts.events import (
     ForwardRequested,
     MessageApproved,
+    SimulationRequested,
     SuppressionAdded,
     WebhookReceived,
     WhatsAppIdentityChanged,
@@ -80,9 +81,10 @@ TOLD = WorkQueue("policy.told", (SuppressionAdded.binding,))
 FORWARDS = WorkQueue(
     "sender.forwards", (ForwardRequested.binding,), tuple(timedelta(minutes=minutes) for minutes in (2, 10, 60))
 )
+SIMULATIONS = WorkQueue("policy.simulations", (SimulationRequested.binding,))
 RECORDS = WorkQueue("audit.records", ("#",))
 
-WORK_QUEUES = (WEBHOOKS, INBOUND, TOLD, MESSAGES, STATUSES, FORWARDS, RECORDS)
+WORK_QUEUES = (WEBHOOKS, INBOUND, TOLD, MESSAGES, STATUSES, FORWARDS, SIMULATIONS, RECORDS)
 
 _QUORUM = {"x-queue-type": "quorum"}
 # At-least-once dead-lettering needs reject-publish; the default strategy may lose a message on its way.

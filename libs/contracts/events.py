@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from libs.contracts.decisions import Details, RuleReceipt
+from libs.contracts.decisions import Decision, Details, RuleReceipt
 from libs.contracts.forwarding import ForwardKind
 from libs.contracts.identity import Personal, Phone, Text, UserId
 from libs.contracts.results import AnswerCode, AnswerStatus
@@ -145,6 +145,10 @@ class WebhookAnswered(Event):
     details: Details = Field(default_factory=dict)
     purpose: str | None = None
     customer: Phone | None = Field(default=None, repr=False)
+    received_at: AwareDatetime | None = None
+    """When the webhook of an approved message came: the account's day on which the message counts."""
+    flagged: bool = False
+    """Whether the message was let through for a later review."""
     receipt: tuple[RuleReceipt, ...] = ()
 
     @property
@@ -466,6 +470,49 @@ class DeadLetterReplayed(OperatorEvent):
     queue: str
 
 
+class ReportRead(OperatorEvent):
+    """Somebody read a report, or the console wrote a scheduled one; `sha256` is the digest of its figures."""
+
+    name: ClassVar[str] = "report.read"
+    binding: ClassVar[str] = "report.read"
+
+    report: str
+    format: str
+    period_from: AwareDatetime
+    period_to: AwareDatetime
+    sha256: str
+
+
+# ---------------------------------------------------------------- what would be decided
+
+
+class SimulationRequested(Event):
+    """An operator asks what would be decided about a webhook; nothing is sent and nothing counted."""
+
+    name: ClassVar[str] = "simulation.requested"
+    binding: ClassVar[str] = "simulation.requested"
+
+    reply_to: str
+    actor: str
+    payload: WebhookPayload
+
+
+class SimulationAnswered(Event):
+    """What would be decided; its routing key names the console instance that waits for it."""
+
+    name: ClassVar[str] = "simulation.answered"
+    binding: ClassVar[str] = "simulation.answered.*"
+
+    simulation_id: UUID
+    reply_to: str
+    decision: Decision
+
+    @property
+    def routing_key(self) -> str:
+        """`simulation.answered.<console instance>`."""
+        return f"{self.name}.{self.reply_to}"
+
+
 CONFIGURATION_CHANGES = ("account.*", "number.*", "integration.*")
 """What a service's cached configuration listens to."""
 
@@ -494,6 +541,9 @@ EVENTS: tuple[type[Event], ...] = (
     IntegrationChanged,
     SecretRotated,
     DeadLetterReplayed,
+    ReportRead,
+    SimulationRequested,
+    SimulationAnswered,
 )
 """Every event there is; a test holds the list complete."""
 

@@ -60,6 +60,8 @@ def answer_from(approved: MessageApproved, result: Result) -> WebhookAnswered:
         details=result.details,
         purpose=approved.purpose,
         customer=approved.customer,
+        received_at=approved.received_at,
+        flagged=approved.flagged,
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from libs.contracts.decisions import RuleReceipt
+from libs.contracts.decisions import Decision, RuleReceipt
 from libs.contracts.events import (
     AccountChanged,
     DeadLetterReplayed,
@@ -17,7 +17,10 @@ from libs.contracts.events import (
     MessageStatusUpdated,
     NumberChanged,
     NumberPaused,
+    ReportRead,
     SecretRotated,
+    SimulationAnswered,
+    SimulationRequested,
     SuppressionAdded,
     SuppressionLifted,
     WebhookAnswered,
@@ -111,6 +114,8 @@ EXAMPLES: tuple[Event, ...] = (
         details={"limit": 100},
         purpose="support",
         customer=PHONE,
+        received_at=NOON,
+        flagged=True,
         receipt=RECEIPT,
     ),
     WhatsAppMessageReceived(
@@ -218,4 +223,17 @@ EXAMPLES: tuple[Event, ...] = (
     IntegrationChanged(**OPERATOR, created=True),
     SecretRotated(**OPERATOR, which="webhook", old_valid_until=NOON),
     DeadLetterReplayed(**OPERATOR, dead_letter_id="dl_1", queue="policy.webhooks"),
+    ReportRead(**OPERATOR, report="compliance", format="pdf", period_from=NOON, period_to=NOON, sha256="0a1b"),
+    SimulationRequested(
+        **WHOSE,
+        reply_to="console-1",
+        actor="admin",
+        payload=WebhookPayload(event_type="outbound_message", to=PHONE, text="Hello", message_purpose="support"),
+    ),
+    SimulationAnswered(
+        **WHOSE,
+        simulation_id=ID,
+        reply_to="console-1",
+        decision=Decision(code="recipient_suppressed", details={"reason": "opt_out"}, receipt=RECEIPT),
+    ),
 )

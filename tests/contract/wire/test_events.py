@@ -7,7 +7,7 @@ from libs.contracts.events import BY_NAME, EVENTS, Event
 from tests.contract.wire.examples import EXAMPLES
 
 GOLDEN = Path(__file__).parent / "golden"
-ROUTING = {"result.#": "result.ingress-1.sent"}
+ROUTING = {"result.#": "result.ingress-1.sent", "simulation.answered.*": "simulation.answered.console-1"}
 
 
 def every_event_class(base: type[Event] = Event) -> set[type[Event]]:
