@@ -1,0 +1,111 @@
+"""What the port `DeadLetters` promises, on every adapter."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from libs.store.dead_letters import DeadLetter, DeadLetterFilter
+from libs.store.opening import Store
+from tests.contract.store.builders import NOW, a_posted, after
+
+DAY = 86_400
+ALL = DeadLetterFilter()
+
+
+def a_letter(letter_id: str = "dlt_1", **fields: Any) -> DeadLetter:
+    given: dict[str, Any] = {
+        "queue": "sender.forwards",
+        "reason": "timeout",
+        "name": "forward.requested",
+        "message_id": "m-1",
+        "account_id": "acc-1",
+        "integration_id": "int-1",
+        "attempts": 30,
+        "died_at": NOW,
+        "expires_at": after(14 * DAY),
+        "sealed": "k1:nonce:sealed",
+    }
+    return DeadLetter(id=letter_id, **(given | fields))
+
+
+async def test_a_letter_is_kept_as_it_was_handed_over(store: Store, other: Store) -> None:
+    unreadable = a_letter("dlt_2", name=None, message_id=None, account_id=None, integration_id=None)
+    await store.dead_letters.keep(a_letter())
+    await store.dead_letters.keep(unreadable)
+
+    found = await other.dead_letters.page(ALL, after=None, limit=10)
+
+    assert found == [unreadable, a_letter()]
+
+
+async def test_a_letter_that_is_handed_over_again_changes_nothing(store: Store) -> None:
+    await store.dead_letters.keep(a_letter())
+    await store.dead_letters.replayed("dlt_1", at=after(5), by="op", events=[])
+
+    await store.dead_letters.keep(a_letter(reason="another"))
+
+    (found,) = await store.dead_letters.page(ALL, after=None, limit=10)
+    assert found == replace(a_letter(), replayed_at=after(5), replayed_by="op")
+
+
+async def test_a_replay_and_its_event_are_noted_in_one_step(store: Store, other: Store) -> None:
+    await store.dead_letters.keep(a_letter())
+
+    await store.dead_letters.replayed("dlt_1", at=after(5), by="op", events=[a_posted()])
+
+    assert await other.outbox.waiting(10) == [a_posted()]
+    assert await other.dead_letters.page(DeadLetterFilter(replayed=False), after=None, limit=10) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        pytest.param(ALL, ["dlt_4", "dlt_3", "dlt_2", "dlt_1"], id="all, the latest first"),
+        pytest.param(DeadLetterFilter(id="dlt_2"), ["dlt_2"], id="by id"),
+        pytest.param(DeadLetterFilter(queue="policy.webhooks"), ["dlt_3"], id="of one queue"),
+        pytest.param(DeadLetterFilter(account_id="acc-2"), ["dlt_4"], id="of one account"),
+        pytest.param(DeadLetterFilter(replayed=True), ["dlt_1"], id="replayed"),
+        pytest.param(DeadLetterFilter(replayed=False, account_id="acc-1"), ["dlt_3", "dlt_2"], id="not replayed"),
+    ],
+)
+async def test_letters_are_found_by_what_is_asked(store: Store, wanted: DeadLetterFilter, expected: list[str]) -> None:
+    for letter in (
+        a_letter("dlt_1"),
+        a_letter("dlt_2"),
+        a_letter("dlt_3", queue="policy.webhooks"),
+        a_letter("dlt_4", account_id="acc-2"),
+    ):
+        await store.dead_letters.keep(letter)
+    await store.dead_letters.replayed("dlt_1", at=after(5), by="op", events=[])
+
+    found = await store.dead_letters.page(wanted, after=None, limit=10)
+
+    assert [letter.id for letter in found] == expected
+
+
+async def test_letters_come_in_pages(store: Store) -> None:
+    for n in range(5):
+        await store.dead_letters.keep(a_letter(f"dlt_{n}"))
+
+    page = await store.dead_letters.page(ALL, after="dlt_3", limit=2)
+
+    assert [letter.id for letter in page] == ["dlt_2", "dlt_1"]
+
+
+async def test_waiting_letters_are_counted_by_queue_until_replayed_or_over(store: Store) -> None:
+    await store.dead_letters.keep(a_letter("dlt_1"))
+    await store.dead_letters.keep(a_letter("dlt_2"))
+    await store.dead_letters.keep(a_letter("dlt_3", queue="policy.webhooks"))
+    await store.dead_letters.keep(a_letter("dlt_4", expires_at=after(DAY)))
+    await store.dead_letters.replayed("dlt_2", at=after(5), by="op", events=[])
+
+    early = await store.dead_letters.waiting(after(DAY - 1))
+    late = await store.dead_letters.waiting(after(DAY))
+
+    assert early == {"sender.forwards": 2, "policy.webhooks": 1}
+    assert late == {"sender.forwards": 1, "policy.webhooks": 1}
+
+
+def test_a_letters_content_is_not_in_its_repr() -> None:
+    assert "sealed" not in repr(a_letter())
