@@ -122,8 +122,6 @@ class MessageApproved(Event):
     window_closes_at: AwareDatetime | None = None
     after: UUID | None = None
     """The message to the same customer that was approved just before: this one goes once that one is done."""
-    turn_at: AwareDatetime | None = None
-    """When this message got its place behind that one."""
     template: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
     risk_score: int = 0
     flagged: bool = False

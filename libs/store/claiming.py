@@ -5,11 +5,11 @@ The rule: pure; values in, value out, so that every adapter answers alike.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum, unique
 
 from libs.contracts.pacing import bucket_key, next_slot, recovered, slowed
-from libs.store.ledger import Claim, Finished, Held, Lapsed, TooFast
+from libs.store.ledger import Behind, Claim, Finished, Held, Lapsed, TooFast
 
 PACED = ("number", "pair")
 """The scopes whose buckets a message uses up, in this order."""
@@ -17,6 +17,11 @@ SCOPES = (*PACED, "account", "app")
 """All scopes that can be held."""
 _ROUNDING = 1e-5
 """A shorter wait is none: a float of today's Unix seconds is no finer than a quarter of a microsecond."""
+PATIENCE = timedelta(seconds=60)
+"""How long a message waits for an earlier one that nobody has claimed, or whose sender may have died between two tries.
+
+Deliveries come back within seconds of a crash; what is away for longer lies among the dead letters or in an outage.
+"""
 
 
 @unique
@@ -70,6 +75,27 @@ def objection_to(claim: Claim, entry: Entry | None) -> Held | Lapsed | Finished 
     if running and entry.owner != claim.owner:
         return Held(entry.until)
     return None
+
+
+def in_line(claim: Claim, ahead: Entry | None) -> Behind | None:
+    """Why the claim has to wait for the message before it; `ahead` is that one's entry. None when it need not.
+
+    A call whose lease ended is never repeated, so nobody waits for it.
+    """
+    if claim.after is None or (ahead is not None and ahead.state == State.FINISHED):
+        return None
+    if ahead is None:
+        until = (claim.behind_since or claim.now) + PATIENCE
+    else:
+        until = ahead.until if ahead.state == State.CALLING else ahead.until + PATIENCE
+    return Behind(until) if claim.now < until else None
+
+
+def kept_by_another(entry: Entry | None, owner: str | None, now: datetime) -> Held | None:
+    """Whose call is under way, when that is not `owner`; None also when nobody in particular asks."""
+    if owner is None or entry is None or entry.state != State.CALLING or entry.owner == owner or entry.until <= now:
+        return None
+    return Held(entry.until)
 
 
 def bucket_ids(claim: Claim) -> tuple[str, ...]:

@@ -36,6 +36,11 @@ class Claim:
     now: datetime
     lease_seconds: float
     pace: Pace
+    integration_id: str | None = None
+    after: str | None = None
+    """The event whose message to the same customer goes first (`libs.store.turns`)."""
+    behind_since: datetime | None = None
+    """Since when the claimant has known it to be behind `after`; None: since `now`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,13 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """An earlier message to the same customer is not done; it is not waited for beyond `until`."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Lapsed:
     """The lease ended while a call was under way: nobody knows whether WhatsApp took the message."""
 
@@ -75,7 +87,7 @@ class Finished:
     outcome: bytes
 
 
-ClaimAnswer = Claimed | TooFast | Held | Lapsed | Finished
+ClaimAnswer = Claimed | TooFast | Held | Behind | Lapsed | Finished
 
 
 class Ledger(Protocol):
@@ -85,6 +97,8 @@ class Ledger(Protocol):
         """Claim the call, atomically: exactly one of any number of claimants gets `Claimed`.
 
         A `waiting` entry can be claimed again (attempt + 1) by its owner at once, by others when its lease has ended.
+        A message behind another one (`after`) is not claimed while that one's call is under way, will be tried again,
+        or has not been claimed yet (`libs.store.claiming.PATIENCE`): messages to one customer go in order.
         Takes one slot of the number's and the pair's bucket (`libs.contracts.pacing`), also across processes.
         """
         ...
@@ -93,8 +107,13 @@ class Ledger(Protocol):
         """The call surely did not reach the customer; the owner may claim again, others after `until`."""
         ...
 
-    async def finish(self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None) -> Finished:
-        """Write the outcome unless there is one; returns the one that stands. Also for events never claimed."""
+    async def finish(
+        self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
+    ) -> Finished | Held:
+        """Write the outcome unless there is one; returns the one that stands. Also for events never claimed.
+
+        With an `owner`, a call of somebody else's that is under way is left alone: `Held`, and nothing is written.
+        """
         ...
 
 

@@ -1,9 +1,10 @@
 """Which indexes there are, and how long documents are kept: made at every start, by any number of processes at once.
 
-Shard keys that fit: `_id` hashed for the big collections (`decisions`, `cooldowns`, `ledger`, `idempotency`, `answers`,
-`buckets`, `conversations`, `suppressions`, `usage`, `records`), since every write of ours names one `_id` and no unique
-index has another key. `accounts`, `numbers` and `integrations` are small and stay unsharded, as `numbers` has a second
-unique index. Lists (pages, the outbox) ask every shard; nothing on the message's path does.
+Shard keys that fit: `_id` hashed for the big collections (`decisions`, `cooldowns`, `ledger`, `turns`, `idempotency`,
+`answers`, `buckets`, `conversations`, `suppressions`, `usage`, `records`), since every write of ours names one `_id`
+and no unique index has another key; the one exception is a status without our callback data, which asks every shard by
+message id. `accounts`, `numbers` and `integrations` are small and stay unsharded, as `numbers` has a second unique
+index. Lists (pages, the outbox) ask every shard; nothing on a message's way out does.
 
 MongoDB removes what is older than its time to live within about a minute, by the server's clock, counted from
 `touched_at`, which the server itself sets. Where the exact time matters a query asks for it.
@@ -16,6 +17,7 @@ import pymongo
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from libs.store.mongo.database import Database, ask
+from libs.store.turns import KEPT_DAYS
 
 BUILD_SECONDS = 60.0
 """How long building the indexes of a full database may keep a start waiting."""
@@ -46,7 +48,12 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "decisions": (_kept(10),),  # 8 days are promised
     "cooldowns": (_kept(2),),  # a day at most
     "usage": (_kept(400),),  # an account that was silent for a year has used nothing up
-    "ledger": (_by("callback_id"), _kept(30)),  # outlives its decision: a late replay must not be sent again
+    "ledger": (
+        _by("callback_id"),
+        _by("message_id"),
+        _kept(30),
+    ),  # outlives its decision: a late replay must not be sent again
+    "turns": (_kept(KEPT_DAYS),),
     "buckets": (_kept(8),),  # a rested bucket is a new one
     "idempotency": (_kept(2),),  # 24 hours are promised, and asked for
     "answers": (_kept(10),),

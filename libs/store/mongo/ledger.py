@@ -19,14 +19,14 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 
 from libs.contracts.errors import unavailable
-from libs.store.claiming import Entry, State, objection_to
+from libs.store.claiming import Entry, State, in_line, kept_by_another, objection_to
 from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, Held, TooFast
 from libs.store.mongo.database import TAKEN, Database, Document, ask, datetime_from, micros_from, unless_taken
 from libs.store.mongo.pacing import Buckets
 
 HOLD_SECONDS = 5.0
 """How long a claimant has from step 1 to step 4; one that takes longer may lose the event to another, unharmed."""
-_KEPT = ("owner", "account_id", "number_id", "customer_key", "callback_id")
+_KEPT = ("owner", "account_id", "integration_id", "number_id", "customer_key", "callback_id")
 _TRIES = 20
 _TOUCH = {"$currentDate": {"touched_at": True}}
 _AFTER = ReturnDocument.AFTER
@@ -54,6 +54,11 @@ class MongoLedger:
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         """As `Ledger.claim`."""
+        if claim.after is not None:
+            # Read before the event is held: that one is done for ever once it is, so the answer cannot grow false.
+            behind = in_line(claim, await self._entry(claim.after))
+            if behind is not None:
+                return objection_to(claim, await self._entry(claim.event_id)) or behind
         hold = await self._hold(claim)
         if not isinstance(hold, _Hold):
             return hold
@@ -83,19 +88,28 @@ class MongoLedger:
             self._entries.update_one(called, {"$set": {"state": State.WAITING.value, "until": micros_from(until)}})
         )
 
-    async def finish(self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None) -> Finished:
+    async def finish(
+        self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
+    ) -> Finished | Held:
         """As `Ledger.finish`."""
-        done = {"state": State.FINISHED.value, "outcome": outcome, "at": micros_from(now), "message_id": message_id}
-        written = await unless_taken(
-            self._entries.update_one(
-                {"_id": event_id, "outcome": {"$exists": False}}, {"$set": done, **_TOUCH}, upsert=True
-            )
-        )
-        if written is not TAKEN:
-            return Finished(outcome)
-        # A write, so that what it finds has reached a majority and survives a failover.
-        standing = await ask(self._entries.find_one_and_update({"_id": event_id}, _TOUCH, return_document=_AFTER))
-        return Finished(standing["outcome"])
+        done: Document = {"state": State.FINISHED.value, "outcome": outcome, "at": micros_from(now)}
+        if message_id is not None:
+            done["message_id"] = message_id
+        open_: Document = {"_id": event_id, "outcome": {"$exists": False}}
+        if owner is not None:
+            free = ({"state": {"$ne": State.CALLING.value}}, {"owner": owner}, {"until": {"$lte": micros_from(now)}})
+            open_["$or"] = list(free)
+        for _ in range(_TRIES):
+            written = await unless_taken(self._entries.update_one(open_, {"$set": done, **_TOUCH}, upsert=True))
+            if written is not TAKEN:
+                return Finished(outcome)
+            standing = await self._entry(event_id)
+            if standing is not None and standing.outcome is not None:
+                return Finished(standing.outcome)
+            kept = kept_by_another(standing, owner, now)
+            if kept is not None:
+                return kept
+        raise unavailable("store")
 
     async def _hold(self, claim: Claim) -> _Hold | ClaimAnswer:
         now, token = micros_from(claim.now), ObjectId()

@@ -19,6 +19,7 @@ from libs.store.sqlite.writing import Writer
 
 T = TypeVar("T")
 _CREATE = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX)")
+_ADD = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+)")
 
 BUSY_MS = 4_000
 """How long a writer waits for another process's transaction: half of the 8 s that ingress waits for a result."""
@@ -83,6 +84,9 @@ def prepare(path: Path, schema: str, version: int) -> None:
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             require_known_schema(found, version)
             for statement in schema.split(";"):  # a release that adds a table finds files without it
+                added = _ADD.match(statement.strip())
+                if added and added[2] in {column[1] for column in connection.execute(f"PRAGMA table_info({added[1]})")}:
+                    continue
                 connection.execute(_CREATE.sub(r"\g<0> IF NOT EXISTS", statement, count=1))
             if found == 0:
                 connection.execute(f"PRAGMA user_version = {version}")

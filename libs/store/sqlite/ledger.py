@@ -13,10 +13,12 @@ from libs.store.claiming import (
     bucket_id,
     bucket_ids,
     held,
+    in_line,
+    kept_by_another,
     objection_to,
     slots_for,
 )
-from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, TooFast
+from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, Held, TooFast
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.instants import instant_from, micros_from
 from libs.store.sqlite.purging import Purge, Sweep
@@ -48,14 +50,19 @@ class SqliteLedger:
 
         await self.ledger.change(wait)
 
-    async def finish(self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None) -> Finished:
-        """Write the outcome unless there is one; returns the one that stands."""
+    async def finish(
+        self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
+    ) -> Finished | Held:
+        """Write the outcome unless there is one, or another's call is under way; returns what stands."""
 
-        def write(connection: sqlite3.Connection) -> Finished:
+        def write(connection: sqlite3.Connection) -> Finished | Held:
+            kept = None if owner is None else kept_by_another(_entry(connection, event_id), owner, now)
+            if kept is not None:
+                return kept
             found = connection.execute(
                 "INSERT INTO entries (event_id, state, owner, attempt, until, at, message_id, outcome) "
                 "VALUES (?, ?, '', 0, 0, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                "message_id = iif(state = excluded.state, message_id, excluded.message_id), "
+                "message_id = iif(state = excluded.state, message_id, ifnull(excluded.message_id, message_id)), "
                 "outcome = iif(state = excluded.state, outcome, excluded.outcome), state = excluded.state "
                 "RETURNING outcome",
                 (event_id, State.FINISHED.value, micros_from(now), message_id, outcome),
@@ -69,6 +76,9 @@ class SqliteLedger:
         objection = objection_to(claim, entry)
         if objection is not None:
             return objection
+        behind = in_line(claim, _entry(connection, claim.after)) if claim.after is not None else None
+        if behind is not None:
+            return behind
         slots = _slots(connection, claim)
         if isinstance(slots, TooFast):
             return slots
@@ -127,8 +137,8 @@ def _call(connection: sqlite3.Connection, claim: Claim, slots: Slots, attempt: i
     until = claim.now + timedelta(seconds=slots.wait + claim.lease_seconds)
     connection.execute(
         "INSERT INTO entries (event_id, state, owner, attempt, until, at, account_id, number_id, customer_key, "
-        "callback_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state, "
-        "owner = excluded.owner, attempt = excluded.attempt, until = excluded.until",
+        "callback_id, integration_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "state = excluded.state, owner = excluded.owner, attempt = excluded.attempt, until = excluded.until",
         (
             claim.event_id,
             State.CALLING.value,
@@ -140,5 +150,6 @@ def _call(connection: sqlite3.Connection, claim: Claim, slots: Slots, attempt: i
             claim.number_id,
             claim.customer_key,
             claim.callback_id,
+            claim.integration_id,
         ),
     )

@@ -1,6 +1,6 @@
 """The tables of each file, and the version of all of them; a new version adds a step here and in `prepare`.
 
-A table that is merely added needs no new version: every start makes what is missing.
+A table or a column that is merely added needs no new version: every start makes what is missing.
 
 The rule: one file for each service that writes on the message path, so that processes do not wait for one lock.
 Times are microseconds since 1970 unless a column ends in `_s`: Unix seconds as a float.
@@ -35,6 +35,14 @@ CREATE TABLE used (account_id TEXT NOT NULL, period TEXT NOT NULL, messages INTE
 CREATE TABLE cooldowns (id TEXT NOT NULL UNIQUE, event_id TEXT NOT NULL, until INTEGER NOT NULL,
   at INTEGER NOT NULL);
 CREATE INDEX cooldowns_of_event ON cooldowns (event_id);
+CREATE TABLE turns (seq INTEGER PRIMARY KEY AUTOINCREMENT, pair TEXT NOT NULL, event_id TEXT NOT NULL,
+  at INTEGER NOT NULL, UNIQUE (pair, event_id));
+CREATE INDEX turns_of_pair ON turns (pair, seq);
+CREATE TABLE dead_letters (id TEXT PRIMARY KEY, queue TEXT NOT NULL, account_id TEXT, died_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL, replayed_at INTEGER, replayed_by TEXT, body TEXT NOT NULL, sealed TEXT NOT NULL)
+  WITHOUT ROWID;
+CREATE INDEX dead_letters_by_end ON dead_letters (expires_at);
+CREATE INDEX dead_letters_of_queue ON dead_letters (queue) WHERE replayed_at IS NULL;
 CREATE TABLE speeds (account_id TEXT PRIMARY KEY, slot INTEGER NOT NULL, count INTEGER NOT NULL,
   normal REAL NOT NULL) WITHOUT ROWID
 """
@@ -52,6 +60,9 @@ LEDGER = """
 CREATE TABLE entries (event_id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, owner TEXT NOT NULL,
   attempt INTEGER NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL, account_id TEXT, number_id TEXT,
   customer_key TEXT, callback_id TEXT, message_id TEXT, outcome BLOB);
+ALTER TABLE entries ADD COLUMN integration_id TEXT;
+ALTER TABLE entries ADD COLUMN steps TEXT;
+CREATE INDEX entries_of_message ON entries (message_id) WHERE message_id IS NOT NULL;
 CREATE TABLE buckets (id TEXT PRIMARY KEY, tat_s REAL NOT NULL, held_until_s REAL NOT NULL, factor REAL NOT NULL,
   slowed_at_s REAL NOT NULL) WITHOUT ROWID
 """

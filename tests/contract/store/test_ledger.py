@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from libs.store.ledger import Claimed, Finished, Held, Lapsed
+from libs.store.claiming import PATIENCE
+from libs.store.ledger import Behind, Claimed, Finished, Held, Lapsed, Pace
 from libs.store.opening import Store, open_store
 from tests.contract.store.builders import NOW, a_claim, after
 
@@ -134,3 +135,74 @@ async def test_a_claim_outlives_its_process(store: Store, store_url: str) -> Non
 
     assert calling == Held(after(20))
     assert finished == Finished(b"sent")
+
+
+async def test_a_result_never_overwrites_another_senders_call_that_is_under_way(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim(lease_seconds=20))
+
+    refused = await other.ledger.finish("event-1", b"throttled", now=after(1), owner="sender-2")
+    stands = await store.ledger.finish("event-1", b"sent", now=after(2), owner="sender-1", message_id="wamid.1")
+
+    assert refused == Held(after(20))
+    assert stands == Finished(b"sent")
+
+
+async def test_a_call_whose_lease_ended_is_anybodys_to_finish(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim(lease_seconds=20))
+
+    stands = await other.ledger.finish("event-1", b"unknown", now=after(20), owner="sender-2")
+
+    assert stands == Finished(b"unknown")
+    assert await store.ledger.finish("event-1", b"sent", now=after(21), owner="sender-1") == Finished(b"unknown")
+
+
+async def test_a_result_of_no_call_is_noted_by_whoever_found_it(store: Store) -> None:
+    assert await store.ledger.finish("event-1", b"throttled", now=NOW, owner="sender-2") == Finished(b"throttled")
+
+
+async def test_a_message_waits_while_the_one_before_it_is_being_sent(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim("event-1", lease_seconds=20))
+    second = a_claim("event-2", after="event-1", owner="sender-2", now=after(1))
+
+    waits = await other.ledger.claim(second)
+    await store.ledger.finish("event-1", b"sent", now=after(2))
+    goes = await other.ledger.claim(second)
+
+    assert waits == Behind(after(20))
+    assert goes == Claimed(wait=0.0, attempt=1)
+
+
+async def test_a_message_waits_while_the_one_before_it_will_be_tried_again(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim("event-1"))
+    await store.ledger.failed_surely("event-1", owner="sender-1", until=after(5))
+
+    waits = await other.ledger.claim(a_claim("event-2", after="event-1", owner="sender-2", now=after(6)))
+
+    assert waits == Behind(after(5) + PATIENCE)
+
+
+async def test_a_message_waits_a_while_for_one_that_nobody_has_claimed(store: Store) -> None:
+    early = a_claim("event-2", after="event-1", now=after(1), behind_since=NOW)
+    late = a_claim("event-2", after="event-1", now=NOW + PATIENCE, behind_since=NOW)
+
+    waits, goes = await store.ledger.claim(early), await store.ledger.claim(late)
+
+    assert waits == Behind(NOW + PATIENCE)
+    assert goes == Claimed(wait=0.0, attempt=1)
+
+
+async def test_nobody_waits_for_a_call_whose_lease_ended(store: Store) -> None:
+    await store.ledger.claim(a_claim("event-1", lease_seconds=20))
+
+    goes = await store.ledger.claim(a_claim("event-2", after="event-1", now=after(20), owner="sender-2"))
+
+    assert goes == Claimed(wait=0.0, attempt=1)
+    assert await store.ledger.claim(a_claim("event-1", now=after(21))) == Lapsed(1)
+
+
+async def test_waiting_in_line_uses_up_no_slot(store: Store) -> None:
+    pace = Pace(pair_burst=1)
+    for _ in range(5):
+        await store.ledger.claim(a_claim("event-2", after="event-1", pace=pace))
+
+    assert await store.ledger.claim(a_claim("event-3", pace=pace)) == Claimed(wait=0.0, attempt=1)

@@ -97,7 +97,6 @@ EXAMPLES: tuple[Event, ...] = (
         received_at=NOON,
         window_closes_at=NOON,
         after=ID,
-        turn_at=NOON,
         template={"name": "hello"},
         risk_score=55,
         flagged=True,

@@ -1,0 +1,122 @@
+"""What the port `Statuses` promises of what WhatsApp tells of our messages, on every adapter."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from libs.store.opening import Store, open_store
+from libs.store.progress import MessageStatus, Step
+from libs.store.statuses import Told
+from tests.contract.store.builders import NOW, a_claim, after
+
+
+def told(
+    status: str = "delivered", *, event_id: str | None = None, number_id: str = "num-1", message_id: str = "wamid.1"
+) -> Told:
+    step = Step(MessageStatus(status), NOW, (131047,) if status == "failed" else ())
+    return Told(number_id=number_id, message_id=message_id, step=step, event_id=event_id)
+
+
+async def sent(store: Store) -> None:
+    await store.ledger.claim(a_claim(integration_id="int-1"))
+    await store.ledger.finish("event-1", b"sent", now=after(1), message_id="wamid.1")
+
+
+async def test_a_status_finds_its_message_by_the_messages_id(store: Store, other: Store) -> None:
+    await sent(store)
+
+    known = await other.statuses.tell(told("delivered"))
+
+    assert known is not None
+    assert (known.event_id, known.account_id, known.integration_id) == ("event-1", "acc-1", "int-1")
+    assert (known.number_id, known.customer_key, known.outcome) == ("num-1", "customer-1", b"sent")
+    assert known.progress.status is MessageStatus.DELIVERED
+
+
+async def test_a_status_that_comes_before_the_calls_answer_finds_its_event(store: Store) -> None:
+    await store.ledger.claim(a_claim())
+
+    known = await store.statuses.tell(told("sent", event_id="event-1"))
+
+    assert known is not None
+    assert (known.outcome, known.message_id) == (None, "wamid.1")
+
+
+async def test_the_message_id_of_an_early_status_finds_later_ones(store: Store) -> None:
+    await store.ledger.claim(a_claim())
+    await store.statuses.tell(told("sent", event_id="event-1"))
+    await store.ledger.finish("event-1", b"unknown", now=after(20))
+
+    known = await store.statuses.tell(told("read"))
+
+    assert known is not None
+    assert [step.status for step in known.progress.steps] == [MessageStatus.SENT, MessageStatus.READ]
+
+
+async def test_the_calls_own_message_id_stands(store: Store) -> None:
+    await sent(store)
+
+    await store.statuses.tell(told("sent", event_id="event-1", message_id="wamid.2"))
+
+    known = await store.statuses.of("event-1")
+    assert known is not None
+    assert known.message_id == "wamid.1"
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        pytest.param(told(message_id="wamid.9"), id="a message of somebody else's"),
+        pytest.param(told(number_id="num-2"), id="another number's message of the same id"),
+        pytest.param(told(event_id="event-1", number_id="num-2"), id="our event at another number"),
+    ],
+)
+async def test_what_is_no_message_of_ours_is_not_known(store: Store, strange: Told) -> None:
+    await sent(store)
+
+    assert await store.statuses.tell(strange) is None
+
+
+async def test_an_event_that_was_never_offered_has_no_statuses(store: Store) -> None:
+    await store.ledger.finish("event-1", b"paused", now=NOW)
+
+    assert await store.statuses.tell(told("sent", event_id="event-1")) is None
+    assert await store.statuses.of("event-1") is None
+
+
+async def test_a_status_is_taken_once_with_what_it_said_first(store: Store) -> None:
+    await sent(store)
+    await store.statuses.tell(told("failed"))
+
+    again = await store.statuses.tell(
+        Told(number_id="num-1", message_id="wamid.1", step=Step(MessageStatus.FAILED, after(99)))
+    )
+
+    assert again is not None
+    assert again.progress.steps == (Step(MessageStatus.FAILED, NOW, (131047,)),)
+
+
+async def test_statuses_that_come_at_once_are_all_taken_once(store: Store, other: Store) -> None:
+    await sent(store)
+    kinds = list(itertools.islice(itertools.cycle(["sent", "delivered", "read", "failed"]), 24))
+
+    await asyncio.gather(*((store, other)[n % 2].statuses.tell(told(kind)) for n, kind in enumerate(kinds)))
+
+    known = await store.statuses.of("event-1")
+    assert known is not None
+    assert sorted(step.status for step in known.progress.steps) == ["delivered", "failed", "read", "sent"]
+
+
+async def test_finishing_keeps_what_statuses_told_before(store: Store, store_url: str) -> None:
+    await store.ledger.claim(a_claim())
+    await store.statuses.tell(told("delivered", event_id="event-1"))
+    await store.ledger.finish("event-1", b"unknown", now=after(20))
+    await store.close()
+
+    reopened = await open_store(store_url)
+    known = await reopened.statuses.of("event-1")
+    await reopened.close()
+
+    assert known is not None
+    assert (known.outcome, known.message_id, known.progress.status) == (b"unknown", "wamid.1", MessageStatus.DELIVERED)
