@@ -7,12 +7,14 @@ from urllib.parse import unquote
 
 from libs.store.accounts import Directory, Registry
 from libs.store.conversations import Conversations, Suppressions
+from libs.store.errands import Errands
 from libs.store.decisions import Decisions
 from libs.store.idempotency import Answers, Idempotency
 from libs.store.ledger import Ledger, Pacing
 from libs.store.outbox import Outbox
 from libs.store.records import Records
 
+from libs.store.tallies import Tallies
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
@@ -35,6 +37,8 @@ class Store:
     """Let what is under way end, then let go of the database; once is enough."""
 
 
+    tallies: Tallies
+    errands: Errands
 async def open_store(url: str) -> Store:
     """Open `sqlite:///path` (a fourth slash begins an absolute path) or `mongodb://host/database`.
 

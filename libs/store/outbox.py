@@ -19,6 +19,10 @@ class Posted:
 class Outbox(Protocol):
     """What was written but perhaps not published yet."""
 
+    async def post(self, events: Sequence[Posted]) -> None:
+        """Write events that tell of no change of a row, such as that a report was read; durable when it returns."""
+        ...
+
     async def waiting(self, limit: int) -> Sequence[Posted]:
         """The oldest events that nobody has marked as published."""
         ...

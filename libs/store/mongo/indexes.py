@@ -62,6 +62,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("account_id", "-at", "-_id"),
         _by("integration_id", "-at", "-_id"),
         _by("type", "-at", "-_id"),
+    "notes": _OUTBOX,
         _by("code", "-at", "-_id"),
         _by("event_id", "at", "_id"),
     ),

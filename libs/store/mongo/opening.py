@@ -8,6 +8,7 @@ from libs.contracts.errors import GatewayError
 from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
 from libs.store.mongo.conversations import MongoConversations, MongoSuppressions
 from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, ask, client_from, close
+from libs.store.mongo.errands import MongoErrands
 from libs.store.mongo.decisions import MongoDecisions
 from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
 from libs.store.mongo.indexes import make_indexes
@@ -16,6 +17,7 @@ from libs.store.mongo.outbox import MongoOutbox
 from libs.store.mongo.pacing import MongoPacing
 from libs.store.mongo.records import MongoRecords
 from libs.store.opening import Store, require_known_schema
+from libs.store.mongo.tallies import MongoTallies
 
 SCHEMA_VERSION = 1
 """Rises when documents change in a way that an older release would misread."""
@@ -67,3 +69,5 @@ def _store_over(client: Client, database: Database) -> Store:
         healthy=healthy,
         close=partial(close, client),
     )
+        tallies=MongoTallies(database),
+        errands=MongoErrands(database),

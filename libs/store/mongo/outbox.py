@@ -10,7 +10,7 @@ from typing import Final
 from libs.store.mongo.database import Database, Document, ask
 from libs.store.outbox import Posted
 
-WITH_OUTBOX: Final = ("accounts", "numbers", "integrations", "suppressions")
+WITH_OUTBOX: Final = ("accounts", "numbers", "integrations", "suppressions", "dead_letters", "notes")
 """The collections whose documents carry events."""
 
 
@@ -24,6 +24,13 @@ class MongoOutbox:
 
     def __init__(self, database: Database) -> None:
         self._collections = [database[name] for name in WITH_OUTBOX]
+        self._notes = database["notes"]
+
+    async def post(self, events: Sequence[Posted]) -> None:
+        """As `Outbox.post`: a document that is nothing but its event, and goes with it."""
+        if events:
+            notes = [{"_id": event.id, "outbox": entries_from([event])} for event in events]
+            await ask(self._notes.insert_many(notes))
 
     async def waiting(self, limit: int) -> Sequence[Posted]:
         """As `Outbox.waiting`."""
@@ -52,3 +59,4 @@ class MongoOutbox:
                 for collection in self._collections
             )
         )
+        await ask(self._notes.delete_many({"_id": named, "outbox": []}))

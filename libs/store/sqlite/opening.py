@@ -9,12 +9,14 @@ from libs.store.sqlite import schema
 from libs.store.sqlite.accounts import SqliteDirectory, SqliteRegistry
 from libs.store.sqlite.conversations import SqliteConversations, SqliteSuppressions
 from libs.store.sqlite.database import Database, prepare
+from libs.store.sqlite.errands import SqliteErrands
 from libs.store.sqlite.decisions import SqliteDecisions
 from libs.store.sqlite.idempotency import SqliteAnswers, SqliteIdempotency
 from libs.store.sqlite.ledger import SqliteLedger, SqlitePacing
 from libs.store.sqlite.outbox import SqliteOutbox
 from libs.store.sqlite.records import SqliteRecords
 
+from libs.store.sqlite.tallies import SqliteTallies
 
 async def open_sqlite(path: Path) -> Store:
     """Open `path` and, beside it, the files for requests, ledger and records; raises as `open_store` does."""
@@ -48,6 +50,8 @@ async def open_sqlite(path: Path) -> Store:
 
 
 def _open_files(path: Path) -> tuple[Database, Database, Database, Database]:
+        tallies=SqliteTallies(records),
+        errands=SqliteErrands(main),
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

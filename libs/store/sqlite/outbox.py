@@ -14,6 +14,10 @@ class SqliteOutbox:
 
     main: Database
 
+    async def post(self, events: Sequence[Posted]) -> None:
+        """As `Outbox.post`."""
+        await self.main.change(lambda connection: post(connection, events))
+
     async def waiting(self, limit: int) -> Sequence[Posted]:
         """The oldest events that nobody has marked as published."""
         rows = await self.main.rows("SELECT id, name, body, at_s FROM outbox ORDER BY seq LIMIT ?", (limit,))

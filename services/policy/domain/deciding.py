@@ -9,8 +9,9 @@ from libs.contracts.events import WebhookReceived
 from libs.contracts.results import AnswerStatus, SkipReason
 from libs.store.conversations import Conversation
 from libs.store.decisions import Cooldown, CoolingDown, Exhausted, Limit
+from libs.store.plans import daily_limit, monthly_limit
 from services.policy.domain.facts import Asked, End, Facts, Objection, Pass
-from services.policy.domain.limits import Period, daily_limit, monthly_limit
+from services.policy.domain.limits import Period
 from services.policy.domain.planning import Plan, plan_for
 
 WINDOW = timedelta(hours=24)

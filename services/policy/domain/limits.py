@@ -4,13 +4,10 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from libs.store.accounts import Account, Plan
+from libs.store.accounts import Account
 from libs.store.decisions import TEN_MINUTES, Budget, Usage
+from libs.store.plans import daily_limit, monthly_limit
 
-DAILY = {Plan.STARTER: 100, Plan.GROWTH: 500, Plan.SCALE: 1_500}
-"""Messages a day."""
-DAYS_IN_A_MONTHS_LIMIT = 20
-"""Every plan's monthly limit is twenty days' worth: 2,000, 10,000, 30,000; a reviewed limit grows in proportion."""
 BURST_FLOOR = 100
 """Messages in ten minutes that are never called a burst: a starter's whole day."""
 BURST_OF_A_DAY = 4
@@ -43,16 +40,6 @@ def period_of(account: Account, now: datetime) -> Period:
         day_ends=datetime.combine(tomorrow, time(), account.zone).astimezone(UTC),
         month_ends=datetime.combine(next_month, time(), account.zone).astimezone(UTC),
     )
-
-
-def daily_limit(account: Account) -> int:
-    """Messages the account may send a day: the limit an operator set for it, else its plan's."""
-    return DAILY[account.plan] if account.daily_limit is None else account.daily_limit
-
-
-def monthly_limit(account: Account) -> int:
-    """Messages the account may send a month; a low daily limit does not lower it."""
-    return max(DAILY[account.plan], daily_limit(account)) * DAYS_IN_A_MONTHS_LIMIT
 
 
 def budget_of(account: Account, period: Period) -> Budget:

@@ -3,9 +3,10 @@
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from libs.store.decisions import Limit
+from libs.store.plans import daily_limit, monthly_limit
 from services.policy.domain.deciding import limit_details
 from services.policy.domain.facts import Facts, Finding, Objection, Pass, Saw
-from services.policy.domain.limits import burst_ends_in, burst_limit, daily_limit, monthly_limit
+from services.policy.domain.limits import burst_ends_in, burst_limit
 
 
 def daily_limit_is_not_used_up(_: WebhookReceived, facts: Facts) -> Finding:

@@ -49,3 +49,15 @@ async def test_published_events_wait_no_longer_and_unknown_ids_are_ignored(store
 
     assert [event.id for event in await store.outbox.waiting(10)] == ["e-2"]
     assert [event.id for event in await other.outbox.waiting(10)] == ["e-2"]
+
+
+async def test_an_event_of_no_row_waits_and_leaves_nothing_behind(store: Store, other: Store) -> None:
+    events = [a_posted("e-1"), a_posted("e-2", at=after(1).timestamp())]
+
+    await store.outbox.post(events)
+    await store.outbox.post([])
+    before = await other.outbox.waiting(10)
+    await other.outbox.published(["e-1"])
+
+    assert before == events
+    assert [event.id for event in await store.outbox.waiting(10)] == ["e-2"]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from libs.store.accounts import Plan
 from libs.store.decisions import Usage
-from services.policy.domain.limits import burst_ends_in, burst_limit, daily_limit, monthly_limit, period_of
+from libs.store.plans import daily_limit, monthly_limit
+from services.policy.domain.limits import burst_ends_in, burst_limit, period_of
 from tests.builders import NOON, an_account
 
 ZONES = ["UTC", "Asia/Riyadh", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati", "America/Sao_Paulo"]
