@@ -20,7 +20,7 @@ SETTINGS = {
 """Shorter waits than in production; only 127.0.0.1 is a proxy, the rest of 127.0.0.0/8 are strangers."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(
     broker: BrokerNode, unused_vhosts: Iterator[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
@@ -37,7 +37,7 @@ def stack(
     run_apart(stack.stop())
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def gateway(stack: Stack, broker: BrokerNode) -> AsyncIterator[Gateway]:
     """The gateway that the tests talk to."""
     async with Gateway.of(stack, broker, stack.settings["GATEWAY_AMQP_URL"]) as gateway:

@@ -77,6 +77,8 @@ class Gateway:
     whatsapp: SimulatorClient
     lines: list[Line] = field(default_factory=list, repr=False)
     seen_secrets: set[str] = field(default_factory=set, repr=False)
+    unheard: set[str] | None = None
+    """Work queues that no service listened to when it was first looked: their service is not written yet."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(106_540_352_000_000))
     _people: Iterator[int] = field(default_factory=itertools.count)
     _doors: Iterator[int] = field(default_factory=itertools.count)

@@ -164,16 +164,16 @@ async def drained(gateway: Gateway, *, seconds: float = DRAIN_SECONDS) -> dict[s
 
 
 async def depths(gateway: Gateway) -> dict[str, float]:
-    """How many messages are ready in each queue, dead letters left out."""
-    dead = {work.dead for work in WORK_QUEUES}
+    """How many messages are ready in each queue, dead letters left out, and queues that no service listens to yet."""
     async with await aio_pika.connect(gateway.amqp_url) as connection:
         channel = await connection.channel()
-        found: dict[str, float] = {}
-        for queue in all_queues():
-            if queue.name not in dead:
-                declared = await channel.get_queue(queue.name, ensure=True)
-                found[queue.name] = declared.declaration_result.message_count or 0
-        return found
+        if gateway.unheard is None:
+            heard = [await channel.get_queue(work.name, ensure=True) for work in WORK_QUEUES]
+            gateway.unheard = {queue.name for queue in heard if not queue.declaration_result.consumer_count}
+        left_out = gateway.unheard | {work.dead for work in WORK_QUEUES}
+        names = [queue.name for queue in all_queues() if queue.name not in left_out]
+        found = [await channel.get_queue(name, ensure=True) for name in names]
+        return {queue.name: queue.declaration_result.message_count or 0 for queue in found}
 
 
 async def in_hand(gateway: Gateway) -> dict[str, float]:

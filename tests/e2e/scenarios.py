@@ -19,4 +19,3 @@ def tell(scenario: str, *, passed: bool, seed: int | None = None, **figures: Any
     LINES.append(line)
     with FILE.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
-    print(line)  # noqa: T201 -- seen at once with `pytest -s`
