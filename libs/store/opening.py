@@ -7,14 +7,18 @@ from urllib.parse import unquote
 
 from libs.store.accounts import Directory, Registry
 from libs.store.conversations import Conversations, Suppressions
-from libs.store.errands import Errands
+from libs.store.dead_letters import DeadLetters
 from libs.store.decisions import Decisions
+from libs.store.errands import Errands
+from libs.store.forwards import Forwards
 from libs.store.idempotency import Answers, Idempotency
 from libs.store.ledger import Ledger, Pacing
 from libs.store.outbox import Outbox
 from libs.store.records import Records
-
+from libs.store.statuses import Statuses
 from libs.store.tallies import Tallies
+from libs.store.turns import Turns
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
@@ -28,17 +32,21 @@ class Store:
     decisions: Decisions
     ledger: Ledger
     pacing: Pacing
+    statuses: Statuses
+    turns: Turns
     idempotency: Idempotency
     answers: Answers
     records: Records
+    forwards: Forwards
+    dead_letters: DeadLetters
+    tallies: Tallies
+    errands: Errands
     healthy: Callable[[], Awaitable[bool]]
     """True when the database answers; cheap enough for every probe, and never raises."""
     close: Callable[[], Awaitable[None]]
     """Let what is under way end, then let go of the database; once is enough."""
 
 
-    tallies: Tallies
-    errands: Errands
 async def open_store(url: str) -> Store:
     """Open `sqlite:///path` (a fourth slash begins an absolute path) or `mongodb://host/database`.
 

@@ -77,5 +77,10 @@ class Progress:
         before, after = Progress(self.steps[:place]), Progress(self.steps[: place + 1])
         return (before.status, before.conflict) != (after.status, after.conflict)
 
+    def conflict_at(self, status: MessageStatus) -> bool:
+        """Whether failure and delivery contradicted each other once this status had come."""
+        place = self._place_of(status)
+        return place is not None and Progress(self.steps[: place + 1]).conflict
+
     def _place_of(self, status: MessageStatus) -> int | None:
         return next((place for place, step in enumerate(self.steps) if step.status is status), None)

@@ -1,4 +1,6 @@
-"""Sender hands approved messages to WhatsApp, each at most once, and says what became of them.
+"""Sender hands approved messages to WhatsApp, each at most once, says what became of them, and tells 3CX systems.
 
-*Hears* MessageApproved. *Says* WebhookAnswered.
+*Hears* MessageApproved, WhatsAppStatusReceived, ForwardRequested. *Says* WebhookAnswered, MessageStatusUpdated,
+MessageSettled, WhatsAppStatusUnmatched, SuppressionAdded, ForwardDelivered, ForwardFailed, and NumberPaused through
+the outbox.
 """

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import aiohttp
 
@@ -11,20 +12,41 @@ from libs.chassis.amqp import Broker
 from libs.chassis.clock import monotonic, utc_now
 from libs.chassis.consuming import Received, Subscriptions, on
 from libs.chassis.serving import Life, life_of
-from libs.chassis.topology import MESSAGES
-from libs.contracts.events import CONFIGURATION_CHANGES, Event, MessageApproved
-from libs.store.accounts import ProviderKind
+from libs.chassis.topology import FORWARDS, MESSAGES, STATUSES
+from libs.contracts.events import (
+    CONFIGURATION_CHANGES,
+    Event,
+    ForwardRequested,
+    MessageApproved,
+    WhatsAppStatusReceived,
+)
+from libs.store.accounts import Directory, ProviderKind
 from libs.store.cached import CachedDirectory
 from libs.store.opening import Store, open_store
 from libs.store.sealing import sealer_from
 from services.sender import metrics
 from services.sender.adapters.cloud_api import CloudApi, open_session
 from services.sender.adapters.numbers import DirectoryNumbers
+from services.sender.adapters.pausing import RegistryPauses
+from services.sender.adapters.posting import Limits, Poster, open_forwarding
+from services.sender.adapters.targets import DirectoryTargets
 from services.sender.domain.breaker import BreakerLimits, Breakers, Circuit
 from services.sender.domain.retrying import RetryLimits
 from services.sender.domain.steps import Reaction
 from services.sender.domain.verdicts import packaged_table
-from services.sender.handlers import Deliver, Send, Surroundings, Terms
+from services.sender.handlers import (
+    Conclude,
+    Consequences,
+    Deliver,
+    Follow,
+    Forward,
+    ForwardTerms,
+    LaneLimits,
+    Lanes,
+    Send,
+    Surroundings,
+    Terms,
+)
 from services.sender.handlers.calling import Call
 from services.sender.handlers.preparing import Prepare
 from services.sender.ports import Numbers, Provider
@@ -32,6 +54,18 @@ from services.sender.settings import SenderSettings
 
 LEASE_MARGIN_S = 5.0
 """How long a call stays ours beyond its time limit: enough to note its result."""
+
+
+LANE_PATIENCE_S = 5.0
+"""How long a forward waits in hand for a place in its integration's lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Two, since addresses that others chose are looked at before they are dialled."""
+
+    whatsapp: aiohttp.ClientSession
+    forwards: aiohttp.ClientSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +81,13 @@ class Outside:
 def sending(settings: SenderSettings, outside: Outside) -> Send:
     """The handler of approved messages, wired for production."""
     store = outside.store
+    reaction = _reaction(settings)
     return Send(
-        Deliver(
+        deliver=Deliver(
             around=Surroundings(
                 ledger=store.ledger,
                 pacing=store.pacing,
+                statuses=store.statuses,
                 reservations=store.decisions,
                 windows=store.conversations,
                 clock=utc_now,
@@ -65,7 +101,7 @@ def sending(settings: SenderSettings, outside: Outside) -> Send:
             ),
             call=Call(
                 breakers=Breakers(_breaker_limits(settings), _breaker_changed),
-                reaction=Reaction(table=packaged_table(), limits=_retry_limits(settings), chance=random.random),
+                reaction=reaction,
                 monotonic=monotonic,
             ),
             terms=Terms(
@@ -73,12 +109,67 @@ def sending(settings: SenderSettings, outside: Outside) -> Send:
                 lease_s=settings.provider_timeout + LEASE_MARGIN_S,
                 smooth_s=settings.smoothing_seconds,
             ),
-        )
+        ),
+        conclude=Conclude(statuses=store.statuses, consequences=consequences(store), table=reaction.table),
+    )
+
+
+def following(settings: SenderSettings, store: Store) -> Follow:
+    """The handler of statuses, wired for production."""
+    return Follow(
+        statuses=store.statuses,
+        reservations=store.decisions,
+        consequences=consequences(store),
+        table=packaged_table(),
+        clock=utc_now,
+        parked=timedelta(seconds=settings.status_parking_seconds),
+        key=settings.hash_key.get_secret_value().encode(),
+    )
+
+
+def consequences(store: Store) -> Consequences:
+    """What refusals lead to, wired for production."""
+    return Consequences(
+        windows=store.conversations,
+        stops=store.suppressions,
+        pauses=RegistryPauses(store.directory, store.registry),
+        pacing=store.pacing,
+        clock=utc_now,
+    )
+
+
+def forwarding(
+    settings: SenderSettings, *, store: Store, directory: Directory, session: aiohttp.ClientSession, owner: str
+) -> Forward:
+    """The handler of what 3CX systems are told, wired for production; `session` is one of `open_forwarding`."""
+    breaker = BreakerLimits(
+        calls=settings.forward_circuit_calls,
+        window_s=60.0,
+        open_s=settings.forward_circuit_seconds,
+        longest_s=settings.forward_circuit_longest_seconds,
+    )
+    return Forward(
+        ledger=store.forwards,
+        targets=DirectoryTargets(directory, sealer_from(settings.secret_keys.get_secret_value())),
+        posts=Poster(session, _forward_limits(settings), utc_now),
+        lanes=Lanes(
+            LaneLimits(width=settings.forward_width, patience_s=LANE_PATIENCE_S, breaker=breaker),
+            monotonic,
+            _forward_circuit_changed,
+        ),
+        clock=utc_now,
+        monotonic=monotonic,
+        chance=random.random,
+        terms=ForwardTerms(
+            owner=owner,
+            lease=timedelta(seconds=settings.forward_timeout + LEASE_MARGIN_S),
+            total=timedelta(hours=settings.forward_hours),
+        ),
     )
 
 
 def subscriptions(send: Send) -> Subscriptions:
-    """Everything sender listens to."""
+    """What sender does with messages."""
     return (on(MessageApproved, send),)
 
 
@@ -89,23 +180,27 @@ async def serve(settings: SenderSettings) -> None:
         try:
             async with (
                 open_session(timeout_s=settings.provider_timeout, connections=settings.provider_connections) as session,
+                open_forwarding(
+                    _forward_limits(settings),
+                    timeout_s=settings.forward_timeout,
+                    connections=settings.forward_prefetch,
+                ) as forward_session,
                 Broker.connected(life.instance, settings.amqp_url.get_secret_value()) as broker,
             ):
-                await _work(settings, life, session=session, store=store, broker=broker)
+                sessions = Sessions(session, forward_session)
+                await _work(settings, life, sessions=sessions, store=store, broker=broker)
         finally:
             await store.close()
 
 
-async def _work(
-    settings: SenderSettings, life: Life, *, session: aiohttp.ClientSession, store: Store, broker: Broker
-) -> None:
+async def _work(settings: SenderSettings, life: Life, *, sessions: Sessions, store: Store, broker: Broker) -> None:
     directory = CachedDirectory(store.directory)
 
     async def changed(received: Received[Event]) -> None:
         directory.forget(received.event)
 
     await broker.overhear("configuration", CONFIGURATION_CHANGES, changed, lost=directory.forget)
-    cloud_api = CloudApi(session, str(settings.whatsapp_api_url), settings.whatsapp_api_version, utc_now)
+    cloud_api = CloudApi(sessions.whatsapp, str(settings.whatsapp_api_url), settings.whatsapp_api_version, utc_now)
     outside = Outside(
         store=store,
         numbers=DirectoryNumbers(directory, sealer_from(settings.secret_keys.get_secret_value())),
@@ -114,6 +209,10 @@ async def _work(
     )
     send = sending(settings, outside)
     await broker.listen(MESSAGES, subscriptions(send), prefetch=settings.prefetch)
+    statuses = (on(WhatsAppStatusReceived, following(settings, store)),)
+    await broker.listen(STATUSES, statuses, prefetch=settings.prefetch)
+    forward = forwarding(settings, store=store, directory=directory, session=sessions.forwards, owner=life.instance)
+    await broker.listen(FORWARDS, (on(ForwardRequested, forward),), prefetch=settings.forward_prefetch)
     life.ready_when(store=store.healthy, broker=broker.healthy)
     await life.until_stopped()
     # Whoever waits for a call is drained with its call; what is left then is found in the ledger by the next sender.
@@ -130,9 +229,21 @@ def _breaker_limits(settings: SenderSettings) -> BreakerLimits:
     )
 
 
+def _reaction(settings: SenderSettings) -> Reaction:
+    return Reaction(table=packaged_table(), limits=_retry_limits(settings), chance=random.random)
+
+
 def _retry_limits(settings: SenderSettings) -> RetryLimits:
     return RetryLimits(attempts=settings.send_attempts, total_s=settings.send_retry_seconds)
 
 
 def _breaker_changed(state: Circuit) -> None:
     metrics.BREAKER_CHANGES.labels(state.value).inc()
+
+
+def _forward_limits(settings: SenderSettings) -> Limits:
+    return Limits(settings.allow_private_forward, frozenset(settings.forward_ports))
+
+
+def _forward_circuit_changed(state: Circuit) -> None:
+    metrics.FORWARD_CIRCUIT_CHANGES.labels(state.value).inc()

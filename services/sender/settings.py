@@ -1,5 +1,7 @@
 """What an operator can set about sending."""
 
+from typing import Annotated
+
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
@@ -35,6 +37,9 @@ class SenderSettings(ServiceSettings):
         le=10,
         description="Longest wait for a number's or pair's turn; beyond it: sending_throttled.",
     )
+    status_parking_seconds: float = Field(
+        default=120.0, ge=0, le=3600, description="Seconds a status waits for the message that it belongs to."
+    )
     breaker_rate: float = Field(
         default=0.5, gt=0, le=1, description="Share of failed calls at which a number's calls are stopped."
     )
@@ -48,6 +53,35 @@ class SenderSettings(ServiceSettings):
         default=2.0, gt=0, description="Seconds until a stopped number is probed; doubles while probes fail."
     )
     breaker_longest_seconds: float = Field(default=60.0, gt=0, description="Longest pause between two probes.")
+
+    allow_private_forward: bool = Field(
+        default=False, description="Whether forwarding to private addresses, to http:// and to any port is allowed."
+    )
+    forward_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
+        default=(443, 80, 8443, 8080), description="Ports that may be forwarded to, separated by commas."
+    )
+    forward_timeout: float = Field(
+        default=15.0, gt=0, le=60, description="Seconds one try to tell a 3CX system may take, connecting included."
+    )
+    forward_hours: float = Field(
+        default=24.0, gt=0, le=168, description="Hours for which a 3CX system is tried before its message is set aside."
+    )
+    forward_width: int = Field(default=8, ge=1, le=256, description="Tries at once for one integration.")
+    forward_prefetch: int = Field(default=256, ge=1, le=10_000, description="Forwards in hand at once.")
+    forward_circuit_calls: int = Field(
+        default=5, ge=1, le=1000, description="Tries that must have been made before an integration's can be stopped."
+    )
+    forward_circuit_seconds: float = Field(
+        default=10.0, gt=0, description="Seconds until a stopped integration is probed; doubles while probes fail."
+    )
+    forward_circuit_longest_seconds: float = Field(
+        default=300.0, gt=0, description="Longest pause between two probes of an integration."
+    )
+
+    @field_validator("forward_ports", mode="before")
+    @classmethod
+    def _ports_are_listed(cls, ports: object) -> object:
+        return tuple(ports.split(",")) if isinstance(ports, str) else ports
 
     @field_validator("secret_keys")
     @classmethod

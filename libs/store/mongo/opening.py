@@ -8,16 +8,20 @@ from libs.contracts.errors import GatewayError
 from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
 from libs.store.mongo.conversations import MongoConversations, MongoSuppressions
 from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, ask, client_from, close
-from libs.store.mongo.errands import MongoErrands
+from libs.store.mongo.dead_letters import MongoDeadLetters
 from libs.store.mongo.decisions import MongoDecisions
+from libs.store.mongo.errands import MongoErrands
+from libs.store.mongo.forwards import MongoForwards
 from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
 from libs.store.mongo.indexes import make_indexes
 from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.outbox import MongoOutbox
 from libs.store.mongo.pacing import MongoPacing
 from libs.store.mongo.records import MongoRecords
-from libs.store.opening import Store, require_known_schema
+from libs.store.mongo.statuses import MongoStatuses
 from libs.store.mongo.tallies import MongoTallies
+from libs.store.mongo.turns import MongoTurns
+from libs.store.opening import Store, require_known_schema
 
 SCHEMA_VERSION = 1
 """Rises when documents change in a way that an older release would misread."""
@@ -63,11 +67,15 @@ def _store_over(client: Client, database: Database) -> Store:
         decisions=MongoDecisions(database),
         ledger=MongoLedger(database),
         pacing=MongoPacing(database),
+        statuses=MongoStatuses(database),
+        turns=MongoTurns(database),
         idempotency=MongoIdempotency(database),
         answers=MongoAnswers(database),
         records=MongoRecords(database),
+        forwards=MongoForwards(database),
+        dead_letters=MongoDeadLetters(database),
+        tallies=MongoTallies(database),
+        errands=MongoErrands(database),
         healthy=healthy,
         close=partial(close, client),
     )
-        tallies=MongoTallies(database),
-        errands=MongoErrands(database),

@@ -9,14 +9,18 @@ from libs.store.sqlite import schema
 from libs.store.sqlite.accounts import SqliteDirectory, SqliteRegistry
 from libs.store.sqlite.conversations import SqliteConversations, SqliteSuppressions
 from libs.store.sqlite.database import Database, prepare
-from libs.store.sqlite.errands import SqliteErrands
+from libs.store.sqlite.dead_letters import SqliteDeadLetters
 from libs.store.sqlite.decisions import SqliteDecisions
+from libs.store.sqlite.errands import SqliteErrands
+from libs.store.sqlite.forwards import SqliteForwards
 from libs.store.sqlite.idempotency import SqliteAnswers, SqliteIdempotency
 from libs.store.sqlite.ledger import SqliteLedger, SqlitePacing
 from libs.store.sqlite.outbox import SqliteOutbox
 from libs.store.sqlite.records import SqliteRecords
-
+from libs.store.sqlite.statuses import SqliteStatuses
 from libs.store.sqlite.tallies import SqliteTallies
+from libs.store.sqlite.turns import SqliteTurns
+
 
 async def open_sqlite(path: Path) -> Store:
     """Open `path` and, beside it, the files for requests, ledger and records; raises as `open_store` does."""
@@ -41,17 +45,21 @@ async def open_sqlite(path: Path) -> Store:
         decisions=SqliteDecisions(main),
         ledger=SqliteLedger(ledger),
         pacing=SqlitePacing(ledger),
+        statuses=SqliteStatuses(ledger),
+        turns=SqliteTurns(main),
         idempotency=SqliteIdempotency(requests),
         answers=SqliteAnswers(requests, records),
         records=SqliteRecords(records),
+        forwards=SqliteForwards(ledger),
+        dead_letters=SqliteDeadLetters(main),
+        tallies=SqliteTallies(records),
+        errands=SqliteErrands(main),
         healthy=healthy,
         close=close,
     )
 
 
 def _open_files(path: Path) -> tuple[Database, Database, Database, Database]:
-        tallies=SqliteTallies(records),
-        errands=SqliteErrands(main),
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -6,7 +6,7 @@ delivery concludes the truth: nothing, `waiting` (may go on), `calling` (unknown
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -16,8 +16,9 @@ from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import MessageApproved
 from libs.contracts.pacing import NUMBER_PER_SECOND, bucket_key, number_burst
 from libs.store.accounts import Number
-from libs.store.ledger import Claim, Claimed, Finished, Held, Lapsed, Pace, TooFast
+from libs.store.ledger import Behind, Claim, Claimed, Finished, Held, Lapsed, Pace, TooFast
 from services.sender import metrics
+from services.sender.domain.learning import learnt_from
 from services.sender.domain.results import Result, bytes_from, result_from, throttled, told_how, unknown
 from services.sender.domain.steps import Again, Done, SlowDown, Tally
 from services.sender.domain.verdicts import Effect
@@ -29,6 +30,10 @@ log = logger(__name__)
 T = TypeVar("T")
 _WRITE_PAUSES = (0.1, 0.3, 1.0, 2.0)
 """Seconds between tries to note a result while the store is away; after them the delivery waits its turn again."""
+_IN_LINE_S = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds between looks at whether an earlier message is done; the last one is repeated."""
+_MOST_IN_LINE = 10_000
+_BACK_IN_LINE = timedelta(seconds=1)
 _AFTER_PAUSE_S = 1.0
 """How long after a pause's end others leave a waiting message to the sender that paused."""
 
@@ -41,6 +46,8 @@ class _Progress:
     throttles: int = 0
     waited: float = 0.0
     not_before: float = 0.0
+    looks: int = 0
+    in_line: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,8 @@ class Deliver:
     terms: Terms
     _unsaved: dict[UUID, Result] = field(default_factory=dict)
     """Results that the store could not take yet; a redelivery to this process saves the truth."""
+    _behind_since: dict[UUID, datetime] = field(default_factory=dict)
+    """Since when messages have been waiting in this process for one that nobody had claimed."""
 
     async def __call__(self, approved: MessageApproved) -> Result:
         """Deliver at most once. Raises Later while another holds the message, GatewayError while the store is away."""
@@ -69,6 +78,11 @@ class Deliver:
     async def _once(self, approved: MessageApproved, number: Number | None, progress: _Progress) -> Result | None:
         """Claim and call once; None when the message may go again."""
         answer = await self.around.ledger.claim(self._claim(approved, number, progress))
+        if not isinstance(answer, Behind):
+            self._behind_since.pop(approved.event_id, None)
+            if progress.in_line:
+                metrics.IN_LINE_SECONDS.observe(progress.in_line)
+                progress.in_line = 0.0
         match answer:
             case Claimed():
                 return await self._claimed(approved, number, progress, answer)
@@ -76,8 +90,11 @@ class Deliver:
                 return await self._settled(approved, result_from(outcome))
             case TooFast(retry_after, scope):
                 return await self._finish(approved, throttled(retry_after, scope))
-            case Lapsed():
-                return await self._finish(approved, unknown("sender_stopped"))
+            case Lapsed(attempt):
+                return await self._finish(approved, await self._learnt(approved, unknown("sender_stopped"), attempt))
+            case Behind():
+                await self._stand_in_line(approved, progress)
+                return None
             case Held():
                 raise Later("the message is held by another delivery")
 
@@ -94,6 +111,8 @@ class Deliver:
             case Done(result, effect):
                 if effect is Effect.CLOSE_WINDOW:
                     await self._close_window(approved)
+                if result.unknown:
+                    result = await self._learnt(approved, result, attempts)
                 return await self._finish(approved, told_how(ready.outgoing, result))
             case Again(pause_s):
                 await self._surely_failed(approved, pause_s)
@@ -127,6 +146,23 @@ class Deliver:
             progress.waited += wait
             await self.around.sleep(wait)
 
+    async def _stand_in_line(self, approved: MessageApproved, progress: _Progress) -> None:
+        """Wait a little for the message before this one, then leave the place in this process to others."""
+        if len(self._behind_since) >= _MOST_IN_LINE:  # they went on in other processes
+            self._behind_since.clear()
+        self._behind_since.setdefault(approved.event_id, self.around.clock())
+        pause = _IN_LINE_S[min(progress.looks, len(_IN_LINE_S) - 1)]
+        if progress.in_line + pause > self.terms.smooth_s:
+            raise Later("an earlier message to the same customer is not done", after=_BACK_IN_LINE)
+        progress.looks += 1
+        progress.in_line += pause
+        await self.around.sleep(pause)
+
+    async def _learnt(self, approved: MessageApproved, result: Result, attempts: int) -> Result:
+        """The result that a status has told already, where the call gave none."""
+        known = await self._written(lambda: self.around.statuses.of(str(approved.event_id)))
+        return learnt_from(known, self.call.reaction.table, attempts=attempts) or result
+
     async def _close_window(self, approved: MessageApproved) -> None:
         now = self.around.clock()
         await self._written(lambda: self.around.windows.window_closed(approved.number_id, approved.customer_key, now))
@@ -139,11 +175,14 @@ class Deliver:
     async def _finish(self, approved: MessageApproved, result: Result) -> Result:
         """Note the result. What was noted first stands, and is what is said."""
         self._unsaved[approved.event_id] = result
-        outcome, now = bytes_from(result), self.around.clock()
+        outcome, now, owner = bytes_from(result), self.around.clock(), self.terms.owner
+        event_id, message_id = str(approved.event_id), result.message_id
         standing = await self._written(
-            lambda: self.around.ledger.finish(str(approved.event_id), outcome, now=now, message_id=result.message_id)
+            lambda: self.around.ledger.finish(event_id, outcome, now=now, message_id=message_id, owner=owner)
         )
         del self._unsaved[approved.event_id]
+        if isinstance(standing, Held):
+            raise Later("another delivery is sending the message")
         if standing.outcome != outcome:
             _tell_contradiction(approved, result)
         final = result if standing.outcome == outcome else result_from(standing.outcome)
@@ -177,7 +216,10 @@ class Deliver:
             account_id=approved.account_id or "",
             number_id=approved.number_id,
             customer_key=approved.customer_key,
+            integration_id=approved.integration_id,
             callback_id=self.prepare.callback(approved),
+            after=None if approved.after is None else str(approved.after),
+            behind_since=self._behind_since.get(approved.event_id),
             owner=self.terms.owner,
             now=self.around.clock(),
             lease_seconds=self.terms.lease_s,

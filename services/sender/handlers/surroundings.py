@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from libs.chassis.clock import Clock, Monotonic
 from libs.store.ledger import Ledger, Pacing
+from libs.store.statuses import Statuses
 from services.sender.ports import Reservations, Windows
 
 
@@ -23,6 +24,7 @@ class Surroundings:
 
     ledger: Ledger
     pacing: Pacing
+    statuses: Statuses
     reservations: Reservations
     windows: Windows
     clock: Clock

@@ -7,8 +7,24 @@ from datetime import UTC, datetime, timedelta
 
 from libs.contracts.errors import unavailable
 from libs.store.accounts import Number
-from libs.store.claiming import Bucket, Entry, State, bucket_id, bucket_ids, held, objection_to, slots_for
-from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, TooFast
+from libs.store.claiming import (
+    Bucket,
+    Entry,
+    State,
+    bucket_id,
+    bucket_ids,
+    held,
+    in_line,
+    kept_by_another,
+    objection_to,
+    slots_for,
+)
+from libs.store.conversations import Suppression
+from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, Held, TooFast
+from libs.store.outbox import Posted
+from libs.store.progress import Progress
+from libs.store.statuses import Known, Told
+from services.sender.domain.consequences import Pause
 from services.sender.domain.messages import NumberCredentials, Outgoing
 from services.sender.domain.outcomes import Accepted, Outcome, Unsure
 
@@ -54,6 +70,9 @@ class FakeLedger:
     entries: dict[str, Entry] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
+    claimed: dict[str, Claim] = field(default_factory=dict)
+    message_ids: dict[str, str] = field(default_factory=dict)
+    progress: dict[str, Progress] = field(default_factory=dict)
     away: int = 0
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
@@ -68,6 +87,9 @@ class FakeLedger:
         objection = objection_to(claim, entry)
         if objection is not None:
             return objection
+        behind = in_line(claim, self.entries.get(claim.after or ""))
+        if behind is not None:
+            return behind
         slots = slots_for(claim, self.buckets)
         if isinstance(slots, TooFast):
             return slots
@@ -76,6 +98,7 @@ class FakeLedger:
         attempt = entry.attempt + 1 if entry is not None else 1
         until = claim.now + timedelta(seconds=slots.wait + claim.lease_seconds)
         self.entries[claim.event_id] = Entry(State.CALLING, claim.owner, attempt, until, None)
+        self.claimed[claim.event_id] = claim
         return Claimed(slots.wait, attempt)
 
     async def failed_surely(self, event_id: str, *, owner: str, until: datetime) -> None:
@@ -85,13 +108,48 @@ class FakeLedger:
             self.entries[event_id] = replace(entry, state=State.WAITING, until=until)
         await self.world.step()
 
-    async def finish(self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None) -> Finished:
+    async def finish(
+        self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
+    ) -> Finished | Held:
         await self._reached()
         entry = self.entries.get(event_id)
+        kept = kept_by_another(entry, owner, now)
+        if kept is not None:
+            return kept
+        if message_id is not None:
+            self.message_ids.setdefault(event_id, message_id)
         if entry is None or entry.outcome is None:
             entry = self.entries[event_id] = Entry(State.FINISHED, "", 1, now, outcome)
         await self.world.step()
         return Finished(entry.outcome or b"")
+
+    async def tell(self, told: Told) -> Known | None:
+        await self._reached()
+        event_id = told.event_id if told.event_id in self.claimed else self._named(told.message_id)
+        if event_id is None or self.claimed[event_id].number_id != told.number_id:
+            return None
+        self.message_ids.setdefault(event_id, told.message_id)
+        self.progress[event_id] = self.progress.get(event_id, Progress()).with_step(told.step)
+        await self.world.step()
+        return await self.of(event_id)
+
+    async def of(self, event_id: str) -> Known | None:
+        claim = self.claimed.get(event_id)
+        if claim is None:
+            return None
+        return Known(
+            event_id=event_id,
+            account_id=claim.account_id,
+            integration_id=claim.integration_id,
+            number_id=claim.number_id,
+            customer_key=claim.customer_key,
+            message_id=self.message_ids.get(event_id),
+            outcome=self.entries[event_id].outcome,
+            progress=self.progress.get(event_id, Progress()),
+        )
+
+    def _named(self, message_id: str) -> str | None:
+        return next((event for event, name in self.message_ids.items() if name == message_id), None)
 
     async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
         await self._reached()
@@ -160,6 +218,28 @@ class FakeWindows:
     async def window_closed(self, number_id: str, customer_key: str, at: datetime) -> None:
         await self.world.step()
         self.closed[number_id, customer_key] = at
+
+
+@dataclass
+class FakeStops:
+    """Who wants no marketing; a row is written once."""
+
+    rows: dict[str, Suppression] = field(default_factory=dict)
+
+    async def suppress(self, suppression: Suppression, events: Sequence[Posted]) -> Suppression:
+        return self.rows.setdefault(suppression.customer_key, suppression)
+
+
+@dataclass
+class FakePauses:
+    """Which numbers were paused, and for what."""
+
+    paused: dict[str, Pause] = field(default_factory=dict)
+
+    async def pause(self, pause: Pause) -> bool:
+        fresh = pause.event.number_id not in self.paused
+        self.paused.setdefault(pause.event.number_id, pause)
+        return fresh
 
 
 @dataclass

@@ -1,13 +1,15 @@
 """A sender made of fakes, and valid events for it; a test states only what it is about."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from libs.chassis.consuming import Received
 from libs.chassis.settling import Later
 from libs.contracts.errors import GatewayError
-from libs.contracts.events import MessageApproved
+from libs.contracts.events import Event, MessageApproved, WebhookAnswered
 from libs.store.accounts import Number, ProviderKind
 from services.sender.domain.breaker import BreakerLimits, Breakers
 from services.sender.domain.outcomes import Outcome
@@ -15,7 +17,7 @@ from services.sender.domain.results import Result
 from services.sender.domain.retrying import RetryLimits
 from services.sender.domain.steps import Reaction
 from services.sender.domain.verdicts import packaged_table
-from services.sender.handlers import Deliver, Send, Surroundings, Terms
+from services.sender.handlers import Conclude, Consequences, Deliver, Follow, Send, Surroundings, Terms
 from services.sender.handlers.calling import Call
 from services.sender.handlers.preparing import Prepare
 from tests.unit.sender.fakes import (
@@ -23,8 +25,10 @@ from tests.unit.sender.fakes import (
     Crash,
     FakeLedger,
     FakeNumbers,
+    FakePauses,
     FakeProvider,
     FakeReservations,
+    FakeStops,
     FakeWindows,
     World,
 )
@@ -66,6 +70,13 @@ def received(event: MessageApproved) -> Received[MessageApproved]:
     return Received(event=event, id=UUID(int=99), at=NOON)
 
 
+def answer_in(said: Sequence[Event]) -> WebhookAnswered:
+    """The answer is said first: somebody waits for it."""
+    first = said[0]
+    assert isinstance(first, WebhookAnswered)
+    return first
+
+
 @dataclass
 class Gateway:
     """What outlives a sender process, and a way to start one."""
@@ -80,6 +91,8 @@ class Gateway:
         self.provider = FakeProvider(self.world)
         self.reservations = FakeReservations(self.world)
         self.windows = FakeWindows(self.world)
+        self.stops = FakeStops()
+        self.pauses = FakePauses()
 
     @classmethod
     def answering(cls, *outcomes: Outcome, **fields: Any) -> "Gateway":
@@ -93,6 +106,7 @@ class Gateway:
             around=Surroundings(
                 ledger=self.ledger,
                 pacing=self.ledger,
+                statuses=self.ledger,
                 reservations=self.reservations,
                 windows=self.windows,
                 clock=world.clock,
@@ -110,8 +124,34 @@ class Gateway:
             terms=Terms(owner=owner, lease_s=LEASE),
         )
 
-    def handler(self) -> Send:
-        return Send(self.process())
+    def consequences(self) -> Consequences:
+        return Consequences(
+            windows=self.windows,
+            stops=self.stops,
+            pauses=self.pauses,
+            pacing=self.ledger,
+            clock=self.world.clock,
+        )
+
+    def handler(self, owner: str = "sender-1") -> Send:
+        conclude = Conclude(statuses=self.ledger, consequences=self.consequences(), table=packaged_table())
+        return Send(deliver=self.process(owner), conclude=conclude)
+
+    def follower(self) -> Follow:
+        return Follow(
+            statuses=self.ledger,
+            reservations=self.reservations,
+            consequences=self.consequences(),
+            table=packaged_table(),
+            clock=self.world.clock,
+            parked=timedelta(minutes=2),
+            key=b"k" * 32,
+        )
+
+    async def answered(self, event: MessageApproved) -> WebhookAnswered:
+        """Handle a message in a process of its own; its answer."""
+        said = await self.handler()(received(event))
+        return answer_in(said)
 
     async def until_done(self, deliver: Deliver, event: MessageApproved) -> Result:
         """Deliver as the chassis does: again after 5 s when asked to, a new process after a crash."""

@@ -17,7 +17,7 @@ from services.sender.domain.outcomes import Accepted, Outcome, Refused, Unreache
 from services.sender.domain.results import unknown
 from services.sender.domain.retrying import RetryLimits
 from tests.unit.sender.fakes import NOON, FakeNumbers
-from tests.unit.sender.gateway import EVENT, LEASE, Gateway, a_number, approved, received
+from tests.unit.sender.gateway import EVENT, LEASE, Gateway, a_number, answer_in, approved, received
 
 TAKEN = Accepted(message_id="wamid.A")
 
@@ -32,7 +32,7 @@ DOWN = refused(131000, status=500)
 async def test_an_approved_message_is_sent_and_the_caller_is_told_its_id() -> None:
     gateway = Gateway.answering(TAKEN)
 
-    answer = await gateway.handler()(received(approved(customer="+966500000001")))
+    answer = await gateway.answered(approved(customer="+966500000001"))
 
     assert (answer.code, answer.message_id, answer.details) == (AnswerStatus.SENT, "wamid.A", {})
     assert (answer.event_id, answer.reply_to, answer.purpose) == (EVENT, "ingress-1", "support")
@@ -292,8 +292,8 @@ async def test_a_number_that_whatsapp_restricted_says_so_while_it_is_stopped() -
 async def test_a_repeated_event_gets_the_same_answer_and_sends_nothing() -> None:
     gateway = Gateway()
 
-    first = await gateway.handler()(received(approved()))
-    second = await gateway.handler()(received(approved(reply_to="ingress-2")))
+    first = await gateway.answered(approved())
+    second = await gateway.answered(approved(reply_to="ingress-2"))
 
     assert (second.code, second.message_id) == (first.code, first.message_id)
     assert second.reply_to == "ingress-2"
@@ -309,7 +309,7 @@ async def test_twins_in_one_process_wait_for_one_call_and_each_is_answered() -> 
         await asyncio.sleep(0)
 
     gateway.provider.gate.set()
-    answers = await asyncio.gather(*twins)
+    answers = [answer_in(said) for said in await asyncio.gather(*twins)]
 
     assert [a.reply_to for a in answers] == ["ingress-1", "ingress-2"]
     assert {a.message_id for a in answers} == {"wamid.1"}
