@@ -12,6 +12,7 @@ from libs.chassis.settling import PAUSES, Pauses
 from libs.contracts.events import (
     ForwardRequested,
     MessageApproved,
+    MessageStatusUpdated,
     SimulationRequested,
     SuppressionAdded,
     WebhookReceived,
@@ -76,7 +77,7 @@ INBOUND = WorkQueue(
 )
 MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding,))
 STATUSES = WorkQueue("sender.statuses", (WhatsAppStatusReceived.binding,))
-TOLD = WorkQueue("policy.told", (SuppressionAdded.binding,))
+TOLD = WorkQueue("policy.told", (SuppressionAdded.binding, MessageStatusUpdated.binding))
 """What happened to customers and messages that 3CX systems may want to be told."""
 FORWARDS = WorkQueue(
     "sender.forwards", (ForwardRequested.binding,), tuple(timedelta(minutes=minutes) for minutes in (2, 10, 60))

@@ -358,7 +358,7 @@ class ForwardRequested(Event):
     event_id: UUID
     """The WhatsApp message, opt-out or webhook that it is about."""
     kind: ForwardKind
-    number_id: str
+    number_id: str | None = None
     at: AwareDatetime
     """When what is told happened."""
     customer: Phone | None = Field(default=None, repr=False)

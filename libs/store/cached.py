@@ -5,17 +5,64 @@ a reconnect, and whatever else goes wrong by the time limit.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from libs.contracts.events import AccountChanged, Event, IntegrationChanged, NumberChanged, SecretRotated
-from libs.store.accounts import Account, Directory, Integration, Number
+from libs.store.accounts import Account, Directory, Integration, Number, Page, Registry
 
 KEPT_SECONDS = 30.0
 MAX_ROWS = 50_000
 """Unknown ids are kept too (a flood of them must not become a flood of reads), so the cache is bounded."""
 
+_PAGE = 200
+
 T = TypeVar("T")
+
+
+class CachedIntegrations:
+    """The integrations of a number or an account, asked for at most once every 30 s."""
+
+    def __init__(self, source: Registry, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._source = source
+        self._monotonic = monotonic
+        self._kept: dict[tuple[str, str], tuple[float, Sequence[Integration]]] = {}
+        self._epoch = 0
+
+    async def of_number(self, number_id: str) -> Sequence[Integration]:
+        """Every integration that uses this number."""
+        return await self._rows(("number", number_id), lambda: self._source.integrations_of(number_id))
+
+    async def of_account(self, account_id: str) -> Sequence[Integration]:
+        """Every integration of this account."""
+        return await self._rows(("account", account_id), lambda: self._all_of(account_id))
+
+    def forget(self, changed: Event | None = None) -> None:
+        """Forget everything unless what changed is no integration."""
+        if changed is None or isinstance(changed, IntegrationChanged | SecretRotated):
+            self._epoch += 1
+            self._kept.clear()
+
+    async def _all_of(self, account_id: str) -> Sequence[Integration]:
+        found: list[Integration] = []
+        while page := await self._source.page(Integration, Page(_PAGE, found[-1].id if found else None, account_id)):
+            found += page
+        return found
+
+    async def _rows(
+        self, key: tuple[str, str], read: Callable[[], Awaitable[Sequence[Integration]]]
+    ) -> Sequence[Integration]:
+        now = self._monotonic()
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] > now:
+            return kept[1]
+        epoch = self._epoch
+        rows = await read()
+        if epoch == self._epoch:
+            if len(self._kept) >= MAX_ROWS:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = (now + KEPT_SECONDS, rows)
+        return rows
 
 
 class CachedDirectory:

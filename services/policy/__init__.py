@@ -1,5 +1,5 @@
-"""Policy judges what 3CX asks for, and keeps what customers tell us about themselves.
+"""Policy judges what 3CX asks for, keeps what customers tell us about themselves, and decides who is told of it.
 
-*Hears* WebhookReceived and WhatsAppMessageReceived. *Says* MessageApproved, WebhookAnswered, SuppressionAdded and
-SuppressionLifted.
+*Hears* WebhookReceived, WhatsAppMessageReceived, SuppressionAdded and MessageStatusUpdated. *Says* MessageApproved,
+WebhookAnswered, SuppressionAdded, SuppressionLifted and ForwardRequested.
 """

@@ -5,21 +5,36 @@ import time
 from libs.chassis.amqp import Broker
 from libs.chassis.consuming import Received, Subscriptions, on
 from libs.chassis.serving import Life, life_of
-from libs.chassis.topology import INBOUND, WEBHOOKS
-from libs.contracts.events import CONFIGURATION_CHANGES, Event, WebhookReceived, WhatsAppMessageReceived
-from libs.store.cached import CachedDirectory
+from libs.chassis.topology import INBOUND, TOLD, WEBHOOKS
+from libs.contracts.events import (
+    CONFIGURATION_CHANGES,
+    Event,
+    MessageStatusUpdated,
+    SuppressionAdded,
+    WebhookReceived,
+    WhatsAppMessageReceived,
+)
+from libs.store.cached import CachedDirectory, CachedIntegrations
 from libs.store.opening import Store, open_store
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
-from services.policy.handlers import Hear, Judge
+from services.policy.handlers import Hear, HearAndTell, Judge, Tell
 from services.policy.settings import PolicySettings
 
 
-def subscriptions(store: Store, directory: CachedDirectory, key: bytes) -> tuple[Subscriptions, Subscriptions]:
-    """What policy does with webhooks, and with what customers write."""
+def subscriptions(
+    store: Store, directory: CachedDirectory, integrations: CachedIntegrations, key: bytes
+) -> tuple[Subscriptions, Subscriptions, Subscriptions]:
+    """What policy does with webhooks, with what customers write, and with what the 3CX side is to be told."""
+    tell = Tell(directory, integrations)
     judge = Judge(directory, store.decisions, ContentPolicy.load(), key, time.monotonic)
     hear = Hear(directory, store.conversations, store.suppressions, Keywords.load(), key)
-    return (on(WebhookReceived, judge),), (on(WhatsAppMessageReceived, hear),)
+    inbound = on(WhatsAppMessageReceived, HearAndTell(hear, tell.of_message))
+    return (on(WebhookReceived, judge),), (inbound,), _told(tell)
+
+
+def _told(tell: Tell) -> Subscriptions:
+    return on(SuppressionAdded, tell.of_opt_out), on(MessageStatusUpdated, tell.of_status)
 
 
 async def serve(settings: PolicySettings) -> None:
@@ -34,16 +49,23 @@ async def serve(settings: PolicySettings) -> None:
 
 
 async def _work(settings: PolicySettings, life: Life, store: Store, broker: Broker) -> None:
-    directory = CachedDirectory(store.directory)
+    directory, integrations = CachedDirectory(store.directory), CachedIntegrations(store.registry)
 
     async def changed(received: Received[Event]) -> None:
         directory.forget(received.event)
+        integrations.forget(received.event)
 
-    await broker.overhear("configuration", CONFIGURATION_CHANGES, changed, lost=directory.forget)
-    webhooks, inbound = subscriptions(store, directory, settings.hash_key.get_secret_value().encode())
+    def missed() -> None:
+        directory.forget()
+        integrations.forget()
+
+    await broker.overhear("configuration", CONFIGURATION_CHANGES, changed, lost=missed)
+    key = settings.hash_key.get_secret_value().encode()
+    webhooks, inbound, told = subscriptions(store, directory, integrations, key)
     # Customers first: an opt-out must be known before the next webhook is judged.
     await broker.listen(INBOUND, inbound, prefetch=settings.prefetch)
     await broker.listen(WEBHOOKS, webhooks, prefetch=settings.prefetch)
+    await broker.listen(TOLD, told, prefetch=settings.prefetch)
     life.ready_when(store=store.healthy, broker=broker.healthy)
     await life.until_stopped()
     await broker.drain(settings.drain_seconds)

@@ -57,12 +57,25 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "buckets": (_kept(8),),  # a rested bucket is a new one
     "idempotency": (_kept(2),),  # 24 hours are promised, and asked for
     "answers": (_kept(10),),
+    "forwards": (
+        _by("-at", "-_id"),
+        _by("account_id", "-at", "-_id"),
+        _by("integration_id", "-at", "-_id"),
+        _by("state", "-at", "-_id"),
+        _kept(30),
+    ),
+    "notes": _OUTBOX,
+    "dead_letters": (
+        *_OUTBOX,
+        _by("queue", "-_id"),
+        _by("account_id", "-_id"),
+        IndexModel([("ends", ASCENDING)], name="time_to_live", expireAfterSeconds=0),
+    ),
     "records": (
         _by("-at", "-_id"),
         _by("account_id", "-at", "-_id"),
         _by("integration_id", "-at", "-_id"),
         _by("type", "-at", "-_id"),
-    "notes": _OUTBOX,
         _by("code", "-at", "-_id"),
         _by("event_id", "at", "_id"),
     ),

@@ -28,6 +28,10 @@ CREATE UNIQUE INDEX suppressed ON suppressions (account_id, customer_key, kind) 
 CREATE INDEX suppressions_of_account ON suppressions (account_id, id) WHERE active = 1;
 CREATE TABLE lifts (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
   PRIMARY KEY (account_id, customer_key, kind)) WITHOUT ROWID;
+CREATE TABLE lifting_words (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind TEXT NOT NULL,
+  word TEXT NOT NULL, lifted TEXT, at INTEGER NOT NULL, UNIQUE (account_id, customer_key, kind, word));
+CREATE TABLE identities (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, partner TEXT NOT NULL,
+  at INTEGER NOT NULL, merged INTEGER NOT NULL, PRIMARY KEY (account_id, customer_key)) WITHOUT ROWID;
 CREATE TABLE decisions (event_id TEXT NOT NULL UNIQUE, outcome BLOB NOT NULL, at INTEGER NOT NULL,
   account_id TEXT, day TEXT, month TEXT, reserved INTEGER NOT NULL);
 CREATE TABLE used (account_id TEXT NOT NULL, period TEXT NOT NULL, messages INTEGER NOT NULL,
@@ -65,7 +69,14 @@ ALTER TABLE entries ADD COLUMN integration_id TEXT;
 ALTER TABLE entries ADD COLUMN steps TEXT;
 CREATE INDEX entries_of_message ON entries (message_id) WHERE message_id IS NOT NULL;
 CREATE TABLE buckets (id TEXT PRIMARY KEY, tat_s REAL NOT NULL, held_until_s REAL NOT NULL, factor REAL NOT NULL,
-  slowed_at_s REAL NOT NULL) WITHOUT ROWID
+  slowed_at_s REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE forwards (id TEXT NOT NULL UNIQUE, account_id TEXT, integration_id TEXT NOT NULL, at INTEGER NOT NULL,
+  state TEXT NOT NULL, owner TEXT NOT NULL, until INTEGER NOT NULL, tries INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL, body TEXT NOT NULL, attempts TEXT NOT NULL);
+CREATE INDEX forwards_by_time ON forwards (at);
+CREATE INDEX forwards_of_account ON forwards (account_id, at);
+CREATE INDEX forwards_of_integration ON forwards (integration_id, at);
+CREATE INDEX forwards_of_state ON forwards (state, at)
 """
 """Written by sender."""
 

@@ -2,5 +2,6 @@
 
 from services.policy.handlers.hearing import Hear
 from services.policy.handlers.judging import Judge
+from services.policy.handlers.telling import HearAndTell, Tell
 
-__all__ = ["Hear", "Judge"]
+__all__ = ["Hear", "HearAndTell", "Judge", "Tell"]

@@ -76,6 +76,7 @@ class Hear:
             suppression_id=ours[0].id,
             kind=SuppressionKind.OPT_OUT,
             source=KEYWORD,
+            number_id=message.number_id,
             customer=message.customer,
             evidence=evidence,
         )

@@ -69,6 +69,17 @@ class Breaker:
         self._probing = True
         return Permit(self._generation)
 
+    def would_admit(self, now: float) -> bool:
+        """True when `admit` would give leave now; nothing changes."""
+        if self.state is Circuit.OPEN:
+            return now >= self._opens_until
+        return self.state is Circuit.CLOSED or not self._probing
+
+    def give_back(self, permit: Permit) -> None:
+        """Hand a permit back unused: no call was made, so nothing was learnt, and another may probe."""
+        if permit.generation == self._generation:
+            self._probing = False
+
     def wait(self, now: float) -> float:
         """Seconds until asking again can make sense: 0 when closed, small while a probe is under way."""
         if self.state is Circuit.CLOSED:
