@@ -71,11 +71,20 @@ class Suppressions(Protocol):
         ...
 
     async def lift(
-        self, *, account_id: str, customer_key: str, kind: SuppressionKind, at: datetime, events: Sequence[Posted]
+        self,
+        *,
+        account_id: str,
+        customer_key: str,
+        kind: SuppressionKind,
+        at: datetime,
+        events: Sequence[Posted],
+        word: str | None = None,
     ) -> Suppression | None:
         """Lift one kind of suppression as of `at`; None (and no events) when none was active or it is newer than `at`.
 
         A lift of what was never suppressed is remembered too, so that an older opt-out that arrives late loses.
+        `word` names the customer's message: it is kept with its effect, so that its repetition lifts nothing more, and
+        is told again what it lifted, for at least 8 days.
         """
         ...
 

@@ -12,6 +12,7 @@ from libs.store.decisions import Decisions
 from libs.store.errands import Errands
 from libs.store.forwards import Forwards
 from libs.store.idempotency import Answers, Idempotency
+from libs.store.identities import Identities
 from libs.store.ledger import Ledger, Pacing
 from libs.store.outbox import Outbox
 from libs.store.records import Records
@@ -29,6 +30,7 @@ class Store:
     outbox: Outbox
     conversations: Conversations
     suppressions: Suppressions
+    identities: Identities
     decisions: Decisions
     ledger: Ledger
     pacing: Pacing

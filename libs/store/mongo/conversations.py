@@ -22,6 +22,8 @@ from libs.store.outbox import Posted
 
 ROWS_KEPT = 100
 """Former rows of one customer and kind that can still be asked for; the record keeps them all."""
+WORDS_KEPT = 100
+"""Opt-in messages of one customer whose repetition is known: who writes more of them in 8 days plays."""
 _TRIES = 10
 """How often somebody else may change sides between our look and our write."""
 _AFTER = ReturnDocument.AFTER
@@ -95,23 +97,39 @@ class MongoSuppressions:
         raise unavailable("store")
 
     async def lift(
-        self, *, account_id: str, customer_key: str, kind: SuppressionKind, at: datetime, events: Sequence[Posted]
+        self,
+        *,
+        account_id: str,
+        customer_key: str,
+        kind: SuppressionKind,
+        at: datetime,
+        events: Sequence[Posted],
+        word: str | None = None,
     ) -> Suppression | None:
-        """As `Suppressions.lift`."""
+        """As `Suppressions.lift`: one write, on what a look before it found."""
         when = micros_from(at)
         name = {"_id": suppression_id(account_id, customer_key, kind)}
-        liftable = {**name, "active": True, "stop_at": {"$lte": when}}
-        ended = {"$set": {"active": False}, "$max": {"lift_at": when}, "$push": _outbox(events)}
+        new: Document = {} if word is None else {"words.word": {"$ne": word}}
         who = {"account_id": account_id, "customer_key": customer_key, "active": False}
         for _ in range(_TRIES):
-            lifted = await ask(self._suppressions.find_one_and_update(liftable, ended, return_document=_AFTER))
-            if lifted is not None:
-                return _newest_of(lifted)
-            remembered = {"$max": {"lift_at": when}, "$setOnInsert": who}
-            known = await ask(
-                self._suppressions.find_one_and_update(name, remembered, upsert=True, return_document=_AFTER)
-            )
-            if not known["active"] or known["stop_at"] > when:
+            standing = await ask(self._suppressions.find_one(name))
+            heard = next((each for each in (standing or {}).get("words", ()) if each["word"] == word), None)
+            if standing is not None and heard is not None:
+                return None if heard["lifted"] is None else replace(_row_of(standing, heard["lifted"]), active=False)
+            if standing is not None and standing["active"] and standing["stop_at"] <= when:
+                liftable = {**name, **new, "active": True, "id": standing["id"], "stop_at": {"$lte": when}}
+                pushed = {**_outbox(events), **_words(word, standing["id"])}
+                ended = {"$set": {"active": False}, "$max": {"lift_at": when}, "$push": pushed}
+                lifted = await ask(self._suppressions.find_one_and_update(liftable, ended, return_document=_AFTER))
+                if lifted is not None:
+                    return _newest_of(lifted)
+                continue
+            nothing_to_lift = {**name, **new, "$or": [{"active": {"$ne": True}}, {"stop_at": {"$gt": when}}]}
+            remembered: Document = {"$max": {"lift_at": when}, "$setOnInsert": who}
+            if word is not None:
+                remembered["$push"] = _words(word, None)
+            known = await unless_taken(self._suppressions.update_one(nothing_to_lift, remembered, upsert=True))
+            if known is not TAKEN:
                 return None
         raise unavailable("store")
 
@@ -157,6 +175,12 @@ def _activation(suppression: Suppression, since: int, events: Sequence[Posted]) 
 
 def _outbox(events: Sequence[Posted]) -> Document:
     return {"outbox": {"$each": entries_from(events)}}
+
+
+def _words(word: str | None, lifted: str | None) -> Document:
+    if word is None:
+        return {}
+    return {"words": {"$each": [{"word": word, "lifted": lifted}], "$slice": -WORDS_KEPT}}
 
 
 def _knows(document: Document, row_id: str) -> bool:

@@ -13,6 +13,7 @@ from libs.store.mongo.decisions import MongoDecisions
 from libs.store.mongo.errands import MongoErrands
 from libs.store.mongo.forwards import MongoForwards
 from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
+from libs.store.mongo.identities import MongoIdentities
 from libs.store.mongo.indexes import make_indexes
 from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.outbox import MongoOutbox
@@ -64,6 +65,7 @@ def _store_over(client: Client, database: Database) -> Store:
         outbox=MongoOutbox(database),
         conversations=MongoConversations(database),
         suppressions=MongoSuppressions(database),
+        identities=MongoIdentities(database),
         decisions=MongoDecisions(database),
         ledger=MongoLedger(database),
         pacing=MongoPacing(database),

@@ -2,8 +2,8 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -13,10 +13,14 @@ from libs.store.outbox import Posted
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.instants import instant_from, micros_from
 from libs.store.sqlite.outbox import post
+from libs.store.sqlite.purging import Purge
 
+WORDS_KEPT_DAYS = 30
+"""WhatsApp repeats its webhooks for 7 days."""
 _COLUMNS = "id, account_id, customer_key, masked_phone, kind, source, reason, actor, since, evidence, active"
 _OF_CUSTOMER = "account_id = ? AND customer_key = ? AND kind = ?"
 _BY_ID = f"SELECT {_COLUMNS} FROM suppressions WHERE id = ?"  # noqa: S608 -- names from above
+_WORD = f"SELECT lifted FROM lifting_words WHERE {_OF_CUSTOMER} AND word = ?"  # noqa: S608 -- names from above
 _NEWEST = f"SELECT {_COLUMNS} FROM suppressions WHERE {_OF_CUSTOMER} ORDER BY since DESC LIMIT 1"  # noqa: S608 -- names from above
 
 
@@ -57,6 +61,7 @@ class SqliteSuppressions:
     """`Suppressions`. A row remembers its latest repetition, so that a lift from before that does not lift it."""
 
     main: Database
+    _purge: Purge = field(default_factory=lambda: Purge("lifting_words", timedelta(days=WORDS_KEPT_DAYS)))
 
     async def suppress(self, suppression: Suppression, events: Sequence[Posted]) -> Suppression:
         """Suppress a customer; one active row per account, customer and kind."""
@@ -80,12 +85,32 @@ class SqliteSuppressions:
         return await self.main.change(write)
 
     async def lift(
-        self, *, account_id: str, customer_key: str, kind: SuppressionKind, at: datetime, events: Sequence[Posted]
+        self,
+        *,
+        account_id: str,
+        customer_key: str,
+        kind: SuppressionKind,
+        at: datetime,
+        events: Sequence[Posted],
+        word: str | None = None,
     ) -> Suppression | None:
         """Lift one kind of suppression as of `at`, and remember it."""
         customer, when = (account_id, customer_key, kind.value), micros_from(at)
 
         def write(connection: sqlite3.Connection) -> Suppression | None:
+            if word is not None:
+                known = connection.execute(_WORD, (*customer, word)).fetchone()
+                if known is not None:
+                    row = connection.execute(_BY_ID, known).fetchone()
+                    return None if row is None else replace(_suppression_from(row), active=False)
+            lifted = lift(connection)
+            if word is not None:
+                heard = (*customer, word, None if lifted is None else lifted.id, when)
+                connection.execute("INSERT INTO lifting_words VALUES (?, ?, ?, ?, ?, ?)", heard)
+                self._purge(connection, at)
+            return lifted
+
+        def lift(connection: sqlite3.Connection) -> Suppression | None:
             connection.execute(
                 "INSERT INTO lifts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
                 (*customer, when),

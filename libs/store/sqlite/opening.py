@@ -14,6 +14,7 @@ from libs.store.sqlite.decisions import SqliteDecisions
 from libs.store.sqlite.errands import SqliteErrands
 from libs.store.sqlite.forwards import SqliteForwards
 from libs.store.sqlite.idempotency import SqliteAnswers, SqliteIdempotency
+from libs.store.sqlite.identities import SqliteIdentities
 from libs.store.sqlite.ledger import SqliteLedger, SqlitePacing
 from libs.store.sqlite.outbox import SqliteOutbox
 from libs.store.sqlite.records import SqliteRecords
@@ -42,6 +43,7 @@ async def open_sqlite(path: Path) -> Store:
         outbox=SqliteOutbox(main),
         conversations=SqliteConversations(main),
         suppressions=SqliteSuppressions(main),
+        identities=SqliteIdentities(main),
         decisions=SqliteDecisions(main),
         ledger=SqliteLedger(ledger),
         pacing=SqlitePacing(ledger),

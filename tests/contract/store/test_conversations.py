@@ -25,10 +25,20 @@ async def posted(store: Store) -> list[str]:
 
 
 async def lift(
-    store: Store, at: datetime, *, kind: SuppressionKind = SuppressionKind.OPT_OUT, event: str | None = None
+    store: Store,
+    at: datetime,
+    *,
+    kind: SuppressionKind = SuppressionKind.OPT_OUT,
+    event: str | None = None,
+    word: str | None = None,
 ) -> Suppression | None:
     return await store.suppressions.lift(
-        account_id="acc-1", customer_key="customer-1", kind=kind, at=at, events=[a_posted(event)] if event else []
+        account_id="acc-1",
+        customer_key="customer-1",
+        kind=kind,
+        at=at,
+        events=[a_posted(event)] if event else [],
+        word=word,
     )
 
 
@@ -260,3 +270,57 @@ async def test_a_suppression_outlives_its_process(store: Store, store_url: str) 
     assert kept == {SuppressionKind.OPT_OUT}
     assert window == Conversation(last_inbound_at=NOW)
     assert row == replace(a_suppression(), active=True)
+
+
+async def test_a_word_that_lifted_is_told_again_what_it_lifted(store: Store, other: Store) -> None:
+    stop = await store.suppressions.suppress(a_suppression(), [])
+
+    first = await lift(store, after(1), word="wamid.start")
+    again = await lift(other, after(1), word="wamid.start", event="no")
+
+    assert first == again == replace(stop, active=False)
+    assert await posted(store) == []
+
+
+async def test_a_word_that_comes_again_does_not_lift_a_later_opt_out_of_the_same_second(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1"), [])
+    await lift(store, NOW, word="wamid.start")
+    await store.suppressions.suppress(a_suppression("sup-2"), [])
+
+    again = await lift(store, NOW, word="wamid.start")
+
+    assert again is not None
+    assert again.id == "sup-1"
+    assert await suppressed(store) == {SuppressionKind.OPT_OUT}
+
+
+async def test_a_word_that_lifted_nothing_lifts_nothing_when_it_comes_again(store: Store, other: Store) -> None:
+    first = await lift(store, NOW, word="wamid.start")
+    await store.suppressions.suppress(a_suppression(), [])
+
+    again = await lift(other, NOW, word="wamid.start")
+
+    assert (first, again) == (None, None)
+    assert await suppressed(store) == {SuppressionKind.OPT_OUT}
+
+
+async def test_another_word_of_the_same_second_lifts(store: Store) -> None:
+    await lift(store, NOW, word="wamid.start")
+    await store.suppressions.suppress(a_suppression(), [])
+
+    assert await lift(store, NOW, word="wamid.again") is not None
+    assert await suppressed(store) == frozenset()
+
+
+async def test_one_word_that_comes_many_times_at_once_lifts_once(store: Store, other: Store) -> None:
+    await store.suppressions.suppress(a_suppression(), [])
+
+    lifted = await asyncio.gather(
+        *(
+            lift((store, other)[n % 2], after(1), event=f"00000000-0000-0000-0000-{n:012}", word="wamid.start")
+            for n in range(10)
+        )
+    )
+
+    assert [row.id for row in lifted if row is not None] == ["sup-1"] * 10
+    assert len(await posted(store)) == 1
