@@ -1,9 +1,11 @@
 """Scenario 17: WhatsApp throttles, fails, hangs, breaks off or talks nonsense; no message goes twice."""
 
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+import pytest_asyncio
 
 from tests.e2e import scenarios
 from tests.e2e.driver import Answer, Gateway, all_of
@@ -75,6 +77,15 @@ CASES = {
 }
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def no_statuses(gateway: Gateway) -> AsyncIterator[None]:
+    """WhatsApp reports nothing afterwards, which would settle what the call left open."""
+    await gateway.whatsapp.configure(statuses={"enabled": False})
+    yield
+    await gateway.whatsapp.configure(statuses={"enabled": True})
+
+
+@pytest.mark.usefixtures("no_statuses")
 async def test_each_fault_has_its_verdict_and_no_message_goes_twice(gateway: Gateway) -> None:
     lines = {name: await gateway.open_line() for name in CASES}
     people = {name: await gateway.a_writer(line) for name, line in lines.items()}
