@@ -25,8 +25,12 @@ class Record:
     purpose: str | None = None
     actor: str | None = None
     customer_hash: str | None = None
+    """The customer's pseudonym, made with their own key (`libs.store.subjects`): nobody's once that key is gone."""
     masked_phone: str | None = None
+    """Opened from `personal` for whoever may read it; new records are kept without it."""
     details: dict[str, Any] = field(default_factory=dict)
+    personal: str | None = None
+    """What tells of the person besides, encrypted with their key; never altered, and unreadable once that key is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,8 @@ class RecordFilter:
     type: str | None = None
     code: str | None = None
     event_id: str | None = None
+    customers: frozenset[str] | None = None
+    """Of these pseudonyms only; none of them: nothing."""
     from_: datetime | None = None
     to: datetime | None = None
 

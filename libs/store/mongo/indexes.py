@@ -78,6 +78,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("type", "-at", "-_id"),
         _by("code", "-at", "-_id"),
         _by("event_id", "at", "_id"),
+        _by("customer_hash", "-at", "-_id"),
     ),
 }
 

@@ -87,6 +87,8 @@ def _record_from(document: Document) -> Record:
 
 def _query_from(wanted: RecordFilter, position: tuple[int, str] | None) -> Document:
     terms: list[Document] = [{name: value} for name in _EQUAL if (value := getattr(wanted, name)) is not None]
+    if wanted.customers is not None:
+        terms.append({"customer_hash": {"$in": sorted(wanted.customers)}})
     if wanted.from_ is not None:
         terms.append({"at": {"$gte": micros_from(wanted.from_)}})
     if wanted.to is not None:

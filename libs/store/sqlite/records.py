@@ -15,9 +15,11 @@ from libs.store.sqlite.instants import instant_from, micros_from
 
 _COLUMNS = (
     "id, at, type, account_id, integration_id, event_id, correlation_id, code, purpose, actor, "
-    "customer_hash, masked_phone, details"
+    "customer_hash, masked_phone, details, personal"
 )
-_INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"  # noqa: S608 -- names from above
+_INSERT = (
+    f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"  # noqa: S608 -- names from above
+)
 _INDEXES = {
     "event_id": "records_of_event",
     "integration_id": "records_of_integration",
@@ -48,8 +50,9 @@ class SqliteRecords:
         where, values = _where(wanted, equal, None if cursor is None else _position_from(cursor))
 
         def read(connection: sqlite3.Connection) -> list[Any]:
+            index = _shortest(connection, equal) if wanted.customers is None else "records_of_customer"
             sql = (
-                f"SELECT {_COLUMNS} FROM records INDEXED BY {_shortest(connection, equal)} WHERE {where} "  # noqa: S608 -- names from above
+                f"SELECT {_COLUMNS} FROM records INDEXED BY {index} WHERE {where} "  # noqa: S608 -- names from above
                 "ORDER BY at DESC, id DESC LIMIT ?"
             )
             return connection.execute(sql, (*values, limit + 1)).fetchall()
@@ -68,6 +71,9 @@ def _where(
     wanted: RecordFilter, equal: Mapping[str, str], position: tuple[int, str] | None
 ) -> tuple[str, tuple[Any, ...]]:
     terms: list[tuple[str, tuple[Any, ...]]] = [(f"{column} = ?", (value,)) for column, value in equal.items()]
+    if wanted.customers is not None:
+        customers = orjson.dumps(sorted(wanted.customers)).decode()
+        terms.append(("customer_hash IN (SELECT value FROM json_each(?))", (customers,)))
     if wanted.from_ is not None:
         terms.append(("at >= ?", (micros_from(wanted.from_),)))
     if wanted.to is not None:
@@ -120,6 +126,7 @@ def _values_from(record: Record) -> tuple[Any, ...]:
         record.customer_hash,
         record.masked_phone,
         orjson.dumps(record.details).decode(),
+        record.personal,
     )
 
 
@@ -138,6 +145,7 @@ def _record_from(row: Any) -> Record:
         customer_hash,
         masked_phone,
         details,
+        personal,
     ) = row
     return Record(
         id=record_id,
@@ -153,4 +161,5 @@ def _record_from(row: Any) -> Record:
         customer_hash=customer_hash,
         masked_phone=masked_phone,
         details=orjson.loads(details),
+        personal=personal,
     )

@@ -89,6 +89,8 @@ CREATE INDEX records_of_account ON records (account_id, at);
 CREATE INDEX records_of_integration ON records (integration_id, at) WHERE integration_id IS NOT NULL;
 CREATE INDEX records_of_type ON records (type, at);
 CREATE INDEX records_of_code ON records (code, at) WHERE code IS NOT NULL;
-CREATE INDEX records_of_event ON records (event_id) WHERE event_id IS NOT NULL
+CREATE INDEX records_of_event ON records (event_id) WHERE event_id IS NOT NULL;
+ALTER TABLE records ADD COLUMN personal TEXT;
+CREATE INDEX records_of_customer ON records (customer_hash, at) WHERE customer_hash IS NOT NULL
 """
 """Written by audit. `seq` is the order in which the records were appended."""

@@ -35,6 +35,7 @@ async def test_a_record_comes_back_as_it_was_appended(store: Store, other: Store
         customer_hash="ab" * 32,
         masked_phone="+9665•••••000",
         details={"receipt": [{"rule": "window_is_open", "saw": {"age": 1.5}}], "odd.key": {"$x": None}, "ok": True},
+        personal="sealed",
     )
     bare = Record(id="record-2", at=NOW, type="account.changed")
 
@@ -125,6 +126,9 @@ async def test_a_page_that_ends_with_the_last_record_is_the_last(store: Store) -
         pytest.param({"from_": after(1), "to": after(4)}, ["d", "c", "b"], id="within a period"),
         pytest.param({"account_id": "acc-1", "code": "sent", "event_id": "event-1"}, ["b"], id="all at once"),
         pytest.param({"account_id": "acc-2", "code": "sent"}, [], id="nothing fits"),
+        pytest.param({"customers": frozenset({"c1", "c9"})}, ["e", "c"], id="of one person"),
+        pytest.param({"customers": frozenset({"c1"}), "account_id": "acc-1"}, ["e"], id="of one person in one account"),
+        pytest.param({"customers": frozenset()}, [], id="of nobody"),
         pytest.param({"code": "' OR 1=1 --"}, [], id="a value is never code"),
     ],
 )
@@ -133,9 +137,9 @@ async def test_records_can_be_filtered(store: Store, wanted: dict[str, Any], exp
         [
             a_record("a", at=after(0)),
             a_record("b", at=after(1), type="webhook.answered", code="sent"),
-            a_record("c", at=after(2), account_id="acc-2"),
+            a_record("c", at=after(2), account_id="acc-2", customer_hash="c9"),
             a_record("d", at=after(3), integration_id="int-2"),
-            a_record("e", at=after(4), type="webhook.answered", code="sent", event_id="event-2"),
+            a_record("e", at=after(4), type="webhook.answered", code="sent", event_id="event-2", customer_hash="c1"),
         ]
     )
 
