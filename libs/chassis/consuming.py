@@ -31,10 +31,30 @@ class Received(Generic[E]):
     producer: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buried:
+    """A dead letter, readable or not. Only `packed` holds what it said."""
+
+    id: str
+    """The same however often it is handed over; ids are in the order of death."""
+    queue: str
+    """The work queue that it came from."""
+    reason: str
+    name: str | None
+    message_id: str | None
+    account_id: str | None
+    integration_id: str | None
+    attempts: int
+    died_at: datetime
+    packed: str = field(repr=False)
+    """The whole message, for `Broker.replay`."""
+
+
 Said = Event | Sequence[Event] | None
 Handler = Callable[[Received[E]], Awaitable[Said]]
 BatchHandler = Callable[[Sequence[Received[Event]]], Awaitable[None]]
 Listener = Callable[[Received[Event]], Awaitable[None]]
+BuriedListener = Callable[[Buried], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

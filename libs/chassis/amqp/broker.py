@@ -15,6 +15,7 @@ from uuid import UUID
 from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
 
 from libs.chassis.amqp.batching import BatchListener
+from libs.chassis.amqp.burying import DeadListener, message_in
 from libs.chassis.amqp.connecting import HEARTBEAT, connection_to, let_go, persistently, robust_channel
 from libs.chassis.amqp.delivering import HANDLE_LIMIT
 from libs.chassis.amqp.fanout import FanoutListener
@@ -22,10 +23,10 @@ from libs.chassis.amqp.keeping import KEEP_INTERVAL, Keeper, declare_once
 from libs.chassis.amqp.listening import WorkListener
 from libs.chassis.amqp.publishing import PUBLISH_TIMEOUT, Publisher
 from libs.chassis.clock import Clock, utc_now
-from libs.chassis.consuming import BatchHandler, Listener, Postmark, Subscription
+from libs.chassis.consuming import BatchHandler, BuriedListener, Listener, Postmark, Subscription
 from libs.chassis.settling import PAUSES, Pauses
 from libs.chassis.telemetry import trace_headers
-from libs.chassis.topology import WorkQueue
+from libs.chassis.topology import WORK_QUEUES, WorkQueue, queues_of
 from libs.contracts.events import Event
 
 
@@ -135,6 +136,16 @@ class Broker:
         made = partial(BatchListener, work, handler, publisher=self.publisher, clock=self._clock)
         made = partial(made, pauses=self._pauses, limit=self._limit, size=size, linger=linger)
         await self._start(made, prefetch=size * 2)
+
+    async def listen_to_the_dead(self, keeper: BuriedListener, *, prefetch: int = 16) -> None:
+        """Hand every dead letter of every work queue to `keeper`, which is safe to repeat."""
+        for work in WORK_QUEUES:
+            dead = next(queue for queue in queues_of(work) if queue.name == work.dead)
+            await self._start(partial(DeadListener, work, dead, keeper, clock=self._clock), prefetch=prefetch)
+
+    async def replay(self, queue: str, packed: str) -> None:
+        """Put a dead letter back onto its work queue, its tries beginning anew; raises as `publish`."""
+        await self.publisher.to_queue(message_in(packed), queue)
 
     async def overhear(
         self, name: str, bindings: Sequence[str], listener: Listener, *, lost: Callable[[], Any] | None = None
