@@ -17,6 +17,7 @@ from libs.store.ledger import Ledger, Pacing
 from libs.store.outbox import Outbox
 from libs.store.records import Records
 from libs.store.statuses import Statuses
+from libs.store.subjects import Subjects
 from libs.store.tallies import Tallies
 from libs.store.turns import Turns
 
@@ -43,6 +44,7 @@ class Store:
     dead_letters: DeadLetters
     tallies: Tallies
     errands: Errands
+    subjects: Subjects
     healthy: Callable[[], Awaitable[bool]]
     """True when the database answers; cheap enough for every probe, and never raises."""
     close: Callable[[], Awaitable[None]]

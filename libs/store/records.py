@@ -30,7 +30,7 @@ class Record:
     """Opened from `personal` for whoever may read it; new records are kept without it."""
     details: dict[str, Any] = field(default_factory=dict)
     personal: str | None = None
-    """What tells of the person besides, encrypted with their key; never altered, and unreadable once that key is gone."""
+    """What tells of the person besides, encrypted with their key: never altered, unreadable once that key is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

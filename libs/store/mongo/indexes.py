@@ -71,6 +71,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("account_id", "-_id"),
         IndexModel([("ends", ASCENDING)], name="time_to_live", expireAfterSeconds=0),
     ),
+    "subjects": (_by("pseudonym", unique=True),),
     "records": (
         _by("-at", "-_id"),
         _by("account_id", "-at", "-_id"),

@@ -20,6 +20,7 @@ from libs.store.mongo.outbox import MongoOutbox
 from libs.store.mongo.pacing import MongoPacing
 from libs.store.mongo.records import MongoRecords
 from libs.store.mongo.statuses import MongoStatuses
+from libs.store.mongo.subjects import MongoSubjects
 from libs.store.mongo.tallies import MongoTallies
 from libs.store.mongo.turns import MongoTurns
 from libs.store.opening import Store, require_known_schema
@@ -78,6 +79,7 @@ def _store_over(client: Client, database: Database) -> Store:
         dead_letters=MongoDeadLetters(database),
         tallies=MongoTallies(database),
         errands=MongoErrands(database),
+        subjects=MongoSubjects(database),
         healthy=healthy,
         close=partial(close, client),
     )

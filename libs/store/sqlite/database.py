@@ -33,6 +33,7 @@ class Database:
     """One file, opened. Its methods raise GatewayError(gateway_unavailable) when the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._writer: Writer | None = Writer(_connect(path), path.name)
         self._reader = _connect(path, busy_ms=READER_BUSY_MS, query_only=True)
         self._scanner = _connect(path, query_only=True)
@@ -64,6 +65,23 @@ class Database:
 
         with _translated():
             return await asyncio.to_thread(alone)
+
+    async def scrub(self) -> bool:
+        """Let nothing that was deleted or changed stay in the write-ahead log; False when others kept it in use.
+
+        The file itself never keeps it (`secure_delete`). What stays goes when the log is next begun anew.
+        """
+
+        def truncate() -> bool:
+            connection = _connect(self._path)
+            try:
+                busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                connection.close()
+            return not busy
+
+        with _translated():
+            return await asyncio.to_thread(truncate)
 
     async def close(self) -> None:
         """Make the changes that wait, then close the file."""
@@ -100,6 +118,7 @@ def _connect(path: Path, *, busy_ms: int = BUSY_MS, query_only: bool = False) ->
     connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
     _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")  # who is erased must not be found in the free pages
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
     if query_only:
         connection.execute("PRAGMA query_only = ON")

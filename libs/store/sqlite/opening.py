@@ -1,4 +1,4 @@
-"""Opens the SQLite store: four files side by side, each with one writer."""
+"""Opens the SQLite store: five files side by side, each with one writer."""
 
 import asyncio
 from pathlib import Path
@@ -19,13 +19,14 @@ from libs.store.sqlite.ledger import SqliteLedger, SqlitePacing
 from libs.store.sqlite.outbox import SqliteOutbox
 from libs.store.sqlite.records import SqliteRecords
 from libs.store.sqlite.statuses import SqliteStatuses
+from libs.store.sqlite.subjects import SqliteSubjects
 from libs.store.sqlite.tallies import SqliteTallies
 from libs.store.sqlite.turns import SqliteTurns
 
 
 async def open_sqlite(path: Path) -> Store:
-    """Open `path` and, beside it, the files for requests, ledger and records; raises as `open_store` does."""
-    main, requests, ledger, records = await asyncio.to_thread(_open_files, path)
+    """Open `path` and, beside it, the files for requests, ledger, records and subjects; raises as `open_store` does."""
+    main, requests, ledger, records, subjects = await asyncio.to_thread(_open_files, path)
 
     async def healthy() -> bool:
         try:
@@ -34,7 +35,7 @@ async def open_sqlite(path: Path) -> Store:
             return False
 
     async def close() -> None:
-        for database in (main, requests, ledger, records):
+        for database in (main, requests, ledger, records, subjects):
             await database.close()
 
     return Store(
@@ -56,12 +57,13 @@ async def open_sqlite(path: Path) -> Store:
         dead_letters=SqliteDeadLetters(main),
         tallies=SqliteTallies(records),
         errands=SqliteErrands(main),
+        subjects=SqliteSubjects(subjects),
         healthy=healthy,
         close=close,
     )
 
 
-def _open_files(path: Path) -> tuple[Database, Database, Database, Database]:
+def _open_files(path: Path) -> list[Database]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -71,11 +73,11 @@ def _open_files(path: Path) -> tuple[Database, Database, Database, Database]:
         beside(path, "requests"): schema.REQUESTS,
         beside(path, "ledger"): schema.LEDGER,
         beside(path, "records"): schema.RECORDS,
+        beside(path, "subjects"): schema.SUBJECTS,
     }
     for file, tables in files.items():  # all that can be refused is refused before any thread is started
         prepare(file, tables, schema.VERSION)
-    main, requests, ledger, records = (Database(file) for file in files)
-    return main, requests, ledger, records
+    return [Database(file) for file in files]
 
 
 def beside(path: Path, what: str) -> Path:

@@ -94,3 +94,9 @@ ALTER TABLE records ADD COLUMN personal TEXT;
 CREATE INDEX records_of_customer ON records (customer_hash, at) WHERE customer_hash IS NOT NULL
 """
 """Written by audit. `seq` is the order in which the records were appended."""
+
+SUBJECTS = """
+CREATE TABLE subjects (customer_key TEXT PRIMARY KEY, pseudonym TEXT NOT NULL UNIQUE, sealed_key TEXT NOT NULL)
+  WITHOUT ROWID
+"""
+"""Written by audit, and by console when a person is erased. A backup of the record need not hold it."""

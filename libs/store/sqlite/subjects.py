@@ -1,0 +1,53 @@
+"""The keys of persons in SQLite, in a file of their own; what is deleted is overwritten at once."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from libs.store.sqlite.database import Database
+from libs.store.subjects import Subject
+
+_COLUMNS = "customer_key, pseudonym, sealed_key"
+_FIND = (
+    f"SELECT {_COLUMNS} FROM subjects WHERE customer_key IN (SELECT value FROM json_each(:keys)) "  # noqa: S608 -- names from above
+    "OR pseudonym IN (SELECT value FROM json_each(:pseudonyms))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteSubjects:
+    """`Subjects`."""
+
+    subjects: Database
+
+    async def find(self, *, customer_keys: Collection[str] = (), pseudonyms: Collection[str] = ()) -> Sequence[Subject]:
+        """As `Subjects.find`."""
+        wanted = {"keys": _json(customer_keys), "pseudonyms": _json(pseudonyms)}
+        return [Subject(*row) for row in await self.subjects.rows(_FIND, wanted)]
+
+    async def add(self, subjects: Sequence[Subject]) -> Sequence[Subject]:
+        """As `Subjects.add`."""
+        if not subjects:
+            return []
+        rows = [(each.customer_key, each.pseudonym, each.sealed_key) for each in subjects]
+        keys = _json([each.customer_key for each in subjects])
+
+        def write(connection: sqlite3.Connection) -> list[Subject]:
+            connection.executemany("INSERT INTO subjects VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+            return [Subject(*row) for row in connection.execute(_FIND, {"keys": keys, "pseudonyms": "[]"})]
+
+        return await self.subjects.change(write)
+
+    async def forget(self, customer_keys: Collection[str]) -> int:
+        """As `Subjects.forget`."""
+        sql = "DELETE FROM subjects WHERE customer_key IN (SELECT value FROM json_each(?))"
+        keys = _json(customer_keys)
+        forgotten = await self.subjects.change(lambda connection: connection.execute(sql, (keys,)).rowcount)
+        await self.subjects.scrub()
+        return int(forgotten)
+
+
+def _json(values: Collection[str]) -> str:
+    return orjson.dumps(sorted(values)).decode()
