@@ -12,13 +12,15 @@ from libs.contracts.events import (
     MessageStatusUpdated,
     SuppressionAdded,
     WebhookReceived,
+    WhatsAppIdentityChanged,
     WhatsAppMessageReceived,
+    WhatsAppPreferenceChanged,
 )
 from libs.store.cached import CachedDirectory, CachedIntegrations
 from libs.store.opening import Store, open_store
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
-from services.policy.handlers import Hear, HearAndTell, Judge, Tell
+from services.policy.handlers import Hear, HearAndTell, Heed, Judge, Know, Recognise, Tell
 from services.policy.settings import PolicySettings
 
 
@@ -27,10 +29,15 @@ def subscriptions(
 ) -> tuple[Subscriptions, Subscriptions, Subscriptions]:
     """What policy does with webhooks, with what customers write, and with what the 3CX side is to be told."""
     tell = Tell(directory, integrations)
-    judge = Judge(directory, store.decisions, ContentPolicy.load(), key, time.monotonic)
-    hear = Hear(directory, store.conversations, store.suppressions, Keywords.load(), key)
-    inbound = on(WhatsAppMessageReceived, HearAndTell(hear, tell.of_message))
-    return (on(WebhookReceived, judge),), (inbound,), _told(tell)
+    judge = Judge(directory, store.decisions, ContentPolicy.load(), key, time.monotonic, store.turns)
+    know = Know(store.identities, store.suppressions)
+    hear = Hear(directory, store.conversations, store.suppressions, know, Keywords.load(), key)
+    inbound = (
+        on(WhatsAppMessageReceived, HearAndTell(hear, tell.of_message)),
+        on(WhatsAppPreferenceChanged, Heed(store.suppressions, know, key)),
+        on(WhatsAppIdentityChanged, Recognise(know, key)),
+    )
+    return (on(WebhookReceived, judge),), inbound, _told(tell)
 
 
 def _told(tell: Tell) -> Subscriptions:

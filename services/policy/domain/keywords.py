@@ -41,6 +41,17 @@ class Keywords:
     version: int
     stop: Mapping[str, OptOut]
     start: Mapping[str, OptIn]
+    unclear_on_buttons: frozenset[str] = frozenset()
+    """Letters of words that count when somebody writes them, and mean nothing when they stand on a button."""
+
+    def on_buttons(self) -> "Keywords":
+        """The words that are unmistakable on a button."""
+        unclear = self.unclear_on_buttons
+        return Keywords(
+            version=self.version,
+            stop={letters: word for letters, word in self.stop.items() if letters not in unclear},
+            start={letters: word for letters, word in self.start.items() if letters not in unclear},
+        )
 
     @classmethod
     def load(cls) -> Self:
@@ -57,7 +68,22 @@ class Keywords:
                 letters: OptIn(word_id=word_id, language=language)
                 for letters, word_id, language in _words_of(document["start"], "start")
             },
+            unclear_on_buttons=frozenset(
+                compacted(word) for words in document["unclear_on_buttons"].values() for word in words
+            ),
         )
+
+
+def meaning_pressed(
+    pressed: Iterable[str], keywords: Keywords, *, extra_stop: Iterable[str] = (), extra_start: Iterable[str] = ()
+) -> OptOut | OptIn | None:
+    """What a pressed button means by its title or its payload, an opt-out first; `keywords` are those `on_buttons`."""
+    stop, start = tuple(extra_stop), tuple(extra_start)
+    found = [meaning_of(text, keywords, extra_stop=stop, extra_start=start) for text in pressed]
+    return next(
+        (meaning for kind in (OptOut, OptIn) for meaning in found if isinstance(meaning, kind)),
+        None,
+    )
 
 
 def meaning_of(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import uuid5
 
 from libs.chassis.consuming import Received
 from libs.contracts.decisions import Purpose
@@ -12,9 +13,11 @@ from libs.store.accounts import Account, Directory
 from libs.store.conversations import Conversations, Suppression, SuppressionKind, Suppressions
 from services.policy import metrics
 from services.policy.domain.confirming import confirmation_in
-from services.policy.domain.keywords import Keywords, OptIn, OptOut, meaning_of
+from services.policy.domain.keywords import Keywords, OptIn, OptOut, meaning_of, meaning_pressed
+from services.policy.handlers.knowing import Know
 
 KEYWORD = "keyword"
+TEXT = "text"
 CONFIRMATION = "opt_out_confirmation"
 BY_POLICY = "policy"
 """The `reply_to` of a message that no caller waits for."""
@@ -29,34 +32,46 @@ class Hear:
     directory: Directory
     conversations: Conversations
     suppressions: Suppressions
+    know: Know
     keywords: Keywords
     key: bytes = field(repr=False)
 
     async def __call__(self, received: Heard) -> Sequence[Event]:
-        """Take in one message. Safe to repeat: each step keeps the latest by WhatsApp's clock, and ids are derived."""
+        """Take in one message. Safe to repeat: rows and words are named by the message, times only ever grow."""
         message = received.event
         account = await self.directory.account(message.account_id or "")
         if account is None:
             raise GatewayError(ErrorCode.GATEWAY_UNAVAILABLE, {"unavailable": "configuration"})
-        keys = customer_keys(message, self.key)
-        meaning = meaning_of(
-            message.text or "", self.keywords, extra_stop=account.opt_out_words, extra_start=account.opt_in_words
-        )
-        said: Sequence[Event] = ()
+        keys, meaning = customer_keys(message, self.key), self._meaning(message, account)
+        stopped: list[Suppression] = []
         if isinstance(meaning, OptOut):
-            said = await self._suppress(received, account, keys, meaning)
-        await self.conversations.customer_wrote(message.number_id, keys, message.sent_at)
-        if isinstance(meaning, OptIn):
-            said = await self._lift(received, account, keys, meaning)
-        return said
+            stopped = await self._suppress(received, keys, meaning)
+        # Looked up after the opt-out was written: whoever links the customer's keys meanwhile sees it, or we see them.
+        identity = await self.know.who(account.id, keys, message.sent_at)
+        if isinstance(meaning, OptOut):
+            others = [key for key in identity.keys if key not in keys]
+            stopped += await self._suppress(received, others, meaning)
+        await self.know.merge(account.id, identity)
+        if message.opens_window:
+            await self.conversations.customer_wrote(message.number_id, identity.keys, message.sent_at)
+        if isinstance(meaning, OptOut):
+            return self._opted_out(received, account, stopped, meaning)
+        return await self._lift(received, account, identity.keys, meaning) if isinstance(meaning, OptIn) else ()
 
-    async def _suppress(self, received: Heard, account: Account, keys: Sequence[str], word: OptOut) -> Sequence[Event]:
-        message, evidence = received.event, evidence_of(received.event, word)
-        stands: list[Suppression] = []
-        for position, customer_key in enumerate(keys):
+    def _meaning(self, message: WhatsAppMessageReceived, account: Account) -> OptOut | OptIn | None:
+        """What the message asks of us: text that was written, or a button that was pressed. A caption is neither."""
+        own = {"extra_stop": account.opt_out_words, "extra_start": account.opt_in_words}
+        if message.pressed:
+            return meaning_pressed(message.pressed, self.keywords.on_buttons(), **own)
+        return meaning_of(message.text or "", self.keywords, **own) if message.type == TEXT else None
+
+    async def _suppress(self, received: Heard, keys: Sequence[str], word: OptOut) -> list[Suppression]:
+        """What stands for each key once it is suppressed, unless a newer word lifted it."""
+        message, stands = received.event, []
+        for customer_key in keys:
             wanted = Suppression(
-                id=f"sup_{received.id.hex}{position or ''}",
-                account_id=account.id,
+                id=_suppression_id(received, customer_key),
+                account_id=message.account_id or "",
                 customer_key=customer_key,
                 masked_phone=masked(message.customer) if message.customer else "",
                 kind=SuppressionKind.OPT_OUT,
@@ -64,12 +79,21 @@ class Hear:
                 reason=None,
                 actor=None,
                 since=message.sent_at,
-                evidence=evidence,
+                evidence=evidence_of(message, word),
             )
-            stands.append(await self.suppressions.suppress(wanted, ()))
-        ours = [row for row in stands if row.active and row.evidence.get("message_id") == message.message_id]
-        if not ours:
-            return ()  # opted out before, or back in since
+            standing = await self.suppressions.suppress(wanted, ())
+            if standing.active or await self.suppressions.get(standing.id) is not None:
+                stands.append(standing)  # else it is older than an opt-in, and was never written
+        return stands
+
+    def _opted_out(
+        self, received: Heard, account: Account, stands: Sequence[Suppression], word: OptOut
+    ) -> Sequence[Event]:
+        """What is said of an opt-out: nothing when the customer had opted out before."""
+        message = received.event
+        ours = [row for row in stands if row.id == _suppression_id(received, row.customer_key)]
+        if not ours or any(row.active for row in stands if row not in ours):
+            return ()
         metrics.OPT_OUTS.labels("opt_out").inc()
         added = SuppressionAdded(
             account_id=account.id,
@@ -78,9 +102,12 @@ class Hear:
             source=KEYWORD,
             number_id=message.number_id,
             customer=message.customer,
-            evidence=evidence,
+            customer_key=stands[0].customer_key,
+            evidence=evidence_of(message, word),
         )
-        return (added, confirmation(received, account, keys[0], word.language))
+        if not any(row.active for row in ours):
+            return (added,)  # they are back in already: it belongs on record, and a goodbye would be a lie
+        return (added, confirmation(received, account, stands[0].customer_key, word.language))
 
     async def _lift(self, received: Heard, account: Account, keys: Sequence[str], word: OptIn) -> Sequence[Event]:
         message = received.event
@@ -91,6 +118,7 @@ class Hear:
                 kind=SuppressionKind.OPT_OUT,
                 at=message.sent_at,
                 events=(),
+                word=message.message_id,
             )
             for customer_key in keys
         ]
@@ -104,10 +132,16 @@ class Hear:
                 suppression_id=rows[0].id,
                 kind=SuppressionKind.OPT_OUT,
                 source=KEYWORD,
+                number_id=message.number_id,
                 customer=message.customer,
+                customer_key=keys[0],
                 evidence=evidence_of(message, word),
             ),
         )
+
+
+def _suppression_id(received: Heard, customer_key: str) -> str:
+    return f"sup_{uuid5(received.id, customer_key).hex}"
 
 
 def customer_keys(message: WhatsAppMessageReceived, key: bytes) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from libs.chassis.clock import Monotonic
 from libs.chassis.consuming import Received
@@ -12,6 +13,7 @@ from libs.contracts.identity import keyed_hash
 from libs.store.accounts import Directory, Integration
 from libs.store.conversations import Conversation
 from libs.store.decisions import CoolingDown, Decisions, Exhausted, Proposal, Question, StoredFacts, Usage
+from libs.store.turns import Turns
 from services.policy import metrics
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.deciding import (
@@ -40,6 +42,7 @@ class Judge:
     content: ContentPolicy
     key: bytes = field(repr=False)
     monotonic: Monotonic
+    turns: Turns
 
     async def __call__(self, received: Received[WebhookReceived]) -> MessageApproved | WebhookAnswered:
         """Judge one webhook. Safe to repeat: what was decided first stands, and what follows has the same id."""
@@ -49,7 +52,18 @@ class Judge:
 
         metrics.DECISION_SECONDS.observe(self.monotonic() - begun)
         metrics.DECISIONS.labels(str(decision.code or "approved")).inc()
-        return said(received, facts, decision, self.key)
+        said_now = said(received, facts, decision, self.key)
+        return await self._in_line(said_now) if isinstance(said_now, MessageApproved) else said_now
+
+    async def _in_line(self, approved: MessageApproved) -> MessageApproved:
+        """The message with the one that goes before it: the place in line is the order of approval."""
+        ahead = await self.turns.take(
+            number_id=approved.number_id,
+            customer_key=approved.customer_key,
+            event_id=str(approved.event_id),
+            now=approved.received_at,
+        )
+        return approved if ahead is None else approved.model_copy(update={"after": UUID(ahead)})
 
     async def _gather(self, received: Received[WebhookReceived]) -> Facts:
         """Everything the rules may know: configuration from the cache, the rest in one round trip."""

@@ -8,6 +8,7 @@ from typing import Any
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Suppression, SuppressionKind
 from libs.store.decisions import CoolingDown, Exhausted, Limit, Proposal, Question, Settled, Settlement, StoredFacts
+from libs.store.identities import Identity
 from tests.builders import a_number, an_account, an_integration, stored
 
 
@@ -73,28 +74,84 @@ class FakeConversations:
 @dataclass
 class FakeSuppressions:
     rows: dict[tuple[str, str], Suppression] = field(default_factory=dict)
+    lifts: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    words: dict[tuple[str, str, str | None], Suppression | None] = field(default_factory=dict)
+    seen: dict[str, Suppression] = field(default_factory=dict)
 
     async def suppress(self, suppression: Suppression, events: Sequence[Any]) -> Suppression:
         key = (suppression.customer_key, suppression.kind)
         kept = self.rows.get(key)
-        if kept is not None and (kept.active or kept.since > suppression.since):
+        if suppression.id in self.seen:
+            return kept if kept is not None and kept.id == suppression.id else replace(suppression, active=False)
+        if kept is not None and kept.active:
             return kept
+        if self.lifts.get(key, suppression.since) > suppression.since:
+            return replace(suppression, active=False)
         self.rows[key] = suppression
+        self.seen[suppression.id] = suppression
         return suppression
 
     async def lift(
-        self, *, account_id: str, customer_key: str, kind: SuppressionKind, at: datetime, events: Sequence[Any]
+        self,
+        *,
+        account_id: str,
+        customer_key: str,
+        kind: SuppressionKind,
+        at: datetime,
+        events: Sequence[Any],
+        word: str | None = None,
     ) -> Suppression | None:
+        if (customer_key, kind, word) in self.words:
+            return self.words[customer_key, kind, word]
+        self.words[customer_key, kind, word] = self._lifted(customer_key, kind, at)
+        return self.words[customer_key, kind, word]
+
+    def _lifted(self, customer_key: str, kind: SuppressionKind, at: datetime) -> Suppression | None:
         kept = self.rows.get((customer_key, kind))
         if kept is None or not kept.active or kept.since > at:
             return None
-        self.rows[customer_key, kind] = replace(kept, active=False, since=at)
+        self.rows[customer_key, kind] = replace(kept, active=False)
+        self.lifts[customer_key, kind] = at
         return kept
 
     async def page(
         self, *, account_id: str | None, customer_key: str | None, after: str | None, limit: int
     ) -> Sequence[Suppression]:
-        return list(self.rows.values())
+        return [row for row in self.rows.values() if row.active and customer_key in {None, row.customer_key}]
 
     async def get(self, suppression_id: str) -> Suppression | None:
-        return None
+        return self.seen.get(suppression_id)
+
+
+@dataclass
+class FakeIdentities:
+    """Partners by key."""
+
+    partners: dict[str, str] = field(default_factory=dict)
+    done: set[frozenset[str]] = field(default_factory=set)
+
+    async def link(self, account_id: str, keys: Sequence[str], at: datetime) -> Identity:
+        if len(keys) == 2:
+            self.partners |= {keys[0]: keys[1], keys[1]: keys[0]}
+            return Identity(tuple(keys), frozenset(keys) in self.done)
+        partner = self.partners.get(keys[0])
+        if partner is None or self.partners.get(partner) != keys[0]:
+            return Identity((keys[0],))
+        return Identity((keys[0], partner), frozenset((keys[0], partner)) in self.done)
+
+    async def merged(self, account_id: str, keys: Sequence[str]) -> None:
+        self.done.add(frozenset(keys))
+
+
+@dataclass
+class FakeTurns:
+    """Lines by number and customer."""
+
+    lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    async def take(self, *, number_id: str, customer_key: str, event_id: str, now: datetime) -> str | None:
+        line = self.lines.setdefault((number_id, customer_key), [])
+        if event_id not in line:
+            line.append(event_id)
+        place = line.index(event_id)
+        return line[place - 1] if place else None

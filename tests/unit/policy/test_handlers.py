@@ -12,9 +12,16 @@ from libs.contracts.identity import keyed_hash
 from libs.contracts.results import AnswerStatus
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
-from services.policy.handlers import Hear, Judge
+from services.policy.handlers import Hear, Judge, Know
 from tests.builders import EVENT_ID, KEY, NOON, PHONE, a_customers_message, a_webhook, an_account, received, stored
-from tests.unit.policy.fakes import FakeConversations, FakeDecisions, FakeDirectory, FakeSuppressions
+from tests.unit.policy.fakes import (
+    FakeConversations,
+    FakeDecisions,
+    FakeDirectory,
+    FakeIdentities,
+    FakeSuppressions,
+    FakeTurns,
+)
 
 CONTENT = ContentPolicy.load()
 KEYWORDS = Keywords.load()
@@ -22,7 +29,7 @@ CUSTOMER_KEY = keyed_hash(KEY, "acc_1", PHONE)
 
 
 def a_judge(decisions: FakeDecisions | None = None, directory: FakeDirectory | None = None) -> Judge:
-    return Judge(directory or FakeDirectory(), decisions or FakeDecisions(), CONTENT, KEY, lambda: 0.0)
+    return Judge(directory or FakeDirectory(), decisions or FakeDecisions(), CONTENT, KEY, lambda: 0.0, FakeTurns())
 
 
 async def test_an_approved_reply_carries_customer_text_and_receipt() -> None:
@@ -135,7 +142,8 @@ class Listening:
         self.conversations = FakeConversations()
         self.suppressions = FakeSuppressions()
         directory = FakeDirectory(accounts={"acc_1": an_account(**account)})
-        self.hear = Hear(directory, self.conversations, self.suppressions, KEYWORDS, KEY)
+        self.know = Know(FakeIdentities(), self.suppressions)
+        self.hear = Hear(directory, self.conversations, self.suppressions, self.know, KEYWORDS, KEY)
 
     async def __call__(self, text: str | None = "Hello", **changes: Any) -> list[Any]:
         envelope = changes.pop("id", EVENT_ID)

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.policy.domain.folding import compacted
-from services.policy.domain.keywords import Keywords, OptIn, OptOut, meaning_of
+from services.policy.domain.keywords import Keywords, OptIn, OptOut, meaning_of, meaning_pressed
 from tests.unit.policy.corpora import corpus, digest_of
 
 KEYWORDS = Keywords.load()
 CORPUS = corpus("keyword_corpus.toml")
 DATA = corpus("../../../services/policy/domain/keywords.toml")
 LANGUAGES = {"en", "ar", "es", "fr", "de", "pt", "it", "tr", "ur", "hi"}
-RELEASED = {1: "08351f5acecd6366"}
+RELEASED = {1: "08351f5acecd6366", 2: "08351f5acecd6366"}
 """What each version of the words says. A change of words needs a new version, and a line here."""
 
 WORDS = st.sampled_from([word for kind in ("stop", "start") for words in DATA[kind].values() for word in words])
@@ -50,6 +50,44 @@ def test_an_ordinary_message_means_neither(language: str, text: str) -> None:
     meaning = meaning_of(text, KEYWORDS)
 
     assert meaning is None
+
+
+BUTTONS = KEYWORDS.on_buttons()
+
+
+@pytest.mark.parametrize(
+    ("pressed", "meaning"),
+    [
+        pytest.param(("STOP",), OptOut, id="stop is unmistakable"),
+        pytest.param(("Stop promotions",), OptOut, id="so is WhatsApp's own opt-out button"),
+        pytest.param(("Unsubscribe", "btn-7"), OptOut, id="a title with a payload that says nothing"),
+        pytest.param(("Not interested", "OPT_OUT"), OptOut, id="a payload that says it"),
+        pytest.param(("إلغاء الاشتراك",), OptOut, id="another language's"),
+        pytest.param(("Subscribe", "STOP"), OptOut, id="an opt-out wins"),
+        pytest.param(("Subscribe",), OptIn, id="an unmistakable opt-in"),
+        pytest.param(("Cancel",), None, id="cancel answers the question above it"),
+        pytest.param(("Cancel", "cancel"), None, id="so does its payload"),
+        pytest.param(("End", "END"), None, id="end"),
+        pytest.param(("Start",), None, id="start opens a menu"),
+        pytest.param(("Abmelden",), None, id="who signs off from an appointment"),
+        pytest.param(("Sair",), None, id="who leaves a menu"),
+        pytest.param(("Confirm", "confirm-1"), None, id="any other button"),
+        pytest.param((), None, id="no button at all"),
+    ],
+)
+def test_a_button_counts_only_when_it_is_unmistakable(pressed: tuple[str, ...], meaning: type | None) -> None:
+    found = meaning_pressed(pressed, BUTTONS)
+
+    assert (None if found is None else type(found)) is meaning
+
+
+def test_an_accounts_own_words_count_on_its_buttons() -> None:
+    assert isinstance(meaning_pressed(("Cancel",), BUTTONS, extra_stop=("cancel",)), OptOut)
+
+
+def test_what_is_unclear_on_a_button_is_a_word_that_counts_when_it_is_written() -> None:
+    assert set(DATA["unclear_on_buttons"]) == LANGUAGES
+    assert KEYWORDS.unclear_on_buttons <= KEYWORDS.stop.keys() | KEYWORDS.start.keys()
 
 
 def test_every_language_has_words_and_sentences_of_each_kind() -> None:
