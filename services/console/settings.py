@@ -25,8 +25,40 @@ class ConsoleSettings(ServiceSettings):
     allow_private_forward: bool = Field(
         default=False, description="Whether forwarding to private addresses and to http:// is allowed."
     )
+    allow_private_evolution: bool = Field(
+        default=False,
+        description="Whether Evolution servers may be at private addresses and http://; "
+        "`GATEWAY_ALLOW_PRIVATE_FORWARD` allows it too.",
+    )
     outbox_seconds: float = Field(
         default=3.0, gt=0, le=300, description="How often changes that could not be published are tried again."
+    )
+
+    dead_letter_days: float = Field(
+        default=14.0, gt=0, le=365, description="Days for which a dead letter is kept, sealed, and can be replayed."
+    )
+
+    report_seconds: float = Field(
+        default=60.0, gt=0, le=600, description="How long compiling one report may take, its turn included."
+    )
+    report_dir: str | None = Field(
+        default=None, description="Directory for last month's report of every account; none: not written."
+    )
+    report_webhook_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="Where last month's report of every account is posted as JSON; none: not posted.",
+    )
+    report_webhook_secret: SecretStr | None = Field(
+        default=None, description="Signs posted reports, as 3CX webhooks are signed; none: unsigned."
+    )
+    report_formats: str = Field(
+        default="json,html,pdf",
+        pattern=r"^(json|csv|html|pdf)(,(json|csv|html|pdf))*$",
+        description="Forms in which scheduled reports are written, separated by commas.",
+    )
+    report_check_seconds: float = Field(
+        default=600.0, gt=0, le=86_400, description="How often it is looked whether a scheduled report is due."
     )
 
     @field_validator("secret_keys")

@@ -26,6 +26,7 @@ from libs.store.opening import Store, open_store
 from libs.store.sealing import sealer_from
 from services.sender import metrics
 from services.sender.adapters.cloud_api import CloudApi, open_session
+from services.sender.adapters.evolution import Evolution, open_evolution_session
 from services.sender.adapters.numbers import DirectoryNumbers
 from services.sender.adapters.pausing import RegistryPauses
 from services.sender.adapters.posting import Limits, Poster, open_forwarding
@@ -62,9 +63,10 @@ LANE_PATIENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Two, since addresses that others chose are looked at before they are dialled."""
+    """Three, since addresses that others chose are looked at before they are dialled."""
 
     whatsapp: aiohttp.ClientSession
+    evolution: aiohttp.ClientSession
     forwards: aiohttp.ClientSession
 
 
@@ -180,6 +182,11 @@ async def serve(settings: SenderSettings) -> None:
         try:
             async with (
                 open_session(timeout_s=settings.provider_timeout, connections=settings.provider_connections) as session,
+                open_evolution_session(
+                    _evolution_limits(settings),
+                    timeout_s=settings.provider_timeout,
+                    connections=settings.provider_connections,
+                ) as evolution_session,
                 open_forwarding(
                     _forward_limits(settings),
                     timeout_s=settings.forward_timeout,
@@ -187,7 +194,7 @@ async def serve(settings: SenderSettings) -> None:
                 ) as forward_session,
                 Broker.connected(life.instance, settings.amqp_url.get_secret_value()) as broker,
             ):
-                sessions = Sessions(session, forward_session)
+                sessions = Sessions(session, evolution_session, forward_session)
                 await _work(settings, life, sessions=sessions, store=store, broker=broker)
         finally:
             await store.close()
@@ -201,10 +208,11 @@ async def _work(settings: SenderSettings, life: Life, *, sessions: Sessions, sto
 
     await broker.overhear("configuration", CONFIGURATION_CHANGES, changed, lost=directory.forget)
     cloud_api = CloudApi(sessions.whatsapp, str(settings.whatsapp_api_url), settings.whatsapp_api_version, utc_now)
+    evolution = Evolution(sessions.evolution, _evolution_limits(settings), utc_now)
     outside = Outside(
         store=store,
         numbers=DirectoryNumbers(directory, sealer_from(settings.secret_keys.get_secret_value())),
-        providers={ProviderKind.CLOUD_API: cloud_api},
+        providers={ProviderKind.CLOUD_API: cloud_api, ProviderKind.EVOLUTION: evolution},
         owner=life.instance,
     )
     send = sending(settings, outside)
@@ -243,6 +251,11 @@ def _breaker_changed(state: Circuit) -> None:
 
 def _forward_limits(settings: SenderSettings) -> Limits:
     return Limits(settings.allow_private_forward, frozenset(settings.forward_ports))
+
+
+def _evolution_limits(settings: SenderSettings) -> Limits:
+    private_allowed = settings.allow_private_evolution or settings.allow_private_forward
+    return Limits(private_allowed, frozenset(settings.forward_ports))
 
 
 def _forward_circuit_changed(state: Circuit) -> None:

@@ -25,6 +25,11 @@ class SenderSettings(ServiceSettings):
     provider_connections: int = Field(
         default=128, ge=1, le=10_000, description="Connections to WhatsApp at once; at least the prefetch is sensible."
     )
+    allow_private_evolution: bool = Field(
+        default=False,
+        description="Whether Evolution servers may be at private addresses, http:// and any port; "
+        "`GATEWAY_ALLOW_PRIVATE_FORWARD` allows it too.",
+    )
     send_attempts: int = Field(
         default=3, ge=1, le=10, description="How often a message is offered when WhatsApp surely did not take it."
     )

@@ -22,6 +22,7 @@ class Refused:
 
     `code` is the provider's own, None when the answer carried none; `retry_after` in seconds; `transient` is
     the provider's hint that the fault will pass. Its texts are not kept: they may quote a phone or the message.
+    `reason` is our own word for a refusal that providers without codes (Evolution) tell in other ways.
     """
 
     code: int | None
@@ -29,6 +30,7 @@ class Refused:
     trace_id: str | None = None
     retry_after: float | None = None
     transient: bool = False
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,10 +107,11 @@ UNKNOWN_PASSING = replace(UNKNOWN, verdict=Verdict.RETRY, answer=ANSWERS[Verdict
 
 @dataclass(frozen=True, slots=True)
 class VerdictTable:
-    """The rows by code and, for answers without a code, by HTTP status."""
+    """The rows by code and, for answers without a code, by our own word for the reason or by HTTP status."""
 
     by_code: Mapping[int, Judgement] = field(default_factory=dict)
     by_status: Mapping[int, Judgement] = field(default_factory=dict)
+    by_reason: Mapping[str, Judgement] = field(default_factory=dict)
 
     def verdict_for(self, answer: Refused) -> Judgement:
         """Judge a refusal by its code alone, as Meta advises; by HTTP status only when it carries none.
@@ -119,6 +120,7 @@ class VerdictTable:
         (5xx with an error body, or `is_transient`): the message was surely not taken.
         """
         row = self.by_status.get(answer.http_status) if answer.code is None else self.by_code.get(answer.code)
+        row = self.by_reason.get(answer.reason or "", row)
         if row is not None:
             return row
         passing = answer.transient or answer.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -128,7 +130,10 @@ class VerdictTable:
 def table_from(text: str) -> VerdictTable:
     """Read a table in the form of `verdicts.toml`; ValueError names the row that is wrong."""
     document = tomllib.loads(text)
-    return VerdictTable(_rows(document, "rule", "codes"), _rows(document, "status", "statuses"))
+    by_reason = {row["reason"]: _judgement_from(row) for row in document.get("reason", ())}
+    return VerdictTable(
+        _rows(document, "rule", "codes"), _rows(document, "status", "statuses"), MappingProxyType(by_reason)
+    )
 
 
 @cache
