@@ -22,6 +22,7 @@ from libs.store.idempotency import Answers, Idempotency, Reused, Twin
 from services.ingress import metrics
 from services.ingress.domain.answers import Answer, answer_from, failure, packed, success, unpacked
 from services.ingress.handlers.refusing import Refuse
+from services.ingress.handlers.remembering import RecentAnswers
 from services.ingress.ports import Outbox, Recorder, Replies, Settlements
 
 log = logger(__name__)
@@ -60,6 +61,7 @@ class Take:
     instance: str
     hash_key: bytes = field(repr=False)
     reply_timeout: float
+    recent: RecentAnswers = field(default_factory=RecentAnswers, repr=False)
     in_hand: dict[UUID, asyncio.Task[Answer]] = field(default_factory=dict, repr=False)
     """Keyed requests under way in this process, so that twins wait for the same answer."""
 
@@ -148,9 +150,12 @@ class Take:
         """Wait; from here on the event is accepted, and whatever fails, the caller is told to ask later."""
         try:
             async with asyncio.timeout(self.reply_timeout):
-                return answer_from(await future)
+                answer = answer_from(await future)
         except TimeoutError:
             pass
+        else:
+            self.recent.keep(event_id, integration.id, answer)
+            return answer
         try:
             await self.answers.pending(str(event_id), integration.id, now=self.clock())
         except GatewayError as error:

@@ -131,6 +131,9 @@ class ThreeCx:
             event = UUID(event_id)
         except ValueError:
             return NOT_FOUND
+        recent = self.take.recent.find(event, integration.id)
+        if recent is not None:
+            return recent
         record = await self.answers.find(str(event), integration.id)
         return NOT_FOUND if record is None else answer_from_record(event, record)
 

@@ -1,5 +1,6 @@
 """How a decision is reached: the rules are asked in order and the first objection wins."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -91,7 +92,7 @@ def window_closes_at(conversation: Conversation) -> datetime | None:
     if conversation.last_inbound_at is None:
         return None
     end = conversation.last_inbound_at + WINDOW
-    if conversation.closed_at is not None and conversation.closed_at >= conversation.last_inbound_at:
+    if conversation.closed_at is not None and conversation.closed_at > conversation.last_inbound_at:
         return min(end, conversation.closed_at)
     return end
 
@@ -99,9 +100,7 @@ def window_closes_at(conversation: Conversation) -> datetime | None:
 def exhausted(decision: Decision, facts: Facts, found: Exhausted) -> Decision:
     """The refusal of an approval that lost the race for the last of the quota."""
     account, daily = facts.account, found.limit is Limit.DAILY
-    details = limit_details(
-        found.limit, daily_limit(account) if daily else monthly_limit(account), found.used, facts.period
-    )
+    details = limit_details(found.limit, daily_limit(account) if daily else monthly_limit(account), found.used, facts)
     line = RuleReceipt(rule=f"{found.limit}_limit_is_not_used_up", version=1, passed=False, saw={"used": found.used})
     return Decision(code=ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED, details=details, receipt=(*decision.receipt, line))
 
@@ -130,7 +129,8 @@ def cooling_down(decision: Decision, found: CoolingDown) -> Decision:
     )
 
 
-def limit_details(which: Limit, limit: int, used: int, period: Period) -> dict[str, object]:
-    """What a caller is told of a used-up limit."""
-    ends = period.day_ends if which is Limit.DAILY else period.month_ends
-    return {"period": which.value, "limit": limit, "used": used, "resets_at": ends.isoformat()}
+def limit_details(which: Limit, limit: int, used: int, facts: Facts) -> dict[str, object]:
+    """What a caller is told of a used-up limit; `retry_after` in seconds becomes the `Retry-After` header."""
+    ends = facts.period.day_ends if which is Limit.DAILY else facts.period.month_ends
+    wait = max(1, math.ceil((ends - facts.now).total_seconds()))
+    return {"period": which.value, "limit": limit, "used": used, "resets_at": ends.isoformat(), "retry_after": wait}

@@ -21,7 +21,7 @@ def monthly_limit_is_not_used_up(_: WebhookReceived, facts: Facts) -> Finding:
 
 def _below(which: Limit, limit: int, used: int, facts: Facts) -> Finding:
     if used >= limit:
-        details = limit_details(which, limit, used, facts.period)
+        details = limit_details(which, limit, used, facts)
         return Objection(ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED, details, {"used": used, "limit": limit})
     return Pass({"used": used, "limit": limit})
 

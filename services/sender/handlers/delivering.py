@@ -34,6 +34,8 @@ _IN_LINE_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 """Seconds between looks at whether an earlier message is done; the last one is repeated."""
 _MOST_IN_LINE = 10_000
 _BACK_IN_LINE = timedelta(seconds=1)
+_HELD = timedelta(seconds=1)
+"""How soon a delivery looks again after another one that has the message: somebody may wait for the answer."""
 _AFTER_PAUSE_S = 1.0
 """How long after a pause's end others leave a waiting message to the sender that paused."""
 
@@ -96,7 +98,7 @@ class Deliver:
                 await self._stand_in_line(approved, progress)
                 return None
             case Held():
-                raise Later("the message is held by another delivery")
+                raise Later("the message is held by another delivery", after=_HELD)
 
     async def _claimed(
         self, approved: MessageApproved, number: Number | None, progress: _Progress, claimed: Claimed
@@ -164,7 +166,8 @@ class Deliver:
         return learnt_from(known, self.call.reaction.table, attempts=attempts) or result
 
     async def _close_window(self, approved: MessageApproved) -> None:
-        now = self.around.clock()
+        # WhatsApp's clock knows seconds: what the customer writes within this one opens the window again.
+        now = self.around.clock().replace(microsecond=0)
         await self._written(lambda: self.around.windows.window_closed(approved.number_id, approved.customer_key, now))
 
     async def _surely_failed(self, approved: MessageApproved, pause_s: float) -> None:
@@ -182,7 +185,7 @@ class Deliver:
         )
         del self._unsaved[approved.event_id]
         if isinstance(standing, Held):
-            raise Later("another delivery is sending the message")
+            raise Later("another delivery is sending the message", after=_HELD)
         if standing.outcome != outcome:
             _tell_contradiction(approved, result)
         final = result if standing.outcome == outcome else result_from(standing.outcome)

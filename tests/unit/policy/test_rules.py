@@ -77,6 +77,12 @@ CASES = [
         None,
         id="the customer wrote after WhatsApp closed the window",
     ),
+    pytest.param(
+        {},
+        {"stored": stored(wrote=timedelta(minutes=-5), closed=timedelta(minutes=-5))},
+        None,
+        id="the customer wrote within the second in which WhatsApp closed the window",
+    ),
     pytest.param({}, {"account": an_account(paused=True)}, "policy_violation", id="the account is paused"),
     pytest.param({}, {"number": a_number(paused=True)}, "policy_violation", id="the number is paused"),
     pytest.param({"text": SCAM}, {}, "policy_violation", id="the content policy blocks the text"),
@@ -195,6 +201,7 @@ def test_a_used_up_day_says_limit_use_and_when_it_begins_anew() -> None:
         "limit": 100,
         "used": 100,
         "resets_at": "2026-11-23T21:00:00+00:00",  # midnight in Riyadh
+        "retry_after": 9 * 3600,
     }
 
 
