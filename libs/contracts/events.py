@@ -481,6 +481,106 @@ class ReportRead(OperatorEvent):
     sha256: str
 
 
+# ---------------------------------------------------------------- who may do what
+
+
+class TokenCreated(OperatorEvent):
+    """A token of the operators' API was made."""
+
+    name: ClassVar[str] = "token.created"
+    binding: ClassVar[str] = "token.created"
+
+    token_id: str
+    label: str
+    role: str
+    accounts: tuple[str, ...] | None = None
+    """The accounts that it covers; None: all of them."""
+    expires_at: AwareDatetime
+
+
+class TokenRevoked(OperatorEvent):
+    """A token of the operators' API is not accepted any more."""
+
+    name: ClassVar[str] = "token.revoked"
+    binding: ClassVar[str] = "token.revoked"
+
+    token_id: str
+
+
+class OperatorRejected(Event):
+    """Calls of the operators' API came without an accepted token; `count` is above 1 in a minute's summary."""
+
+    name: ClassVar[str] = "operator.rejected"
+    binding: ClassVar[str] = "operator.rejected"
+
+    reason: str
+    client_address: str
+    operation: str | None = None
+    token_id: str | None = None
+    """Whose token it was, once: one that is revoked or expired."""
+    count: int = 1
+
+
+# ---------------------------------------------------------------- what is kept of whom, and for how long
+
+
+class SubjectErased(OperatorEvent):
+    """All that was held of one person was removed, and their records lead to nobody. Says not who it was."""
+
+    name: ClassVar[str] = "subject.erased"
+    binding: ClassVar[str] = "subject.erased"
+
+    erasure_id: str
+    pseudonyms: tuple[str, ...]
+    """What the person's records call them, as ever; nothing leads from there to the person any more."""
+    reason: str
+    removed: dict[str, int]
+    """How much of what was removed."""
+
+
+class ErasureRefused(OperatorEvent):
+    """Somebody asked to erase a person, and the account's legal hold stands against it."""
+
+    name: ClassVar[str] = "subject.erasure_refused"
+    binding: ClassVar[str] = "subject.erasure_refused"
+
+    code: str
+    reason: str
+
+
+class SubjectExported(OperatorEvent):
+    """Somebody was given all that is held of one person."""
+
+    name: ClassVar[str] = "subject.exported"
+    binding: ClassVar[str] = "subject.exported"
+
+    pseudonyms: tuple[str, ...]
+    reason: str
+    records: int
+
+
+class LegalHoldChanged(OperatorEvent):
+    """An account's legal hold began or ended: while it lasts nothing is purged and nobody erased."""
+
+    name: ClassVar[str] = "legal_hold.changed"
+    binding: ClassVar[str] = "legal_hold.changed"
+
+    held: bool
+
+
+class RecordsPurged(Event):
+    """An account's oldest records were removed as its retention says, up to a checkpoint that vouches for them."""
+
+    name: ClassVar[str] = "records.purged"
+    binding: ClassVar[str] = "records.purged"
+
+    up_to: int
+    """The last purged record's place in the account's chain."""
+    count: int
+    before: AwareDatetime
+    """All of them had happened before this time."""
+
+
 # ---------------------------------------------------------------- what would be decided
 
 
@@ -540,6 +640,14 @@ EVENTS: tuple[type[Event], ...] = (
     SecretRotated,
     DeadLetterReplayed,
     ReportRead,
+    TokenCreated,
+    TokenRevoked,
+    OperatorRejected,
+    SubjectErased,
+    ErasureRefused,
+    SubjectExported,
+    LegalHoldChanged,
+    RecordsPurged,
     SimulationRequested,
     SimulationAnswered,
 )
