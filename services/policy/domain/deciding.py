@@ -12,7 +12,6 @@ from libs.store.conversations import Conversation
 from libs.store.decisions import Cooldown, CoolingDown, Exhausted, Limit
 from libs.store.plans import daily_limit, monthly_limit
 from services.policy.domain.facts import Asked, End, Facts, Objection, Pass
-from services.policy.domain.limits import Period
 from services.policy.domain.planning import Plan, plan_for
 
 WINDOW = timedelta(hours=24)
