@@ -13,4 +13,14 @@ CALL_SECONDS = Histogram(
 )
 REFUSED_TOKENS = Counter("gateway_console_refused_tokens_total", "Calls without an accepted bearer token.")
 RELAYED = Counter("gateway_outbox_relayed_total", "Changes published from the outbox, or delayed.", ["outcome"])
+DEAD_LETTERS = Gauge("gateway_dead_letters", "Dead letters that nobody has replayed, by queue.", ["queue"])
+DEAD_LETTERS_KEPT = Counter("gateway_dead_letters_kept_total", "Dead letters taken out of the broker.", ["queue"])
+SCHEDULED_REPORTS = Counter(
+    "gateway_scheduled_reports_total", "Monthly reports that were written, or put off.", ["outcome"]
+)
+REPORT_SECONDS = Histogram(
+    "gateway_report_duration_seconds",
+    "Time to compile a report.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
 WAITING = Gauge("gateway_outbox_waiting", "Changes that wait to be published, counted up to 100.")

@@ -1,33 +1,14 @@
 """The record as operators search and see it."""
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from libs.store.records import Record, RecordFilter
-from services.console.domain.fields import Id, wrong
+from services.console.domain.fields import Id
+from services.console.domain.moments import Moment
 from services.console.domain.paging import Query, Shown
 
-_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-# A `+` that was not percent-encoded arrives as a space; here it can only have been a plus.
-_LOST_PLUS: Final = re.compile(r" (?=\d\d:\d\d$)", re.ASCII)
-
-
-def _moment(value: object) -> object:
-    if isinstance(value, str):
-        text = _LOST_PLUS.sub("+", value)
-        try:
-            if _RFC3339.fullmatch(text):
-                return datetime.fromisoformat(text.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-        raise wrong("must be an RFC 3339 time, such as 2026-11-23T08:00:00Z")
-    return value
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,64}$")]
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from libs.contracts.errors import GatewayError
 from libs.contracts.results import failure_body
 from services.console.domain.crm_template import XmlDocument
+from services.console.domain.documents import Document
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -23,7 +24,16 @@ def answered(body: BaseModel, status: int) -> web.Response:
     """The response to a call that went well."""
     if isinstance(body, XmlDocument):
         return web.Response(body=body.text.encode(), status=status, content_type="application/xml", charset="utf-8")
-    return web.Response(body=body.model_dump_json().encode(), status=status, content_type="application/json")
+    told = body.model_dump_json(by_alias=True).encode()
+    return web.Response(body=told, status=status, content_type="application/json")
+
+
+def handed_out(document: Document) -> web.Response:
+    """A file to keep; a browser may show it, and nothing in it may load or run anything."""
+    headers = {"Content-Type": document.media_type, "Content-Disposition": f'inline; filename="{document.name}"'}
+    if document.policy is not None:
+        headers["Content-Security-Policy"] = document.policy
+    return web.Response(body=document.content, headers=headers)
 
 
 def refused(error: GatewayError, **headers: str) -> web.Response:

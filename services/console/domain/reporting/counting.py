@@ -1,0 +1,152 @@
+"""From tallies to counts: a fold that takes each tally once, in any order, and keeps nothing but counters."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from libs.contracts.errors import ErrorCode
+from libs.contracts.results import AnswerStatus
+from libs.store import tallies as facets
+from libs.store.tallies import Facet, Tally
+from services.console.domain.reporting.periods import Day
+
+NONE: Final = "none"
+SENT, NO_MESSAGE, REFUSED, FAILED = "sent", "no_message", "refused", "failed"
+CONFIRMATION: Final = "opt_out_confirmation"
+UNKNOWN: Final = "unknown"
+WEBHOOK: Final = "webhook"
+_FAILURES: Final = frozenset({ErrorCode.GATEWAY_SEND_FAILED.value, ErrorCode.GATEWAY_UNAVAILABLE.value})
+_STATUSES: Final = frozenset(status.value for status in AnswerStatus)
+_CHANGES: Final = frozenset({"account", "number", "integration", "dead_letter", "report", "token", "erasure", "export"})
+
+
+def group_of(code: str) -> str:
+    """Which of four groups a webhook's code belongs to."""
+    if code == AnswerStatus.SENT.value:
+        return SENT
+    if code in _STATUSES:
+        return NO_MESSAGE
+    return FAILED if code in _FAILURES else REFUSED
+
+
+@dataclass(slots=True)
+class Counts:
+    """All counters of one report."""
+
+    zone: ZoneInfo
+    records: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    purposes: Counter[str] = field(default_factory=Counter)
+    purposes_sent: Counter[str] = field(default_factory=Counter)
+    event_types: Counter[str] = field(default_factory=Counter)
+    confirmations: Counter[str] = field(default_factory=Counter)
+    days: Counter[tuple[date, str]] = field(default_factory=Counter)
+    inbound: Counter[date] = field(default_factory=Counter)
+    used: Counter[date] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    throttled: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    provider_failures: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    content_blocked: int = 0
+    flagged: int = 0
+    unknown: int = 0
+    added: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lifted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    forwards: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, day: Day, tally: Tally) -> None:
+        """Take in a tally of `day`."""
+        n, told = tally.records, tally.facets
+        self.records += n
+        match tally.type:
+            case "webhook.answered":
+                self._answered(day, tally)
+            case "webhook.rejected":
+                self.rejected[tally.code or NONE] += n * _times(told)
+            case "webhook.throttled":
+                self._rate_limited(day, n * _times(told))
+            case "whatsapp.message_received":
+                self.inbound[day.date] += n
+            case "whatsapp.status_received":
+                self._status(told, n)
+            case _:
+                self._besides(tally.type, told, n)
+
+    def _besides(self, type_: str, told: tuple[Facet, ...], n: int) -> None:
+        match type_:
+            case "suppression.added":
+                self.added[_word(told, facets.SOURCE), _word(told, facets.KIND)] += n
+            case "suppression.lifted":
+                self.lifted[_word(told, facets.SOURCE), _word(told, facets.KIND)] += n
+            case "forward.delivered":
+                self.forwards["delivered"] += n
+            case "forward.failed":
+                self.forwards[f"failed: {_word(told, 0)}"] += n
+            case other if other.partition(".")[0] in _CHANGES:
+                self.changes[other] += n
+            case _:
+                pass  # told by other figures, or by none
+
+    def _answered(self, day: Day, tally: Tally) -> None:
+        n, told, code = tally.records, tally.facets, tally.code or NONE
+        if told[facets.EVENT_TYPE] == CONFIRMATION:
+            self.confirmations[code] += n
+            return
+        self._ended(day, code, n)
+        purpose, event_type = tally.purpose or NONE, told[facets.EVENT_TYPE]
+        self.purposes[purpose] += n
+        self.event_types[event_type if isinstance(event_type, str) else NONE] += n
+        self.flagged += n if told[facets.FLAGGED] is True and code == SENT else 0
+        if code == SENT:
+            self.purposes_sent[purpose] += n
+        if code == ErrorCode.SENDING_THROTTLED:
+            self.throttled[_word(told, facets.SCOPE)] += n
+        if code == ErrorCode.WEBHOOK_RATE_LIMITED:
+            self.throttled[WEBHOOK] += n
+        if told[facets.PASSED] is False and group_of(code) == REFUSED:
+            self._objected(_word(told, facets.RULE), n)
+        if told[facets.OUTCOME] == UNKNOWN:
+            self.unknown += n
+        if code == SENT or told[facets.OUTCOME] == UNKNOWN:
+            self.used[self._counted_on(day, tally.late)] += n
+
+    def _objected(self, rule: str, n: int) -> None:
+        self.rules[rule] += n
+        self.content_blocked += n if rule == "content_is_acceptable" else 0
+
+    def _rate_limited(self, day: Day, requests: int) -> None:
+        """Requests that were refused for their rate and have no record of their own."""
+        self._ended(day, ErrorCode.WEBHOOK_RATE_LIMITED.value, requests)
+        self.purposes[NONE] += requests
+        self.event_types[NONE] += requests
+        self.throttled[WEBHOOK] += requests
+
+    def _ended(self, day: Day, code: str, n: int) -> None:
+        self.codes[code] += n
+        self.days[day.date, group_of(code)] += n
+
+    def _status(self, told: tuple[Facet, ...], n: int) -> None:
+        status = _word(told, facets.STATUS)
+        self.statuses[status] += n
+        if status == FAILED:
+            self.provider_failures[_word(told, facets.PROVIDER_CODE)] += n
+
+    def _counted_on(self, day: Day, late: str | None) -> date:
+        """The account's day on which a message counts: its webhook's, not its answer's."""
+        return (
+            day.date if late is None else datetime.fromisoformat(late).replace(tzinfo=UTC).astimezone(self.zone).date()
+        )
+
+
+def _times(told: tuple[Facet, ...]) -> int:
+    """How many requests one record stands for."""
+    count = told[facets.COUNT]
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 1
+
+
+def _word(told: tuple[Facet, ...], place: int) -> str:
+    return NONE if told[place] is None else str(told[place])
