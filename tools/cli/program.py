@@ -6,7 +6,17 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from tools.cli.commands import accounts, errors, events, instances, integrations, suppressions
+from tools.cli.commands import (
+    accounts,
+    dead_letters,
+    errors,
+    events,
+    forwards,
+    instances,
+    integrations,
+    suppressions,
+    verifying,
+)
 from tools.cli.commands.session import Session
 from tools.cli.console import Console, Exit, Failed, token_from, url_from
 from tools.cli.showing import Show, terminal
@@ -18,13 +28,21 @@ with the one in GATEWAY_DATA_DIR. It ends with 0 done, 1 refused, 2 wrong usage,
 """
 
 
+_OFFLINE = (("errors",), ("verify-delivery",))
+"""Commands that ask no console."""
+
+
 def program(environ: Mapping[str, str]) -> App:
     """All commands; each is given its session when it runs."""
     app = App(name="gateway", help=HELP, version_flags=[], result_action="return_value")
-    groups = (accounts.app, instances.app, integrations.app, suppressions.app, events.app, errors.app)
+    groups = (
+        *(accounts.app, instances.app, integrations.app, suppressions.app),
+        *(events.app, forwards.app, dead_letters.app, errors.app),
+    )
     for group in groups:
         app.command(group)
     app.command(integrations.rotate_secret)
+    app.command(verifying.verify_delivery)
     app.command(integrations.crm_template)
 
     @app.meta.default
@@ -34,7 +52,7 @@ def program(environ: Mapping[str, str]) -> App:
     ) -> None:
         command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=True)
         if "session" in command.__annotations__:
-            needs_console = tokens[:1] != ("errors",)
+            needs_console = tokens[:1] not in _OFFLINE
             bound.arguments["session"] = _session(environ, as_json=json, needs_console=needs_console)
         command(*bound.args, **bound.kwargs)
 
