@@ -5,6 +5,7 @@ A crash of the machine may forget the last minute's hits, and nothing else is in
 """
 
 import sqlite3
+import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
@@ -23,6 +24,22 @@ _READ = "SELECT hits FROM windows WHERE key = ?"
 _WRITE = "INSERT INTO windows VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET hits = excluded.hits"
 
 
+OPEN_TRIES, OPEN_PAUSE = 100, 0.02
+"""For five seconds in all, at start: SQLite reports `busy` at once when two processes switch a new file to WAL."""
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    for attempt in range(OPEN_TRIES):
+        try:
+            connection.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or attempt == OPEN_TRIES - 1:
+                raise
+            time.sleep(OPEN_PAUSE)
+        else:
+            return
+
+
 class SqliteWindows(Storage, MovingWindowSupport):
     """Windows shared by the processes of one machine; `now` tells Unix seconds."""
 
@@ -32,7 +49,7 @@ class SqliteWindows(Storage, MovingWindowSupport):
         super().__init__(None, wrap_exceptions=True)
         self._now = now
         self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        self._connection.executescript(_SCHEMA)
+        _prepare(self._connection)
 
     @property
     def base_exceptions(self) -> type[Exception]:
