@@ -5,11 +5,12 @@ import time
 from libs.chassis.amqp import Broker
 from libs.chassis.consuming import Received, Subscriptions, on
 from libs.chassis.serving import Life, life_of
-from libs.chassis.topology import INBOUND, TOLD, WEBHOOKS
+from libs.chassis.topology import INBOUND, SIMULATIONS, TOLD, WEBHOOKS
 from libs.contracts.events import (
     CONFIGURATION_CHANGES,
     Event,
     MessageStatusUpdated,
+    SimulationRequested,
     SuppressionAdded,
     WebhookReceived,
     WhatsAppIdentityChanged,
@@ -20,14 +21,14 @@ from libs.store.cached import CachedDirectory, CachedIntegrations
 from libs.store.opening import Store, open_store
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
-from services.policy.handlers import Hear, HearAndTell, Heed, Judge, Know, Recognise, Tell
+from services.policy.handlers import Hear, HearAndTell, Heed, Judge, Know, Recognise, Simulate, Tell
 from services.policy.settings import PolicySettings
 
 
 def subscriptions(
     store: Store, directory: CachedDirectory, integrations: CachedIntegrations, key: bytes
-) -> tuple[Subscriptions, Subscriptions, Subscriptions]:
-    """What policy does with webhooks, with what customers write, and with what the 3CX side is to be told."""
+) -> tuple[Subscriptions, Subscriptions, Subscriptions, Subscriptions]:
+    """What policy does with webhooks, customers' words, what the 3CX side is to be told, and operators' questions."""
     tell = Tell(directory, integrations)
     judge = Judge(directory, store.decisions, ContentPolicy.load(), key, time.monotonic, store.turns)
     know = Know(store.identities, store.suppressions)
@@ -37,7 +38,7 @@ def subscriptions(
         on(WhatsAppPreferenceChanged, Heed(store.suppressions, know, key)),
         on(WhatsAppIdentityChanged, Recognise(know, key)),
     )
-    return (on(WebhookReceived, judge),), inbound, _told(tell)
+    return (on(WebhookReceived, judge),), inbound, _told(tell), (on(SimulationRequested, Simulate(judge)),)
 
 
 def _told(tell: Tell) -> Subscriptions:
@@ -68,11 +69,12 @@ async def _work(settings: PolicySettings, life: Life, store: Store, broker: Brok
 
     await broker.overhear("configuration", CONFIGURATION_CHANGES, changed, lost=missed)
     key = settings.hash_key.get_secret_value().encode()
-    webhooks, inbound, told = subscriptions(store, directory, integrations, key)
+    webhooks, inbound, told, simulations = subscriptions(store, directory, integrations, key)
     # Customers first: an opt-out must be known before the next webhook is judged.
     await broker.listen(INBOUND, inbound, prefetch=settings.prefetch)
     await broker.listen(WEBHOOKS, webhooks, prefetch=settings.prefetch)
     await broker.listen(TOLD, told, prefetch=settings.prefetch)
+    await broker.listen(SIMULATIONS, simulations, prefetch=settings.prefetch)
     life.ready_when(store=store.healthy, broker=broker.healthy)
     await life.until_stopped()
     await broker.drain(settings.drain_seconds)

@@ -47,7 +47,7 @@ class Judge:
     async def __call__(self, received: Received[WebhookReceived]) -> MessageApproved | WebhookAnswered:
         """Judge one webhook. Safe to repeat: what was decided first stands, and what follows has the same id."""
         begun = self.monotonic()
-        facts = await self._gather(received)
+        facts = await self.gather(received)
         decision = await self._decision(received, facts)
 
         metrics.DECISION_SECONDS.observe(self.monotonic() - begun)
@@ -65,7 +65,7 @@ class Judge:
         )
         return approved if ahead is None else approved.model_copy(update={"after": UUID(ahead)})
 
-    async def _gather(self, received: Received[WebhookReceived]) -> Facts:
+    async def gather(self, received: Received[WebhookReceived]) -> Facts:
         """Everything the rules may know: configuration from the cache, the rest in one round trip."""
         webhook, now = received.event, received.at
         integration = await self.directory.integration(webhook.integration_id or "")

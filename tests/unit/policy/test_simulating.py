@@ -1,0 +1,65 @@
+from typing import Any
+
+import pytest
+
+from libs.chassis.consuming import Received
+from libs.contracts.errors import ErrorCode
+from libs.contracts.events import MessageApproved, SimulationAnswered, SimulationRequested, WebhookAnswered
+from libs.contracts.results import AnswerStatus
+from services.policy.handlers import Simulate
+from tests.builders import EVENT_ID, a_webhook, received, stored
+from tests.unit.policy.fakes import FakeDecisions
+from tests.unit.policy.test_handlers import a_judge
+
+
+def asked(**payload: Any) -> Received[SimulationRequested]:
+    webhook = a_webhook(**payload)
+    return received(
+        SimulationRequested(
+            account_id="acc_1", integration_id="int_1", reply_to="console-1", actor="admin", payload=webhook.payload
+        )
+    )
+
+
+async def simulated(decisions: FakeDecisions, **payload: Any) -> SimulationAnswered:
+    return await Simulate(a_judge(decisions))(asked(**payload))
+
+
+@pytest.mark.parametrize(
+    ("payload", "known"),
+    [
+        pytest.param({}, stored(), id="an approval"),
+        pytest.param({"text": ""}, stored(), id="a message without text"),
+        pytest.param({"event_type": "fax"}, stored(), id="an unknown event"),
+        pytest.param({}, stored(wrote=None), id="a closed window"),
+        pytest.param({}, stored(day=100), id="a used-up limit"),
+        pytest.param({"event_type": "test"}, stored(), id="a test"),
+    ],
+)
+async def test_a_simulation_says_what_judging_would(payload: dict[str, Any], known: Any) -> None:
+    simulation = await simulated(FakeDecisions(known=known), **payload)
+    judged = await a_judge(FakeDecisions(known=known))(received(a_webhook(**payload)))
+
+    code = None if isinstance(judged, MessageApproved) else judged.code
+    assert (simulation.decision.code, simulation.decision.receipt) == (code, judged.receipt)
+    assert (simulation.simulation_id, simulation.reply_to) == (EVENT_ID, "console-1")
+    assert isinstance(judged, MessageApproved | WebhookAnswered)
+
+
+async def test_a_simulation_settles_and_counts_nothing() -> None:
+    decisions = FakeDecisions(left=1)
+
+    first, second = await simulated(decisions), await simulated(decisions)
+    judged = await a_judge(decisions)(received(a_webhook()))
+
+    assert first.decision.approved
+    assert second.decision.approved
+    assert isinstance(judged, MessageApproved)
+    assert list(decisions.kept) == [str(EVENT_ID)]
+
+
+async def test_a_call_event_is_simulated_without_its_cooldown() -> None:
+    simulation = await simulated(FakeDecisions(), event_type="missed_call")
+
+    assert simulation.decision.code is AnswerStatus.RECORDED  # the integration has no template for it
+    assert simulation.decision.code not in set(ErrorCode)
