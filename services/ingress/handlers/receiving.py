@@ -24,6 +24,9 @@ class Receive:
         numbers = await self._numbers(batch)
         owed = []
         for spoken in batch.spoken:
+            if spoken.event.number_id is None:  # about a business account as a whole
+                owed.append(spoken)
+                continue
             number = numbers[spoken.event.number_id]
             if number is None:
                 batch.skipped[Skip.UNKNOWN_NUMBER] += 1
@@ -44,5 +47,5 @@ class Receive:
             metrics.META_SKIPPED.labels(reason.value).inc(count)
 
     async def _numbers(self, batch: Batch) -> dict[str, Number | None]:
-        wanted = {spoken.event.number_id for spoken in batch.spoken}
+        wanted = {spoken.event.number_id for spoken in batch.spoken if spoken.event.number_id is not None}
         return {theirs: await self.directory.number(phone_number_id=theirs) for theirs in wanted}

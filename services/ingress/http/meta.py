@@ -59,7 +59,7 @@ class Meta:
             read = orjson.loads(reading.body)
         except orjson.JSONDecodeError:
             read = None  # signed, yet no JSON: asking Meta to repeat it for days would not help
-        batch = batch_from(read)
+        batch = batch_from(read, key=self.app_secret)
         try:
             await self.receive(batch)
         except GatewayError as error:
