@@ -2,37 +2,71 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 
 from aiohttp import web
 
 from libs.chassis.amqp import Broker
 from libs.chassis.clock import Clock, NewId, new_id, utc_now
 from libs.chassis.serving import Life, life_of
+from libs.chassis.telemetry import logger
+from libs.contracts.errors import GatewayError
 from libs.contracts.identity import keyed_hash
 from libs.store.opening import Store, open_store
 from libs.store.sealing import sealer_from
+from services.console.adapters.report_folder import ReportFolder
+from services.console.adapters.report_webhook import ReportWebhook
+from services.console.adapters.simulations import BrokerSimulations
 from services.console.adapters.tokens import OneToken
+from services.console.adapters.unproven import unsigned, unverified
+from services.console.domain.reports import Format
 from services.console.domain.secrets import SECRET_BYTES
 from services.console.handlers.accounts import Accounts
 from services.console.handlers.changing import Changes
+from services.console.handlers.compiling import Compile
+from services.console.handlers.dead_letters import CountDeadLetters, DeadLetters, KeepDeadLetter
 from services.console.handlers.events import Events
+from services.console.handlers.forwards import Forwards
 from services.console.handlers.integrations import Integrations
 from services.console.handlers.numbers import Numbers
 from services.console.handlers.relaying import OutboxRelay
+from services.console.handlers.reports import Reports
 from services.console.handlers.rotating import Rotate
+from services.console.handlers.scheduling import WriteMonthly
+from services.console.handlers.simulating import Simulate
 from services.console.handlers.suppressions import Suppressions
 from services.console.http.routes import Handlers, routes_to
 from services.console.http.serving import application_from
-from services.console.ports import NewSecret, Published, Seals, Tokens
+from services.console.pages.csv_form import CsvForm
+from services.console.pages.html_form import HtmlForm
+from services.console.pages.json_form import JsonForm
+from services.console.pages.pdf_form import PdfForm
+from services.console.ports import (
+    Delivers,
+    NewSecret,
+    Published,
+    Replays,
+    Seals,
+    Signs,
+    Simulates,
+    Tokens,
+    Verifies,
+)
 from services.console.settings import ConsoleSettings
 
+log = logger(__name__)
 KEEPALIVE_SECONDS = 15.0
 LINGERING_SECONDS = 1.0
 CLOSING_SECONDS = 3.0
 """How long the last changes may take to be published at the end; what is left waits in the outbox."""
+
+
+COUNTING_SECONDS = 10.0
+"""How often dead letters are counted."""
 
 
 def new_secret() -> str:
@@ -48,6 +82,10 @@ class Surroundings:
     tokens: Tokens
     seals: Seals
     published: Published
+    replays: Replays
+    simulates: Simulates
+    verifies: Verifies = field(default=unverified)
+    signs: Signs = field(default=unsigned)
     clock: Clock = field(default=utc_now)
     new_id: NewId = field(default=new_id)
     new_secret: NewSecret = field(default=new_secret, repr=False)
@@ -60,10 +98,55 @@ def application(settings: ConsoleSettings, around: Surroundings) -> web.Applicat
     )
 
 
+def reports_of(settings: ConsoleSettings, around: Surroundings) -> Reports:
+    """Wire what makes reports, for the door and for the schedule."""
+    store = around.store
+    return Reports(
+        directory=store.directory,
+        compile=Compile(
+            tallies=store.tallies,
+            records=store.records,
+            verify=around.verifies,
+            sign=around.signs,
+            clock=around.clock,
+            seconds=settings.report_seconds,
+        ),
+        outbox=store.outbox,
+        changes=Changes(store.registry, around.clock, around.new_id, around.published),
+        renders={Format.JSON: JsonForm(), Format.CSV: CsvForm(), Format.HTML: HtmlForm(), Format.PDF: PdfForm()},
+    )
+
+
+def monthly(settings: ConsoleSettings, around: Surroundings, owner: str) -> WriteMonthly | None:
+    """Wire the schedule; None when nobody waits for reports."""
+    deliver: list[Delivers] = []
+    forms = [Format(form) for form in settings.report_formats.split(",")]
+    if settings.report_dir is not None:
+        deliver.append(ReportFolder(Path(settings.report_dir)))
+    if settings.report_webhook_url is not None:
+        secret = settings.report_webhook_secret
+        key = None if secret is None else secret.get_secret_value().encode()
+        deliver.append(ReportWebhook(url=settings.report_webhook_url, secret=key, clock=around.clock))
+        forms = list(dict.fromkeys([Format.JSON, *forms]))
+    if not deliver:
+        return None
+    return WriteMonthly(
+        reports=reports_of(settings, around),
+        registry=around.store.registry,
+        errands=around.store.errands,
+        deliver=deliver,
+        formats=forms,
+        owner=owner,
+        clock=around.clock,
+    )
+
+
 def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
     store, key = around.store, settings.hash_key.get_secret_value().encode()
     changes = Changes(store.registry, around.clock, around.new_id, around.published)
     return Handlers(
+        reports=reports_of(settings, around),
+        simulate=Simulate(directory=store.directory, ask=around.simulates),
         accounts=Accounts(store.directory, store.registry, changes),
         numbers=Numbers(store.directory, store.registry, changes, around.seals),
         integrations=Integrations(
@@ -85,6 +168,8 @@ def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
             store.suppressions, store.directory, changes, lambda account_id, phone: keyed_hash(key, account_id, phone)
         ),
         events=Events(store.records),
+        forwards=Forwards(store.forwards),
+        dead_letters=DeadLetters(store=store.dead_letters, replays=around.replays, seals=around.seals, changes=changes),
     )
 
 
@@ -101,13 +186,25 @@ async def serve(settings: ConsoleSettings) -> None:
 
 async def _serve(settings: ConsoleSettings, life: Life, store: Store, broker: Broker) -> None:
     relay = OutboxRelay(store.outbox, broker)
+    simulations = BrokerSimulations(publisher=broker, instance=life.instance, new_id=new_id)
     around = Surroundings(
         store=store,
         tokens=OneToken(settings.admin_token.get_secret_value()),
         seals=sealer_from(settings.secret_keys.get_secret_value()),
         published=relay.changed,
+        replays=broker,
+        simulates=simulations,
     )
-    async with _relaying(relay, settings.outbox_seconds), _open_door(settings, application(settings, around)):
+    await broker.overhear("simulations", [simulations.binding], simulations.heard)
+    await broker.listen_to_the_dead(
+        KeepDeadLetter(store.dead_letters, around.seals, timedelta(days=settings.dead_letter_days))
+    )
+    async with (
+        _relaying(relay, settings.outbox_seconds),
+        _on_schedule(monthly(settings, around, life.instance), settings.report_check_seconds),
+        _again_and_again(CountDeadLetters(store.dead_letters, utc_now), COUNTING_SECONDS),
+        _open_door(settings, application(settings, around)),
+    ):
         life.ready_when(store=store.healthy, broker=broker.healthy)
         await life.until_stopped()
 
@@ -145,5 +242,42 @@ async def _relaying(relay: OutboxRelay, seconds: float) -> AsyncGenerator[None, 
         yield
     finally:
         await relay.close(CLOSING_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _again_and_again(step: Callable[[], Awaitable[None]], seconds: float) -> AsyncGenerator[None, None]:
+    """Take a step every few seconds; one that the store stops is taken again next time."""
+
+    async def for_ever() -> None:
+        while True:
+            try:
+                await step()
+            except GatewayError as failure:
+                log.warning("dead letters not counted", code=failure.code.value)
+            await asyncio.sleep(seconds)
+
+    task = asyncio.create_task(for_ever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _on_schedule(write: WriteMonthly | None, seconds: float) -> AsyncGenerator[None, None]:
+    """Look every now and then whether a report is due."""
+
+    async def for_ever() -> None:
+        while write is not None:
+            await write()
+            await asyncio.sleep(seconds)
+
+    task = asyncio.create_task(for_ever())
+    try:
+        yield
+    finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

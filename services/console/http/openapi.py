@@ -74,7 +74,7 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
             **{
                 str(status.value): _document(status)
                 if model is XmlDocument
-                else _answer(status, names[model, "serialization"])
+                else _answer(status, names[model, "serialization"], route.forms)
                 for status, model in route.answers.items()
             },
             **{str(status.value): refusal for status, refusal in _refusals(route, names)},
@@ -97,18 +97,21 @@ def _query(route: Route) -> Iterator[dict[str, Any]]:
     if route.query is None:
         return
     schema = route.query.model_json_schema()
+    required = schema.get("required", [])
     for name, told in schema["properties"].items():
         # A parameter is there or not; null cannot be sent.
         kinds = [kind for kind in told.pop("anyOf", []) if kind.get("type") != "null"]
         if told.get("default") is None:
             told.pop("default", None)
         description = told.pop("description", None)
-        parameter = {"name": name, "in": "query", "required": False, "schema": told | (kinds[0] if kinds else {})}
+        parameter = {"name": name, "in": "query", "required": name in required}
+        parameter |= {"schema": told | (kinds[0] if kinds else {})}
         yield parameter | ({"description": description} if description else {})
 
 
-def _answer(status: HTTPStatus, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": status.phrase, "content": {"application/json": {"schema": schema}}}
+def _answer(status: HTTPStatus, schema: dict[str, Any], forms: Sequence[str] = ()) -> dict[str, Any]:
+    files = {form: {"schema": {"type": "string", "contentMediaType": form}} for form in forms}
+    return {"description": status.phrase, "content": {"application/json": {"schema": schema}, **files}}
 
 
 def _document(status: HTTPStatus) -> dict[str, Any]:

@@ -9,25 +9,35 @@ from pydantic import BaseModel
 
 from services.console.domain.accounts import AccountCreate, AccountEdit, AccountShown
 from services.console.domain.crm_template import CrmTemplateAsked, XmlDocument
+from services.console.domain.dead_letters import DeadLetterQuery, DeadLetterShown
+from services.console.domain.documents import Document
 from services.console.domain.events import EventQuery, RecordShown, Story
+from services.console.domain.forwards import ForwardQuery, ForwardShown, ForwardTold
 from services.console.domain.integrations import IntegrationCreate, IntegrationEdit, IntegrationQuery
 from services.console.domain.integrations_shown import IntegrationCreated, IntegrationEdited, IntegrationShown
 from services.console.domain.numbers import NumberCreate, NumberEdit, NumberShown
 from services.console.domain.paging import Listed, Query
 from services.console.domain.principals import Role
+from services.console.domain.reporting.figures import ComplianceReport
+from services.console.domain.reports import ReportQuery
 from services.console.domain.secrets import RotateSecret, SecretRotatedShown
+from services.console.domain.simulating import SimulationAsked, SimulationShown
 from services.console.domain.suppressions import LiftQuery, SuppressionAsked, SuppressionQuery, SuppressionShown
 from services.console.handlers.accounts import Accounts
 from services.console.handlers.calling import Answer, Call
 from services.console.handlers.crm_templates import CrmTemplates
+from services.console.handlers.dead_letters import DeadLetters
 from services.console.handlers.events import Events
+from services.console.handlers.forwards import Forwards
 from services.console.handlers.integrations import Integrations
 from services.console.handlers.numbers import Numbers
+from services.console.handlers.reports import Reports
 from services.console.handlers.rotating import Rotate
+from services.console.handlers.simulating import Simulate
 from services.console.handlers.suppressions import Suppressions
 
 PREFIX = "/api/v1"
-Operation = Callable[[Call[Any, Any]], Awaitable[Answer]]
+Operation = Callable[[Call[Any, Any]], Awaitable[Answer | Document]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,8 @@ class Route:
     body: type[BaseModel] | None = None
     conflicts: bool = False
     """True when it may be refused because of the current state."""
+    forms: tuple[str, ...] = ()
+    """Media types besides JSON in which it can be answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,10 @@ class Handlers:
     rotate: Rotate
     suppressions: Suppressions
     events: Events
+    forwards: Forwards
+    dead_letters: DeadLetters
+    reports: Reports
+    simulate: Simulate
 
 
 def routes_to(handlers: Handlers) -> tuple[Route, ...]:
@@ -67,6 +83,10 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
         *_integrations(handlers.integrations, handlers.rotate, CrmTemplates(rotate=handlers.rotate)),
         *_suppressions(handlers.suppressions),
         *_events(handlers.events),
+        *_forwards(handlers.forwards),
+        *_dead_letters(handlers.dead_letters),
+        *_reports(handlers.reports),
+        *_policy(handlers.simulate),
     )
 
 
@@ -313,5 +333,89 @@ def _events(events: Events) -> tuple[Route, ...]:
             summary="Show everything on record about one webhook or WhatsApp message, oldest first",
             operation=events.story,
             answers={HTTPStatus.OK: Story},
+        ),
+    )
+
+
+def _forwards(forwards: Forwards) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="GET",
+            path="/forwards",
+            name="list_forwards",
+            summary="List what 3CX systems were told, the latest first",
+            operation=forwards.page,
+            query=ForwardQuery,
+            answers={HTTPStatus.OK: Listed[ForwardShown]},
+        ),
+        Route(
+            method="GET",
+            path="/forwards/{forward_id}",
+            name="show_forward",
+            summary="Show one forward with every try",
+            operation=forwards.show,
+            answers={HTTPStatus.OK: ForwardTold},
+        ),
+    )
+
+
+def _dead_letters(dead_letters: DeadLetters) -> tuple[Route, ...]:
+    one = "/dead-letters/{dead_letter_id}"
+    return (
+        Route(
+            method="GET",
+            path="/dead-letters",
+            name="list_dead_letters",
+            summary="List what could not be processed, the latest first",
+            operation=dead_letters.page,
+            query=DeadLetterQuery,
+            answers={HTTPStatus.OK: Listed[DeadLetterShown]},
+        ),
+        Route(
+            method="GET",
+            path=one,
+            name="show_dead_letter",
+            summary="Show a dead letter, without its content",
+            operation=dead_letters.show,
+            answers={HTTPStatus.OK: DeadLetterShown},
+        ),
+        Route(
+            method="POST",
+            path=f"{one}/replay",
+            name="replay_dead_letter",
+            summary="Put a dead letter back onto its work queue",
+            operation=dead_letters.replay,
+            answers={HTTPStatus.OK: DeadLetterShown},
+            role=Role.OPERATOR,
+            conflicts=True,
+        ),
+    )
+
+
+def _reports(reports: Reports) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="GET",
+            path="/reports/compliance",
+            name="compliance_report",
+            summary="The compliance report of an account and a period; reading it is on record",
+            operation=reports.compliance,
+            query=ReportQuery,
+            answers={HTTPStatus.OK: ComplianceReport},
+            forms=("text/csv", "text/html", "application/pdf"),
+        ),
+    )
+
+
+def _policy(simulate: Simulate) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="POST",
+            path="/policy/simulate",
+            name="simulate",
+            summary="What would be decided about a webhook, with its receipt; sends and counts nothing",
+            operation=simulate,
+            body=SimulationAsked,
+            answers={HTTPStatus.OK: SimulationShown},
         ),
     )

@@ -32,6 +32,13 @@ CALLS = {
     "DELETE /api/v1/suppressions/{suppression_id}",
     "GET /api/v1/events",
     "GET /api/v1/events/{event_id}",
+    "GET /api/v1/reports/compliance",
+    "POST /api/v1/policy/simulate",
+    "GET /api/v1/forwards",
+    "GET /api/v1/forwards/{forward_id}",
+    "GET /api/v1/dead-letters",
+    "GET /api/v1/dead-letters/{dead_letter_id}",
+    "POST /api/v1/dead-letters/{dead_letter_id}/replay",
 }
 
 

@@ -13,14 +13,16 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
+from libs.contracts.decisions import Decision
 from libs.contracts.errors import unavailable
-from libs.contracts.events import Event
+from libs.contracts.events import Event, SimulationAnswered
 from libs.store.opening import Store, open_store
 from libs.store.sealing import Sealer, sealer_from
 from services.console.adapters.tokens import OneToken
 from services.console.app import Surroundings, application
 from services.console.domain.principals import Principal
 from services.console.handlers.relaying import OutboxRelay
+from services.console.ports import Question
 from services.console.settings import ConsoleSettings
 
 ADMIN_TOKEN = "an-admin-token-for-tests"
@@ -36,11 +38,17 @@ class FakeBroker:
     def __init__(self) -> None:
         self.down = False
         self.published: list[tuple[Event, UUID, datetime | None]] = []
+        self.replayed: list[tuple[str, str]] = []
 
     async def publish(self, event: Event, *, id: UUID, at: datetime | None = None) -> None:  # noqa: A002
         if self.down:
             raise unavailable("broker")
         self.published.append((event, id, at))
+
+    async def replay(self, queue: str, packed: str) -> None:
+        if self.down:
+            raise unavailable("broker")
+        self.replayed.append((queue, packed))
 
     @property
     def events(self) -> list[Event]:
@@ -56,6 +64,18 @@ class FakeTokens:
 
     def principal(self, token: str) -> Principal | None:
         return self.held.get(token) or self.admin.principal(token)
+
+
+@dataclass
+class FakePolicy:
+    """Answers every question alike; keeps what it was asked."""
+
+    decision: Decision = field(default_factory=Decision)
+    asked: list[Question] = field(default_factory=list)
+
+    async def __call__(self, question: Question) -> SimulationAnswered:
+        self.asked.append(question)
+        return SimulationAnswered(simulation_id=UUID(int=1), reply_to="console-1", decision=self.decision)
 
 
 class FrozenClock:
@@ -82,6 +102,7 @@ class World:
     tokens: FakeTokens
     clock: FrozenClock
     sealer: Sealer
+    policy: FakePolicy
 
     async def call(self, method: str, path: str, *, token: str | None = ADMIN_TOKEN, **said: Any) -> ClientResponse:
         headers = dict(said.pop("headers", {}))
@@ -133,10 +154,19 @@ async def a_world(folder: Path, swap: Callable[[Store], Store] = lambda s: s, **
     """Console with the changed settings, on an empty store whose ports `swap` may replace."""
     store = await open_store(f"sqlite:///{folder / 'gateway.db'}")
     broker, tokens, clock, sealer = FakeBroker(), FakeTokens(), FrozenClock(), sealer_from(SECRET_KEYS)
+    policy = FakePolicy()
     relay = OutboxRelay(store.outbox, broker)
-    around = Surroundings(store=swap(store), tokens=tokens, seals=sealer, published=relay.changed, clock=clock)
+    around = Surroundings(
+        store=swap(store),
+        tokens=tokens,
+        seals=sealer,
+        published=relay.changed,
+        replays=broker,
+        clock=clock,
+        simulates=policy,
+    )
     try:
         async with TestClient(TestServer(application(settings(**changes), around))) as client:
-            yield World(client, store, broker, relay, tokens, clock, sealer)
+            yield World(client, store, broker, relay, tokens, clock, sealer, policy)
     finally:
         await store.close()
