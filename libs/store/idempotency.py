@@ -52,5 +52,20 @@ class Answers(Protocol):
 
     async def find(self, event_id: str, integration_id: str) -> dict[str, Any] | None:
         """What is known of the integration's event: None (unknown), `{}` (pending), or its answer record:
-        the `WebhookAnswered` event's `code`, `message_id`, `reason` and `details`."""  # noqa: D209, D205 -- one sentence
+        the `WebhookAnswered` event's `code`, `message_id`, `reason` and `details`. The answer never changes; when it
+        was that nobody knows, `details.settled` tells how it ended (`outcome`, `status`, `at`, `message_id`), once a
+        status has settled it."""  # noqa: D209, D205 -- one sentence
         ...
+
+
+def is_unknown(answer: dict[str, Any]) -> bool:
+    """True for the answer of a message of which nobody knew whether WhatsApp took it."""
+    return bool(answer["details"].get("outcome") == "unknown")
+
+
+def with_settlement(answer: dict[str, Any], settled: dict[str, Any] | None) -> dict[str, Any]:
+    """The answer with what a `MessageSettled` record tells of its end; as it is while there is none."""
+    if settled is None:
+        return answer
+    told = {name: settled[name] for name in ("outcome", "status", "at", "message_id") if name in settled}
+    return answer | {"details": {**answer["details"], "settled": told}}

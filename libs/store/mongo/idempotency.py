@@ -6,10 +6,12 @@ The rule: who inserts or takes over the document owns the key; everyone else rea
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from pymongo import ReturnDocument
 
 from libs.contracts.errors import unavailable
-from libs.store.idempotency import KEPT_HOURS, Fresh, Reused, Twin
+from libs.contracts.events import MessageSettled
+from libs.store.idempotency import KEPT_HOURS, Fresh, Reused, Twin, is_unknown, with_settlement
 from libs.store.mongo.database import TAKEN, Database, Document, ask, micros_from, unless_taken
 from libs.store.mongo.records import told_from
 
@@ -62,11 +64,15 @@ class MongoIdempotency:
 
 
 class MongoAnswers:
-    """An `Answers`: the answer record where there is one, else whether the caller was told to ask later."""
+    """An `Answers`: the answer record where there is one, else whether the caller was told to ask later.
+
+    The message's id, which leads to the customer, is the ledger's to tell: it goes when the customer is erased.
+    """
 
     def __init__(self, database: Database) -> None:
         self._pending = database["answers"]
         self._records = database["records"]
+        self._ledger = database["ledger"]
 
     async def pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
         """As `Answers.pending`."""
@@ -78,6 +84,14 @@ class MongoAnswers:
         answer = {"event_id": event_id, "integration_id": integration_id, "type": "webhook.answered"}
         found = await ask(self._records.find_one(answer))
         if found is not None:
-            return told_from(found)
+            sent = await ask(self._ledger.find_one({"_id": event_id}, {"message_id": 1})) or {}
+            told = told_from(found, message_id=sent.get("message_id"))
+            if not is_unknown(told):
+                return told
+            settled = await ask(self._records.find_one({"event_id": event_id, "type": MessageSettled.name}))
+            if settled is None:
+                return told
+            known = {"message_id": sent["message_id"]} if sent.get("message_id") else {}
+            return with_settlement(told, orjson.loads(settled["details"]) | known)
         asked = await ask(self._pending.find_one({"_id": event_id, "integration_id": integration_id}))
         return None if asked is None else {}

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
-from libs.contracts.events import WebhookAnswered
+from libs.contracts.events import MessageSettled, WebhookAnswered
+from libs.contracts.results import AnswerStatus
 from libs.store.decisions import DECISIONS_KEPT_DAYS
-from libs.store.idempotency import KEPT_HOURS, Fresh, Reused, Twin
+from libs.store.idempotency import KEPT_HOURS, Fresh, Reused, Twin, is_unknown, with_settlement
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.instants import micros_from
 from libs.store.sqlite.purging import Purge
@@ -62,10 +63,14 @@ class SqliteIdempotency:
 
 @dataclass(frozen=True, slots=True)
 class SqliteAnswers:
-    """`Answers`: the record of an answer is the answer; until there is one, a mark says `pending`."""
+    """`Answers`: the record of an answer is the answer; until there is one, a mark says `pending`.
+
+    The message's id, which leads to the customer, is the ledger's to tell: it goes when the customer is erased.
+    """
 
     requests: Database
     records: Database
+    ledger: Database
     _purge: Purge = field(default_factory=lambda: Purge("pending", timedelta(days=DECISIONS_KEPT_DAYS)))
 
     async def pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
@@ -87,20 +92,29 @@ class SqliteAnswers:
             (*wanted, WebhookAnswered.name),
         )
         if answered is not None:
-            return _answer_from(*answered)
+            sent = self.ledger.row("SELECT message_id FROM entries WHERE event_id = ?", (event_id,))
+            answer = _answer_from(*answered, message_id=sent[0] if sent else None)
+            if is_unknown(answer) and (settled := self._settlement(event_id)) is not None:
+                return with_settlement(answer, settled | ({"message_id": sent[0]} if sent and sent[0] else {}))
+            return answer
         marked = self.requests.row("SELECT 1 FROM pending WHERE event_id = ? AND integration_id = ?", wanted)
         return None if marked is None else {}
+
+    def _settlement(self, event_id: str) -> dict[str, Any] | None:
+        sql = "SELECT details FROM records INDEXED BY records_of_event WHERE event_id = ? AND type = ?"
+        found = self.records.row(sql, (event_id, MessageSettled.name))
+        return None if found is None else orjson.loads(found[0])
 
 
 def _run(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> None:
     connection.execute(sql, values)
 
 
-def _answer_from(code: str, details: str) -> dict[str, Any]:
+def _answer_from(code: str, details: str, *, message_id: str | None) -> dict[str, Any]:
     told = orjson.loads(details)
     return {
         "code": code,
-        "message_id": told.get("message_id"),
+        "message_id": message_id if code == AnswerStatus.SENT else None,
         "reason": told.get("reason"),
         "details": told.get("details") or {},
     }

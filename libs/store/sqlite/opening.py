@@ -51,7 +51,7 @@ async def open_sqlite(path: Path) -> Store:
         statuses=SqliteStatuses(ledger),
         turns=SqliteTurns(main),
         idempotency=SqliteIdempotency(requests),
-        answers=SqliteAnswers(requests, records),
+        answers=SqliteAnswers(requests, records, ledger),
         records=SqliteRecords(records),
         forwards=SqliteForwards(ledger),
         dead_letters=SqliteDeadLetters(main),

@@ -124,7 +124,8 @@ async def test_a_pending_event_is_known_to_its_own_integration(store: Store, oth
 
 async def test_the_answer_is_what_was_recorded(store: Store, other: Store) -> None:
     await store.answers.pending("event-1", "int-1", now=NOW)
-    told = {"message_id": "wamid.1", "reason": None, "details": {"risk_score": 55}, "receipt": [{"rule": "r"}]}
+    await store.ledger.finish("event-1", b"sent", now=NOW, message_id="wamid.1")
+    told = {"reason": None, "details": {"risk_score": 55}, "receipt": [{"rule": "r"}]}
     answer = a_record("answer-1", type="webhook.answered", code="sent", details=told)
 
     await store.records.append([a_record(), answer])
@@ -141,3 +142,32 @@ async def test_an_answer_without_details_has_them_empty(store: Store) -> None:
     found = await store.answers.find("event-1", "int-1")
 
     assert found == {"code": "ok", "message_id": None, "reason": None, "details": {}}
+
+
+UNKNOWN = {"message_id": None, "details": {"outcome": "unknown", "reason": "timeout"}}
+SETTLED = {"outcome": "sent", "status": "delivered", "at": "2026-11-23T12:00:00+00:00", "message_id": "wamid.1"}
+
+
+async def test_an_unknown_outcome_that_was_settled_says_how_it_ended(store: Store, other: Store) -> None:
+    await store.ledger.finish("event-1", b"unknown", now=NOW, message_id="wamid.1")
+    await store.records.append(
+        [
+            a_record("answer-1", type="webhook.answered", code="gateway_send_failed", details=UNKNOWN),
+            a_record("settled-1", type="message.settled", details=SETTLED | {"number_id": "num-1"}),
+        ]
+    )
+
+    found = await other.answers.find("event-1", "int-1")
+
+    assert found is not None
+    assert found["code"] == "gateway_send_failed"
+    assert found["details"] == {"outcome": "unknown", "reason": "timeout", "settled": SETTLED}
+
+
+async def test_an_unknown_outcome_stays_unknown_until_it_is_settled(store: Store) -> None:
+    await store.records.append([a_record("answer-1", type="webhook.answered", code="x", details=UNKNOWN)])
+
+    found = await store.answers.find("event-1", "int-1")
+
+    assert found is not None
+    assert found["details"] == UNKNOWN["details"]
