@@ -143,6 +143,8 @@ class WebhookAnswered(Event):
     details: Details = Field(default_factory=dict)
     purpose: str | None = None
     customer: Phone | None = Field(default=None, repr=False)
+    customer_key: str | None = None
+    """Says who it is where the phone is not known."""
     received_at: AwareDatetime | None = None
     """When the webhook of an approved message came: the account's day on which the message counts."""
     flagged: bool = False

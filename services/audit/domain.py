@@ -1,11 +1,12 @@
 """How an event becomes a record. No I/O, no clock, no logging; nothing personal gets through.
 
 Fields marked `Personal` in the contracts become hashes, masked forms and lengths. Free values from outside keep no run
-of seven digits or more, since phone systems put numbers into ids.
+of seven digits or more, since phone systems put numbers into ids. Whatever leads to a person (the masked phone, message
+ids, which hold the phone in Base64, hashes of texts) is sealed with that person's own key (docs/decisions/0009).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, get_args
@@ -16,26 +17,50 @@ from pydantic import BaseModel
 from libs.contracts.events import Event, WebhookPayload, WebhookReceived, WebhookRejected
 from libs.contracts.identity import Personal, keyed_hash, masked
 from libs.store.records import Record
+from libs.store.subjects import SubjectKey
 
 _NUMBER = re.compile(r"\+?[0-9]{7,}")
-_OWN_ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}", re.ASCII)
+_OWN_ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}|[0-9a-f]{64}", re.ASCII)
+"""An id that we gave out, or a digest; runs of digits in them are chance."""
 _COLUMNS = frozenset(
     {"account_id", "integration_id", "event_id", "code", "purpose", "actor", "reply_to", "customer_key", "masked_phone"}
-) | {
-    "customer_key",
-    "masked_phone",
-}
+)
+_MESSAGE_IDS = frozenset({"message_id", "reply_to_message_id"})
+_SEALED = _MESSAGE_IDS | {"conversation_id"}
+_HIDDEN_ID = "wamid.•••••"
 _PHONE_FIELDS = ("to", "from_", "customer_phone", "caller", "phone")
-_SHOWN_PAYLOAD = ("event_type", "conversation_id", "agent_extension", "queue", "call_time", "direction", "answered")
+_SHOWN_PAYLOAD = ("event_type", "agent_extension", "queue", "call_time", "direction", "answered")
 _NOBODY = "-"
+Hashed = Callable[[str, str], str]
+"""The hash of a value, by what it is."""
 
 
-def record_from(event: Event, *, id_: UUID, at: datetime, correlation_id: str | None, key: bytes) -> Record:
-    """The one record of `event`, whose postmark says `id_` and `at`; `key` is the deployment's hash key."""
+def customer_key_of(event: Event, key: bytes) -> str | None:
+    """Whom the event is about, as the deployment knows them; None: nobody, or somebody unknown."""
+    known: str | None = getattr(event, "customer_key", None)
+    known_as = getattr(event, "customer", None) or getattr(event, "customer_user_id", None)
+    return known or (keyed_hash(key, event.account_id or _NOBODY, known_as) if known_as else None)
+
+
+def record_from(
+    event: Event, *, id_: UUID, at: datetime, correlation_id: str | None, key: bytes, subject: SubjectKey | None
+) -> Record:
+    """The one record of `event`, whose postmark says `id_` and `at`, about the person with the key `subject`.
+
+    `key` is the deployment's hash key; it hashes what belongs to nobody that we know.
+    """
     account = event.account_id or _NOBODY
-    customer = getattr(event, "customer", None)
-    user_id = getattr(event, "customer_user_id", None)
-    known_as = customer or user_id
+
+    def hashed(what: str, value: str) -> str:
+        return keyed_hash(key, account, value) if subject is None else subject.hashed(what, value)
+
+    open_, sealed = _parted(dict(_details(event, hashed)))
+    masked_phone = _masked_phone(event)
+    if masked_phone:
+        sealed["masked_phone"] = masked_phone
+    if subject is None:
+        open_ |= {name: value for name, value in sealed.items() if name.endswith("_hash")}
+        open_ |= {f"{name}_hash": hashed(name, str(sealed[name])) for name in _MESSAGE_IDS & sealed.keys()}
     return Record(
         id=str(id_),
         at=at,
@@ -47,10 +72,30 @@ def record_from(event: Event, *, id_: UUID, at: datetime, correlation_id: str | 
         code=_code(event),
         purpose=_purpose(event),
         actor=getattr(event, "actor", None),
-        customer_hash=keyed_hash(key, account, known_as) if known_as else getattr(event, "customer_key", None),
-        masked_phone=masked(customer) if customer else getattr(event, "masked_phone", None),
-        details=dict(_details(event, account, key)),
+        customer_hash=None if subject is None else subject.pseudonym,
+        details=open_,
+        personal=subject.seal(str(id_), sealed) if subject is not None and sealed else None,
     )
+
+
+def _masked_phone(event: Event) -> str | None:
+    customer = getattr(event, "customer", None)
+    return masked(customer) if customer else getattr(event, "masked_phone", None)
+
+
+def _parted(details: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What anybody may read of the details, and what only with the person's key; in the same shape."""
+    open_: dict[str, Any] = {}
+    sealed: dict[str, Any] = {}
+    for name, value in details.items():
+        if name in _SEALED or name.endswith("_hash"):
+            sealed[name] = value
+        elif isinstance(value, dict):
+            open_[name], within = _parted(value)
+            sealed |= {name: within} if within else {}
+        else:
+            open_[name] = value
+    return open_, sealed
 
 
 def _event_id(event: Event, id_: UUID) -> str:
@@ -70,7 +115,7 @@ def _purpose(event: Event) -> str | None:
     return None if value is None else without_numbers(str(value))
 
 
-def _details(event: Event, account: str, key: bytes) -> Iterator[tuple[str, Any]]:
+def _details(event: Event, hashed: Hashed) -> Iterator[tuple[str, Any]]:
     personal = _personal_fields(type(event))
     for name in type(event).model_fields:
         value = getattr(event, name)
@@ -78,28 +123,28 @@ def _details(event: Event, account: str, key: bytes) -> Iterator[tuple[str, Any]
             continue
         kind = personal.get(name)
         if isinstance(value, WebhookPayload):
-            yield from _payload(value, account, key)
+            yield from _payload(value, hashed)
         elif kind is Personal.TEXT:
-            yield from _text(name, str(value), account, key)
+            yield from _text(name, str(value), hashed)
         elif name == "receipt":
             # Made by our own rules, which see no number and no text; the largest part of an approval.
             yield name, [line.model_dump(mode="json") for line in value]
         elif kind is None and name != "profile_name":
-            yield name, _plain(value)
+            yield name, str(value) if name in _MESSAGE_IDS else _plain(value)
 
 
-def _payload(payload: WebhookPayload, account: str, key: bytes) -> Iterator[tuple[str, Any]]:
+def _payload(payload: WebhookPayload, hashed: Hashed) -> Iterator[tuple[str, Any]]:
     for name in _SHOWN_PAYLOAD:
         if (value := getattr(payload, name)) is not None:
             yield name, _plain(value)
     yield "phone_fields", [name.rstrip("_") for name in _PHONE_FIELDS if getattr(payload, name) is not None]
     if payload.text is not None:
-        yield from _text("text", payload.text, account, key)
+        yield from _text("text", payload.text, hashed)
 
 
-def _text(name: str, text: str, account: str, key: bytes) -> Iterator[tuple[str, Any]]:
+def _text(name: str, text: str, hashed: Hashed) -> Iterator[tuple[str, Any]]:
     yield f"{name}_length", len(text)
-    yield f"{name}_hash", keyed_hash(key, account, text)
+    yield f"{name}_hash", hashed("text", text)
 
 
 def _plain(value: object) -> object:
@@ -108,7 +153,7 @@ def _plain(value: object) -> object:
         case BaseModel():
             plain: object = _plain(value.model_dump(mode="json"))
         case Mapping():
-            plain = {str(k): _plain(v) for k, v in value.items()}
+            plain = {str(k): str(v) if k in _MESSAGE_IDS else _plain(v) for k, v in value.items()}
         case tuple() | list():
             plain = [_plain(v) for v in value]
         case datetime():
@@ -123,8 +168,13 @@ def _plain(value: object) -> object:
 
 
 def without_numbers(text: str) -> str:
-    """`text` with every run of seven digits or more masked; UUIDs, our own ids and WhatsApp's message ids stay."""
-    if text.startswith("wamid.") or _is_uuid(text) or _OWN_ID.fullmatch(text):
+    """`text` with every run of seven digits or more masked; UUIDs, our own ids and digests stay.
+
+    An id of WhatsApp's for a message is hidden too: it holds the customer's number in Base64.
+    """
+    if text.startswith("wamid."):
+        return _HIDDEN_ID
+    if _is_uuid(text) or _OWN_ID.fullmatch(text):
         return text
     return _NUMBER.sub(lambda found: masked(found.group()), text)
 

@@ -7,7 +7,8 @@ from libs.chassis.consuming import Received
 from libs.contracts.events import Event
 from libs.store.records import Records
 from services.audit import metrics
-from services.audit.domain import record_from
+from services.audit.domain import customer_key_of, record_from
+from services.audit.ports import Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +16,24 @@ class Record:
     """Writes every event into the record."""
 
     records: Records
+    keys: Keys
     key: bytes = field(repr=False)
 
     async def __call__(self, batch: Sequence[Received[Event]]) -> None:
         """Record a batch. Safe to repeat: the record keeps one line per event id."""
-        lines = [record_from(r.event, id_=r.id, at=r.at, correlation_id=r.correlation_id, key=self.key) for r in batch]
+        customers = [customer_key_of(received.event, self.key) for received in batch]
+        keys = await self.keys.of({customer for customer in customers if customer})
+        lines = [
+            record_from(
+                r.event,
+                id_=r.id,
+                at=r.at,
+                correlation_id=r.correlation_id,
+                key=self.key,
+                subject=keys.get(customer or ""),
+            )
+            for r, customer in zip(batch, customers, strict=True)
+        ]
         new = await self.records.append(lines)
 
         metrics.BATCH_SIZE.observe(len(lines))

@@ -60,6 +60,7 @@ def answer_from(approved: MessageApproved, result: Result) -> WebhookAnswered:
         details=result.details,
         purpose=approved.purpose,
         customer=approved.customer,
+        customer_key=approved.customer_key,
         received_at=approved.received_at,
         flagged=approved.flagged,
     )

@@ -121,6 +121,7 @@ EXAMPLES: tuple[Event, ...] = (
         details={"limit": 100},
         purpose="support",
         customer=PHONE,
+        customer_key="0a1b",
         received_at=NOON,
         flagged=True,
         receipt=RECEIPT,

@@ -10,25 +10,38 @@ from libs.contracts.events import (
     EVENTS,
     Event,
     MessageApproved,
+    SuppressionAdded,
     SuppressionLifted,
     WebhookAnswered,
     WebhookPayload,
     WebhookReceived,
     WebhookRejected,
     WhatsAppMessageReceived,
+    WhatsAppStatusReceived,
 )
 from libs.contracts.identity import Personal, keyed_hash
-from services.audit.domain import _personal_fields, record_from, without_numbers
+from libs.store.sealing import CannotOpen
+from libs.store.subjects import SubjectKey
+from services.audit.domain import _personal_fields, customer_key_of, record_from, without_numbers
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ID = UUID(int=7)
 KEY = b"k" * 32
 PHONE = "+966500000000"
+WAMID = "wamid.HBgMOTY2NTAwMDAwMDAwFQIAERgSQUJDREVG"
+"""Its first part is the phone's digits in Base64."""
 TEXT = "our secret recipe"
 
 
-def recorded(event: Event) -> Any:
-    return record_from(event, id_=ID, at=NOON, correlation_id=None, key=KEY)
+SUBJECT = SubjectKey(b"s" * 32)
+
+
+def recorded(event: Event, subject: SubjectKey | None = SUBJECT) -> Any:
+    return record_from(event, id_=ID, at=NOON, correlation_id=None, key=KEY, subject=subject)
+
+
+def opened(event: Event) -> dict[str, Any]:
+    return SUBJECT.open(str(ID), recorded(event).personal)
 
 
 def an_approval() -> MessageApproved:
@@ -76,18 +89,92 @@ def test_no_phone_number_and_no_text_reaches_a_record(event: Event) -> None:
     assert TEXT not in line
 
 
-def test_a_customer_is_known_by_a_keyed_hash_and_a_masked_form() -> None:
+def test_a_customer_is_known_by_a_pseudonym_and_a_masked_form_that_is_sealed() -> None:
     record = recorded(an_approval())
 
-    assert record.customer_hash == keyed_hash(KEY, "acc_1", PHONE)
-    assert record.masked_phone == "+9665•••••000"
+    assert record.customer_hash == SUBJECT.pseudonym
+    assert record.masked_phone is None
+    assert opened(an_approval())["masked_phone"] == "+9665•••••000"
 
 
-def test_a_text_is_known_by_its_length_and_keyed_hash() -> None:
+def test_a_text_is_known_by_its_length_and_by_a_hash_that_is_sealed() -> None:
     record = recorded(an_approval())
 
     assert record.details["text_length"] == len(TEXT)
+    assert "text_hash" not in record.details
+    assert opened(an_approval())["text_hash"] == SUBJECT.hashed("text", TEXT)
+
+
+def test_a_text_to_nobody_known_is_hashed_with_the_deployments_key() -> None:
+    record = recorded(a_webhook(text=TEXT), None)
+
     assert record.details["text_hash"] == keyed_hash(KEY, "acc_1", TEXT)
+    assert (record.customer_hash, record.personal) == (None, None)
+
+
+def a_status(**fields: Any) -> WhatsAppStatusReceived:
+    return WhatsAppStatusReceived(account_id="acc_1", number_id="n", message_id=WAMID, status="read", at=NOON, **fields)
+
+
+def test_whatsapps_message_id_which_holds_the_phone_is_sealed() -> None:
+    record = recorded(a_status(customer=PHONE))
+
+    assert WAMID not in repr(record)
+    assert opened(a_status(customer=PHONE))["message_id"] == WAMID
+
+
+def test_a_message_id_of_nobody_known_is_hashed() -> None:
+    record = recorded(a_status(), None)
+
+    assert WAMID not in repr(record)
+    assert record.details["message_id_hash"] == keyed_hash(KEY, "acc_1", WAMID)
+
+
+@pytest.mark.parametrize("subject", [SUBJECT, None], ids=["of somebody", "of nobody known"])
+def test_a_message_id_within_evidence_is_no_exception(subject: SubjectKey | None) -> None:
+    added = SuppressionAdded(
+        account_id="acc_1",
+        suppression_id="s",
+        kind="opt_out",
+        source="keyword",
+        evidence={"message_id": WAMID, "word": "en.stop.stop", "also": [WAMID]},
+    )
+
+    record = recorded(added, subject)
+
+    assert WAMID not in repr(record)
+    assert record.details["evidence"] == {"word": "en.stop.stop", "also": ["wamid.•••••"]}
+
+
+def test_the_same_event_makes_the_same_record() -> None:
+    assert recorded(an_approval()) == recorded(an_approval())
+
+
+def test_what_is_sealed_opens_with_its_own_key_for_its_own_record_alone() -> None:
+    sealed = recorded(an_approval()).personal
+
+    for key, record_id in ((SubjectKey(b"t" * 32), str(ID)), (SUBJECT, str(UUID(int=8)))):
+        with pytest.raises(CannotOpen):
+            key.open(record_id, sealed)
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        pytest.param(an_approval(), "ck", id="the key that the event names"),
+        pytest.param(a_status(customer=PHONE, customer_user_id="u"), keyed_hash(KEY, "acc_1", PHONE), id="the phone"),
+        pytest.param(a_status(customer_user_id="u"), keyed_hash(KEY, "acc_1", "u"), id="the user id"),
+        pytest.param(a_status(), None, id="nobody"),
+    ],
+)
+def test_whom_an_event_is_about(event: Event, expected: str | None) -> None:
+    assert customer_key_of(event, KEY) == expected
+
+
+def test_a_digest_is_no_phone_number() -> None:
+    digest = "0123456789abcdef" * 4
+
+    assert without_numbers(digest) == digest
 
 
 def test_the_code_of_a_rejection_is_its_reason() -> None:
@@ -136,6 +223,7 @@ def test_an_event_that_knows_its_customer_by_key_alone_is_recorded_with_it() -> 
 
     record = recorded(lifted)
 
-    assert (record.customer_hash, record.masked_phone) == ("c0ffee", "+9665•••••000")
+    assert customer_key_of(lifted, KEY) == "c0ffee"
+    assert opened(lifted) == {"masked_phone": "+9665•••••000"}
     assert record.details["suppression_id"] == suppression_id
     assert "customer_key" not in record.details
