@@ -13,6 +13,7 @@ import orjson
 from pymongo.errors import BulkWriteError
 
 from libs.contracts.errors import GatewayError, OperatorCode
+from libs.contracts.results import AnswerStatus
 from libs.store.mongo.database import Database, Document, ask, datetime_from, micros_from
 from libs.store.records import Record, RecordFilter, RecordPage
 
@@ -58,12 +59,12 @@ class MongoRecords:
         return len(inserted.inserted_ids)
 
 
-def told_from(answered: Document) -> dict[str, Any]:
-    """What `Answers.find` tells of the document of a `webhook.answered` record."""
+def told_from(answered: Document, *, message_id: str | None) -> dict[str, Any]:
+    """What `Answers.find` tells of the document of a `webhook.answered` record, and of the message that was sent."""
     details = orjson.loads(answered["details"])
     return {
         "code": answered.get("code"),
-        "message_id": details.get("message_id"),
+        "message_id": message_id if answered.get("code") == AnswerStatus.SENT else None,
         "reason": details.get("reason"),
         "details": details.get("details") or {},
     }
