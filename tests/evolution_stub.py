@@ -103,7 +103,7 @@ class EvolutionStub:
         return web.json_response(webhook, status=201)
 
 
-def envelope_of(instance: str, event: str, data: Any, **changes: Any) -> dict[str, Any]:
+def envelope_of(instance: object, event: object, data: Any, **changes: Any) -> dict[str, Any]:
     """The body of a webhook, with everything that a careless server adds."""
     return {
         "event": event,

@@ -62,6 +62,15 @@ class ProviderKind(StrEnum):
     EVOLUTION = "evolution"
 
 
+class SecretHash(BaseModel):
+    """The SHA-256 of a secret, and until when it is taken (None: until rotated)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str = Field(repr=False)
+    valid_until: AwareDatetime | None = None
+
+
 class Number(_Row):
     """A WhatsApp business number of an account (`instances` in the API)."""
 
@@ -74,6 +83,8 @@ class Number(_Row):
     messages_per_second: float = 80.0
     paused: bool = False
     base_url: str | None = None
+    webhook_secrets: tuple[SecretHash, ...] = ()
+    """What a provider that an account runs itself (Evolution) proves its webhooks with."""
 
 
 @unique
@@ -82,15 +93,6 @@ class AuthMode(StrEnum):
 
     SECRET = "secret"  # noqa: S105 -- a mode's name
     SECRET_HMAC = "secret_hmac"  # noqa: S105 -- a mode's name
-
-
-class SecretHash(BaseModel):
-    """The SHA-256 of a secret, and until when it is taken (None: until rotated)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    sha256: str = Field(repr=False)
-    valid_until: AwareDatetime | None = None
 
 
 class Template(BaseModel):

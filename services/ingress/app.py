@@ -21,11 +21,13 @@ from services.ingress.adapters.rate_limits import MovingWindows, storage_from
 from services.ingress.adapters.recording import Backlog
 from services.ingress.domain.addresses import networks_from
 from services.ingress.handlers.admitting import Doors
+from services.ingress.handlers.hearing import Hear
 from services.ingress.handlers.noting import Note
 from services.ingress.handlers.receiving import Receive
 from services.ingress.handlers.refusing import Refuse
 from services.ingress.handlers.rejecting import Reject
 from services.ingress.handlers.taking import Take
+from services.ingress.http.evolution import Evolution
 from services.ingress.http.meta import Meta
 from services.ingress.http.serving import CONNECTION, Endpoints, Server
 from services.ingress.http.threecx import ThreeCx
@@ -115,7 +117,12 @@ def application(settings: IngressSettings, around: Surroundings) -> Application:
         verify_token=settings.whatsapp_verify_token.get_secret_value().encode(),
         body_seconds=settings.body_timeout,
     )
-    return Application(Endpoints(threecx, meta), refuse, reject)
+    evolution = Evolution(
+        hear=Hear(directory=around.directory, outbox=around.outbox),
+        clock=around.clock,
+        body_seconds=settings.body_timeout,
+    )
+    return Application(Endpoints(threecx, meta, evolution), refuse, reject)
 
 
 async def serve(settings: IngressSettings) -> None:

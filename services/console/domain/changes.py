@@ -9,7 +9,7 @@ from services.console.domain.addresses import origin_of
 Row = TypeVar("Row", Account, Number, Integration)
 
 _UNTOLD = frozenset({"id", "version", "created_at", "updated_at", "account_id"})
-_SECRET = frozenset({"sealed_token", "sealed_forward_secret", "secrets", "path_tokens"})
+_SECRET = frozenset({"sealed_token", "sealed_forward_secret", "secrets", "path_tokens", "webhook_secrets"})
 _URLS = frozenset({"forward_url", "base_url"})
 
 

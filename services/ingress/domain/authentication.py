@@ -96,20 +96,25 @@ def caller_objection(attempt: Attempt, door: Door | None, *, now: datetime) -> R
     """Checks 1 to 3: integration, address, secret. None when all hold; what they need is in the headers."""
     stands = door or NO_DOOR
     admitted = stands.allowlist.admits(attempt.address)
-    presented = digest_of(attempt.secrets[0] if attempt.secrets else "")
-    proven = False
-    for secret in stands.secrets:
-        same = hmac.compare_digest(presented, secret.digest)
-        proven |= same and (secret.valid_until is None or now < secret.valid_until)
+    proven = is_proven(attempt.secrets, stands.secrets, now=now)
     secret_missing = not any(attempt.secrets)
     objections = (
         (door is None, Reason.UNKNOWN_INTEGRATION),
         (not stands.enabled, Reason.INTEGRATION_DISABLED),
         (not admitted, Reason.IP_NOT_ALLOWED),
         (secret_missing, Reason.MISSING_SECRET),
-        (not proven or len(attempt.secrets) != 1, Reason.WRONG_SECRET),
+        (not proven, Reason.WRONG_SECRET),
     )
     return _first(objections)
+
+
+def is_proven(presented: Sequence[str], secrets: Sequence[Secret], *, now: datetime) -> bool:
+    """True when exactly one secret was presented and it is one that is taken now; equally long whatever is wrong."""
+    digest, proven = digest_of(presented[0] if presented else ""), False
+    for secret in secrets:
+        same = hmac.compare_digest(digest, secret.digest)
+        proven |= same and (secret.valid_until is None or now < secret.valid_until)
+    return proven and len(presented) == 1
 
 
 def message_objection(attempt: Attempt, door: Door | None, *, now: datetime, digest: bytes) -> Reason | None:

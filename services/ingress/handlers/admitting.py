@@ -17,13 +17,14 @@ def door_from(integration: Integration) -> Door:
     return Door(
         enabled=integration.enabled,
         allowlist=allowlist_from(integration.allowed_ips),
-        secrets=_secrets(integration.secrets),
+        secrets=secrets_from(integration.secrets),
         signature_required=integration.auth_mode is AuthMode.SECRET_HMAC,
-        path_tokens=_secrets(integration.path_tokens),
+        path_tokens=secrets_from(integration.path_tokens),
     )
 
 
-def _secrets(hashes: Sequence[SecretHash]) -> tuple[Secret, ...]:
+def secrets_from(hashes: Sequence[SecretHash]) -> tuple[Secret, ...]:
+    """Stored hashes, ready for comparing."""
     return tuple(Secret(_digest(s.sha256), s.valid_until) for s in hashes)
 
 

@@ -1,6 +1,6 @@
 """From a connection to an endpoint and back: addresses, methods, and one JSON shape for whatever goes wrong.
 
-A server of aiohttp's lower level: four addresses need no router, and its parser's own errors must have our shape too.
+A server of aiohttp's lower level: five addresses need no router, and its parser's own errors must have our shape too.
 """
 
 import time
@@ -21,6 +21,7 @@ from services.ingress.domain.answers import (
     Answer,
     failure,
 )
+from services.ingress.http.evolution import Evolution
 from services.ingress.http.meta import FORBIDDEN, Meta
 from services.ingress.http.threecx import ThreeCx
 
@@ -46,6 +47,7 @@ class Endpoints:
 
     threecx: ThreeCx
     meta: Meta
+    evolution: Evolution
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -64,11 +66,11 @@ class Endpoints:
             case ["", "integrations", "3cx", "webhook", integration_id, path_token] if integration_id and path_token:
                 return await self._threecx(request, integration_id, path_token, methods={"POST", "GET"})
             case ["", "integrations", "3cx", "webhook", integration_id, "events", event_id] if integration_id:
-                if request.method != "GET":
-                    return not_allowed("GET")
-                return response_from(await self.threecx.status(request, integration_id, event_id))
+                return await self._status(request, integration_id, event_id)
             case ["", "integrations", "whatsapp", "webhook"]:
                 return await self._whatsapp(request)
+            case ["", "integrations", "evolution", "webhook", number_id] if number_id:
+                return await self._evolution(request, number_id)
             case _:
                 return response_from(NOT_FOUND)
 
@@ -98,6 +100,17 @@ class Endpoints:
             return await self.threecx.post(request, integration_id, path_token)
         except GatewayError as error:
             return failure(error.code, details=error.details)
+
+    async def _status(self, request: web.BaseRequest, integration_id: str, event_id: str) -> web.StreamResponse:
+        if request.method != "GET":
+            return not_allowed("GET")
+        return response_from(await self.threecx.status(request, integration_id, event_id))
+
+    async def _evolution(self, request: web.BaseRequest, number_id: str) -> web.StreamResponse:
+        if request.method != "POST":
+            return not_allowed("POST")
+        with span("evolution webhook"):
+            return response_from(await self.evolution.post(request, number_id))
 
     async def _whatsapp(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "GET":

@@ -70,7 +70,7 @@ class Directory:
     async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
         if self.down:
             raise unavailable("store")
-        return self.numbers.get(phone_number_id or "")
+        return self.numbers.get(phone_number_id or number_id or "")
 
     async def integration(self, integration_id: str) -> Integration | None:
         if self.down:
