@@ -47,14 +47,9 @@ async def poisoned(stage: Stage) -> dict[str, str]:
 
 
 async def reasons_in(stage: Stage, queue: str) -> dict[str, str]:
-    """Take the dead letters out of a queue: message id and reason."""
-    found: dict[str, str] = {}
-    async with await aio_pika.connect(stage.node.url) as connection:
-        channel = await connection.channel()
-        letters = await channel.get_queue(queue)
-        while (letter := await letters.get(fail=False, no_ack=True)) is not None:
-            found[str(letter.message_id)] = str(letter.headers.get("x-reason", ""))
-    return found
+    """The dead letters of a work queue: message id and reason."""
+    page = await stage.gateway.done("GET", "/dead-letters", queue=queue, limit=200)
+    return {str(letter["message_id"]): str(letter["reason"]) for letter in page["items"]}
 
 
 async def test_poison_is_set_aside_with_its_reason_and_the_good_go_on(
@@ -69,15 +64,15 @@ async def test_poison_is_set_aside_with_its_reason_and_the_good_go_on(
 
     await beside(load, 200, in_between())
     findings, ends = await load.check()
-    dead = {queue: await reasons_in(stage, queue) for queue in (WEBHOOKS.dead, RECORDS.dead)}
+    dead = {queue: await reasons_in(stage, queue) for queue in (WEBHOOKS.name, RECORDS.name)}
 
-    passed = findings.holds and ends == {"sent": 200} and all(dead[WEBHOOKS.dead].values())
+    passed = findings.holds and ends == {"sent": 200} and all(dead[WEBHOOKS.name].values())
     scenarios.tell("12 poison", seed=seed, passed=passed, poison=len(poison), **findings.figures)
     assert findings.holds, findings.faults
     assert ends == {"sent": 200}
-    assert set(dead[WEBHOOKS.dead]) == set(poison)
+    assert set(dead[WEBHOOKS.name]) == set(poison)
     assert all(reason.startswith("unreadable: ") for queue in dead.values() for reason in queue.values())
-    assert set(dead[RECORDS.dead]) <= set(poison)
+    assert set(dead[RECORDS.name]) <= set(poison)
     assert all(p.running for p in stage.gateway.stack.processes)
 
 

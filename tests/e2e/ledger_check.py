@@ -195,6 +195,11 @@ async def dead_letters(gateway: Gateway) -> dict[str, str]:
                 )  # the broker's own word, for what broke a consumer
                 found[letter.message_id or f"{work.name} {len(found)}"] = str(letter.headers.get(REASON) or died)
             await channel.close()  # gives all of them back
+    cursor: dict[str, str] | None = {}
+    while cursor is not None:  # those that console has taken out of the broker
+        page = await gateway.done("GET", "/dead-letters", status="waiting", limit=200, **cursor)
+        found |= {letter["message_id"] or letter["id"]: letter["reason"] for letter in page["items"]}
+        cursor = None if page["next_cursor"] is None else {"cursor": page["next_cursor"]}
     return found
 
 
