@@ -98,8 +98,10 @@ class Compile:
 
     async def _range(self, account_id: str, period: Period, count: int) -> RecordRange:
         wanted = RecordFilter(account_id=account_id, from_=period.from_, to=period.to)
-        scan = self.tallies.scan(wanted, batch=1)
-        first = next(iter(await anext(aiter(scan), ())), None)
+        first = None
+        async for batch in self.tallies.scan(wanted, batch=1):
+            first = batch[0]
+            break
         last = next(iter((await self.records.page(wanted, limit=1, cursor=None)).items), None)
         return RecordRange(
             count=count,
