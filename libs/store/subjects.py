@@ -50,6 +50,14 @@ class Subjects(Protocol):
         ...
 
 
+class Opens(Protocol):
+    """Opens what is sealed at rest (`libs.store.sealing.Sealer`)."""
+
+    def open(self, sealed: str, *, owner: str, field_name: str) -> str:
+        """What was sealed as this field of this owner. Raises CannotOpen."""
+        ...
+
+
 class SubjectKey:
     """One person's key, opened. It lives in memory for as short a time as its holder can do with."""
 
@@ -92,6 +100,6 @@ def new_subject(customer_key: str, sealer: Sealer, new_key: NewKey = os.urandom)
     return Subject(customer_key, SubjectKey(key).pseudonym, sealed)
 
 
-def key_of(subject: Subject, sealer: Sealer) -> SubjectKey:
+def key_of(subject: Subject, sealer: Opens) -> SubjectKey:
     """Open a person's key. Raises CannotOpen when `GATEWAY_SECRET_KEYS` lacks what it was sealed with."""
     return SubjectKey(bytes.fromhex(sealer.open(subject.sealed_key, owner=subject.customer_key, field_name=_FIELD)))

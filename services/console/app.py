@@ -18,6 +18,7 @@ from libs.contracts.errors import GatewayError
 from libs.contracts.identity import keyed_hash
 from libs.store.opening import Store, open_store
 from libs.store.sealing import sealer_from
+from services.console.adapters.opened_records import OpenedRecords
 from services.console.adapters.report_folder import ReportFolder
 from services.console.adapters.report_webhook import ReportWebhook
 from services.console.adapters.simulations import BrokerSimulations
@@ -33,6 +34,7 @@ from services.console.handlers.events import Events
 from services.console.handlers.forwards import Forwards
 from services.console.handlers.integrations import Integrations
 from services.console.handlers.numbers import Numbers
+from services.console.handlers.people import People
 from services.console.handlers.relaying import OutboxRelay
 from services.console.handlers.reports import Reports
 from services.console.handlers.rotating import Rotate
@@ -141,6 +143,18 @@ def monthly(settings: ConsoleSettings, around: Surroundings, owner: str) -> Writ
     )
 
 
+def people_of(settings: ConsoleSettings, around: Surroundings) -> People:
+    """Wire what finds persons."""
+    key = settings.hash_key.get_secret_value().encode()
+    return People(
+        directory=around.store.directory,
+        identities=around.store.identities,
+        subjects=around.store.subjects,
+        clock=around.clock,
+        customer_key=lambda account_id, phone: keyed_hash(key, account_id, phone),
+    )
+
+
 def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
     store, key = around.store, settings.hash_key.get_secret_value().encode()
     changes = Changes(store.registry, around.clock, around.new_id, around.published)
@@ -167,7 +181,7 @@ def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
         suppressions=Suppressions(
             store.suppressions, store.directory, changes, lambda account_id, phone: keyed_hash(key, account_id, phone)
         ),
-        events=Events(store.records),
+        events=Events(OpenedRecords(store.records, store.subjects, around.seals), people_of(settings, around)),
         forwards=Forwards(store.forwards),
         dead_letters=DeadLetters(store=store.dead_letters, replays=around.replays, seals=around.seals, changes=changes),
     )

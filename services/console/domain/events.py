@@ -8,6 +8,7 @@ from libs.store.records import Record, RecordFilter
 from services.console.domain.fields import Id
 from services.console.domain.moments import Moment
 from services.console.domain.paging import Query, Shown
+from services.console.domain.suppressions import PhoneText
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,64}$")]
 
@@ -20,6 +21,8 @@ class EventQuery(Query):
     type: Word | None = Field(default=None, examples=["webhook.answered"])
     code: Word | None = Field(default=None, examples=["sent", "recipient_suppressed"])
     event_id: Id | None = None
+    phone: PhoneText | None = Field(default=None, repr=False)
+    """About one customer; needs `account_id`."""
     from_: Moment | None = Field(default=None, alias="from")
     """From this time on."""
     to: Moment | None = None
@@ -53,19 +56,20 @@ class Story(Shown):
     items: tuple[RecordShown, ...]
 
 
-def filter_from(query: EventQuery, account_id: str | None) -> RecordFilter:
-    """What to ask the store for."""
+def filter_from(query: EventQuery, account_id: str | None, customers: frozenset[str] | None) -> RecordFilter:
+    """What to ask the store for; `customers` are the pseudonyms of whom `phone` names."""
     return RecordFilter(
         account_id=account_id,
         integration_id=query.integration_id,
         type=query.type,
         code=query.code,
         event_id=query.event_id,
+        customers=customers,
         from_=query.from_,
         to=query.to,
     )
 
 
 def shown(record: Record) -> RecordShown:
-    """A record as it is kept; nothing personal is in it."""
+    """A record as it is told; of a person there is a pseudonym and, unless they were erased, a masked phone."""
     return RecordShown.model_validate(record)

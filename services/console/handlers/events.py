@@ -8,6 +8,7 @@ from services.console.domain.events import EventQuery, Story, filter_from, shown
 from services.console.domain.paging import Listed
 from services.console.domain.principals import not_found
 from services.console.handlers.calling import Answer, Call
+from services.console.handlers.people import People
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +16,16 @@ class Events:
     """The calls under `/events`."""
 
     records: Records
+    people: People
 
     async def page(self, call: Call[EventQuery, None]) -> Answer:
         """Records that match, newest first."""
         query = call.query
-        wanted = filter_from(query, call.principal.scope(query.account_id))
+        account_id, customers = call.principal.scope(query.account_id), None
+        if query.phone is not None:
+            person = await self.people.named(call.principal, account_id, query.phone)
+            customers = frozenset(await self.people.pseudonyms(person))
+        wanted = filter_from(query, account_id, customers)
         page = await self.records.page(wanted, limit=query.limit, cursor=query.cursor)
         return Answer(Listed(items=tuple(shown(record) for record in page.items), next_cursor=page.next_cursor))
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tools.cli.commands.session import Given, Paging
+from tools.cli.commands.session import Given, Paging, secret_from
 from tools.cli.console import path_of
 
 app = App(name="events", help="The record: every event, newest first.")
@@ -23,6 +23,9 @@ class Wanted:
     type: Annotated[str | None, Parameter(help="Such as webhook.answered.")] = None
     code: Annotated[str | None, Parameter(help="Such as sent, or a code of the error catalogue.")] = None
     event_id: str | None = None
+    phone: Annotated[
+        str | None, Parameter(help="Of one customer; needs `--account-id`. `-` reads it from standard input.")
+    ] = None
     since: Annotated[str | None, Parameter(name="--from", help="From this time on, such as 2026-11-23T08:00:00Z.")] = (
         None
     )
@@ -35,6 +38,8 @@ def list_(wanted: Wanted | None = None, paging: Paging | None = None, *, session
     """Search the record."""
     paging, query = paging or Paging(), asdict(wanted or Wanted())
     query["from"], query["to"] = query.pop("since"), query.pop("until")
+    if query["phone"] is not None:
+        query["phone"] = secret_from(query["phone"], "Phone")
     pages = session.console.pages("/events", every=paging.all, limit=paging.limit, cursor=paging.cursor, **query)
     session.show.pages(pages, COLUMNS)
 
