@@ -96,7 +96,10 @@ class Surroundings:
 def application(settings: ConsoleSettings, around: Surroundings) -> web.Application:
     """Wire console, for production and for tests alike."""
     return application_from(
-        routes_to(_handlers(settings, around)), around.tokens, private_allowed=settings.allow_private_forward
+        routes_to(_handlers(settings, around)),
+        around.tokens,
+        private_allowed=settings.allow_private_forward,
+        private_providers=settings.allow_private_forward or settings.allow_private_evolution,
     )
 
 
@@ -162,7 +165,14 @@ def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
         reports=reports_of(settings, around),
         simulate=Simulate(directory=store.directory, ask=around.simulates),
         accounts=Accounts(store.directory, store.registry, changes),
-        numbers=Numbers(store.directory, store.registry, changes, around.seals),
+        numbers=Numbers(
+            directory=store.directory,
+            registry=store.registry,
+            changes=changes,
+            seals=around.seals,
+            new_secret=around.new_secret,
+            public_url=settings.webhook_origin,
+        ),
         integrations=Integrations(
             directory=store.directory,
             registry=store.registry,

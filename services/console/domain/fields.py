@@ -19,6 +19,8 @@ _BREAKS: Final = re.compile("[\t\n\r]")
 
 PRIVATE_ALLOWED: Final = "private_allowed"
 """Key of the validation context: True when URLs may lead to private addresses."""
+PRIVATE_PROVIDERS: Final = "private_providers_allowed"
+"""The same for the servers of providers that an account runs itself."""
 
 
 def wrong(problem: str) -> PydanticCustomError:
@@ -100,6 +102,15 @@ def _url(url: str, info: ValidationInfo) -> str:
     return url
 
 
+def _provider_url(url: str, info: ValidationInfo) -> str:
+    allowed = bool((info.context or {}).get(PRIVATE_PROVIDERS))
+    if (problem := addresses.problem_with_url(url, private_allowed=allowed)) is not None:
+        raise wrong(problem)
+    if "?" in url:
+        raise wrong("must not have a query")
+    return url.rstrip("/")
+
+
 def distinct(items: tuple[str, ...]) -> tuple[str, ...]:
     """The items, each once."""
     return tuple(dict.fromkeys(items))
@@ -135,6 +146,12 @@ Url = Annotated[
     StringConstraints(min_length=1, max_length=addresses.LONGEST_URL),
     AfterValidator(_url),
     Field(examples=["https://pbx.example.com/hooks/whatsapp"]),
+]
+ProviderUrl = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=addresses.LONGEST_URL),
+    AfterValidator(_provider_url),
+    Field(examples=["https://evolution.example.com"]),
 ]
 Token = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,4096}$")]
 """A provider's access token: visible ASCII."""

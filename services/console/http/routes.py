@@ -15,7 +15,14 @@ from services.console.domain.events import EventQuery, RecordShown, Story
 from services.console.domain.forwards import ForwardQuery, ForwardShown, ForwardTold
 from services.console.domain.integrations import IntegrationCreate, IntegrationEdit, IntegrationQuery
 from services.console.domain.integrations_shown import IntegrationCreated, IntegrationEdited, IntegrationShown
-from services.console.domain.numbers import NumberCreate, NumberEdit, NumberShown
+from services.console.domain.numbers import (
+    NumberCreate,
+    NumberCreated,
+    NumberEdit,
+    NumberSecretRotated,
+    NumberShown,
+    RotateNumberSecret,
+)
 from services.console.domain.paging import Listed, Query
 from services.console.domain.principals import Role
 from services.console.domain.reporting.figures import ComplianceReport
@@ -30,6 +37,7 @@ from services.console.handlers.dead_letters import DeadLetters
 from services.console.handlers.events import Events
 from services.console.handlers.forwards import Forwards
 from services.console.handlers.integrations import Integrations
+from services.console.handlers.number_secrets import RotateForNumber
 from services.console.handlers.numbers import Numbers
 from services.console.handlers.reports import Reports
 from services.console.handlers.rotating import Rotate
@@ -142,10 +150,10 @@ def _numbers(numbers: Numbers) -> tuple[Route, ...]:
             method="POST",
             path=many,
             name="create_instance",
-            summary="Add a WhatsApp number to an account",
+            summary="Add a WhatsApp number to an account; the answer shows its webhook's secret (Evolution) this once",
             operation=numbers.create,
             body=NumberCreate,
-            answers={HTTPStatus.CREATED: NumberShown},
+            answers={HTTPStatus.CREATED: NumberCreated},
             role=Role.OPERATOR,
             conflicts=True,
         ),
@@ -170,10 +178,21 @@ def _numbers(numbers: Numbers) -> tuple[Route, ...]:
             method="PATCH",
             path=one,
             name="edit_instance",
-            summary="Edit a WhatsApp number: its speed, pause or access token",
+            summary="Edit a WhatsApp number: its speed, pause, access token or address",
             operation=numbers.edit,
             body=NumberEdit,
             answers={HTTPStatus.OK: NumberShown},
+            role=Role.OPERATOR,
+            conflicts=True,
+        ),
+        Route(
+            method="POST",
+            path=f"{one}/rotate-secret",
+            name="rotate_instance_secret",
+            summary="Make a new secret for what the number's own server (Evolution) posts",
+            operation=RotateForNumber(numbers),
+            body=RotateNumberSecret,
+            answers={HTTPStatus.OK: NumberSecretRotated},
             role=Role.OPERATOR,
             conflicts=True,
         ),

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from libs.contracts.errors import GatewayError, OperatorCode
 from services.console.domain.documents import Document
-from services.console.domain.fields import PRIVATE_ALLOWED
+from services.console.domain.fields import PRIVATE_ALLOWED, PRIVATE_PROVIDERS
 from services.console.domain.paging import Params
 from services.console.handlers.calling import Call
 from services.console.http.answering import add_headers, answered, handed_out, json_response
@@ -22,12 +22,14 @@ LONGEST_ID = 64
 DOCUMENT = f"{PREFIX}/openapi.json"
 
 
-def application_from(routes: Sequence[Route], tokens: Tokens, *, private_allowed: bool) -> web.Application:
+def application_from(
+    routes: Sequence[Route], tokens: Tokens, *, private_allowed: bool, private_providers: bool
+) -> web.Application:
     """Serve the routes, and the document that describes them."""
     app = web.Application(middlewares=[count, refuse, authenticate], client_max_size=MAX_BODY)
     app[TOKENS] = tokens
     app.on_response_prepare.append(add_headers)
-    context = {PRIVATE_ALLOWED: private_allowed}
+    context = {PRIVATE_ALLOWED: private_allowed, PRIVATE_PROVIDERS: private_providers}
     for route in routes:
         app.router.add_route(route.method, PREFIX + route.path, _handler_of(route, context), name=route.name)
     document = cache(lambda: document_from(routes))

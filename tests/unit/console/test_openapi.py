@@ -18,6 +18,7 @@ CALLS = {
     "GET /api/v1/accounts/{account_id}/instances",
     "GET /api/v1/accounts/{account_id}/instances/{instance_id}",
     "PATCH /api/v1/accounts/{account_id}/instances/{instance_id}",
+    "POST /api/v1/accounts/{account_id}/instances/{instance_id}/rotate-secret",
     "POST /api/v1/integrations",
     "GET /api/v1/integrations",
     "GET /api/v1/integrations/{integration_id}",

@@ -58,10 +58,18 @@ def edit(
     messages_per_second: Speed = None,
     paused: bool | None = None,
     access_token: Token = None,
+    base_url: str | None = None,
     session: Given,
 ) -> None:
-    """Change a number's speed, pause it, or replace its token."""
+    """Change a number's speed, pause it, or replace its token and address."""
     token = None if access_token is None else secret_from(access_token, "Access token")
-    body = {"messages_per_second": messages_per_second, "paused": paused, "access_token": token}
+    body = {"messages_per_second": messages_per_second, "paused": paused, "access_token": token, "base_url": base_url}
     given = {name: value for name, value in body.items() if value is not None}
     session.show.item(session.console.patch(path_of("accounts", account_id, "instances", instance_id), given))
+
+
+@app.command(name="rotate-secret")
+def rotate_secret(account_id: str, instance_id: str, *, overlap_seconds: int = 0, session: Given) -> None:
+    """Make a new secret for what an Evolution server posts; the answer holds what to set there."""
+    path = path_of("accounts", account_id, "instances", instance_id, "rotate-secret")
+    session.show.item(session.console.post(path, {"overlap_seconds": overlap_seconds}))
