@@ -1,0 +1,286 @@
+"""What WhatsApp tells comes in once and in the end right: late, doubled, reversed, batched and early."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.e2e.driver import MARK, Gateway, Line, outbound
+from tests.e2e.waiting import eventually
+from tools.simulator.faults import Fault, Match, Step
+from tools.simulator.payloads import Inbound
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+IN_ORDER = ("sent", "delivered", "read")
+AS_USUAL: dict[str, Any] = {"modes": [], "kinds": list(IN_ORDER), "delays": [0.05, 0.15, 0.4]}
+
+
+@asynccontextmanager
+async def statuses(gateway: Gateway, **plan: Any) -> AsyncIterator[None]:
+    """WhatsApp reports statuses like this for a while."""
+    await gateway.whatsapp.configure(statuses=plan)
+    try:
+        yield
+    finally:
+        await gateway.whatsapp.configure(statuses=AS_USUAL)
+
+
+@asynccontextmanager
+async def going_wrong(gateway: Gateway, line: Line, fault: Fault, *, times: int = 1) -> AsyncIterator[None]:
+    """Sends from the line's number go wrong like this."""
+    await gateway.whatsapp.script(Step(match=Match(phone_number_id=line.number, times=times), fault=fault))
+    try:
+        yield
+    finally:
+        await gateway.whatsapp.clear_script()
+
+
+async def moved(gateway: Gateway, event_id: str) -> list[str]:
+    """The statuses on record for a message, oldest first."""
+    found = await gateway.records(event_id=event_id, type="message.status_updated")
+    return [record["details"]["status"] for record in reversed(found)]
+
+
+async def until_moved(gateway: Gateway, event_id: str, status: str) -> list[str]:
+    """Wait for a status on record, and a little for what must not follow."""
+
+    async def there() -> bool:
+        return status in await moved(gateway, event_id)
+
+    await eventually(there)
+    await gateway.whatsapp.stats()
+    return await moved(gateway, event_id)
+
+
+@pytest.mark.parametrize(
+    "modes",
+    [
+        pytest.param([], id="in their order"),
+        pytest.param(["late"], id="late"),
+        pytest.param(["doubled"], id="doubled"),
+        pytest.param(["reversed"], id="reversed"),
+        pytest.param(["batched"], id="batched"),
+        pytest.param(["early"], id="before the answer"),
+        pytest.param(["doubled", "reversed", "batched"], id="all at once"),
+        pytest.param(["early", "doubled"], id="before the answer, doubled"),
+    ],
+)
+async def test_however_statuses_come_each_is_taken_once_and_none_moves_back(gateway: Gateway, modes: list[str]) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+
+    async with statuses(gateway, modes=modes, late_seconds=1.0):
+        answer = await gateway.reply(line, customer)
+        told = await until_moved(gateway, answer.event_id, "read")
+
+    assert answer.word == "sent"
+    assert set(told) <= set(IN_ORDER), "nothing else is told"
+    assert len(told) == len(set(told)), "each once"
+    if "reversed" in modes:
+        assert told == ["read"], "what came too late changed nothing"
+    assert await gateway.records(event_id=answer.event_id, type="message.settled") == []
+
+
+async def test_a_message_of_which_nobody_knew_is_settled_by_its_status(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+
+    async with statuses(gateway, delays=[1.0]), going_wrong(gateway, line, Fault(kind="drop_after")):
+        answer = await gateway.reply(line, customer)
+        [settled] = await gateway.recorded(1, event_id=answer.event_id, type="message.settled")
+
+    assert (answer.word, answer.details["outcome"]) == ("gateway_send_failed", "unknown")
+    assert settled["details"]["outcome"] == "sent"
+    shown = await gateway.status(line, answer.event_id)
+    assert (shown.word, shown.details["settled"]["outcome"]) == ("gateway_send_failed", "sent")
+    assert len(await gateway.whatsapp.messages(phone_number_id=line.number)) == 1
+    assert len(await gateway.records(event_id=answer.event_id, type="webhook.answered")) == 1
+
+
+async def test_a_status_that_outruns_a_lost_answer_is_the_answer(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+    slow = Fault(kind="hang", accepted=True)
+
+    async with statuses(gateway, delays=[0.1]), going_wrong(gateway, line, slow):
+        answer = await gateway.final(line, await gateway.reply(line, customer))
+
+    assert answer.word in {"sent", "gateway_send_failed"}
+    if answer.word == "gateway_send_failed":
+        assert answer.details["outcome"] == "unknown"
+    assert len(await gateway.records(event_id=answer.event_id, type="webhook.answered")) == 1
+
+
+async def test_a_closed_window_learnt_from_a_status_closes_ours(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line, timestamp=int(time.time()) - 60)
+
+    async with going_wrong(gateway, line, Fault(kind="failed_status", code=131047)):
+        first = await gateway.reply(line, customer)
+        assert await until_moved(gateway, first.event_id, "failed") == ["failed"]
+
+    second = await gateway.reply(line, customer)
+    assert (first.word, second.word) == ("sent", "conversation_window_closed")
+
+
+async def test_who_stopped_marketing_is_suppressed_for_it_and_gets_agents_replies(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+
+    async with going_wrong(gateway, line, Fault(kind="failed_status", code=131050)):
+        await gateway.reply(line, customer)
+        [added] = await gateway.recorded(1, account_id=line.account_id, type="suppression.added")
+
+    assert (added["details"]["kind"], added["details"]["source"]) == ("marketing", "provider")
+    assert (await gateway.reply(line, customer)).word == "sent"
+
+
+async def test_a_restriction_pauses_the_number_until_an_operator_resumes_it(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+
+    async with going_wrong(gateway, line, Fault(kind="failed_status", code=131048)):
+        await gateway.reply(line, customer)
+        await gateway.recorded(1, account_id=line.account_id, type="number.paused", seconds=30.0)
+
+    async def refused() -> bool:
+        return (await gateway.reply(line, customer)).word == "policy_violation"
+
+    await eventually(refused)
+    await gateway.done("PATCH", f"/accounts/{line.account_id}/instances/{line.instance_id}", {"paused": False})
+
+    async def goes() -> bool:
+        return (await gateway.reply(line, customer)).word == "sent"
+
+    await eventually(goes)
+
+
+async def test_a_repeated_batch_in_the_wrong_order_ends_as_the_customer_meant_it(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer, now = await gateway.a_writer(line), int(time.time())
+    start = Inbound(phone_number_id=line.number, sender=customer, text="START", timestamp=now - 10, wamid="wamid.start")
+    stop = Inbound(phone_number_id=line.number, sender=customer, text="STOP", timestamp=now - 20, wamid="wamid.stop")
+
+    posted = await gateway.whatsapp.write(start, stop, shape="messages", times=3)
+
+    assert set(posted.answers) == {200}
+
+    async def reached() -> bool:
+        return (await gateway.reply(line, customer)).word == "sent"
+
+    await eventually(reached)
+    goodbyes = await gateway.records(account_id=line.account_id, type="message.approved")
+    assert sum(record["details"]["event_type"] == "opt_out_confirmation" for record in goodbyes) <= 1
+
+
+async def test_one_opt_out_by_button_is_confirmed_once_however_often_it_comes(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+    pressed = Inbound(phone_number_id=line.number, sender=customer, text="Stop promotions", type="button")
+
+    await gateway.whatsapp.write(pressed, times=5)
+    await gateway.recorded(1, account_id=line.account_id, type="suppression.added")
+
+    async def told_goodbye() -> bool:
+        return len(await gateway.whatsapp.messages(phone_number_id=line.number)) == 1
+
+    await eventually(told_goodbye)
+    assert (await gateway.reply(line, customer)).word == "recipient_suppressed"
+    assert len(await gateway.records(account_id=line.account_id, type="suppression.added")) == 1
+    assert len(await gateway.whatsapp.messages(phone_number_id=line.number)) == 1
+
+
+async def test_a_customers_cancel_button_cancels_no_messages(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+
+    customer = await gateway.a_writer(line, text="Cancel", type="button")
+
+    assert (await gateway.reply(line, customer)).word == "sent"
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "location", "contacts", "order", "interactive", "unsupported"])
+async def test_a_message_of_any_type_opens_the_window(gateway: Gateway, kind: str) -> None:
+    line = await gateway.open_line()
+
+    customer = await gateway.a_writer(line, type=kind)
+
+    assert (await gateway.reply(line, customer)).word == "sent"
+
+
+@pytest.mark.parametrize("kind", ["reaction", "system"])
+async def test_what_is_no_message_opens_no_window(gateway: Gateway, kind: str) -> None:
+    line = await gateway.open_line()
+
+    customer = await gateway.a_writer(line, type=kind)
+
+    assert (await gateway.reply(line, customer)).word == "conversation_window_closed"
+
+
+async def test_an_opt_out_by_user_id_holds_for_the_phone(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = gateway.a_customer()
+    user_id = f"SA.{customer.removeprefix('+')[::-1]}"
+    await gateway.customers_write(line, [customer], user_id=user_id)
+    assert (await gateway.reply(line, customer)).word == "sent"
+
+    hidden = Inbound(phone_number_id=line.number, user_id=user_id, text="STOP", username="someone")
+    await gateway.whatsapp.write(hidden)
+    await gateway.recorded(1, account_id=line.account_id, type="suppression.added")
+
+    assert (await gateway.reply(line, customer)).word == "recipient_suppressed"
+
+
+async def test_a_preference_stops_marketing_alone(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+    told = {"wa_id": customer.removeprefix("+"), "category": "marketing_messages", "timestamp": int(time.time())}
+    number = {"phone_number_id": line.number, "display_phone_number": "15550001111"}
+
+    for value in ("stop", "resume"):
+        value_told = {"metadata": number, "user_preferences": [told | {"value": value}]}
+        change = {"field": "user_preferences", "value": value_told}
+        posted = await gateway.whatsapp.webhook({"entry": [{"id": "1", "changes": [change]}]}, times=2)
+        assert set(posted.answers) == {200}
+        await gateway.recorded(1, account_id=line.account_id, type="whatsapp.preference_changed")
+        if value == "stop":
+            await gateway.recorded(1, account_id=line.account_id, type="suppression.added")
+
+    await gateway.recorded(1, account_id=line.account_id, type="suppression.lifted")
+    assert (await gateway.reply(line, customer)).word == "sent"
+
+
+async def test_what_happens_to_a_template_is_on_record(gateway: Gateway) -> None:
+    change = {
+        "field": "message_template_status_update",
+        "value": {"event": "PAUSED", "message_template_name": f"reopen-{MARK}", "reason": "NONE"},
+    }
+
+    await gateway.whatsapp.webhook({"entry": [{"id": "1", "time": int(time.time()), "changes": [change]}]}, times=2)
+
+    async def told() -> list[Any]:
+        found = await gateway.records(type="whatsapp.account_updated")
+        return [r for r in found if r["details"]["update"].get("message_template_name") == f"reopen-{MARK}"]
+
+    [record] = await eventually(told)
+    assert record["details"]["topic"] == "message_template_status_update"
+
+
+async def test_messages_to_one_customer_arrive_in_the_order_of_their_approval(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+    texts = [f"{MARK} {n}" for n in range(5)]
+    waiting: list[asyncio.Task[Any]] = []
+
+    async with going_wrong(gateway, line, Fault(kind="error", code=131000, http_status=500), times=1):
+        for n, text in enumerate(texts):
+            waiting.append(asyncio.create_task(gateway.post(line, outbound(customer, text))))
+            await gateway.recorded(n + 1, integration_id=line.id, type="message.approved")
+        answers = [await gateway.final(line, answer) for answer in await asyncio.gather(*waiting)]
+
+    assert {answer.word for answer in answers} == {"sent"}
+    sent = await gateway.whatsapp.messages(phone_number_id=line.number)
+    assert [message.text for message in sent] == texts
