@@ -19,6 +19,7 @@ from libs.store.records import Records
 from libs.store.statuses import Statuses
 from libs.store.subjects import Subjects
 from libs.store.tallies import Tallies
+from libs.store.tokens import TokenRegistry, Tokens
 from libs.store.turns import Turns
 
 
@@ -45,6 +46,8 @@ class Store:
     tallies: Tallies
     errands: Errands
     subjects: Subjects
+    tokens: Tokens
+    token_registry: TokenRegistry
     healthy: Callable[[], Awaitable[bool]]
     """True when the database answers; cheap enough for every probe, and never raises."""
     close: Callable[[], Awaitable[None]]

@@ -71,6 +71,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("account_id", "-_id"),
         IndexModel([("ends", ASCENDING)], name="time_to_live", expireAfterSeconds=0),
     ),
+    "tokens": (*_OUTBOX, _by("sha256", unique=True)),
     "subjects": (_by("pseudonym", unique=True),),
     "records": (
         _by("-at", "-_id"),

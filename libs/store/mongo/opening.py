@@ -22,6 +22,7 @@ from libs.store.mongo.records import MongoRecords
 from libs.store.mongo.statuses import MongoStatuses
 from libs.store.mongo.subjects import MongoSubjects
 from libs.store.mongo.tallies import MongoTallies
+from libs.store.mongo.tokens import MongoTokens
 from libs.store.mongo.turns import MongoTurns
 from libs.store.opening import Store, require_known_schema
 
@@ -80,6 +81,8 @@ def _store_over(client: Client, database: Database) -> Store:
         tallies=MongoTallies(database),
         errands=MongoErrands(database),
         subjects=MongoSubjects(database),
+        tokens=MongoTokens(database),
+        token_registry=MongoTokens(database),
         healthy=healthy,
         close=partial(close, client),
     )

@@ -10,7 +10,7 @@ from typing import Final
 from libs.store.mongo.database import Database, Document, ask
 from libs.store.outbox import Posted
 
-WITH_OUTBOX: Final = ("accounts", "numbers", "integrations", "suppressions", "dead_letters", "notes")
+WITH_OUTBOX: Final = ("accounts", "numbers", "integrations", "suppressions", "dead_letters", "tokens", "notes")
 """The collections whose documents carry events."""
 
 

@@ -21,6 +21,7 @@ from libs.store.sqlite.records import SqliteRecords
 from libs.store.sqlite.statuses import SqliteStatuses
 from libs.store.sqlite.subjects import SqliteSubjects
 from libs.store.sqlite.tallies import SqliteTallies
+from libs.store.sqlite.tokens import SqliteTokens
 from libs.store.sqlite.turns import SqliteTurns
 
 
@@ -58,6 +59,8 @@ async def open_sqlite(path: Path) -> Store:
         tallies=SqliteTallies(records),
         errands=SqliteErrands(main),
         subjects=SqliteSubjects(subjects),
+        tokens=SqliteTokens(main),
+        token_registry=SqliteTokens(main),
         healthy=healthy,
         close=close,
     )

@@ -48,6 +48,9 @@ CREATE TABLE dead_letters (id TEXT PRIMARY KEY, queue TEXT NOT NULL, account_id 
 CREATE INDEX dead_letters_by_end ON dead_letters (expires_at);
 CREATE INDEX dead_letters_of_queue ON dead_letters (queue) WHERE replayed_at IS NULL;
 CREATE TABLE errands (id TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL, done_at INTEGER) WITHOUT ROWID;
+CREATE TABLE tokens (id TEXT PRIMARY KEY, label TEXT NOT NULL, role TEXT NOT NULL, accounts TEXT,
+  sha256 TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL, created_by TEXT NOT NULL, expires_at INTEGER NOT NULL,
+  revoked_at INTEGER, revoked_by TEXT, last_used_at INTEGER) WITHOUT ROWID;
 CREATE TABLE speeds (account_id TEXT PRIMARY KEY, slot INTEGER NOT NULL, count INTEGER NOT NULL,
   normal REAL NOT NULL) WITHOUT ROWID
 """
