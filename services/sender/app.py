@@ -44,6 +44,7 @@ from services.sender.handlers import (
     ForwardTerms,
     LaneLimits,
     Lanes,
+    Note,
     Send,
     Surroundings,
     Terms,
@@ -84,18 +85,20 @@ def sending(settings: SenderSettings, outside: Outside) -> Send:
     """The handler of approved messages, wired for production."""
     store = outside.store
     reaction = _reaction(settings)
+    around = Surroundings(
+        ledger=store.ledger,
+        pacing=store.pacing,
+        statuses=store.statuses,
+        reservations=store.decisions,
+        windows=store.conversations,
+        clock=utc_now,
+        monotonic=monotonic,
+        sleep=asyncio.sleep,
+    )
     return Send(
         deliver=Deliver(
-            around=Surroundings(
-                ledger=store.ledger,
-                pacing=store.pacing,
-                statuses=store.statuses,
-                reservations=store.decisions,
-                windows=store.conversations,
-                clock=utc_now,
-                monotonic=monotonic,
-                sleep=asyncio.sleep,
-            ),
+            around=around,
+            note=Note(around=around, owner=outside.owner),
             prepare=Prepare(
                 numbers=outside.numbers,
                 providers=outside.providers,

@@ -22,7 +22,7 @@ from services.sender.domain.results import Result
 from services.sender.domain.retrying import RetryLimits
 from services.sender.domain.steps import Reaction
 from services.sender.domain.verdicts import packaged_table
-from services.sender.handlers import Deliver, Surroundings, Terms
+from services.sender.handlers import Deliver, Note, Surroundings, Terms
 from services.sender.handlers.calling import Call
 from services.sender.handlers.preparing import Prepare
 from tests.unit.sender.fakes import FakeNumbers
@@ -64,17 +64,19 @@ async def stores(tmp_path: Path) -> AsyncIterator[list[Store]]:
 
 
 def a_sender(store: Store, phone: Phone, owner: str) -> Deliver:
+    around = Surroundings(
+        ledger=store.ledger,
+        pacing=store.pacing,
+        statuses=store.statuses,
+        reservations=store.decisions,
+        windows=store.conversations,
+        clock=utc_now,
+        monotonic=monotonic,
+        sleep=asyncio.sleep,
+    )
     return Deliver(
-        around=Surroundings(
-            ledger=store.ledger,
-            pacing=store.pacing,
-            statuses=store.statuses,
-            reservations=store.decisions,
-            windows=store.conversations,
-            clock=utc_now,
-            monotonic=monotonic,
-            sleep=asyncio.sleep,
-        ),
+        around=around,
+        note=Note(around=around, owner=owner),
         prepare=Prepare(
             numbers=FakeNumbers((SPEEDY,)), providers={ProviderKind.CLOUD_API: phone}, callback_key=b"k" * 32
         ),

@@ -6,6 +6,7 @@ from services.sender.handlers.delivering import Deliver
 from services.sender.handlers.following import Follow
 from services.sender.handlers.forwarding import Forward, ForwardTerms
 from services.sender.handlers.lanes import LaneLimits, Lanes
+from services.sender.handlers.noting import Note
 from services.sender.handlers.sending import Send
 from services.sender.handlers.surroundings import Surroundings, Terms
 
@@ -18,6 +19,7 @@ __all__ = [
     "ForwardTerms",
     "LaneLimits",
     "Lanes",
+    "Note",
     "Send",
     "Surroundings",
     "Terms",

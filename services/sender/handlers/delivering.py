@@ -4,38 +4,29 @@ The rule: the ledger knows of every call before it is made. A crash at any line 
 delivery concludes the truth: nothing, `waiting` (may go on), `calling` (unknown once its lease ends), `finished`.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
 from uuid import UUID
 
 from libs.chassis.settling import Later
-from libs.chassis.telemetry import logger
-from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import MessageApproved
 from libs.contracts.pacing import NUMBER_PER_SECOND, bucket_key, number_burst
 from libs.store.accounts import Number
 from libs.store.ledger import Behind, Claim, Claimed, Finished, Held, Lapsed, Pace, TooFast
 from services.sender import metrics
 from services.sender.domain.learning import learnt_from
-from services.sender.domain.results import Result, bytes_from, result_from, throttled, told_how, unknown
+from services.sender.domain.results import Result, result_from, throttled, told_how, unknown
 from services.sender.domain.steps import Again, Done, SlowDown, Tally
 from services.sender.domain.verdicts import Effect
 from services.sender.handlers.calling import Call
+from services.sender.handlers.noting import HELD, Note
 from services.sender.handlers.preparing import Prepare
 from services.sender.handlers.surroundings import Surroundings, Terms
 
-log = logger(__name__)
-T = TypeVar("T")
-_WRITE_PAUSES = (0.1, 0.3, 1.0, 2.0)
-"""Seconds between tries to note a result while the store is away; after them the delivery waits its turn again."""
 _IN_LINE_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 """Seconds between looks at whether an earlier message is done; the last one is repeated."""
 _MOST_IN_LINE = 10_000
 _BACK_IN_LINE = timedelta(seconds=1)
-_HELD = timedelta(seconds=1)
-"""How soon a delivery looks again after another one that has the message: somebody may wait for the answer."""
 _AFTER_PAUSE_S = 1.0
 """How long after a pause's end others leave a waiting message to the sender that paused."""
 
@@ -59,17 +50,16 @@ class Deliver:
     around: Surroundings
     prepare: Prepare
     call: Call
+    note: Note
     terms: Terms
-    _unsaved: dict[UUID, Result] = field(default_factory=dict)
-    """Results that the store could not take yet; a redelivery to this process saves the truth."""
     _behind_since: dict[UUID, datetime] = field(default_factory=dict)
     """Since when messages have been waiting in this process for one that nobody had claimed."""
 
     async def __call__(self, approved: MessageApproved) -> Result:
         """Deliver at most once. Raises Later while another holds the message, GatewayError while the store is away."""
-        known = self._unsaved.get(approved.event_id)
+        known = self.note.unsaved.get(approved.event_id)
         if known is not None:
-            return await self._finish(approved, known)
+            return await self.note(approved, known)
         number = await self.prepare.numbers.number(approved.number_id)
         progress = _Progress(begun=self.around.monotonic())
         while True:
@@ -89,16 +79,16 @@ class Deliver:
             case Claimed():
                 return await self._claimed(approved, number, progress, answer)
             case Finished(outcome):
-                return await self._settled(approved, result_from(outcome))
+                return await self.note.settled(approved, result_from(outcome))
             case TooFast(retry_after, scope):
-                return await self._finish(approved, throttled(retry_after, scope))
+                return await self.note(approved, throttled(retry_after, scope))
             case Lapsed(attempt):
-                return await self._finish(approved, await self._learnt(approved, unknown("sender_stopped"), attempt))
+                return await self.note(approved, await self._learnt(approved, unknown("sender_stopped"), attempt))
             case Behind():
                 await self._stand_in_line(approved, progress)
                 return None
             case Held():
-                raise Later("the message is held by another delivery", after=_HELD)
+                raise Later("the message is held by another delivery", after=HELD)
 
     async def _claimed(
         self, approved: MessageApproved, number: Number | None, progress: _Progress, claimed: Claimed
@@ -106,7 +96,7 @@ class Deliver:
         await self._wait(progress, claimed.wait)
         ready = self.prepare(approved, number, now=self.around.clock())
         if isinstance(ready, Result):
-            return await self._finish(approved, ready)
+            return await self.note(approved, ready)
         attempts = claimed.attempt - progress.throttles
         step = await self.call(ready, lambda: Tally(attempts, self.around.monotonic() - progress.begun))
         match step:
@@ -115,7 +105,7 @@ class Deliver:
                     await self._close_window(approved)
                 if result.unknown:
                     result = await self._learnt(approved, result, attempts)
-                return await self._finish(approved, told_how(ready.outgoing, result))
+                return await self.note(approved, told_how(ready.outgoing, result))
             case Again(pause_s):
                 await self._surely_failed(approved, pause_s)
                 await self.around.sleep(pause_s)
@@ -131,11 +121,11 @@ class Deliver:
             customer_key=approved.customer_key,
         )
         until = self.around.clock() + timedelta(seconds=step.wait_s)
-        await self._written(
+        await self.note.written(
             lambda: self.around.pacing.hold(scope=step.scope.value, key=key, until=until, slow_down=step.factor)
         )
         if progress.waited + step.wait_s > self.terms.smooth_s:
-            return await self._finish(approved, throttled(step.wait_s, step.scope.value))
+            return await self.note(approved, throttled(step.wait_s, step.scope.value))
         progress.throttles += 1
         progress.not_before = self.around.monotonic() + step.wait_s
         await self._surely_failed(approved, step.wait_s)
@@ -162,54 +152,22 @@ class Deliver:
 
     async def _learnt(self, approved: MessageApproved, result: Result, attempts: int) -> Result:
         """The result that a status has told already, where the call gave none."""
-        known = await self._written(lambda: self.around.statuses.of(str(approved.event_id)))
+        known = await self.note.written(lambda: self.around.statuses.of(str(approved.event_id)))
         return learnt_from(known, self.call.reaction.table, attempts=attempts) or result
 
     async def _close_window(self, approved: MessageApproved) -> None:
         # WhatsApp's clock knows seconds: what the customer writes within this one opens the window again.
         now = self.around.clock().replace(microsecond=0)
-        await self._written(lambda: self.around.windows.window_closed(approved.number_id, approved.customer_key, now))
+        await self.note.written(
+            lambda: self.around.windows.window_closed(approved.number_id, approved.customer_key, now)
+        )
 
     async def _surely_failed(self, approved: MessageApproved, pause_s: float) -> None:
         until = self.around.clock() + timedelta(seconds=pause_s + _AFTER_PAUSE_S)
         owner = self.terms.owner
-        await self._written(lambda: self.around.ledger.failed_surely(str(approved.event_id), owner=owner, until=until))
-
-    async def _finish(self, approved: MessageApproved, result: Result) -> Result:
-        """Note the result. What was noted first stands, and is what is said."""
-        self._unsaved[approved.event_id] = result
-        outcome, now, owner = bytes_from(result), self.around.clock(), self.terms.owner
-        event_id, message_id = str(approved.event_id), result.message_id
-        standing = await self._written(
-            lambda: self.around.ledger.finish(event_id, outcome, now=now, message_id=message_id, owner=owner)
+        await self.note.written(
+            lambda: self.around.ledger.failed_surely(str(approved.event_id), owner=owner, until=until)
         )
-        del self._unsaved[approved.event_id]
-        if isinstance(standing, Held):
-            raise Later("another delivery is sending the message", after=_HELD)
-        if standing.outcome != outcome:
-            _tell_contradiction(approved, result)
-        final = result if standing.outcome == outcome else result_from(standing.outcome)
-        metrics.MESSAGES.labels(final.code.value).inc()
-        if final.unknown:
-            metrics.UNKNOWN_OUTCOMES.labels(final.details["reason"]).inc()
-        return await self._settled(approved, final)
-
-    async def _settled(self, approved: MessageApproved, result: Result) -> Result:
-        """Give the quota back for what was surely not sent; also when asked again, since we may have died before."""
-        if result.surely_not_sent:
-            await self.around.reservations.release(str(approved.event_id), self.around.clock())
-        return result
-
-    async def _written(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Write what must not be forgotten, patiently while the store is away."""
-        for pause in _WRITE_PAUSES:
-            try:
-                return await write()
-            except GatewayError as error:
-                if error.code is not ErrorCode.GATEWAY_UNAVAILABLE:
-                    raise
-            await self.around.sleep(pause)
-        return await write()
 
     def _claim(self, approved: MessageApproved, number: Number | None, progress: _Progress) -> Claim:
         rate = number.messages_per_second if number is not None else NUMBER_PER_SECOND
@@ -228,9 +186,3 @@ class Deliver:
             lease_seconds=self.terms.lease_s,
             pace=Pace(number_rate=rate, number_burst=number_burst(rate), smooth=smooth),
         )
-
-
-def _tell_contradiction(approved: MessageApproved, result: Result) -> None:
-    """Another delivery had noted another end, such as unknown after our lease: it stands, but somebody should know."""
-    metrics.CONTRADICTIONS.inc()
-    log.warning("another result stands", event_id=str(approved.event_id), ours=result.code.value)

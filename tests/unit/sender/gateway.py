@@ -17,7 +17,7 @@ from services.sender.domain.results import Result
 from services.sender.domain.retrying import RetryLimits
 from services.sender.domain.steps import Reaction
 from services.sender.domain.verdicts import packaged_table
-from services.sender.handlers import Conclude, Consequences, Deliver, Follow, Send, Surroundings, Terms
+from services.sender.handlers import Conclude, Consequences, Deliver, Follow, Note, Send, Surroundings, Terms
 from services.sender.handlers.calling import Call
 from services.sender.handlers.preparing import Prepare
 from tests.unit.sender.fakes import (
@@ -102,17 +102,19 @@ class Gateway:
 
     def process(self, owner: str = "sender-1") -> Deliver:
         world = self.world
+        around = Surroundings(
+            ledger=self.ledger,
+            pacing=self.ledger,
+            statuses=self.ledger,
+            reservations=self.reservations,
+            windows=self.windows,
+            clock=world.clock,
+            monotonic=world.monotonic,
+            sleep=world.sleep,
+        )
         return Deliver(
-            around=Surroundings(
-                ledger=self.ledger,
-                pacing=self.ledger,
-                statuses=self.ledger,
-                reservations=self.reservations,
-                windows=self.windows,
-                clock=world.clock,
-                monotonic=world.monotonic,
-                sleep=world.sleep,
-            ),
+            around=around,
+            note=Note(around=around, owner=owner),
             prepare=Prepare(
                 numbers=self.numbers, providers={ProviderKind.CLOUD_API: self.provider}, callback_key=b"k" * 32
             ),
