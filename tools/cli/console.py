@@ -101,6 +101,10 @@ class Console:
         """What is answered as it stands, where that is no JSON."""
         return self._read(self._request(method, path, body=body)).decode()
 
+    def download(self, path: str, *, seconds: float = TIMEOUT, **query: object) -> bytes:
+        """A file, which may take the console some `seconds` to make."""
+        return self._read(self._request("GET", path, query=query), seconds)
+
     def _call(
         self,
         method: str,
@@ -128,9 +132,9 @@ class Console:
             request.add_header("Content-Type", "application/json")
         return request
 
-    def _read(self, request: Request) -> bytes:
+    def _read(self, request: Request, seconds: float = TIMEOUT) -> bytes:
         try:
-            with urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 -- http only, see url_from
+            with urlopen(request, timeout=seconds) as response:  # noqa: S310 -- http only, see url_from
                 raw: bytes = response.read()
                 return raw
         except HTTPError as error:

@@ -14,6 +14,8 @@ from tools.cli.commands import (
     forwards,
     instances,
     integrations,
+    policy,
+    reports,
     suppressions,
     verifying,
 )
@@ -38,9 +40,11 @@ def program(environ: Mapping[str, str]) -> App:
     groups = (
         *(accounts.app, instances.app, integrations.app, suppressions.app),
         *(events.app, forwards.app, dead_letters.app, errors.app),
+        *(policy.app, reports.app),
     )
     for group in groups:
         app.command(group)
+    app.command(events.explain)
     app.command(integrations.rotate_secret)
     app.command(verifying.verify_delivery)
     app.command(integrations.crm_template)

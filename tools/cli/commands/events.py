@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from tools.cli.commands.session import Given, Paging, secret_from
 from tools.cli.console import path_of
+from tools.cli.explaining import explain as tell
 
 app = App(name="events", help="The record: every event, newest first.")
 COLUMNS = ("at", "type", "code", "account_id", "integration_id", "event_id", "masked_phone", "actor")
@@ -49,3 +50,12 @@ def show(event_id: str, *, session: Given) -> None:
     """Show everything on record about one webhook or WhatsApp message, oldest first."""
     story = session.console.get(path_of("events", event_id))
     session.show.pages([story | {"next_cursor": None}], STORY)
+
+
+def explain(event_id: str, *, session: Given) -> None:
+    """Tell one event's whole story: what happened when, every rule with what it saw, and what to do."""
+    story = session.console.get(path_of("events", event_id))
+    if session.show.as_json:
+        session.show.item(story)
+    else:
+        tell(story, session.show.out)
