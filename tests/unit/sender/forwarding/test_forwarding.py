@@ -1,6 +1,7 @@
 """Telling a 3CX system: once per id, for a day at most, and nobody held up by others."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from libs.contracts.events import ForwardFailed
 from libs.store.forwards import ForwardState
 from services.sender.domain.forwarding import Reply
 from services.sender.ports import NoTarget
-from tests.unit.sender.forwarding.world import NOON, World, delivery
+from tests.unit.sender.forwarding.world import LIMITS, NOON, World, delivery
 
 ID = str(UUID(int=7))
 
@@ -262,3 +263,16 @@ async def test_a_hanging_target_holds_few_deliveries_and_the_rest_goes_back_to_t
     assert len(world.target.taken) == world.limits.width + 1
     world.target.gate.set()
     await asyncio.gather(*hanging, other)
+
+
+async def test_few_wait_in_hand_for_a_place_in_a_lane() -> None:
+    world = World(limits=replace(LIMITS, patience_s=60.0))
+    world.target.gate = asyncio.Event()
+    process = world.process()
+
+    tasks = [asyncio.create_task(process(delivery(number))) for number in range(50)]
+    done, in_hand = await asyncio.wait(tasks, timeout=0.3)
+
+    assert (len(done), len(in_hand)) == (46, 4)
+    world.target.gate.set()
+    await asyncio.gather(*in_hand)
