@@ -117,7 +117,8 @@ async def test_what_could_not_be_used_is_refused_by_its_field(
 
 @pytest.mark.parametrize("setting", ["allow_private_evolution", "allow_private_forward"])
 async def test_a_private_server_is_taken_where_the_deployment_allows_it(setting: str, tmp_path: Path) -> None:
-    async with a_world(tmp_path, **{setting: True}) as world:
+    changes: dict[str, Any] = {setting: True}
+    async with a_world(tmp_path, **changes) as world:
         _, number = await made(world, base_url="http://10.0.0.5:8080")
 
     assert number["base_url"] == "http://10.0.0.5:8080"
