@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from libs.store.accounts import Directory, Registry
+from libs.store.chains import Chains, Checkpoints, Purges
 from libs.store.conversations import Conversations, Suppressions
 from libs.store.dead_letters import DeadLetters
 from libs.store.decisions import Decisions
@@ -41,6 +42,9 @@ class Store:
     idempotency: Idempotency
     answers: Answers
     records: Records
+    chains: Chains
+    checkpoints: Checkpoints
+    purges: Purges
     forwards: Forwards
     dead_letters: DeadLetters
     tallies: Tallies
@@ -84,8 +88,12 @@ def _path_from(rest: str) -> Path:
     return Path(path)
 
 
-def require_known_schema(found: int, known: int) -> None:
-    """Refuse a database that a newer release has changed in ways this one does not know.
+OLDEST_SCHEMA = 2
+"""Databases from before the record had chains were never released."""
+
+
+def require_known_schema(found: int, known: int, *, oldest: int = 0) -> None:
+    """Refuse a database that this release does not know: a newer one's, or one from before `oldest` (0: a new one).
 
     Raises RuntimeError, with what to do.
     """
@@ -93,4 +101,9 @@ def require_known_schema(found: int, known: int) -> None:
         raise RuntimeError(
             f"the store has schema version {found}, this release knows {known}: run the newer release, "
             "or restore the backup from before its first start"
+        )
+    if 0 < found < oldest:
+        raise RuntimeError(
+            f"the store has schema version {found}, from before the record had chains, which was never released: "
+            "begin with an empty database"
         )

@@ -1,10 +1,12 @@
 """Which indexes there are, and how long documents are kept: made at every start, by any number of processes at once.
 
 Shard keys that fit: `_id` hashed for the big collections (`decisions`, `cooldowns`, `ledger`, `turns`, `idempotency`,
-`answers`, `buckets`, `conversations`, `suppressions`, `usage`, `records`), since every write of ours names one `_id`
-and no unique index has another key; the one exception is a status without our callback data, which asks every shard by
-message id. `accounts`, `numbers` and `integrations` are small and stay unsharded, as `numbers` has a second unique
-index. Lists (pages, the outbox) ask every shard; nothing on a message's way out does.
+`answers`, `buckets`, `conversations`, `suppressions`, `usage`), since every write of ours names one `_id` and no unique
+index has another key; the one exception is a status without our callback data, which asks every shard by message id.
+`account_id`, hashed, for `records`: a chain must stay on one shard, so that its places are taken in order, and its
+`_id`s, which begin with the account, are unique there. `accounts`, `numbers` and `integrations` are small and stay
+unsharded, as `numbers` has a second unique index. Lists (pages, the outbox) ask every shard; nothing on a message's way
+out does.
 
 MongoDB removes what is older than its time to live within about a minute, by the server's clock, counted from
 `touched_at`, which the server itself sets. Where the exact time matters a query asks for it.
@@ -74,14 +76,17 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "tokens": (*_OUTBOX, _by("sha256", unique=True)),
     "subjects": (_by("pseudonym", unique=True),),
     "records": (
-        _by("-at", "-_id"),
-        _by("account_id", "-at", "-_id"),
-        _by("integration_id", "-at", "-_id"),
-        _by("type", "-at", "-_id"),
-        _by("code", "-at", "-_id"),
-        _by("event_id", "at", "_id"),
-        _by("customer_hash", "-at", "-_id"),
+        _by("id"),
+        _by("account_id", "seq"),
+        _by("-at", "-id"),
+        _by("account_id", "-at", "-id"),
+        _by("integration_id", "-at", "-id"),
+        _by("type", "-at", "-id"),
+        _by("code", "-at", "-id"),
+        _by("event_id", "at", "id"),
+        _by("customer_hash", "-at", "-id"),
     ),
+    "checkpoints": (_by("chain", "number"), _by("shipped")),
 }
 
 

@@ -6,6 +6,7 @@ from pymongo import ReturnDocument
 
 from libs.contracts.errors import GatewayError
 from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
+from libs.store.mongo.chains import MongoChains, MongoCheckpoints, MongoPurges
 from libs.store.mongo.conversations import MongoConversations, MongoSuppressions
 from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, ask, client_from, close
 from libs.store.mongo.dead_letters import MongoDeadLetters
@@ -24,9 +25,9 @@ from libs.store.mongo.subjects import MongoSubjects
 from libs.store.mongo.tallies import MongoTallies
 from libs.store.mongo.tokens import MongoTokens
 from libs.store.mongo.turns import MongoTurns
-from libs.store.opening import Store, require_known_schema
+from libs.store.opening import OLDEST_SCHEMA, Store, require_known_schema
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Rises when documents change in a way that an older release would misread."""
 
 
@@ -47,10 +48,13 @@ async def _require_known_schema(database: Database) -> None:
     versions = database["schema"]
     found = await ask(
         versions.find_one_and_update(
-            {"_id": "version"}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True, return_document=ReturnDocument.AFTER
+            {"_id": "version"},
+            {"$setOnInsert": {"version": SCHEMA_VERSION}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
         )
     )
-    require_known_schema(found["version"], SCHEMA_VERSION)
+    require_known_schema(found["version"], SCHEMA_VERSION, oldest=OLDEST_SCHEMA)
 
 
 def _store_over(client: Client, database: Database) -> Store:
@@ -76,6 +80,9 @@ def _store_over(client: Client, database: Database) -> Store:
         idempotency=MongoIdempotency(database),
         answers=MongoAnswers(database),
         records=MongoRecords(database),
+        chains=MongoChains(database),
+        checkpoints=MongoCheckpoints(database),
+        purges=MongoPurges(database),
         forwards=MongoForwards(database),
         dead_letters=MongoDeadLetters(database),
         tallies=MongoTallies(database),

@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 
 from libs.store.mongo.database import Database, Document, ask, micros_from
-from libs.store.mongo.records import _query_from, _record_from
+from libs.store.mongo.records import _query_from, record_of
 from libs.store.records import Record, RecordFilter
 from libs.store.tallies import FACETS, Tally, facets_of, late_of, minute_of
 
 _AT_ONCE = 5_000
-_COUNTED = {"at": 1, "type": 1, "code": 1, "purpose": 1, "details": 1}
+_COUNTED = {"id": 1, "at": 1, "type": 1, "code": 1, "purpose": 1, "details": 1}
 
 
 class MongoTallies:
@@ -39,20 +39,20 @@ class MongoTallies:
         if customers is not None:
             query = {"$and": [query, {"customer_hash": {"$in": sorted(customers)}}]}
         async for documents in self._batches(query, None, batch):
-            yield [_record_from(document) for document in documents]
+            yield [record_of(document) for document in documents]
 
     async def _batches(self, query: Document, shown: Document | None, batch: int) -> AsyncIterator[Sequence[Document]]:
         """Documents oldest first; each batch is a call of its own, so that a long walk is not one long call."""
         ahead = query
         while True:
-            cursor = self._records.find(ahead, shown).sort([("at", 1), ("_id", 1)]).limit(batch)
+            cursor = self._records.find(ahead, shown).sort([("at", 1), ("id", 1)]).limit(batch)
             found: list[Document] = await ask(cursor.to_list(None))
             if found:
                 yield found
             if len(found) < batch:
                 return
-            at, record_id = found[-1]["at"], found[-1]["_id"]
-            later = [{"at": {"$gte": at}}, {"$or": [{"at": {"$gt": at}}, {"_id": {"$gt": record_id}}]}]
+            at, record_id = found[-1]["at"], found[-1]["id"]
+            later = [{"at": {"$gte": at}}, {"$or": [{"at": {"$gt": at}}, {"id": {"$gt": record_id}}]}]
             ahead = {"$and": [query, *later]}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from libs.contracts.errors import unavailable
-from libs.store.opening import require_known_schema
+from libs.store.opening import OLDEST_SCHEMA, require_known_schema
 from libs.store.sqlite.writing import Writer
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def prepare(path: Path, schema: str, version: int) -> None:
         try:
             connection.execute("BEGIN IMMEDIATE")
             found = connection.execute("PRAGMA user_version").fetchone()[0]
-            require_known_schema(found, version)
+            require_known_schema(found, version, oldest=OLDEST_SCHEMA)
             for statement in schema.split(";"):  # a release that adds a table finds files without it
                 added = _ADD.match(statement.strip())
                 if added and added[2] in {column[1] for column in connection.execute(f"PRAGMA table_info({added[1]})")}:

@@ -7,6 +7,7 @@ from libs.contracts.errors import GatewayError, unavailable
 from libs.store.opening import Store
 from libs.store.sqlite import schema
 from libs.store.sqlite.accounts import SqliteDirectory, SqliteRegistry
+from libs.store.sqlite.chains import SqliteChains, SqliteCheckpoints, SqlitePurges
 from libs.store.sqlite.conversations import SqliteConversations, SqliteSuppressions
 from libs.store.sqlite.database import Database, prepare
 from libs.store.sqlite.dead_letters import SqliteDeadLetters
@@ -54,6 +55,9 @@ async def open_sqlite(path: Path) -> Store:
         idempotency=SqliteIdempotency(requests),
         answers=SqliteAnswers(requests, records, ledger),
         records=SqliteRecords(records),
+        chains=SqliteChains(records),
+        checkpoints=SqliteCheckpoints(records),
+        purges=SqlitePurges(records),
         forwards=SqliteForwards(ledger),
         dead_letters=SqliteDeadLetters(main),
         tallies=SqliteTallies(records),

@@ -9,16 +9,19 @@ from typing import Any
 import orjson
 
 from libs.contracts.errors import GatewayError, OperatorCode
+from libs.record.canonical import FIELDS, Value
+from libs.store.chaining import Tail, chain_of_row, chained, first_of_each, record_from, text_from, values_from
 from libs.store.records import Record, RecordFilter, RecordPage
 from libs.store.sqlite.database import Database
-from libs.store.sqlite.instants import instant_from, micros_from
+from libs.store.sqlite.instants import micros_from
 
-_COLUMNS = (
-    "id, at, type, account_id, integration_id, event_id, correlation_id, code, purpose, actor, "
-    "customer_hash, masked_phone, details, personal"
-)
-_INSERT = (
-    f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"  # noqa: S608 -- names from above
+_COLUMNS = ", ".join(FIELDS)
+_INSERT = f"INSERT INTO records ({_COLUMNS}, chain_seq, previous, hash) VALUES ({', '.join('?' * (len(FIELDS) + 3))})"  # noqa: S608 -- names from the format
+_KNOWN = "SELECT id FROM records WHERE id IN (SELECT value FROM json_each(?))"
+_TAILS = "SELECT chain, seq, hash FROM chains WHERE chain IN (SELECT value FROM json_each(?))"
+_MOVE = (
+    "INSERT INTO chains (chain, seq, hash) VALUES (?, ?, ?) "
+    "ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash"
 )
 _INDEXES = {
     "event_id": "records_of_event",
@@ -41,8 +44,8 @@ class SqliteRecords:
         """Write what is not there yet, in one step; the number of new records."""
         if not records:
             return 0
-        rows = [_values_from(record) for record in records]
-        return await self.records.change(lambda connection: connection.executemany(_INSERT, rows).rowcount)
+        rows = first_of_each(values_from(record) for record in records)
+        return await self.records.change(lambda connection: _append(connection, rows))
 
     async def page(self, wanted: RecordFilter, *, limit: int, cursor: str | None) -> RecordPage:
         """Records in the order of (time, id), newest first."""
@@ -58,13 +61,24 @@ class SqliteRecords:
             return connection.execute(sql, (*values, limit + 1)).fetchall()
 
         found = await self.records.scan(read)
-        items = [_record_from(row) for row in found[:limit]]
+        items = [record_from(row) for row in found[:limit]]
         return RecordPage(items, _cursor_from(found[limit - 1]) if len(found) > limit else None)
 
     async def story(self, event_id: str) -> Sequence[Record]:
         """Every record of one webhook or WhatsApp message, oldest first."""
         sql = f"SELECT {_COLUMNS} FROM records WHERE event_id = ? ORDER BY at, id"  # noqa: S608 -- names from above
-        return [_record_from(row) for row in await self.records.rows(sql, (event_id,))]
+        return [record_from(row) for row in await self.records.rows(sql, (event_id,))]
+
+
+def _append(connection: sqlite3.Connection, rows: Mapping[str, tuple[Value, ...]]) -> int:
+    """One transaction, which nobody else's can come between: what is known, the tails, and what follows them."""
+    known = {row[0] for row in connection.execute(_KNOWN, (text_from(list(rows)),))}
+    new = [row for record_id, row in rows.items() if record_id not in known]
+    found = connection.execute(_TAILS, (text_from([*{chain_of_row(row) for row in new}]),))
+    links, moved = chained(new, {chain: Tail(seq, hash_) for chain, seq, hash_ in found})
+    connection.executemany(_INSERT, [(*link.values, link.seq, link.previous, link.hash) for link in links])
+    connection.executemany(_MOVE, [(chain, *tail) for chain, tail in moved.items()])
+    return len(links)
 
 
 def _where(
@@ -109,57 +123,3 @@ def _position_from(cursor: str) -> tuple[int, str]:
     if type(at) is not int or type(record_id) is not str:
         raise GatewayError(OperatorCode.INVALID_REQUEST, {"errors": [{"field": "cursor", "problem": "not ours"}]})
     return at, record_id
-
-
-def _values_from(record: Record) -> tuple[Any, ...]:
-    return (
-        record.id,
-        micros_from(record.at),
-        record.type,
-        record.account_id,
-        record.integration_id,
-        record.event_id,
-        record.correlation_id,
-        record.code,
-        record.purpose,
-        record.actor,
-        record.customer_hash,
-        record.masked_phone,
-        orjson.dumps(record.details).decode(),
-        record.personal,
-    )
-
-
-def _record_from(row: Any) -> Record:
-    (
-        record_id,
-        at,
-        kind,
-        account_id,
-        integration_id,
-        event_id,
-        correlation_id,
-        code,
-        purpose,
-        actor,
-        customer_hash,
-        masked_phone,
-        details,
-        personal,
-    ) = row
-    return Record(
-        id=record_id,
-        at=instant_from(at),
-        type=kind,
-        account_id=account_id,
-        integration_id=integration_id,
-        event_id=event_id,
-        correlation_id=correlation_id,
-        code=code,
-        purpose=purpose,
-        actor=actor,
-        customer_hash=customer_hash,
-        masked_phone=masked_phone,
-        details=orjson.loads(details),
-        personal=personal,
-    )

@@ -6,7 +6,7 @@ The rule: one file for each service that writes on the message path, so that pro
 Times are microseconds since 1970 unless a column ends in `_s`: Unix seconds as a float.
 """
 
-VERSION = 1
+VERSION = 2
 
 MAIN = """
 CREATE TABLE accounts (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
@@ -86,17 +86,23 @@ CREATE INDEX forwards_of_state ON forwards (state, at)
 RECORDS = """
 CREATE TABLE records (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,
   type TEXT NOT NULL, account_id TEXT, integration_id TEXT, event_id TEXT, correlation_id TEXT, code TEXT,
-  purpose TEXT, actor TEXT, customer_hash TEXT, masked_phone TEXT, details TEXT NOT NULL);
+  purpose TEXT, actor TEXT, customer_hash TEXT, masked_phone TEXT, details TEXT NOT NULL,
+  personal TEXT, chain_seq INTEGER NOT NULL, previous BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE UNIQUE INDEX records_of_chain ON records (account_id, chain_seq);
+CREATE TABLE chains (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE checkpoints (chain TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, shipped INTEGER NOT NULL,
+  PRIMARY KEY (chain, number)) WITHOUT ROWID;
+CREATE INDEX checkpoints_to_ship ON checkpoints (chain, number) WHERE shipped = 0;
+CREATE TABLE purges (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX records_by_time ON records (at);
 CREATE INDEX records_of_account ON records (account_id, at);
 CREATE INDEX records_of_integration ON records (integration_id, at) WHERE integration_id IS NOT NULL;
 CREATE INDEX records_of_type ON records (type, at);
 CREATE INDEX records_of_code ON records (code, at) WHERE code IS NOT NULL;
 CREATE INDEX records_of_event ON records (event_id) WHERE event_id IS NOT NULL;
-ALTER TABLE records ADD COLUMN personal TEXT;
 CREATE INDEX records_of_customer ON records (customer_hash, at) WHERE customer_hash IS NOT NULL
 """
-"""Written by audit. `seq` is the order in which the records were appended."""
+"""Written by audit. `seq` is the order in which records were appended, `chain_seq` a record's place in its chain."""
 
 SUBJECTS = """
 CREATE TABLE subjects (customer_key TEXT PRIMARY KEY, pseudonym TEXT NOT NULL UNIQUE, sealed_key TEXT NOT NULL)

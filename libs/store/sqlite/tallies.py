@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
+from libs.store.chaining import record_from
 from libs.store.records import Record, RecordFilter
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.instants import micros_from
-from libs.store.sqlite.records import _COLUMNS, _INDEXES, _record_from, _shortest, _where
+from libs.store.sqlite.records import _COLUMNS, _INDEXES, _shortest, _where
 from libs.store.tallies import FACETS, MINUTE, RECEIVED_AT, Path, Tally, minute_of
 
 
@@ -84,7 +85,7 @@ class SqliteTallies:
         while True:
             rows = await self.records.rows(sql, (*values, at, at, record_id, at, batch))
             if rows:
-                yield [_record_from(row) for row in rows]
+                yield [record_from(row) for row in rows]
             if len(rows) < batch:
                 return
             record_id, at = rows[-1][0], rows[-1][1]

@@ -99,6 +99,15 @@ class Refusing:
     async def insert_many(self, documents: list[Any], *, ordered: bool) -> None:
         raise BulkWriteError(self._told)
 
+    async def find_one(self, *_: Any, **__: Any) -> None:
+        return None
+
+    def find(self, *_: Any) -> "Refusing":
+        return self
+
+    async def to_list(self, _: None) -> list[Any]:
+        return []
+
 
 @pytest.mark.parametrize(
     "told",
@@ -108,8 +117,11 @@ class Refusing:
     ],
 )
 async def test_a_batch_that_is_not_safe_as_a_whole_is_not_appended(told: dict[str, Any]) -> None:
+    refusing = Refusing(**told)
+    records = MongoRecords({"records": refusing, "purges": refusing})
+
     with pytest.raises(GatewayError) as raised:
-        await MongoRecords({"records": Refusing(**told)}).append([a_record("record-1"), a_record("record-2")])
+        await records.append([a_record("record-1"), a_record("record-2")])
 
     assert raised.value.code is ErrorCode.GATEWAY_UNAVAILABLE
 

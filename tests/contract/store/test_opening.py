@@ -70,3 +70,11 @@ def test_a_schema_of_a_newer_release_is_refused_with_what_to_do() -> None:
 
     with pytest.raises(RuntimeError, match="run the newer release"):
         require_known_schema(2, 1)
+
+
+def test_a_schema_from_before_the_chains_is_refused_with_what_to_do() -> None:
+    require_known_schema(2, 2, oldest=2)
+    require_known_schema(0, 2, oldest=2)
+
+    with pytest.raises(RuntimeError, match="begin with an empty database"):
+        require_known_schema(1, 2, oldest=2)

@@ -1,0 +1,135 @@
+"""The keys that sign checkpoints: Ed25519, known by id, several at a time so that they can be changed.
+
+The rule: the first key signs, the others are there to be checked against; a key that was retired at a time has signed
+nothing after it. Private keys never show in a representation or an error's text.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+_BYTES = 32
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHAPE = "must be `id:base64` of a 32-byte seed or `id:public:base64`, then `@time` if it is retired"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """What a signature is checked with."""
+
+    kid: str
+    public: bytes
+    retired_at: int | None = None
+    """Microseconds since 1970: what it signed later than that does not count."""
+
+    def signed(self, message: bytes, signature: bytes) -> bool:
+        """True when the key's owner signed `message`."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def shown(self) -> dict[str, Any]:
+        """The key as it is exported."""
+        retired = None if self.retired_at is None else _text_of(self.retired_at)
+        return {
+            "id": self.kid,
+            "algorithm": "Ed25519",
+            "public": base64.b64encode(self.public).decode(),
+            "retired_at": retired,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """What signs; `public` is its other half."""
+
+    kid: str
+    seed: bytes = field(repr=False)
+
+    @property
+    def public(self) -> bytes:
+        """The public half."""
+        return Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of `message`."""
+        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
+
+
+Keys = Mapping[str, PublicKey]
+"""Public keys by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The keys of a deployment; `signing` None: this process can check, not sign."""
+
+    keys: Keys
+    signing: SigningKey | None = None
+
+
+def key_ring_from(text: str) -> KeyRing:
+    """The keys of `GATEWAY_SIGNING_KEYS`: `id:seed,id:seed@time,id:public:key@time`, the one that signs first.
+
+    Raises ValueError, which names the place in the list and never repeats a key.
+    """
+    read = [_key_from(part.strip(), place) for place, part in enumerate(text.split(","), start=1)]
+    keys = {public.kid: public for public, _ in read}
+    if len(keys) != len(read):
+        raise ValueError("two keys have the same id: each needs its own")
+    first, signing = read[0]
+    return KeyRing(keys, signing if first.retired_at is None else None)
+
+
+def keys_from(shown: Sequence[Mapping[str, Any]]) -> Keys:
+    """Public keys from the form in which they are exported. Raises ValueError for anything else."""
+    try:
+        found = [
+            PublicKey(str(key["id"]), _bytes_from(key["public"]), _micros_of(key.get("retired_at"))) for key in shown
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("not a list of public keys") from error
+    return {key.kid: key for key in found}
+
+
+def _key_from(part: str, place: int) -> tuple[PublicKey, SigningKey | None]:
+    stated, _, retired = part.partition("@")
+    kid, _, encoded = stated.partition(":")
+    is_public = encoded.startswith("public:")
+    try:
+        raw, retired_at = _bytes_from(encoded.removeprefix("public:")), _micros_of(retired or None)
+    except ValueError:
+        raise ValueError(f"key {place} {_SHAPE}") from None
+    if not kid:
+        raise ValueError(f"key {place} {_SHAPE}")
+    if is_public:
+        return PublicKey(kid, raw, retired_at), None
+    signing = SigningKey(kid, raw)
+    return PublicKey(kid, signing.public, retired_at), signing
+
+
+def _bytes_from(encoded: str) -> bytes:
+    raw = base64.b64decode(encoded.replace("-", "+").replace("_", "/") + "=" * (-len(encoded) % 4), validate=True)
+    if len(raw) != _BYTES:
+        raise ValueError(f"a key has {_BYTES} bytes")
+    return raw
+
+
+def _micros_of(text: str | None) -> int | None:
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time needs its offset")
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def _text_of(micros: int) -> str:
+    return (_EPOCH + timedelta(microseconds=micros)).isoformat()

@@ -1,0 +1,80 @@
+"""Merkle trees as RFC 6962 draws them, over leaves that are hashes already: root, path of one leaf, and the way back.
+
+The rule: a tree grows leaf by leaf and keeps one hash for each of its complete parts, however large it becomes.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+
+EMPTY: Final = sha256(b"").digest()
+"""The root of the tree without leaves."""
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node (RFC 6962, 2.1)."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+class Tree:
+    """A tree that grows."""
+
+    __slots__ = ("_parts", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._parts: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Put a leaf at the right end."""
+        merged = self.size
+        while merged & 1:
+            leaf = sha256(b"\x01" + self._parts.pop() + leaf).digest()
+            merged >>= 1
+        self._parts.append(leaf)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """The root of what was added."""
+        if not self._parts:
+            return EMPTY
+        found = self._parts[-1]
+        for part in reversed(self._parts[:-1]):
+            found = node(part, found)
+        return found
+
+
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """The root over all leaves."""
+    tree = Tree()
+    for leaf in leaves:
+        tree.add(leaf)
+    return tree.root()
+
+
+def path_of(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """The audit path of one leaf, from the leaf up (RFC 6962, 2.1.1)."""
+    if len(leaves) <= 1:
+        return []
+    middle = 1 << (len(leaves) - 1).bit_length() - 1
+    if index < middle:
+        return [*path_of(leaves[:middle], index), root_of(leaves[middle:])]
+    return [*path_of(leaves[middle:], index - middle), root_of(leaves[:middle])]
+
+
+def root_from(leaf: bytes, path: Sequence[bytes], *, index: int, size: int) -> bytes | None:
+    """The root that a leaf and its path lead to (RFC 9162, 2.1.3.2); None when there can be no such path."""
+    if not 0 <= index < size:
+        return None
+    place, last, found = index, size - 1, leaf
+    for step in path:
+        if last == 0:
+            return None
+        if place & 1 or place == last:
+            found = node(step, found)
+            while not place & 1 and place:
+                place, last = place >> 1, last >> 1
+        else:
+            found = node(found, step)
+        place, last = place >> 1, last >> 1
+    return found if last == 0 else None

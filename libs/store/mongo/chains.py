@@ -1,0 +1,142 @@
+"""The record's chains in MongoDB, read as they are; checkpoints and purges are JSON text, so they stay as signed."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from libs.record.canonical import NOBODY, Link, account_of, chain_of
+from libs.record.checkpoints import Checkpoint, Purge, checkpoint_kept, purge_kept
+from libs.store.chains import Head
+from libs.store.mongo.database import TAKEN, Database, Document, ask, unless_taken
+from libs.store.mongo.records import values_of
+
+_AT_ONCE = 50
+_NUMBERED = {"$type": "number"}
+
+
+class MongoChains:
+    """`Chains`."""
+
+    def __init__(self, database: Database) -> None:
+        self._records = database["records"]
+        self._checkpoints = database["checkpoints"]
+        self._purges = database["purges"]
+
+    async def heads(self, chain: str | None = None) -> Sequence[Head]:
+        """As `Chains.heads`."""
+        names = [chain] if chain is not None else await self._names()
+        heads: list[Head] = []
+        for start in range(0, len(names), _AT_ONCE):
+            heads += await asyncio.gather(*map(self._head, names[start : start + _AT_ONCE]))
+        return [head for head in heads if head.seq or head.last or head.stray or head.checkpoint or head.purge]
+
+    async def links(self, chain: str, *, after: int | None, limit: int) -> Sequence[Link]:
+        """As `Chains.links`."""
+        found = await self._behind(chain, after, limit, None)
+        return [Link(d.get("seq"), d.get("previous"), d.get("hash"), values_of(d)) for d in found]  # type: ignore[arg-type]  # as it is kept; the verifier looks
+
+    async def joints(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
+        """As `Chains.joints`."""
+        found = await self._behind(chain, after, limit, {"_id": 0, "previous": 1, "hash": 1})
+        return [(document["previous"], document["hash"]) for document in found]
+
+    async def place(self, record_id: str) -> tuple[str, int] | None:
+        """As `Chains.place`."""
+        found = await ask(self._records.find_one({"id": record_id}, {"account_id": 1, "seq": 1}))
+        return None if found is None else (chain_of(found.get("account_id")), found["seq"])
+
+    async def _behind(self, chain: str, after: int | None, limit: int, shown: Document | None) -> list[Document]:
+        query: Document = {"account_id": account_of(chain)}
+        if after is not None:
+            query["seq"] = {"$gt": after}
+        found: list[Document] = await ask(
+            self._records.find(query, shown).sort([("seq", 1)]).limit(limit).to_list(None)
+        )
+        return found
+
+    async def _names(self) -> list[str]:
+        accounts = await ask(self._records.distinct("account_id"))
+        nobodys = await ask(self._records.find_one({"account_id": None}, {"_id": 1}))
+        sealed = await ask(self._checkpoints.distinct("chain"))
+        purged = await ask(self._purges.distinct("_id"))
+        names = {*accounts, *sealed, *purged, *([] if nobodys is None else [NOBODY])} - {None}
+        return sorted(str(name) for name in names)
+
+    async def _head(self, chain: str) -> Head:
+        mine = {"account_id": account_of(chain)}
+        greatest = await ask(self._records.find_one(mine, {"seq": 1, "id": 1}, sort=[("seq", -1)]))
+        placed = greatest is None or type(greatest.get("seq")) is int
+        last = greatest if placed else await ask(self._records.find_one(mine | {"seq": _NUMBERED}, sort=[("seq", -1)]))
+        checkpoint = await ask(self._checkpoints.find_one({"chain": chain}, sort=[("number", -1)]))
+        purged = await ask(self._purges.find_one({"_id": chain}))
+        purge = None if purged is None else purge_kept(purged.get("body"), chain=chain)
+        seq = max(0 if last is None else int(last["seq"]), 0 if purge is None else purge.seq)
+        return Head(
+            chain=chain,
+            seq=seq,
+            last=seq,
+            checkpoint=None if checkpoint is None else _checkpoint_from(checkpoint),
+            purge=purge,
+            stray=None if placed or greatest is None else str(greatest.get("id")),
+        )
+
+
+def _checkpoint_from(document: Document) -> Checkpoint:
+    number: Any = document["number"]
+    return checkpoint_kept(document.get("body"), chain=document["chain"], number=number)
+
+
+class MongoCheckpoints:
+    """`Checkpoints`: `_id` is chain and number, so that a number is given once."""
+
+    def __init__(self, database: Database) -> None:
+        self._checkpoints = database["checkpoints"]
+
+    async def page(self, chain: str, *, after: int, limit: int) -> Sequence[Checkpoint]:
+        """As `Checkpoints.page`."""
+        query = {"chain": chain, "number": {"$gt": after}}
+        cursor = self._checkpoints.find(query).sort([("number", 1)]).limit(limit)
+        return [_checkpoint_from(document) for document in await ask(cursor.to_list(None))]
+
+    async def add(self, checkpoint: Checkpoint) -> bool:
+        """As `Checkpoints.add`."""
+        document = {
+            "_id": f"{checkpoint.chain}:{checkpoint.number}",
+            "chain": checkpoint.chain,
+            "number": checkpoint.number,
+            "body": orjson.dumps(checkpoint.shown()).decode(),
+            "shipped": False,
+        }
+        return await unless_taken(self._checkpoints.insert_one(document)) is not TAKEN
+
+    async def unshipped(self, limit: int) -> Sequence[Checkpoint]:
+        """As `Checkpoints.unshipped`."""
+        cursor = self._checkpoints.find({"shipped": False}).sort([("chain", 1), ("number", 1)]).limit(limit)
+        return [_checkpoint_from(document) for document in await ask(cursor.to_list(None))]
+
+    async def shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """As `Checkpoints.shipped`."""
+        names = [f"{checkpoint.chain}:{checkpoint.number}" for checkpoint in checkpoints]
+        await ask(self._checkpoints.update_many({"_id": {"$in": names}}, {"$set": {"shipped": True}}))
+
+
+class MongoPurges:
+    """`Purges`."""
+
+    def __init__(self, database: Database) -> None:
+        self._records = database["records"]
+        self._purges = database["purges"]
+
+    async def purge(self, purge: Purge, *, limit: int) -> int:
+        """As `Purges.purge`."""
+        note = {"$set": {"seq": purge.seq, "body": orjson.dumps(purge.shown()).decode()}}
+        older = {"_id": purge.chain, "seq": {"$lt": purge.seq}}
+        await unless_taken(self._purges.update_one(older, note, upsert=True))  # taken: this purge, or a later one
+        due = {"account_id": account_of(purge.chain), "seq": {"$lte": purge.seq}}
+        oldest = self._records.find(due, {"_id": 1}).sort([("seq", 1)]).limit(limit)
+        names = [document["_id"] for document in await ask(oldest.to_list(None))]
+        if names:
+            await ask(self._records.delete_many({"_id": {"$in": names}}))
+        return len(names)

@@ -1,0 +1,148 @@
+"""The record's chains in SQLite: read as they are, in a thread; checkpoints and purges written by the file's writer."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from libs.record.canonical import FIELDS, Link, account_of, chain_of
+from libs.record.checkpoints import Checkpoint, Purge, checkpoint_kept, purge_kept
+from libs.store.chains import Head
+from libs.store.sqlite.database import Database
+
+_NAMES = """
+WITH RECURSIVE accounts (name) AS (
+  SELECT min(account_id) FROM records
+  UNION ALL SELECT (SELECT min(account_id) FROM records WHERE account_id > name) FROM accounts WHERE name IS NOT NULL)
+SELECT name FROM accounts WHERE name IS NOT NULL
+UNION SELECT '-' WHERE EXISTS (SELECT 1 FROM records WHERE account_id IS NULL)
+UNION SELECT chain FROM chains
+UNION SELECT chain FROM checkpoints
+UNION SELECT chain FROM purges
+"""
+"""Every chain of which anything is kept; accounts are leapt from one to the next along their index."""
+_HEAD = """
+SELECT coalesce((SELECT seq FROM chains WHERE chain = :chain), 0),
+  (SELECT max(chain_seq) FROM records WHERE account_id IS :account_id),
+  (SELECT body FROM checkpoints WHERE chain = :chain ORDER BY number DESC LIMIT 1),
+  (SELECT max(number) FROM checkpoints WHERE chain = :chain),
+  (SELECT body FROM purges WHERE chain = :chain),
+  (SELECT id FROM records WHERE account_id IS :account_id ORDER BY chain_seq DESC LIMIT 1)
+"""
+_LINKS = (
+    f"SELECT chain_seq, previous, hash, {', '.join(FIELDS)} FROM records INDEXED BY records_of_chain "  # noqa: S608 -- names from the format
+    "WHERE account_id IS ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?"
+)
+_LOWEST = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteChains:
+    """`Chains`."""
+
+    records: Database
+
+    async def heads(self, chain: str | None = None) -> Sequence[Head]:
+        """As `Chains.heads`."""
+
+        def read(connection: sqlite3.Connection) -> list[Head]:
+            connection.execute("BEGIN")  # all of it at one moment
+            try:
+                names = [name for (name,) in connection.execute(_NAMES)] if chain is None else [chain]
+                heads = [_head_from(connection, name) for name in names]
+            finally:
+                connection.execute("COMMIT")
+            return [head for head in heads if head.seq or head.last or head.stray or head.checkpoint or head.purge]
+
+        return await self.records.scan(read)
+
+    async def links(self, chain: str, *, after: int | None, limit: int) -> Sequence[Link]:
+        """As `Chains.links`."""
+        rows = await self.records.rows(_LINKS, (account_of(chain), _LOWEST if after is None else after, limit))
+        return [Link(row[0], row[1], row[2], row[3:]) for row in rows]
+
+    async def joints(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
+        """As `Chains.joints`."""
+        sql = (
+            "SELECT previous, hash FROM records INDEXED BY records_of_chain "
+            "WHERE account_id IS ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?"
+        )
+        return await self.records.rows(sql, (account_of(chain), after, limit))
+
+    async def place(self, record_id: str) -> tuple[str, int] | None:
+        """As `Chains.place`."""
+        rows = await self.records.rows("SELECT account_id, chain_seq FROM records WHERE id = ?", (record_id,))
+        return (chain_of(rows[0][0]), rows[0][1]) if rows else None
+
+
+def _head_from(connection: sqlite3.Connection, chain: str) -> Head:
+    asked = {"chain": chain, "account_id": account_of(chain)}
+    seq, last, checkpoint, number, purge, last_id = connection.execute(_HEAD, asked).fetchone()
+    placed = last is None or type(last) is int
+    return Head(
+        chain=chain,
+        seq=seq,
+        last=(last or 0) if placed else 0,
+        checkpoint=None if number is None else checkpoint_kept(checkpoint, chain=chain, number=number),
+        purge=None if purge is None else purge_kept(purge, chain=chain),
+        stray=None if placed else str(last_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteCheckpoints:
+    """`Checkpoints`."""
+
+    records: Database
+
+    async def page(self, chain: str, *, after: int, limit: int) -> Sequence[Checkpoint]:
+        """As `Checkpoints.page`."""
+        sql = "SELECT body, chain, number FROM checkpoints WHERE chain = ? AND number > ? ORDER BY number LIMIT ?"
+        return [_checkpoint_from(row) for row in await self.records.rows(sql, (chain, after, limit))]
+
+    async def add(self, checkpoint: Checkpoint) -> bool:
+        """As `Checkpoints.add`."""
+        values = (checkpoint.chain, checkpoint.number, orjson.dumps(checkpoint.shown()).decode())
+        sql = "INSERT INTO checkpoints (chain, number, body, shipped) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING"
+        return await self.records.change(lambda connection: connection.execute(sql, values).rowcount == 1)
+
+    async def unshipped(self, limit: int) -> Sequence[Checkpoint]:
+        """As `Checkpoints.unshipped`."""
+        sql = "SELECT body, chain, number FROM checkpoints WHERE shipped = 0 ORDER BY chain, number LIMIT ?"
+        return [_checkpoint_from(row) for row in await self.records.rows(sql, (limit,))]
+
+    async def shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """As `Checkpoints.shipped`."""
+        values = [(checkpoint.chain, checkpoint.number) for checkpoint in checkpoints]
+        sql = "UPDATE checkpoints SET shipped = 1 WHERE chain = ? AND number = ?"
+        await self.records.change(lambda connection: connection.executemany(sql, values).rowcount)
+
+
+def _checkpoint_from(row: Any) -> Checkpoint:
+    return checkpoint_kept(row[0], chain=row[1], number=row[2])
+
+
+@dataclass(frozen=True, slots=True)
+class SqlitePurges:
+    """`Purges`."""
+
+    records: Database
+
+    async def purge(self, purge: Purge, *, limit: int) -> int:
+        """As `Purges.purge`."""
+        note = (
+            "INSERT INTO purges (chain, seq, body) VALUES (?, ?, ?) ON CONFLICT (chain) DO UPDATE "
+            "SET seq = excluded.seq, body = excluded.body WHERE excluded.seq > purges.seq"
+        )
+        delete = (
+            "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records INDEXED BY records_of_chain "
+            "WHERE account_id IS ? AND chain_seq <= ? ORDER BY chain_seq LIMIT ?)"
+        )
+
+        def write(connection: sqlite3.Connection) -> int:
+            connection.execute(note, (purge.chain, purge.seq, orjson.dumps(purge.shown()).decode()))
+            return connection.execute(delete, (account_of(purge.chain), purge.seq, limit)).rowcount
+
+        return await self.records.change(write)
