@@ -223,6 +223,7 @@ async def _work(settings: SenderSettings, life: Life, *, sessions: Sessions, sto
     statuses = (on(WhatsAppStatusReceived, following(settings, store)),)
     await broker.listen(STATUSES, statuses, prefetch=settings.prefetch)
     forward = forwarding(settings, store=store, directory=directory, session=sessions.forwards, owner=life.instance)
+    metrics.FORWARDS_STOPPED.set_function(forward.lanes.closed)
     await broker.listen(FORWARDS, (on(ForwardRequested, forward),), prefetch=settings.forward_prefetch)
     life.ready_when(store=store.healthy, broker=broker.healthy)
     await life.until_stopped()

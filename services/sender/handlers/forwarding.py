@@ -60,7 +60,6 @@ class Forward:
             return await self._stopped(received, target.reason)
         lane = self.lanes.of(received.event.integration_id or "")
         permit = await lane.enter()
-        metrics.FORWARDS_STOPPED.set(self.lanes.closed())
         if isinstance(permit, float):
             raise await self._held_back(received, permit)
         reply = None
