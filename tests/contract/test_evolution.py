@@ -167,6 +167,13 @@ READINGS: dict[str, tuple[int, Any, Outcome]] = {
         *at(500, "Method not available in the Baileys service"),
         Refused(code=None, http_status=500, reason="templates_not_supported"),
     ),
+    "an older version 1, on an older Node": (
+        *at(500, "Cannot read property 'textMessage' of undefined"),
+        Refused(code=None, http_status=500, reason="evolution_version_1"),
+    ),
+    "a failure that does not say of what": (
+        *at(500, "Cannot read properties of undefined"), Unsure("server_error", 500),
+    ),
     "Meta out of Evolution's reach": (
         *at(500, "Cannot read properties of undefined (reading 'message')"), Unsure("server_error", 500),
     ),

@@ -31,7 +31,8 @@ _PHONE_JID = re.compile(r"([1-9][0-9]{6,14})(?::[0-9]{1,3})?@(?:s\.whatsapp\.net
 _KIND = r"(?:[A-Za-z]{0,40}Error: )?"
 _REASONS = {
     "evolution_version_1": re.compile(
-        rf"{_KIND}(?:Cannot read propert(?:y 'textMessage' of|ies of) (?:undefined|null)(?: \(reading 'textMessage'\))?"
+        rf"{_KIND}(?:Cannot read properties of (?:undefined|null) \(reading 'textMessage'\)"
+        r"|Cannot read property 'textMessage' of (?:undefined|null)"
         r'|(?:instance )?requires property "textMessage")'
     ),
     "templates_not_supported": re.compile(rf"{_KIND}Method not available (?:in|on)(?: the)? [A-Za-z ]{{1,60}}"),

@@ -1,0 +1,148 @@
+"""A number of Evolution from set-up to opt-out: the same promises as for the Cloud API, over its own wire."""
+
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.e2e.driver import MARK, Answer, Gateway, Line
+from tests.e2e.waiting import eventually
+from tests.evolution_stub import EvolutionStub, evolution, refused, update, upsert
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+KEY = f"evolution-{MARK}-key"
+NAMES = (f"shop-{number}" for number in itertools.count(1))
+
+
+@dataclass(frozen=True)
+class Shop:
+    """An integration whose number is an instance on a server of Evolution's kind."""
+
+    gateway: Gateway
+    server: EvolutionStub
+    line: Line
+
+    async def tells(self, event: str, data: Any) -> int:
+        """The server posts a webhook, with the key that it should have kept to itself."""
+        return await self.server.tell(self.line.number, event, data, apikey=KEY)
+
+    async def customer_writes(self, customer: str, text: str, message_id: str) -> int:
+        jid = f"{customer.removeprefix('+')}@s.whatsapp.net"
+        data = upsert(message_id, jid, message={"conversation": text}, messageTimestamp=int(time.time()))
+        return await self.tells("messages.upsert", data)
+
+    async def reply(self, customer: str) -> Answer:
+        return await self.gateway.final(self.line, await self.gateway.reply(self.line, customer))
+
+    async def replied(self, customer: str, word: str) -> Answer:
+        """The first reply that comes to `word`: what a customer wrote takes a moment to be known."""
+
+        async def there() -> Answer | None:
+            answer = await self.reply(customer)
+            return answer if answer.word == word else None
+
+        found = await eventually(there, pause=0.2)
+        assert found is not None
+        return found
+
+    async def a_writer(self) -> str:
+        """A customer whose window is open."""
+        customer = self.gateway.a_customer()
+        assert await self.customer_writes(customer, f"Is my {MARK} ready?", f"3A{customer[1:]}") == 200
+        await self.gateway.recorded(account_id=self.line.account_id, type="whatsapp.message_received")
+        return customer
+
+
+@asynccontextmanager
+async def a_shop(gateway: Gateway) -> AsyncIterator[Shop]:
+    """Set a number up as docs/evolution.md says."""
+    name = next(NAMES)
+    async with evolution(EvolutionStub(instances={name: KEY})) as server:
+        account = await gateway.done("POST", "/accounts", {"name": "Shop", "business_name": "Shop"})
+        gateway.seen_secrets.add(KEY)
+        body = {"provider": "evolution", "phone_number_id": name, "access_token": KEY, "base_url": server.url}
+        number = await gateway.done("POST", f"/accounts/{account['id']}/instances", body)
+        async with (
+            aiohttp.ClientSession(headers={"apikey": KEY}) as http,
+            http.post(f"{server.url}/webhook/set/{name}", json=number["webhook_set"]) as answer,
+        ):
+            assert answer.status == 201
+        yield Shop(gateway, server, await gateway.connect(account["id"], number["id"], name))
+
+
+async def test_a_customer_writes_is_answered_and_opts_out(gateway: Gateway) -> None:
+    async with a_shop(gateway) as shop:
+        customer = gateway.a_customer()
+        assert (await shop.reply(customer)).word == "conversation_window_closed"
+        assert shop.server.sent == []
+
+        assert await shop.customer_writes(customer, f"Is my {MARK} ready?", "3A01") == 200
+        sent = await shop.replied(customer, "sent")
+        [told] = shop.server.sent
+        assert await shop.customer_writes(customer, "STOP", "3A02") == 200
+        await shop.replied(customer, "recipient_suppressed")
+
+        assert (told.call, told.body["number"]) == ("sendText", customer[1:])
+        assert sent.body["message_id"].startswith("3EB0")
+        [added] = await gateway.recorded(account_id=shop.line.account_id, type="suppression.added")
+        assert added["details"]["evidence"]["message_id"] == "3A02"
+
+
+async def test_statuses_find_their_message_by_its_id_and_a_false_deletion_changes_nothing(gateway: Gateway) -> None:
+    async with a_shop(gateway) as shop:
+        customer = await shop.a_writer()
+        sent = await shop.replied(customer, "sent")
+        message_id = sent.body["message_id"]
+
+        for word in ("PENDING", "SERVER_ACK", "DELETED", "DELIVERY_ACK", "DELIVERY_ACK", "READ"):
+            assert await shop.tells("messages.update", update(message_id, word)) == 200
+
+        async def statuses() -> list[str]:
+            found = await gateway.records(event_id=sent.event_id, type="message.status_updated")
+            told = [record["details"]["status"] for record in reversed(found)]
+            return told if "read" in told else []
+
+        told = await eventually(statuses)
+        assert set(told) <= {"sent", "delivered", "read"}
+        assert len(told) == len(set(told))
+
+
+async def test_what_evolution_hides_behind_a_201_or_a_500_is_told_truly(gateway: Gateway) -> None:
+    async with a_shop(gateway) as shop:
+        customer = await shop.a_writer()
+        await shop.replied(customer, "sent")
+
+        meta = {"message": "(#131026) no", "type": "OAuthException", "code": 131026, "fbtrace_id": "Abc"}
+        shop.server.answers.append((201, meta))
+        hidden = await shop.reply(customer)
+        shop.server.answers.append(refused(500, "Internal Server Error", "Cannot read properties of undefined"))
+        lost = await shop.reply(customer)
+
+        assert (hidden.word, hidden.details["provider_code"]) == ("gateway_send_failed", 131026)
+        assert (lost.word, lost.details["outcome"]) == ("gateway_send_failed", "unknown")
+        assert len(shop.server.sent) == 3
+
+
+async def test_a_lost_phone_is_on_record_and_the_servers_key_is_not(gateway: Gateway) -> None:
+    async with a_shop(gateway) as shop:
+        name = shop.line.number
+        assert await shop.tells("connection.update", {"instance": name, "state": "close", "statusReason": 401}) == 200
+
+        [record] = await gateway.recorded(account_id=shop.line.account_id, type="whatsapp.account_updated")
+        assert record["details"]["update"] == {"state": "close", "status_reason": 401}
+        assert KEY not in str(await gateway.records(account_id=shop.line.account_id))
+
+
+async def test_a_stranger_opens_no_window(gateway: Gateway) -> None:
+    async with a_shop(gateway) as shop:
+        shop.server.webhooks[shop.line.number]["headers"] = {"X-GW-Secret": "guessed"}
+        customer = gateway.a_customer()
+
+        assert await shop.customer_writes(customer, "Hello", "3A01") == 401
+        assert (await shop.reply(customer)).word == "conversation_window_closed"
