@@ -15,6 +15,7 @@ from rich.table import Table
 from libs.contracts.errors import ErrorCode
 from tools.broker import BrokerFailed, BrokerMissing
 from tools.demo.day import Scene, day
+from tools.demo.report import filed
 from tools.demo.world import World
 from tools.simulator.client import SimulatorClient
 from tools.stack import Stack, StackPlan
@@ -58,9 +59,12 @@ async def run(environ: Mapping[str, str], console: Console) -> bool:
         SimulatorClient(stack.whatsapp_url) as whatsapp,
     ):
         with Live(_table(scenes), console=console, refresh_per_second=4) as live:
-            async for scene in day(World(stack, session, whatsapp)):
+            world = World(stack, session, whatsapp)
+            async for scene in day(world):
                 scenes.append(scene)
                 live.update(_table(scenes))
+        for path in await filed(world, "Acme", data_dir / "reports"):
+            console.print(f"Compliance report: {path.resolve()}")
     return _verdict(scenes, console)
 
 
