@@ -22,6 +22,7 @@ SECRET = "X-WhatsApp-Gateway-3CX-Secret"
 MARK = "quokka"
 """A word in every text that is sent, by which a leaked text is found."""
 WRITERS_AT_ONCE = 100
+SHOWN_ONCE = ("secret", "forward_secret", "webhook_secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Gateway:
         """The body of an operators' call that must succeed."""
         answer = await self.api(method, path, body, **query)
         assert answer.status < 300, f"{method} {path}: {answer.status} {answer.body}"
-        self.seen_secrets |= {str(answer.body[name]) for name in ("secret", "forward_secret") if answer.body.get(name)}
+        self.seen_secrets |= {str(answer.body[name]) for name in SHOWN_ONCE if answer.body.get(name)}
         return answer.body
 
     async def open_line(
