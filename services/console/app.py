@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from libs.chassis.amqp import Broker
-from libs.chassis.clock import Clock, NewId, new_id, utc_now
+from libs.chassis.clock import Clock, NewId, monotonic, new_id, utc_now
 from libs.chassis.serving import Life, life_of
 from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError
@@ -22,7 +22,7 @@ from services.console.adapters.opened_records import OpenedRecords
 from services.console.adapters.report_folder import ReportFolder
 from services.console.adapters.report_webhook import ReportWebhook
 from services.console.adapters.simulations import BrokerSimulations
-from services.console.adapters.tokens import OneToken
+from services.console.adapters.tokens import HeldTokens
 from services.console.adapters.unproven import unsigned, unverified
 from services.console.domain.reports import Format
 from services.console.domain.secrets import SECRET_BYTES
@@ -35,12 +35,14 @@ from services.console.handlers.forwards import Forwards
 from services.console.handlers.integrations import Integrations
 from services.console.handlers.numbers import Numbers
 from services.console.handlers.people import People
+from services.console.handlers.rejecting import RejectOperator
 from services.console.handlers.relaying import OutboxRelay
 from services.console.handlers.reports import Reports
 from services.console.handlers.rotating import Rotate
 from services.console.handlers.scheduling import WriteMonthly
 from services.console.handlers.simulating import Simulate
 from services.console.handlers.suppressions import Suppressions
+from services.console.handlers.tokens import TokenOffice
 from services.console.http.routes import Handlers, routes_to
 from services.console.http.serving import application_from
 from services.console.pages.csv_form import CsvForm
@@ -67,6 +69,8 @@ CLOSING_SECONDS = 3.0
 """How long the last changes may take to be published at the end; what is left waits in the outbox."""
 
 
+SUMMARY_SECONDS = 5.0
+"""How often it is looked whether a minute's rejections are to be told."""
 COUNTING_SECONDS = 10.0
 """How often dead letters are counted."""
 
@@ -95,12 +99,25 @@ class Surroundings:
 
 def application(settings: ConsoleSettings, around: Surroundings) -> web.Application:
     """Wire console, for production and for tests alike."""
-    return application_from(
+    reject = RejectOperator(
+        outbox=around.store.outbox,
+        changes=Changes(around.store.registry, around.clock, around.new_id, around.published),
+        monotonic=monotonic,
+    )
+    app = application_from(
         routes_to(_handlers(settings, around)),
         around.tokens,
+        reject,
         private_allowed=settings.allow_private_forward,
         private_providers=settings.allow_private_forward or settings.allow_private_evolution,
     )
+
+    async def summarising(_: web.Application) -> AsyncGenerator[None, None]:
+        async with _again_and_again(reject.summarise, SUMMARY_SECONDS):
+            yield
+
+    app.cleanup_ctx.append(summarising)
+    return app
 
 
 def reports_of(settings: ConsoleSettings, around: Surroundings) -> Reports:
@@ -192,6 +209,9 @@ def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
             store.suppressions, store.directory, changes, lambda account_id, phone: keyed_hash(key, account_id, phone)
         ),
         events=Events(OpenedRecords(store.records, store.subjects, around.seals), people_of(settings, around)),
+        tokens=TokenOffice(
+            registry=store.token_registry, directory=store.directory, changes=changes, new_secret=around.new_secret
+        ),
         forwards=Forwards(store.forwards),
         dead_letters=DeadLetters(store=store.dead_letters, replays=around.replays, seals=around.seals, changes=changes),
     )
@@ -213,7 +233,7 @@ async def _serve(settings: ConsoleSettings, life: Life, store: Store, broker: Br
     simulations = BrokerSimulations(publisher=broker, instance=life.instance, new_id=new_id)
     around = Surroundings(
         store=store,
-        tokens=OneToken(settings.admin_token.get_secret_value()),
+        tokens=HeldTokens(settings.admin_token.get_secret_value(), store.tokens, utc_now),
         seals=sealer_from(settings.secret_keys.get_secret_value()),
         published=relay.changed,
         replays=broker,
@@ -279,7 +299,7 @@ async def _again_and_again(step: Callable[[], Awaitable[None]], seconds: float) 
             try:
                 await step()
             except GatewayError as failure:
-                log.warning("dead letters not counted", code=failure.code.value)
+                log.warning("step not taken", step=type(step).__name__, code=failure.code.value)
             await asyncio.sleep(seconds)
 
     task = asyncio.create_task(for_ever())

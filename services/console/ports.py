@@ -8,7 +8,7 @@ from uuid import UUID
 
 from libs.contracts.events import Event, SimulationAnswered, WebhookPayload
 from services.console.domain.documents import Document
-from services.console.domain.principals import Principal
+from services.console.domain.principals import Principal, Stranger
 from services.console.domain.reporting.figures import ComplianceReport, Proof, Verification
 
 CustomerKey = Callable[[str, str], str]
@@ -96,6 +96,10 @@ class Replays(Protocol):
 class Tokens(Protocol):
     """Who holds which bearer token."""
 
-    def principal(self, token: str) -> Principal | None:
-        """Whose token it is; None for one that nobody holds. Takes as long whatever is wrong with it."""
+    async def principal(self, token: str | None) -> Principal | Stranger:
+        """Whose token it is, or why it is nobody's. Raises GatewayError(gateway_unavailable)."""
         ...
+
+
+Rejects = Callable[[Stranger, str, str], Awaitable[None]]
+"""Puts on the record that somebody was not let in: who, from which address, to which operation. Never raises."""

@@ -39,9 +39,12 @@ class NumberCreate(Asked):
 
     @field_validator("base_url")
     @classmethod
-    def _is_there_for_evolution(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and info.data.get("provider") is ProviderKind.EVOLUTION:
+    def _is_evolutions(cls, value: str | None, info: ValidationInfo) -> str | None:
+        provider = info.data.get("provider")
+        if value is None and provider is ProviderKind.EVOLUTION:
             raise wrong("is needed: where the Evolution server is")
+        if value is not None and provider is ProviderKind.CLOUD_API:
+            raise wrong("must not be given: the Cloud API is where the deployment says")
         return value
 
 

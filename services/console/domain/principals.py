@@ -1,7 +1,7 @@
 """Who is asking, and what they may: a role, and the accounts that they may see at all."""
 
 from dataclasses import dataclass
-from enum import IntEnum, unique
+from enum import IntEnum, StrEnum, unique
 
 from libs.contracts.errors import GatewayError, OperatorCode
 
@@ -16,6 +16,25 @@ class Role(IntEnum):
     """Runs accounts: numbers, integrations, secrets, suppressions."""
     ADMIN = 3
     """Makes and edits accounts."""
+
+
+@unique
+class Fault(StrEnum):
+    """Why a call is not let in; the caller is told none of it."""
+
+    MISSING = "missing_token"
+    UNKNOWN = "unknown_token"
+    EXPIRED = "expired_token"
+    REVOKED = "revoked_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Whoever sent no accepted token; `token_id` and `account_id` where it once was one, of that account alone."""
+
+    fault: Fault
+    token_id: str | None = None
+    account_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

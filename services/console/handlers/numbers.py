@@ -76,6 +76,8 @@ class Numbers:
 
         async def change(number: Number, _: datetime) -> tuple[dict[str, Any], Any]:
             columns = call.body.given
+            if "base_url" in columns and number.provider is not ProviderKind.EVOLUTION:
+                raise invalid("base_url", "must not be given: the Cloud API is where the deployment says")
             if columns.get("base_url", number.base_url) != number.base_url and "access_token" not in columns:
                 raise invalid("access_token", "must be given with a new base_url")
             if (token := columns.pop("access_token", None)) is not None:

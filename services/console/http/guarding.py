@@ -9,13 +9,15 @@ from aiohttp import web
 from libs.chassis.telemetry import logger, span
 from libs.contracts.errors import GatewayError, OperatorCode, unavailable
 from services.console import metrics
-from services.console.domain.principals import Principal
+from services.console.domain.principals import Principal, Stranger
 from services.console.http.answering import refused
-from services.console.ports import Tokens
+from services.console.ports import Rejects, Tokens
 
 log = logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TOKENS: Final = web.AppKey("tokens", Tokens)
+REJECTS: Final[web.AppKey[Rejects]] = web.AppKey("rejects")
+_PRINCIPAL: Final = web.RequestKey("principal", Principal)
 _UNKNOWN: Final = "unknown"
 
 
@@ -52,20 +54,26 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
 @web.middleware
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in who holds a token; addresses that nobody serves are told to those alone."""
-    principal_of(request)
+    who = await request.app[TOKENS].principal(_token_in(request))
+    if isinstance(who, Stranger):
+        operation = request.match_info.route.name or _UNKNOWN
+        metrics.REFUSED_TOKENS.inc()
+        log.warning("token refused", operation=operation, reason=who.fault.value)
+        await request.app[REJECTS](who, request.remote or _UNKNOWN, operation)
+        raise GatewayError(OperatorCode.UNAUTHORIZED)
+    request[_PRINCIPAL] = who
     return await handler(request)
 
 
 def principal_of(request: web.Request) -> Principal:
-    """Who is calling. Raises GatewayError(unauthorized)."""
+    """Who is calling; `authenticate` has let them in."""
+    return request[_PRINCIPAL]
+
+
+def _token_in(request: web.Request) -> str | None:
     given = request.headers.getall("Authorization", [])
     scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    principal = request.app[TOKENS].principal(token.strip()) if scheme.lower() == "bearer" else None
-    if principal is None:
-        metrics.REFUSED_TOKENS.inc()
-        log.warning("token refused", operation=request.match_info.route.name or _UNKNOWN, given=bool(given))
-        raise GatewayError(OperatorCode.UNAUTHORIZED)
-    return principal
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
 
 
 def _where(error: BaseException) -> str:

@@ -30,6 +30,7 @@ from services.console.domain.reports import ReportQuery
 from services.console.domain.secrets import RotateSecret, SecretRotatedShown
 from services.console.domain.simulating import SimulationAsked, SimulationShown
 from services.console.domain.suppressions import LiftQuery, SuppressionAsked, SuppressionQuery, SuppressionShown
+from services.console.domain.tokens import TokenAsked, TokenMade, TokenShown
 from services.console.handlers.accounts import Accounts
 from services.console.handlers.calling import Answer, Call
 from services.console.handlers.crm_templates import CrmTemplates
@@ -43,6 +44,7 @@ from services.console.handlers.reports import Reports
 from services.console.handlers.rotating import Rotate
 from services.console.handlers.simulating import Simulate
 from services.console.handlers.suppressions import Suppressions
+from services.console.handlers.tokens import TokenOffice
 
 PREFIX = "/api/v1"
 Operation = Callable[[Call[Any, Any]], Awaitable[Answer | Document]]
@@ -79,6 +81,7 @@ class Handlers:
     events: Events
     forwards: Forwards
     dead_letters: DeadLetters
+    tokens: TokenOffice
     reports: Reports
     simulate: Simulate
 
@@ -95,6 +98,7 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
         *_dead_letters(handlers.dead_letters),
         *_reports(handlers.reports),
         *_policy(handlers.simulate),
+        *_tokens(handlers.tokens),
     )
 
 
@@ -436,5 +440,39 @@ def _policy(simulate: Simulate) -> tuple[Route, ...]:
             operation=simulate,
             body=SimulationAsked,
             answers={HTTPStatus.OK: SimulationShown},
+        ),
+    )
+
+
+def _tokens(tokens: TokenOffice) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="POST",
+            path="/tokens",
+            name="create_token",
+            summary="Make a token of this API; the answer shows it this once",
+            operation=tokens.create,
+            body=TokenAsked,
+            answers={HTTPStatus.CREATED: TokenMade},
+            role=Role.ADMIN,
+        ),
+        Route(
+            method="GET",
+            path="/tokens",
+            name="list_tokens",
+            summary="List tokens, also those that are over",
+            operation=tokens.page,
+            query=Query,
+            answers={HTTPStatus.OK: Listed[TokenShown]},
+            role=Role.ADMIN,
+        ),
+        Route(
+            method="DELETE",
+            path="/tokens/{token_id}",
+            name="revoke_token",
+            summary="End a token at once",
+            operation=tokens.revoke,
+            answers={HTTPStatus.OK: TokenShown},
+            role=Role.ADMIN,
         ),
     )

@@ -12,22 +12,23 @@ from services.console.domain.fields import PRIVATE_ALLOWED, PRIVATE_PROVIDERS
 from services.console.domain.paging import Params
 from services.console.handlers.calling import Call
 from services.console.http.answering import add_headers, answered, handed_out, json_response
-from services.console.http.guarding import TOKENS, Handler, authenticate, count, principal_of, refuse
+from services.console.http.guarding import REJECTS, TOKENS, Handler, authenticate, count, principal_of, refuse
 from services.console.http.openapi import document_from
 from services.console.http.reading import MAX_BODY, body_of, query_of
 from services.console.http.routes import PREFIX, Route
-from services.console.ports import Tokens
+from services.console.ports import Rejects, Tokens
 
 LONGEST_ID = 64
 DOCUMENT = f"{PREFIX}/openapi.json"
 
 
 def application_from(
-    routes: Sequence[Route], tokens: Tokens, *, private_allowed: bool, private_providers: bool
+    routes: Sequence[Route], tokens: Tokens, rejects: Rejects, *, private_allowed: bool, private_providers: bool
 ) -> web.Application:
     """Serve the routes, and the document that describes them."""
     app = web.Application(middlewares=[count, refuse, authenticate], client_max_size=MAX_BODY)
     app[TOKENS] = tokens
+    app[REJECTS] = rejects
     app.on_response_prepare.append(add_headers)
     context = {PRIVATE_ALLOWED: private_allowed, PRIVATE_PROVIDERS: private_providers}
     for route in routes:

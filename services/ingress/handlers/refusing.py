@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from libs.chassis.clock import Monotonic, NewId
+from libs.chassis.flood import FloodGate
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import WebhookAnswered, WebhookThrottled, answer_id
 from libs.store.accounts import Integration
 from services.ingress.domain.answers import Answer, failure
-from services.ingress.domain.flood import FloodGate
 from services.ingress.ports import Outbox, Recorder
 
 # What a caller can provoke faster than 60 times a minute: beyond 20 a minute these are counted only.

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from libs.chassis.clock import Monotonic, NewId
+from libs.chassis.flood import FloodGate
 from libs.contracts.events import WebhookRejected
 from libs.store.accounts import Integration
 from services.ingress import metrics
 from services.ingress.domain.addresses import Address
 from services.ingress.domain.authentication import Reason
-from services.ingress.domain.flood import FloodGate
 from services.ingress.ports import Recorder
 
 PLAUSIBLE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)

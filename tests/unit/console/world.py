@@ -18,9 +18,9 @@ from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, SimulationAnswered
 from libs.store.opening import Store, open_store
 from libs.store.sealing import Sealer, sealer_from
-from services.console.adapters.tokens import OneToken
+from services.console.adapters.tokens import HeldTokens
 from services.console.app import Surroundings, application
-from services.console.domain.principals import Principal
+from services.console.domain.principals import Principal, Stranger
 from services.console.handlers.relaying import OutboxRelay
 from services.console.ports import Question
 from services.console.settings import ConsoleSettings
@@ -57,13 +57,14 @@ class FakeBroker:
 
 @dataclass
 class FakeTokens:
-    """The admin's token, and those that a case adds."""
+    """Those that a case adds, and the real ones."""
 
     held: dict[str, Principal] = field(default_factory=dict)
-    admin: OneToken = field(default_factory=lambda: OneToken(ADMIN_TOKEN))
+    rest: HeldTokens | None = None
 
-    def principal(self, token: str) -> Principal | None:
-        return self.held.get(token) or self.admin.principal(token)
+    async def principal(self, token: str | None) -> Principal | Stranger:
+        assert self.rest is not None
+        return self.held.get(token or "") or await self.rest.principal(token)
 
 
 @dataclass
@@ -154,6 +155,7 @@ async def a_world(folder: Path, swap: Callable[[Store], Store] = lambda s: s, **
     """Console with the changed settings, on an empty store whose ports `swap` may replace."""
     store = await open_store(f"sqlite:///{folder / 'gateway.db'}")
     broker, tokens, clock, sealer = FakeBroker(), FakeTokens(), FrozenClock(), sealer_from(SECRET_KEYS)
+    tokens.rest = HeldTokens(ADMIN_TOKEN, store.tokens, clock)
     policy = FakePolicy()
     relay = OutboxRelay(store.outbox, broker)
     around = Surroundings(

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingress.domain.flood import FloodGate, Summary
+from libs.chassis.flood import FloodGate, Summary
 
 
 def test_twenty_are_recorded_and_the_rest_counted_by_reason() -> None:
