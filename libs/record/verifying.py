@@ -49,6 +49,7 @@ class ChainVerifier:
         self._ahead: deque[Checkpoint] = deque()
         self._late: Fault | None = None
         self._odd: list[Link] = []
+        self._contradicted: Fault | None = None
         self._shipped = sorted((c for c in shipped if c.chain == chain), key=lambda c: c.last)
         self._abroad = deque(c for c in self._shipped if c.last >= self._begins)
         self._look_at_signatures()
@@ -123,6 +124,9 @@ class ChainVerifier:
             if not self._fits(link):
                 self._look_closer(page[at:])
                 return
+            if self._contradicted is not None:
+                self._fail(self._contradicted)
+                return
             self._before, self._seq, self._hash = link, link.seq, link.hash
             self.records += 1
             self._tree.add(link.hash)
@@ -167,7 +171,8 @@ class ChainVerifier:
 
     def _seal(self, given: Checkpoint) -> None:
         if self._tree.root() != given.root or self._hash != given.head:
-            self._fail(Fault(FaultKind.REWRITTEN, self.chain, given.first, checkpoint=given.number))
+            # The next record tells whether all of them were rewritten, or the last one alone does not fit.
+            self._contradicted = Fault(FaultKind.REWRITTEN, self.chain, given.first, checkpoint=given.number)
         self._vouched()
 
     def _leave_purge(self, purge: Purge) -> None:
@@ -185,6 +190,8 @@ class ChainVerifier:
         """There is no more; what was found."""
         if self._odd:
             self._diagnose()
+        if self._contradicted is not None:
+            self._fail(self._contradicted)
         missing = next((c for c in sorted((*self._ahead, *self._abroad), key=lambda c: c.last)), None)
         if missing is not None or (self._seq < self._claimed and self._late is None):
             number = None if missing is None else missing.number
@@ -216,9 +223,11 @@ class ChainVerifier:
     def _diagnose(self) -> None:
         odd = self._odd[0]
         if odd.seq == self._seq + 1 and odd.seq > self._claimed:
-            self._fail(Fault(FaultKind.INSERTED, self.chain, odd.seq, odd.record_id))
+            fault = Fault(FaultKind.INSERTED, self.chain, odd.seq, odd.record_id)
         else:
-            self._fail(fault_in(Scene(self.chain, self._seq + 1, self._hash, self._before, self._odd)))
+            fault = fault_in(Scene(self.chain, self._seq + 1, self._hash, self._before, self._odd))
+        behind = fault.seq is not None and fault.seq > self._seq
+        self._fail(self._contradicted if self._contradicted is not None and behind else fault)
 
     def _fail(self, fault: Fault) -> None:
         if self.fault is None:
