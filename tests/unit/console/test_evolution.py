@@ -55,10 +55,12 @@ async def test_a_number_of_the_cloud_api_has_neither_secret_nor_notice(tmp_path:
     async with a_world(tmp_path) as world:
         account = await world.account()
         number = await world.number(account["id"])
-        refused = await world.call("POST", f"/accounts/{account['id']}/instances/{number['id']}/rotate-secret", json={})
+        one = f"/accounts/{account['id']}/instances/{number['id']}"
+        refused = await world.call("POST", f"{one}/rotate-secret", json={})
+        moved = await world.call("PATCH", one, json={"base_url": "https://x.example.com", "access_token": "key"})
 
     assert [number[name] for name in ("webhook_url", "webhook_secret", "webhook_set", "notice")] == [None] * 4
-    assert refused.status == 409
+    assert (refused.status, moved.status) == (409, 422)
 
 
 async def test_a_rotation_gives_a_new_secret_and_lets_the_old_one_live_for_its_overlap(tmp_path: Path) -> None:
@@ -95,6 +97,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no TLS": ({"base_url": "http://evolution.example.com"}, "base_url"),
     "a query": ({"base_url": "https://evolution.example.com/?a=b"}, "base_url"),
     "credentials in the address": ({"base_url": "https://a:b@evolution.example.com"}, "base_url"),
+    "an address of the Cloud API": ({"provider": "cloud_api", "phone_number_id": "1"}, "base_url"),
     "a name like Meta's ids": ({"phone_number_id": "106540352242922"}, "phone_number_id"),
     "a name that climbs": ({"phone_number_id": ".."}, "phone_number_id"),
 }
