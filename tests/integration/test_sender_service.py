@@ -8,15 +8,27 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import web
 
 from libs.chassis.amqp import Broker
+from libs.chassis.clock import utc_now
 from libs.chassis.consuming import Received
+from libs.contracts.callback import callback_from
 from libs.contracts.errors import ErrorCode
-from libs.contracts.events import Event, MessageApproved, WebhookAnswered, answer_id
+from libs.contracts.events import (
+    Event,
+    MessageApproved,
+    MessageSettled,
+    MessageStatusUpdated,
+    WebhookAnswered,
+    WhatsAppStatusReceived,
+    WhatsAppStatusUnmatched,
+    answer_id,
+)
 from libs.contracts.results import AnswerStatus
 from libs.store.opening import open_store
 from libs.store.sealing import sealer_from
@@ -27,9 +39,11 @@ from tools.simulator.client import SimulatorClient
 from tools.simulator.faults import Fault, Match, Step
 from tools.simulator.state import SimulatorSettings
 
+E = TypeVar("E", bound=Event)
 ROOT = Path(__file__).parents[2]
 KEYS = "k1:" + base64.b64encode(bytes(32)).decode()
 PROVIDER_TIMEOUT_S = 2.0
+FOLLOWING = ("message.*", "whatsapp.status_unmatched")
 LEASE_S = PROVIDER_TIMEOUT_S + 5.0
 
 
@@ -47,6 +61,7 @@ class Place:
     broker: Broker
     whatsapp: SimulatorClient
     answers: list[tuple[UUID, WebhookAnswered]] = field(default_factory=list)
+    followed: list[Event] = field(default_factory=list)
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def start(self) -> asyncio.subprocess.Process:
@@ -59,6 +74,22 @@ class Place:
 
     async def say(self, event: MessageApproved) -> None:
         await self.broker.publish(event, id=event.id_after(event.event_id))
+
+    async def report(self, status: str, message_id: str, callback: str | None = None) -> None:
+        """WhatsApp reports a status, as ingress tells of it."""
+        event = WhatsAppStatusReceived(
+            account_id="a1", number_id="n1", message_id=message_id, status=status, at=utc_now(), callback_data=callback
+        )
+        await self.broker.publish(event, id=uuid4())
+
+    async def heard(self, kind: type[E]) -> E:
+        """The first event of a kind that sender says."""
+
+        async def there() -> bool:
+            return any(isinstance(event, kind) for event in self.followed)
+
+        await until(there)
+        return next(event for event in self.followed if isinstance(event, kind))
 
     async def answered(self, event_id: UUID, times: int = 1) -> list[WebhookAnswered]:
         async def there() -> bool:
@@ -97,16 +128,19 @@ async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
         "GATEWAY_WHATSAPP_API_URL": url,
         "GATEWAY_PROVIDER_TIMEOUT": str(PROVIDER_TIMEOUT_S),
         "GATEWAY_SENDER_METRICS_PORT": "0",
+        "GATEWAY_STATUS_PARKING_SECONDS": "4",
         "GATEWAY_METRICS_HOST": "127.0.0.1",
     }
     async with Broker.connected("test", vhost) as broker, SimulatorClient(url) as whatsapp:
         place = Place(environ, broker, whatsapp)
 
         async def hear(received: Received[Event]) -> None:
-            assert isinstance(received.event, WebhookAnswered)
-            place.answers.append((received.id, received.event))
+            if isinstance(received.event, WebhookAnswered):
+                place.answers.append((received.id, received.event))
+            else:
+                place.followed.append(received.event)
 
-        await broker.overhear("answers", ["result.#"], hear)
+        await broker.overhear("answers", ["result.#", *FOLLOWING], hear)
         yield place
         for process in place.processes:
             if process.returncode is None:
@@ -158,3 +192,30 @@ async def test_a_sender_killed_in_its_call_leaves_an_unknown_outcome_that_is_nev
     assert answer.code is ErrorCode.GATEWAY_SEND_FAILED
     assert answer.details["outcome"] == "unknown"
     assert len(await place.whatsapp.messages()) == 1
+
+
+async def test_a_status_settles_what_a_killed_sender_left_unknown(place: Place) -> None:
+    await place.whatsapp.script(Step(match=Match(times=1), fault=Fault(kind="late", seconds=1.0)))
+    process = await place.start()
+    event = approved(event_id=uuid4())
+    await place.say(event)
+    await place.asked(1)
+    process.kill()
+    await process.wait()
+    await place.start()
+    await place.answered(event.event_id)
+
+    await place.report("delivered", "wamid.late", callback_from(event.event_id, b"h" * 32))
+
+    settled = await place.heard(MessageSettled)
+    assert (settled.event_id, settled.outcome, settled.message_id) == (event.event_id, "sent", "wamid.late")
+    assert (await place.heard(MessageStatusUpdated)).status == "delivered"
+
+
+async def test_a_status_that_fits_no_message_waits_in_the_broker_and_is_then_recorded(place: Place) -> None:
+    await place.start()
+
+    await place.report("delivered", "wamid.nobody")
+
+    unmatched = await place.heard(WhatsAppStatusUnmatched)
+    assert (unmatched.message_id, unmatched.status) == ("wamid.nobody", "delivered")
