@@ -1,14 +1,23 @@
 """The only module that knows which adapter stands behind which port."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 from libs.chassis.amqp import Broker
+from libs.chassis.clock import utc_now
 from libs.chassis.consuming import Received
 from libs.chassis.serving import life_of
 from libs.chassis.topology import RECORDS
 from libs.contracts.events import Event, SubjectErased
-from libs.store.opening import open_store
+from libs.record.keys import key_ring_from
+from libs.record.sinks import sinks_in
+from libs.store.opening import Store, open_store
 from libs.store.sealing import sealer_from
 from services.audit.adapters.keys import RememberedKeys
-from services.audit.handlers import Record
+from services.audit.adapters.sinks import sink_from
+from services.audit.handlers.recording import Record
+from services.audit.handlers.sealing import Seal, SealingRound
 from services.audit.settings import AuditSettings
 
 
@@ -20,13 +29,45 @@ async def serve(settings: AuditSettings) -> None:
             async with Broker.connected(life.instance, settings.amqp_url.get_secret_value()) as broker:
                 keys = RememberedKeys(store.subjects, sealer_from(settings.secret_keys.get_secret_value()))
                 await _overhear(broker, keys)
-                record = Record(store.records, keys, settings.hash_key.get_secret_value().encode())
+                sealing = sealing_round(settings, store)
+                key = settings.hash_key.get_secret_value().encode()
+                record = Record(store.records, keys, key, recorded=sealing.recorded)
                 await broker.listen_in_batches(RECORDS, record, size=settings.audit_batch, linger=settings.audit_linger)
-                life.ready_when(store=store.healthy, broker=broker.healthy)
-                await life.until_stopped()
-                await broker.drain(settings.drain_seconds)
+                async with _going_round(sealing):
+                    life.ready_when(store=store.healthy, broker=broker.healthy)
+                    await life.until_stopped()
+                    await broker.drain(settings.drain_seconds)
         finally:
             await store.close()
+
+
+def sealing_round(settings: AuditSettings, store: Store) -> SealingRound:
+    """Wire what seals. Raises ValueError for keys that cannot sign."""
+    key = key_ring_from(settings.signing_keys.get_secret_value()).signing
+    if key is None:
+        raise ValueError("the first key must be one that can sign")
+    sink = settings.checkpoint_sink
+    seal = Seal(
+        chains=store.chains,
+        checkpoints=store.checkpoints,
+        sink=sink_from(sinks_in(None if sink is None else sink.get_secret_value())),
+        key=key,
+        clock=utc_now,
+        records=settings.checkpoint_records,
+    )
+    return SealingRound(seal, seconds=settings.checkpoint_seconds, records=settings.checkpoint_records)
+
+
+@asynccontextmanager
+async def _going_round(sealing: SealingRound) -> AsyncGenerator[None, None]:
+    """Seal as long as the service lives, and once more at its end."""
+    task = asyncio.create_task(sealing.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await sealing.once()
 
 
 async def _overhear(broker: Broker, keys: RememberedKeys) -> None:

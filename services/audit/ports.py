@@ -1,8 +1,9 @@
 """What audit needs besides the store's own ports; each docstring is the contract."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
+from libs.record.checkpoints import Checkpoint
 from libs.store.subjects import SubjectKey
 
 
@@ -12,3 +13,15 @@ class Keys(Protocol):
     async def of(self, customer_keys: Collection[str]) -> Mapping[str, SubjectKey]:
         """The key of each; who has none yet is given one, which is durable when this returns."""
         ...
+
+
+class Sink(Protocol):
+    """A place that whoever has the database cannot reach."""
+
+    async def ship(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Return once they are kept there. Raises OSError when they are not; safe to repeat."""
+        ...
+
+
+Recorded = Callable[[int], None]
+"""Told after each batch how many records are new."""

@@ -93,6 +93,7 @@ class Stack:
         own = {
             "GATEWAY_STORE_URL": f"sqlite:///{(self.plan.data_dir / 'gateway.db').resolve()}",
             "GATEWAY_DATA_DIR": str(self.plan.data_dir.resolve()),
+            "GATEWAY_CHECKPOINT_SINK": f"file:{(self.plan.data_dir / 'checkpoints.jsonl').resolve()}",
             "GATEWAY_ALLOW_PRIVATE_FORWARD": "true",
             "GATEWAY_METRICS_HOST": "127.0.0.1",
             "GATEWAY_HOST": "127.0.0.1",

@@ -8,7 +8,7 @@ from libs.contracts.events import Event
 from libs.store.records import Records
 from services.audit import metrics
 from services.audit.domain import customer_key_of, record_from
-from services.audit.ports import Keys
+from services.audit.ports import Keys, Recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Record:
     records: Records
     keys: Keys
     key: bytes = field(repr=False)
+    recorded: Recorded = lambda _: None
 
     async def __call__(self, batch: Sequence[Received[Event]]) -> None:
         """Record a batch. Safe to repeat: the record keeps one line per event id."""
@@ -35,6 +36,7 @@ class Record:
             for r, customer in zip(batch, customers, strict=True)
         ]
         new = await self.records.append(lines)
+        self.recorded(new)
 
         metrics.BATCH_SIZE.observe(len(lines))
         metrics.REPEATED.inc(len(lines) - new)

@@ -1,0 +1,1 @@
+"""What audit does: records what happened, and seals what it recorded."""
