@@ -255,9 +255,9 @@ LEAVES = (
 )
 WORDS = st.sampled_from(
     ("event", "instance", "data", "key", "remoteJid", "remoteJidAlt", "fromMe", "id", "message", "messageTimestamp",
-     "low", "pushName", "status", "keyId", "state", "conversation", "extendedTextMessage", "text", "contextInfo", "stanzaId",
-     "imageMessage", "caption", "reactionMessage", "contactsArrayMessage", "contacts", "vcard", "ephemeralMessage",
-     "locationMessage", "degreesLatitude")
+     "low", "pushName", "status", "keyId", "state", "conversation", "extendedTextMessage", "text", "contextInfo",
+     "stanzaId", "imageMessage", "caption", "reactionMessage", "contactsArrayMessage", "contacts", "vcard",
+     "ephemeralMessage", "locationMessage", "degreesLatitude")
 )  # fmt: skip
 JSON = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=6), max_leaves=30
