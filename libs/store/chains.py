@@ -93,14 +93,19 @@ async def walk(chains: Chains, checkpoints: Checkpoints, head: Head) -> AsyncIte
             page = await checkpoints.page(head.chain, after=number, limit=PAGE)
             number, covered = (max(page[-1].number, number + len(page)), page[-1].last) if page else (sealed, covered)
             for checkpoint in page:
-                yield checkpoint
+                if checkpoint.number <= sealed:  # later ones were made since
+                    yield checkpoint
             continue
+        bound = covered if number < sealed else upto
         links = await chains.links(head.chain, after=reached, limit=PAGE)
         ended = len(links) < PAGE
         if not ended:  # the last place is read again whole: somebody may have written to it twice
             links = [link for link in links if link.seq != links[-1].seq] or links
-        found = [link for link in links if type(link.seq) is not int or link.seq <= upto]
+        found = [link for link in links if type(link.seq) is not int or link.seq <= bound]
         if found:
             yield found
-        reached = links[-1].seq if links else reached
-        ended = ended or len(found) < len(links) or type(reached) is not int
+        if len(found) < len(links):
+            reached, ended = bound, bound >= upto
+        elif links:
+            reached = links[-1].seq
+        ended = ended or not (reached is None or type(reached) is int)
