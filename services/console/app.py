@@ -16,10 +16,12 @@ from libs.chassis.serving import Life, life_of
 from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError
 from libs.contracts.identity import keyed_hash
+from libs.record.keys import key_ring_from
 from libs.store.opening import Store, open_store
 from libs.store.sealing import sealer_from
 from services.console.adapters.opened_records import OpenedRecords
 from services.console.adapters.report_folder import ReportFolder
+from services.console.adapters.report_signing import ReportSigner
 from services.console.adapters.report_webhook import ReportWebhook
 from services.console.adapters.simulations import BrokerSimulations
 from services.console.adapters.tokens import HeldTokens
@@ -128,6 +130,7 @@ def reports_of(settings: ConsoleSettings, around: Surroundings) -> Reports:
         compile=Compile(
             tallies=store.tallies,
             records=store.records,
+            chains=store.chains,
             verify=around.verifies,
             sign=around.signs,
             clock=around.clock,
@@ -137,6 +140,11 @@ def reports_of(settings: ConsoleSettings, around: Surroundings) -> Reports:
         changes=Changes(store.registry, around.clock, around.new_id, around.published),
         renders={Format.JSON: JsonForm(), Format.CSV: CsvForm(), Format.HTML: HtmlForm(), Format.PDF: PdfForm()},
     )
+
+
+def _signer(settings: ConsoleSettings) -> Signs:
+    ring = None if settings.signing_keys is None else key_ring_from(settings.signing_keys.get_secret_value())
+    return unsigned if ring is None or ring.signing is None else ReportSigner(ring.signing)
 
 
 def monthly(settings: ConsoleSettings, around: Surroundings, owner: str) -> WriteMonthly | None:
@@ -238,6 +246,7 @@ async def _serve(settings: ConsoleSettings, life: Life, store: Store, broker: Br
         published=relay.changed,
         replays=broker,
         simulates=simulations,
+        signs=_signer(settings),
     )
     await broker.overhear("simulations", [simulations.binding], simulations.heard)
     await broker.listen_to_the_dead(

@@ -38,6 +38,9 @@ class ConsoleSettings(ServiceSettings):
         default=14.0, gt=0, le=365, description="Days for which a dead letter is kept, sealed, and can be replayed."
     )
 
+    signing_keys: SecretStr | None = Field(
+        default=None, description="The record's signing keys, if reports are to be signed too; see audit's."
+    )
     report_seconds: float = Field(
         default=60.0, gt=0, le=600, description="How long compiling one report may take, its turn included."
     )

@@ -10,14 +10,16 @@ from datetime import datetime
 
 from libs.chassis.clock import Clock
 from libs.contracts.errors import ErrorCode, unavailable
+from libs.record.canonical import chain_of
 from libs.store.accounts import Account
+from libs.store.chains import Chains
 from libs.store.records import Record, RecordFilter, Records
 from libs.store.tallies import Tallies
 from services.console import metrics
 from services.console.domain.reporting.building import Gathered, report_from
 from services.console.domain.reporting.counting import Counts
 from services.console.domain.reporting.effects import ADDED, LIFTED, Effects, unknown_in
-from services.console.domain.reporting.figures import ComplianceReport, RecordRange
+from services.console.domain.reporting.figures import ComplianceReport, RecordRange, Verification
 from services.console.domain.reporting.periods import Period
 from services.console.ports import Signs, Verifies
 
@@ -31,6 +33,7 @@ class Compile:
 
     tallies: Tallies
     records: Records
+    chains: Chains
     verify: Verifies
     sign: Signs
     clock: Clock
@@ -50,7 +53,7 @@ class Compile:
         return report.model_copy(update={"proof": self.sign(report.proof)})
 
     async def _gather(self, account: Account, period: Period) -> Gathered:
-        verification = await self.verify()
+        verification = await self._verified(account.id)
         counts = Counts(period.zone)
         for day in period.days():
             for tally in await self.tallies.tally(account.id, from_=day.from_, to=day.to, day_began=day.began):
@@ -105,8 +108,25 @@ class Compile:
         last = next(iter((await self.records.page(wanted, limit=1, cursor=None)).items), None)
         return RecordRange(
             count=count,
+            chain=chain_of(account_id),
             first_id=first.id if first else None,
             first_at=first.at if first else None,
+            first_place=await self._place(first),
             last_id=last.id if last else None,
             last_at=last.at if last else None,
+            last_place=await self._place(last),
         )
+
+    async def _place(self, record: Record | None) -> int | None:
+        found = None if record is None else await self.chains.place(record.id)
+        return None if found is None else found[1]
+
+    async def _verified(self, account_id: str) -> Verification:
+        """What the verification found, and the checkpoint that vouches for the account's records now."""
+        verification = await self.verify()
+        head = next(iter(await self.chains.heads(chain_of(account_id))), None)
+        newest = None if head is None else head.checkpoint
+        if newest is None:
+            return verification
+        told = f"{newest.number}, up to place {newest.last}, signed with key {newest.key}"
+        return verification.model_copy(update={"checkpoint": told})

@@ -249,8 +249,8 @@ def _record(report: ComplianceReport) -> Section:
     record, verified, proof, zone = report.record, report.verification, report.proof, report.period.timezone
     rows = (
         ("Records counted", _n(record.count)),
-        ("First", _record_named(record.first_id, record.first_at, zone)),
-        ("Last", _record_named(record.last_id, record.last_at, zone)),
+        ("First", _record_named(record.first_id, record.first_at, record.first_place, zone)),
+        ("Last", _record_named(record.last_id, record.last_at, record.last_place, zone)),
         ("Chain", ("intact" if verified.ok else "broken") if verified.performed else "not verified"),
         ("Records verified", "-" if verified.records is None else _n(verified.records)),
         ("Checkpoints verified", "-" if verified.checkpoints is None else _n(verified.checkpoints)),
@@ -276,8 +276,10 @@ def _sources(sources: Iterable[Any]) -> tuple[tuple[str, ...], ...]:
     return tuple((one.source, one.kind, _n(one.count)) for one in sources)
 
 
-def _record_named(record_id: str | None, at: datetime | None, zone: str) -> str:
-    return "-" if record_id is None or at is None else f"{record_id}, {_local(at, zone)}"
+def _record_named(record_id: str | None, at: datetime | None, place: int | None, zone: str) -> str:
+    if record_id is None or at is None:
+        return "-"
+    return f"{record_id}, {_local(at, zone)}, place {'-' if place is None else f'{place:,}'} of the chain"
 
 
 def _n(count: int) -> str:

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from libs.record.checkpoints import checkpoint_from
+from libs.record.keys import SigningKey
 from libs.store.accounts import Account
 from libs.store.opening import Store
 from libs.store.records import Record
@@ -194,7 +196,13 @@ async def compiled(store: Store, account: Account, period: Period) -> Compliance
     tallies = store.tallies
     small = replace(tallies, at_once=29) if isinstance(tallies, SqliteTallies) else tallies
     compile_ = Compile(
-        tallies=small, records=store.records, verify=unverified, sign=unsigned, clock=lambda: MADE_AT, seconds=60
+        tallies=small,
+        records=store.records,
+        chains=store.chains,
+        verify=unverified,
+        sign=unsigned,
+        clock=lambda: MADE_AT,
+        seconds=60,
     )
     return await compile_(account, period, by="tests")
 
@@ -221,6 +229,9 @@ async def test_the_figures_are_those_of_a_recount(store: Store, zone_name: str, 
     recount = Recount(records, period)
     assert report.record.count == len(recount.inside) > 300
     assert (report.record.first_id, report.record.last_id) == (recount.inside[0].id, recount.inside[-1].id)
+    places = {r.id: place for place, r in enumerate((r for r in records if r.account_id == "acc-1"), 1)}
+    assert report.record.first_place == places[recount.inside[0].id]
+    assert report.record.last_place == places[recount.inside[-1].id]
     assert {o.code: o.count for o in report.outcomes.by_code} == recount.by_code()
     assert all(o.group == recount.group(o.code) for o in report.outcomes.by_code)
     purposes = Counter(r.purpose or "none" for r in recount.answers)
@@ -322,3 +333,15 @@ async def test_a_period_without_records_is_a_report_of_zeros(store: Store) -> No
     assert (report.outcomes.webhooks, report.outcomes.by_code, len(report.outcomes.by_day)) == (0, (), 2)
     assert (report.delivery.delivered_share, report.suppressions.median_seconds) == (None, None)
     assert report.quota.busiest_day is None
+
+
+async def test_a_report_names_the_newest_checkpoint_of_the_accounts_chain(store: Store) -> None:
+    period = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
+    await store.records.append([Record(id=f"r-{n}", at=period.from_, type="x", account_id="acc-1") for n in range(3)])
+    hashes = [joint[1] for joint in await store.chains.joints("acc-1", after=0, limit=10)]
+    await store.checkpoints.add(checkpoint_from("acc-1", hashes, before=None, at=1, key=SigningKey("k1", bytes(32))))
+
+    report = await compiled(store, an_account(), period)
+
+    assert report.verification.checkpoint == "1, up to place 3, signed with key k1"
+    assert report.verification.performed is False

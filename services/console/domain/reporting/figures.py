@@ -9,6 +9,8 @@ from services.console.domain.paging import Shown
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0)] | None
+SIGNED = b"whatsapp-gateway report 1\n"
+"""What stands before the digest that is signed, so that no report's signature is a checkpoint's."""
 MOST_NAMED = 100
 """How many events a report names one by one; the counts beside them are always whole."""
 
@@ -196,10 +198,15 @@ class RecordRange(Shown):
     """The records that the figures were made of."""
 
     count: Count
+    chain: str
+    """The account's chain."""
     first_id: str | None
     first_at: AwareDatetime | None
+    first_place: int | None
+    """Place in the chain of the first record by time; records that came late have later places."""
     last_id: str | None
     last_at: AwareDatetime | None
+    last_place: int | None
 
 
 class Verification(Shown):
@@ -210,7 +217,7 @@ class Verification(Shown):
     records: Count | None = None
     checkpoints: Count | None = None
     checkpoint: str | None = None
-    """The newest checkpoint that covers the record."""
+    """The newest checkpoint of the account's chain."""
     first_fault: str | None = None
     note: str | None = None
 
@@ -225,7 +232,7 @@ class Proof(Shown):
     """
     key_id: str | None = None
     signature: str | None = None
-    """Ed25519 over the bytes of `sha256` (hex, ASCII), base64."""
+    """Ed25519, base64, over `whatsapp-gateway report 1`, a line feed, and `sha256` as it stands here (ASCII)."""
 
 
 class ComplianceReport(Shown):

@@ -81,7 +81,16 @@ def a_report(
         counts=counts,
         effects=effects,
         unknown={"e-2": None} if tallies else {},
-        record=RecordRange(count=counts.records, first_id=None, first_at=None, last_id=None, last_at=None),
+        record=RecordRange(
+            count=counts.records,
+            chain=owner.id,
+            first_id="r-1" if tallies else None,
+            first_at=NOON if tallies else None,
+            first_place=1 if tallies else None,
+            last_id="r-9" if tallies else None,
+            last_at=NOON if tallies else None,
+            last_place=9 if tallies else None,
+        ),
         verification=Verification(performed=True, ok=True, records=9, checkpoints=1, checkpoint="cp-1"),
     )
     return report_from(gathered, at=MADE_AT, by="admin")
