@@ -37,6 +37,11 @@ def keyed_hash(key: bytes, account_id: str, value: str) -> str:
     return hmac.digest(key, f"{account_id}:{value}".encode(), "sha256").hex()
 
 
+def do_not_contact(key: bytes, customer_key: str) -> str:
+    """The hash under which the suppression of an erased customer stays; leads to nothing else that is kept of them."""
+    return hmac.digest(key, f"do-not-contact:{customer_key}".encode(), "sha256").hex()
+
+
 def masked(phone: str) -> str:
     """A form a person can recognise and nobody can dial: `+9665•••••000`.
 

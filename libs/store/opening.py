@@ -10,6 +10,7 @@ from libs.store.chains import Chains, Checkpoints, Purges
 from libs.store.conversations import Conversations, Suppressions
 from libs.store.dead_letters import DeadLetters
 from libs.store.decisions import Decisions
+from libs.store.erasing import Erasures, People
 from libs.store.errands import Errands
 from libs.store.forwards import Forwards
 from libs.store.idempotency import Answers, Idempotency
@@ -52,6 +53,8 @@ class Store:
     subjects: Subjects
     tokens: Tokens
     token_registry: TokenRegistry
+    erasures: Erasures
+    people: People
     healthy: Callable[[], Awaitable[bool]]
     """True when the database answers; cheap enough for every probe, and never raises."""
     close: Callable[[], Awaitable[None]]

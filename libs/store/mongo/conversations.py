@@ -191,6 +191,11 @@ def _newest_of(document: Document) -> Suppression | None:
     return _row_of(document, document["id"]) if "id" in document else None
 
 
+def suppressions_in(document: Document) -> list[Suppression]:
+    """All rows of one customer and kind that can still be asked for, former ones included."""
+    return [_row_of(document, row["id"]) for row in document.get("rows", ())]
+
+
 def _row_of(document: Document, row_id: str) -> Suppression:
     row = next(row for row in reversed(document["rows"]) if row["id"] == row_id)
     since = datetime_from(row["since"])

@@ -74,6 +74,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         IndexModel([("ends", ASCENDING)], name="time_to_live", expireAfterSeconds=0),
     ),
     "tokens": (*_OUTBOX, _by("sha256", unique=True)),
+    "erasures": _OUTBOX,
     "subjects": (_by("pseudonym", unique=True),),
     "records": (
         _by("id"),

@@ -11,6 +11,7 @@ from libs.store.mongo.conversations import MongoConversations, MongoSuppressions
 from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, ask, client_from, close
 from libs.store.mongo.dead_letters import MongoDeadLetters
 from libs.store.mongo.decisions import MongoDecisions
+from libs.store.mongo.erasing import MongoErasures, MongoPeople
 from libs.store.mongo.errands import MongoErrands
 from libs.store.mongo.forwards import MongoForwards
 from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
@@ -90,6 +91,8 @@ def _store_over(client: Client, database: Database) -> Store:
         subjects=MongoSubjects(database),
         tokens=MongoTokens(database),
         token_registry=MongoTokens(database),
+        erasures=MongoErasures(database),
+        people=MongoPeople(database),
         healthy=healthy,
         close=partial(close, client),
     )

@@ -10,7 +10,7 @@ from typing import Final
 from libs.store.mongo.database import Database, Document, ask
 from libs.store.outbox import Posted
 
-WITH_OUTBOX: Final = ("accounts", "numbers", "integrations", "suppressions", "dead_letters", "tokens", "notes")
+WITH_OUTBOX: Final = ("accounts", "numbers", "integrations", "suppressions", "dead_letters", "tokens", "erasures", "notes")
 """The collections whose documents carry events."""
 
 
@@ -25,6 +25,7 @@ class MongoOutbox:
     def __init__(self, database: Database) -> None:
         self._collections = [database[name] for name in WITH_OUTBOX]
         self._notes = database["notes"]
+        self._erasures = database["erasures"]
 
     async def post(self, events: Sequence[Posted]) -> None:
         """As `Outbox.post`: a document that is nothing but its event, and goes with it."""
@@ -60,3 +61,4 @@ class MongoOutbox:
             )
         )
         await ask(self._notes.delete_many({"_id": named, "outbox": []}))
+        await ask(self._erasures.delete_many({"body": None, "outbox": []}))

@@ -12,6 +12,7 @@ from libs.store.sqlite.conversations import SqliteConversations, SqliteSuppressi
 from libs.store.sqlite.database import Database, prepare
 from libs.store.sqlite.dead_letters import SqliteDeadLetters
 from libs.store.sqlite.decisions import SqliteDecisions
+from libs.store.sqlite.erasing import SqliteErasures, SqlitePeople
 from libs.store.sqlite.errands import SqliteErrands
 from libs.store.sqlite.forwards import SqliteForwards
 from libs.store.sqlite.idempotency import SqliteAnswers, SqliteIdempotency
@@ -65,6 +66,8 @@ async def open_sqlite(path: Path) -> Store:
         subjects=SqliteSubjects(subjects),
         tokens=SqliteTokens(main),
         token_registry=SqliteTokens(main),
+        erasures=SqliteErasures(main),
+        people=SqlitePeople(main, ledger, requests),
         healthy=healthy,
         close=close,
     )
