@@ -31,7 +31,7 @@ def subscriptions(
     """What policy does with webhooks, customers' words, what the 3CX side is to be told, and operators' questions."""
     tell = Tell(directory, integrations)
     judge = Judge(directory, store.decisions, ContentPolicy.load(), key, time.monotonic, store.turns)
-    know = Know(store.identities, store.suppressions)
+    know = Know(store.identities, store.suppressions, key)
     hear = Hear(directory, store.conversations, store.suppressions, know, Keywords.load(), key)
     inbound = (
         on(WhatsAppMessageReceived, HearAndTell(hear, tell.of_message)),

@@ -10,7 +10,16 @@ from typing import Final
 from libs.store.mongo.database import Database, Document, ask
 from libs.store.outbox import Posted
 
-WITH_OUTBOX: Final = ("accounts", "numbers", "integrations", "suppressions", "dead_letters", "tokens", "erasures", "notes")
+WITH_OUTBOX: Final = (
+    "accounts",
+    "numbers",
+    "integrations",
+    "suppressions",
+    "dead_letters",
+    "tokens",
+    "erasures",
+    "notes",
+)
 """The collections whose documents carry events."""
 
 

@@ -111,18 +111,9 @@ class Hear:
 
     async def _lift(self, received: Heard, account: Account, keys: Sequence[str], word: OptIn) -> Sequence[Event]:
         message = received.event
-        lifted = [
-            await self.suppressions.lift(
-                account_id=account.id,
-                customer_key=customer_key,
-                kind=SuppressionKind.OPT_OUT,
-                at=message.sent_at,
-                events=(),
-                word=message.message_id,
-            )
-            for customer_key in keys
-        ]
-        rows = [row for row in lifted if row is not None]
+        rows = await self.know.lift(
+            account.id, keys, SuppressionKind.OPT_OUT, at=message.sent_at, word=message.message_id
+        )
         if not rows:
             return ()
         metrics.OPT_OUTS.labels("opt_in").inc()

@@ -79,18 +79,9 @@ class Heed:
 
     async def _resume(self, received: Received[WhatsAppPreferenceChanged], keys: Sequence[str]) -> Sequence[Event]:
         told = received.event
-        lifted = [
-            await self.suppressions.lift(
-                account_id=told.account_id or "",
-                customer_key=customer_key,
-                kind=SuppressionKind.MARKETING,
-                at=told.at,
-                events=(),
-                word=str(received.id),
-            )
-            for customer_key in keys
-        ]
-        rows = [row for row in lifted if row is not None]
+        rows = await self.know.lift(
+            told.account_id or "", keys, SuppressionKind.MARKETING, at=told.at, word=str(received.id)
+        )
         if not rows:
             return ()
         metrics.OPT_OUTS.labels("marketing_resume").inc()

@@ -9,7 +9,7 @@ from libs.chassis.consuming import Received
 from libs.contracts.decisions import TEMPLATED, Decision, EventType
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import MessageApproved, WebhookAnswered, WebhookReceived
-from libs.contracts.identity import keyed_hash
+from libs.contracts.identity import do_not_contact, keyed_hash
 from libs.store.accounts import Directory, Integration
 from libs.store.conversations import Conversation
 from libs.store.decisions import CoolingDown, Decisions, Exhausted, Proposal, Question, StoredFacts, Usage
@@ -84,7 +84,7 @@ class Judge:
                     event_id=str(received.id),
                     account_id=account.id,
                     number_id=integration.instance_id,
-                    customer_keys=keys,
+                    customer_keys=(*keys, *(do_not_contact(self.key, key) for key in keys)),
                     day=period.day,
                     month=period.month,
                     now=now,

@@ -1,11 +1,12 @@
 """Know who a customer is: by phone, by business-scoped user id, or by both; what holds for one holds for the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from libs.store.conversations import Suppression, Suppressions
+from libs.contracts.identity import do_not_contact
+from libs.store.conversations import Suppression, SuppressionKind, Suppressions
 from libs.store.identities import Identities, Identity
 
 COPIES = UUID("0b9f1f0e-52a9-5d4c-8f5b-6a8a7f4f2d11")
@@ -20,6 +21,7 @@ class Know:
 
     identities: Identities
     suppressions: Suppressions
+    key: bytes = field(repr=False)
 
     async def who(self, account_id: str, keys: Sequence[str], at: datetime) -> Identity:
         """The customer behind one key, or two that were seen together at `at`."""
@@ -30,6 +32,23 @@ class Know:
         if not identity.merged:
             await self.spread(account_id, identity.keys, identity.keys)
             await self.identities.merged(account_id, identity.keys)
+
+    async def lift(
+        self, account_id: str, keys: Sequence[str], kind: SuppressionKind, *, at: datetime, word: str
+    ) -> list[Suppression]:
+        """Lift one kind for every key, and what stayed of it when the customer was erased (`do_not_contact`)."""
+        heard = [*((key, word) for key in keys), *((self.unnamed(key), self.unnamed(word)) for key in keys)]
+        lifted = [
+            await self.suppressions.lift(
+                account_id=account_id, customer_key=key, kind=kind, at=at, events=(), word=said
+            )
+            for key, said in heard
+        ]
+        return [row for row in lifted if row is not None]
+
+    def unnamed(self, word: str) -> str:
+        """How a customer key or a message's id stands with what stays of somebody who was erased."""
+        return do_not_contact(self.key, word)
 
     async def spread(self, account_id: str, origins: Sequence[str], targets: Sequence[str]) -> None:
         """Suppress each of `targets` as each of `origins` is suppressed now."""

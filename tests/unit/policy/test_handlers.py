@@ -8,8 +8,9 @@ import pytest
 from libs.contracts.decisions import Decision, withdrawn
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import MessageApproved, SuppressionAdded, SuppressionLifted, WebhookAnswered
-from libs.contracts.identity import keyed_hash
+from libs.contracts.identity import do_not_contact, keyed_hash
 from libs.contracts.results import AnswerStatus
+from libs.store.conversations import Suppression, SuppressionKind
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
 from services.policy.handlers import Hear, Judge, Know
@@ -142,7 +143,7 @@ class Listening:
         self.conversations = FakeConversations()
         self.suppressions = FakeSuppressions()
         directory = FakeDirectory(accounts={"acc_1": an_account(**account)})
-        self.know = Know(FakeIdentities(), self.suppressions)
+        self.know = Know(FakeIdentities(), self.suppressions, KEY)
         self.hear = Hear(directory, self.conversations, self.suppressions, self.know, KEYWORDS, KEY)
 
     async def __call__(self, text: str | None = "Hello", **changes: Any) -> list[Any]:
@@ -169,6 +170,37 @@ async def test_an_opt_out_suppresses_and_is_confirmed_once() -> None:
     assert added.evidence["word"] == "en.stop.stop"
     assert isinstance(confirmation, MessageApproved)
     assert confirmation.event_type == "opt_out_confirmation"
+
+
+async def test_an_opt_in_lifts_what_stayed_of_somebody_who_was_erased_and_says_so_again() -> None:
+    listening = Listening()
+    unnamed = do_not_contact(KEY, CUSTOMER_KEY)
+    stayed = Suppression(
+        id="sup_1",
+        account_id="acc_1",
+        customer_key=unnamed,
+        masked_phone="",
+        kind=SuppressionKind.OPT_OUT,
+        source="erasure",
+        reason=None,
+        actor=None,
+        since=NOON - timedelta(days=1),
+    )
+    await listening.suppressions.suppress(stayed, ())
+
+    said = [await listening("Start", sent_at=NOON) for _ in range(2)]
+
+    assert [[type(event) for event in each] for each in said] == [[SuppressionLifted]] * 2
+    assert not listening.suppressions.rows[unnamed, SuppressionKind.OPT_OUT].active
+
+
+async def test_facts_are_asked_for_what_stayed_of_somebody_who_was_erased_too() -> None:
+    decisions = FakeDecisions()
+
+    await a_judge(decisions=decisions)(received(a_webhook()))
+
+    (question,) = decisions.questions
+    assert question.customer_keys == (CUSTOMER_KEY, do_not_contact(KEY, CUSTOMER_KEY))
 
 
 async def test_the_same_opt_out_delivered_again_says_the_same() -> None:
