@@ -483,6 +483,16 @@ class ReportRead(OperatorEvent):
     sha256: str
 
 
+class RecordExported(OperatorEvent):
+    """Somebody took a copy of the record (`export`), or the proof of one record (`proof`)."""
+
+    name: ClassVar[str] = "record.exported"
+    binding: ClassVar[str] = "record.exported"
+
+    what: str
+    record_id: str | None = None
+
+
 # ---------------------------------------------------------------- who may do what
 
 
@@ -642,6 +652,7 @@ EVENTS: tuple[type[Event], ...] = (
     SecretRotated,
     DeadLetterReplayed,
     ReportRead,
+    RecordExported,
     TokenCreated,
     TokenRevoked,
     OperatorRejected,

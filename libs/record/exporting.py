@@ -181,20 +181,13 @@ def _link_from(told: dict[str, Any]) -> Link:
 def shipped_from(lines: Iterable[bytes]) -> list[Checkpoint]:
     """Checkpoints that a sink kept, one a line; the same one may come several times.
 
-    Raises ValueError for a line that is none, but for an unfinished last one, which a crash can leave.
+    A crash can leave half a line, and its checkpoint comes again then: what is no checkpoint is passed over.
     """
-    found: dict[bytes, Checkpoint] = {}
-    broken: ValueError | None = None
+    found: dict[tuple[bytes, bytes], Checkpoint] = {}
     for line in lines:
-        if broken is not None:
-            raise broken
-        if not line.strip():
-            continue
         try:
             checkpoint = Checkpoint.from_shown(orjson.loads(line))
-        except ValueError as error:
-            broken = ValueError("a line is no checkpoint")
-            broken.__cause__ = error
-        else:
-            found[checkpoint.hash] = checkpoint
+        except ValueError:
+            continue
+        found[checkpoint.hash, checkpoint.signature] = checkpoint
     return list(found.values())

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,18 +17,21 @@ from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError
 from libs.contracts.identity import keyed_hash
 from libs.record.keys import key_ring_from
+from libs.record.sinks import sinks_in
 from libs.store.opening import Store, open_store
 from libs.store.sealing import sealer_from
 from services.console.adapters.opened_records import OpenedRecords
 from services.console.adapters.report_folder import ReportFolder
 from services.console.adapters.report_signing import ReportSigner
 from services.console.adapters.report_webhook import ReportWebhook
+from services.console.adapters.shipped import ShippedFiles, nothing_shipped
 from services.console.adapters.simulations import BrokerSimulations
 from services.console.adapters.tokens import HeldTokens
 from services.console.adapters.unproven import unsigned, unverified
 from services.console.domain.reports import Format
 from services.console.domain.secrets import SECRET_BYTES
 from services.console.handlers.accounts import Accounts
+from services.console.handlers.auditing import Audit
 from services.console.handlers.changing import Changes
 from services.console.handlers.compiling import Compile
 from services.console.handlers.dead_letters import CountDeadLetters, DeadLetters, KeepDeadLetter
@@ -45,6 +48,7 @@ from services.console.handlers.scheduling import WriteMonthly
 from services.console.handlers.simulating import Simulate
 from services.console.handlers.suppressions import Suppressions
 from services.console.handlers.tokens import TokenOffice
+from services.console.handlers.verifying import VerifyForReport
 from services.console.http.routes import Handlers, routes_to
 from services.console.http.serving import application_from
 from services.console.pages.csv_form import CsvForm
@@ -57,6 +61,7 @@ from services.console.ports import (
     Published,
     Replays,
     Seals,
+    Shipped,
     Signs,
     Simulates,
     Tokens,
@@ -94,6 +99,7 @@ class Surroundings:
     simulates: Simulates
     verifies: Verifies = field(default=unverified)
     signs: Signs = field(default=unsigned)
+    shipped: Shipped = field(default=nothing_shipped)
     clock: Clock = field(default=utc_now)
     new_id: NewId = field(default=new_id)
     new_secret: NewSecret = field(default=new_secret, repr=False)
@@ -142,9 +148,27 @@ def reports_of(settings: ConsoleSettings, around: Surroundings) -> Reports:
     )
 
 
+def audit_of(settings: ConsoleSettings, around: Surroundings) -> Audit:
+    """Wire what proves the record."""
+    ring = None if settings.signing_keys is None else key_ring_from(settings.signing_keys.get_secret_value())
+    return Audit(
+        chains=around.store.chains,
+        checkpoints=around.store.checkpoints,
+        keys={} if ring is None else ring.keys,
+        shipped=around.shipped,
+        outbox=around.store.outbox,
+        changes=Changes(around.store.registry, around.clock, around.new_id, around.published),
+    )
+
+
 def _signer(settings: ConsoleSettings) -> Signs:
     ring = None if settings.signing_keys is None else key_ring_from(settings.signing_keys.get_secret_value())
     return unsigned if ring is None or ring.signing is None else ReportSigner(ring.signing)
+
+
+def _shipped(settings: ConsoleSettings) -> Shipped:
+    sink = settings.checkpoint_sink
+    return ShippedFiles(sinks_in(None if sink is None else sink.get_secret_value()).files)
 
 
 def monthly(settings: ConsoleSettings, around: Surroundings, owner: str) -> WriteMonthly | None:
@@ -188,6 +212,7 @@ def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
     changes = Changes(store.registry, around.clock, around.new_id, around.published)
     return Handlers(
         reports=reports_of(settings, around),
+        audit=audit_of(settings, around),
         simulate=Simulate(directory=store.directory, ask=around.simulates),
         accounts=Accounts(store.directory, store.registry, changes),
         numbers=Numbers(
@@ -247,7 +272,9 @@ async def _serve(settings: ConsoleSettings, life: Life, store: Store, broker: Br
         replays=broker,
         simulates=simulations,
         signs=_signer(settings),
+        shipped=_shipped(settings),
     )
+    around = replace(around, verifies=VerifyForReport(audit_of(settings, around), settings.report_verify_seconds))
     await broker.overhear("simulations", [simulations.binding], simulations.heard)
     await broker.listen_to_the_dead(
         KeepDeadLetter(store.dead_letters, around.seals, timedelta(days=settings.dead_letter_days))

@@ -23,4 +23,7 @@ REPORT_SECONDS = Histogram(
     "Time to compile a report.",
     buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
+VERIFICATIONS = Counter("gateway_record_verifications_total", "Verifications of the record that ended.", ["outcome"])
+VERIFIED_AT = Gauge("gateway_record_verified_timestamp_seconds", "When the record was last verified (Unix time).")
+VERIFIED_RECORDS = Gauge("gateway_record_verified_records", "Records that the last verification looked at.")
 WAITING = Gauge("gateway_outbox_waiting", "Changes that wait to be published, counted up to 100.")

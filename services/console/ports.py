@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from libs.contracts.events import Event, SimulationAnswered, WebhookPayload
+from libs.record.checkpoints import Checkpoint
 from services.console.domain.documents import Document
 from services.console.domain.principals import Principal, Stranger
 from services.console.domain.reporting.figures import ComplianceReport, Proof, Verification
@@ -22,8 +23,11 @@ NewSecret = Callable[[], str]
 """Makes a secret that nobody can guess: 32 random bytes, safe in a URL."""
 
 
-Verifies = Callable[[], Awaitable[Verification]]
-"""Recomputes the record's chain within its time; tells that it did not when it could not, and never raises."""
+Verifies = Callable[[str], Awaitable[Verification]]
+"""Recomputes an account's chain within its time; tells that it did not when it could not, and never raises."""
+
+Shipped = Callable[[], Awaitable[Sequence[Checkpoint]]]
+"""The checkpoints that were shipped out to where this process can read them; what is no checkpoint is passed over."""
 
 Signs = Callable[[Proof], Proof]
 """Signs the digest of a report's figures where the deployment's signing key is at hand."""

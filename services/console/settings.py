@@ -3,6 +3,8 @@
 from pydantic import Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
+from libs.record.keys import key_ring_from
+from libs.record.sinks import sinks_in
 from libs.store.sealing import sealer_from
 
 
@@ -39,7 +41,15 @@ class ConsoleSettings(ServiceSettings):
     )
 
     signing_keys: SecretStr | None = Field(
-        default=None, description="The record's signing keys, if reports are to be signed too; see audit's."
+        default=None,
+        description="The record's signing keys, as audit has them; public ones (`id:public:base64`) are enough to "
+        "verify, and a private one signs reports too.",
+    )
+    checkpoint_sink: SecretStr | None = Field(
+        default=None, description="As audit's: what was shipped to a file is compared with when the record is verified."
+    )
+    report_verify_seconds: float = Field(
+        default=20.0, gt=0, le=600, description="How long a report waits for the record's verification."
     )
     report_seconds: float = Field(
         default=60.0, gt=0, le=600, description="How long compiling one report may take, its turn included."
@@ -68,6 +78,19 @@ class ConsoleSettings(ServiceSettings):
     @classmethod
     def _are_keys(cls, value: SecretStr) -> SecretStr:
         sealer_from(value.get_secret_value())
+        return value
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _are_signing_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            key_ring_from(value.get_secret_value())
+        return value
+
+    @field_validator("checkpoint_sink")
+    @classmethod
+    def _is_sink(cls, value: SecretStr | None) -> SecretStr | None:
+        sinks_in(None if value is None else value.get_secret_value())
         return value
 
     @property

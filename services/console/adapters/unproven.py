@@ -3,7 +3,7 @@
 from services.console.domain.reporting.figures import Proof, Verification
 
 
-async def unverified() -> Verification:
+async def unverified(_: str) -> Verification:
     """As `Verifies`."""
     return Verification(performed=False, note="No verification of the record was asked for")
 

@@ -20,10 +20,11 @@ from services.console.domain.reporting.building import Gathered, report_from
 from services.console.domain.reporting.counting import Counts
 from services.console.domain.reporting.effects import ADDED, LIFTED, Effects, unknown_in
 from services.console.domain.reporting.figures import ComplianceReport, RecordRange, Verification
-from services.console.domain.reporting.periods import Period
+from services.console.domain.reporting.periods import Day, Period
 from services.console.ports import Signs, Verifies
 
 AT_ONCE = 2
+_DAYS_AT_ONCE = 2
 _SETTLED = "message.settled"
 
 
@@ -54,19 +55,29 @@ class Compile:
 
     async def _gather(self, account: Account, period: Period) -> Gathered:
         verification = await self._verified(account.id)
-        counts = Counts(period.zone)
-        for day in period.days():
-            for tally in await self.tallies.tally(account.id, from_=day.from_, to=day.to, day_began=day.began):
-                counts.add(day, tally)
+        counts, effects = await asyncio.gather(self._count(account.id, period), self._effects(account.id, period))
         return Gathered(
             account=account,
             period=period,
             counts=counts,
-            effects=await self._effects(account.id, period),
+            effects=effects,
             unknown=await self._unknown(account.id, period) if counts.unknown else {},
             record=await self._range(account.id, period, counts.records),
             verification=verification,
         )
+
+    async def _count(self, account_id: str, period: Period) -> Counts:
+        """Every record of the period, some days at a time."""
+        counts, turns = Counts(period.zone), asyncio.Semaphore(_DAYS_AT_ONCE)
+
+        async def count(day: Day) -> None:
+            async with turns:
+                tallies = await self.tallies.tally(account_id, from_=day.from_, to=day.to, day_began=day.began)
+            for tally in tallies:
+                counts.add(day, tally)
+
+        await asyncio.gather(*(count(day) for day in period.days()))
+        return counts
 
     async def _effects(self, account_id: str, period: Period) -> Effects:
         """Suppressions since ever, as who was stopped before the period is stopped in it, then messages to them."""
@@ -123,7 +134,7 @@ class Compile:
 
     async def _verified(self, account_id: str) -> Verification:
         """What the verification found, and the checkpoint that vouches for the account's records now."""
-        verification = await self.verify()
+        verification = await self.verify(account_id)
         head = next(iter(await self.chains.heads(chain_of(account_id))), None)
         newest = None if head is None else head.checkpoint
         if newest is None:

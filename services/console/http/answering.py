@@ -6,11 +6,14 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
+from libs.chassis.failures import where
+from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError
 from libs.contracts.results import failure_body
 from services.console.domain.crm_template import XmlDocument
-from services.console.domain.documents import Document
+from services.console.domain.documents import Document, Stream
 
+log = logger(__name__)
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -34,6 +37,22 @@ def handed_out(document: Document) -> web.Response:
     if document.policy is not None:
         headers["Content-Security-Policy"] = document.policy
     return web.Response(body=document.content, headers=headers)
+
+
+async def streamed(request: web.Request, stream: Stream) -> web.StreamResponse:
+    """A file that is sent while it is made. When it breaks off so does the connection: the caller must see that."""
+    disposition = f'attachment; filename="{stream.name}"'
+    response = web.StreamResponse(headers={"Content-Type": stream.media_type, "Content-Disposition": disposition})
+    await response.prepare(request)
+    try:
+        async for part in stream.content:
+            await response.write(part)
+        await response.write_eof()
+    except Exception as failure:  # noqa: BLE001 -- a second answer cannot be given
+        log.warning("stream broke off", failure=type(failure).__name__, at=where(failure))
+        if request.transport is not None:
+            request.transport.abort()
+    return response
 
 
 def refused(error: GatewayError, **headers: str) -> web.Response:

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from services.console.domain.accounts import AccountCreate, AccountEdit, AccountShown
+from services.console.domain.auditing import ChainQuery, ExportShown, KeysShown, ProofShown, VerificationShown
 from services.console.domain.crm_template import CrmTemplateAsked, XmlDocument
 from services.console.domain.dead_letters import DeadLetterQuery, DeadLetterShown
-from services.console.domain.documents import Document
+from services.console.domain.documents import Document, Stream
 from services.console.domain.events import EventQuery, RecordShown, Story
 from services.console.domain.forwards import ForwardQuery, ForwardShown, ForwardTold
 from services.console.domain.integrations import IntegrationCreate, IntegrationEdit, IntegrationQuery
@@ -32,6 +33,7 @@ from services.console.domain.simulating import SimulationAsked, SimulationShown
 from services.console.domain.suppressions import LiftQuery, SuppressionAsked, SuppressionQuery, SuppressionShown
 from services.console.domain.tokens import TokenAsked, TokenMade, TokenShown
 from services.console.handlers.accounts import Accounts
+from services.console.handlers.auditing import MEDIA_TYPE, Audit
 from services.console.handlers.calling import Answer, Call
 from services.console.handlers.crm_templates import CrmTemplates
 from services.console.handlers.dead_letters import DeadLetters
@@ -47,7 +49,7 @@ from services.console.handlers.suppressions import Suppressions
 from services.console.handlers.tokens import TokenOffice
 
 PREFIX = "/api/v1"
-Operation = Callable[[Call[Any, Any]], Awaitable[Answer | Document]]
+Operation = Callable[[Call[Any, Any]], Awaitable[Answer | Document | Stream]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Handlers:
     dead_letters: DeadLetters
     tokens: TokenOffice
     reports: Reports
+    audit: Audit
     simulate: Simulate
 
 
@@ -97,6 +100,7 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
         *_forwards(handlers.forwards),
         *_dead_letters(handlers.dead_letters),
         *_reports(handlers.reports),
+        *_audit(handlers.audit),
         *_policy(handlers.simulate),
         *_tokens(handlers.tokens),
     )
@@ -426,6 +430,48 @@ def _reports(reports: Reports) -> tuple[Route, ...]:
             query=ReportQuery,
             answers={HTTPStatus.OK: ComplianceReport},
             forms=("text/csv", "text/html", "application/pdf"),
+        ),
+    )
+
+
+def _audit(audit: Audit) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="GET",
+            path="/audit/verify",
+            name="verify_record",
+            summary="Recompute the record's chains and checkpoints, and name the first fault",
+            operation=audit.verify,
+            query=ChainQuery,
+            answers={HTTPStatus.OK: VerificationShown},
+            conflicts=True,
+        ),
+        Route(
+            method="GET",
+            path="/audit/keys",
+            name="list_public_keys",
+            summary="The public keys that checkpoints are checked with",
+            operation=audit.public_keys,
+            answers={HTTPStatus.OK: KeysShown},
+        ),
+        Route(
+            method="GET",
+            path="/audit/export",
+            name="export_record",
+            summary="Records, checkpoints and keys as JSON lines, which can be verified offline; it is on record",
+            operation=audit.export,
+            query=ChainQuery,
+            answers={HTTPStatus.OK: ExportShown},
+            forms=(MEDIA_TYPE,),
+        ),
+        Route(
+            method="GET",
+            path="/audit/proofs/{record_id}",
+            name="prove_record",
+            summary="The proof that one record stands in the record, which can be checked offline; it is on record",
+            operation=audit.prove,
+            answers={HTTPStatus.OK: ProofShown},
+            conflicts=True,
         ),
     )
 

@@ -7,11 +7,11 @@ from typing import Any
 from aiohttp import web
 
 from libs.contracts.errors import GatewayError, OperatorCode
-from services.console.domain.documents import Document
+from services.console.domain.documents import Document, Stream
 from services.console.domain.fields import PRIVATE_ALLOWED, PRIVATE_PROVIDERS
 from services.console.domain.paging import Params
 from services.console.handlers.calling import Call
-from services.console.http.answering import add_headers, answered, handed_out, json_response
+from services.console.http.answering import add_headers, answered, handed_out, json_response, streamed
 from services.console.http.guarding import REJECTS, TOKENS, Handler, authenticate, count, principal_of, refuse
 from services.console.http.openapi import document_from
 from services.console.http.reading import MAX_BODY, body_of, query_of
@@ -50,6 +50,8 @@ def _handler_of(route: Route, context: dict[str, Any]) -> Handler:
         query = query_of(request, route.query or Params)
         body = None if route.body is None else await body_of(request, route.body, context)
         answer = await route.operation(Call(principal, ids, None if route.query is None else query, body))
+        if isinstance(answer, Stream):
+            return await streamed(request, answer)
         return handed_out(answer) if isinstance(answer, Document) else answered(answer.body, answer.status)
 
     return handler
