@@ -4,9 +4,9 @@ The rule: this is where SQLite's errors become `gateway_unavailable`; nothing el
 """
 
 import asyncio
+import queue
 import re
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,8 +36,10 @@ class Database:
         self._path = path
         self._writer: Writer | None = Writer(_connect(path), path.name)
         self._reader = _connect(path, busy_ms=READER_BUSY_MS, query_only=True)
-        self._scanner = _connect(path, query_only=True)
-        self._scanning = threading.Lock()
+        self._path = path
+        self._scanners: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
+        self._scanners.put(None)  # a second one, opened when somebody waits for the first: a report stops no list
+        self._scanners.put(_connect(path, query_only=True))
 
     async def change(self, make: Callable[[sqlite3.Connection], T]) -> T:
         """Run `make` in the writer's next transaction; returns when it is durable. Other errors are its own."""
@@ -57,11 +59,15 @@ class Database:
         return await self.scan(lambda connection: connection.execute(sql, values).fetchall())
 
     async def scan(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """Run several reads that may take long, in a thread."""
+        """Run several reads that may take long, in a thread; two at a time, others wait."""
 
         def alone() -> T:
-            with self._scanning:
-                return read(self._scanner)
+            scanner = self._scanners.get()
+            try:
+                scanner = scanner or _connect(self._path, query_only=True)
+                return read(scanner)
+            finally:
+                self._scanners.put(scanner)
 
         with _translated():
             return await asyncio.to_thread(alone)
@@ -89,8 +95,15 @@ class Database:
         if writer is not None:
             await asyncio.to_thread(writer.stop)
             self._reader.close()
-            with self._scanning:
-                self._scanner.close()
+            await asyncio.to_thread(self._close_scanners)
+
+    def _close_scanners(self) -> None:
+        """Wait for the reads under way; whoever reads later meets a closed connection."""
+        opened = [scanner for scanner in (self._scanners.get(), self._scanners.get()) if scanner is not None]
+        for scanner in opened:
+            scanner.close()
+        for _ in range(2):
+            self._scanners.put(opened[0])
 
 
 def prepare(path: Path, schema: str, version: int) -> None:

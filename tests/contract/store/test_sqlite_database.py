@@ -154,6 +154,26 @@ async def test_closing_makes_the_changes_that_wait(database: Database, file: Pat
     assert sqlite3.connect(file).execute("SELECT count(*) FROM lines").fetchone() == (300,)
 
 
+async def test_a_long_scan_keeps_no_other_waiting_and_closing_waits_for_it(database: Database) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(connection: sqlite3.Connection) -> int:
+        begun.set()
+        assert go_on.wait(10)
+        return len(connection.execute("SELECT * FROM lines").fetchall())
+
+    long = asyncio.create_task(database.scan(slowly))
+    assert await asyncio.to_thread(begun.wait, 10)
+    other = await database.rows("SELECT 1")
+    closing = asyncio.create_task(database.close())
+    go_on.set()
+
+    assert (other, await long) == ([(1,)], 0)
+    await closing
+    with pytest.raises(GatewayError):
+        await database.rows("SELECT 1")
+
+
 async def test_a_reader_writes_nothing(database: Database) -> None:
     with pytest.raises(GatewayError):
         await database.rows("INSERT INTO lines VALUES ('sneaked', NULL)")
