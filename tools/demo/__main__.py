@@ -15,7 +15,7 @@ from rich.table import Table
 from libs.contracts.errors import ErrorCode
 from tools.broker import BrokerFailed, BrokerMissing
 from tools.demo.day import Scene, day
-from tools.demo.report import filed
+from tools.demo.report import filed, verified
 from tools.demo.world import World
 from tools.simulator.client import SimulatorClient
 from tools.stack import Stack, StackPlan
@@ -51,7 +51,8 @@ async def run(environ: Mapping[str, str], console: Console) -> bool:
     data_dir = Path(environ.get("GATEWAY_DATA_DIR", "var")) / "demo"
     shutil.rmtree(data_dir, ignore_errors=True)
     console.print("Starting broker, simulator and five services …")
-    plan = StackPlan(data_dir=data_dir, environ={k: v for k, v in environ.items() if k != "GATEWAY_DATA_DIR"})
+    told = {"GATEWAY_CHECKPOINT_SECONDS": "5", **environ}  # the demo's day is short
+    plan = StackPlan(data_dir=data_dir, environ={k: v for k, v in told.items() if k != "GATEWAY_DATA_DIR"})
     scenes: list[Scene] = []
     async with (
         Stack(plan) as stack,
@@ -65,7 +66,9 @@ async def run(environ: Mapping[str, str], console: Console) -> bool:
                 live.update(_table(scenes))
         for path in await filed(world, "Acme", data_dir / "reports"):
             console.print(f"Compliance report: {path.resolve()}")
-    return _verdict(scenes, console)
+        intact, told = await verified(world)
+        console.print(told)
+    return _verdict(scenes, console) and intact
 
 
 def _verdict(scenes: list[Scene], console: Console) -> bool:

@@ -28,3 +28,12 @@ async def filed(world: World, name: str, folder: Path) -> list[Path]:
 async def _account(world: World, name: str) -> dict[str, Any]:
     found = await world.api("GET", "/accounts?limit=200")
     return next(account for account in found["items"] if account["name"] == name)
+
+
+async def verified(world: World) -> tuple[bool, str]:
+    """Have every chain of the record recomputed; whether all is well, and what to say of it."""
+    told = await world.api("GET", "/audit/verify")
+    counts = f"{told['records']:,} records and {told['checkpoints']:,} checkpoints recomputed"
+    if told["ok"]:
+        return True, f"The record is intact: {counts}."
+    return False, f"The record is BROKEN: {counts}; first fault: {told['first_fault']}"
