@@ -96,9 +96,9 @@ class ExportVerifier:
 
     def end(self) -> Verdict:
         """There is no more; the verdict."""
-        self._close()
         if not self._ended:
             self._fail(FaultKind.INCOMPLETE)
+        self._close()
         for chain in sorted(self._shipped.keys() - self._seen):
             if self._fault is None:
                 gone = ChainVerifier(chain, keys=self._keys, claimed=0, shipped=self._shipped[chain]).end()
@@ -107,7 +107,7 @@ class ExportVerifier:
 
     def _take(self, told: dict[str, Any]) -> None:
         kind = told["kind"]
-        if kind == "record":
+        if kind == "record" and self._chain is not None:
             self._page.append(_link_from(told))
             if len(self._page) == PAGE:
                 self._flush()

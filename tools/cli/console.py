@@ -4,10 +4,12 @@ The rule: what cannot be done is an exception with an exit code, and its text ne
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -105,6 +107,12 @@ class Console:
         """A file, which may take the console some `seconds` to make."""
         return self._read(self._request("GET", path, query=query), seconds)
 
+    @contextmanager
+    def lines(self, path: str, **query: object) -> Iterator[Iterable[bytes]]:
+        """A large answer, line by line as it arrives; one that breaks off simply ends."""
+        with self._opened(self._request("GET", path, query=query), TIMEOUT) as response:
+            yield _until_broken(response)
+
     def _call(
         self,
         method: str,
@@ -134,14 +142,30 @@ class Console:
 
     def _read(self, request: Request, seconds: float = TIMEOUT) -> bytes:
         try:
-            with urlopen(request, timeout=seconds) as response:  # noqa: S310 -- http only, see url_from
+            with self._opened(request, seconds) as response:
                 raw: bytes = response.read()
                 return raw
+        except OSError:
+            raise self._nothing() from None
+
+    def _opened(self, request: Request, seconds: float) -> Any:
+        try:
+            return urlopen(request, timeout=seconds)  # noqa: S310 -- http only, see url_from
         except HTTPError as error:
             with error:
                 raise _failure(error.code, _object(error.read())) from None
         except (URLError, OSError):
-            raise Failed(f"Nothing answers at {self.url}: is the console running?", Exit.UNREACHABLE) from None
+            raise self._nothing() from None
+
+    def _nothing(self) -> Failed:
+        return Failed(f"Nothing answers at {self.url}: is the console running?", Exit.UNREACHABLE)
+
+
+def _until_broken(lines: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from lines
+    except (OSError, HTTPException):
+        return
 
 
 def path_of(*parts: str) -> str:

@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from tools.cli.commands import (
     accounts,
+    audit,
     dead_letters,
     errors,
     events,
@@ -30,7 +31,7 @@ with the one in GATEWAY_DATA_DIR. It ends with 0 done, 1 refused, 2 wrong usage,
 """
 
 
-_OFFLINE = (("errors",), ("verify-delivery",))
+_OFFLINE = frozenset({("errors",), ("verify-delivery",), ("audit", "check-proof")})
 """Commands that ask no console."""
 
 
@@ -40,7 +41,7 @@ def program(environ: Mapping[str, str]) -> App:
     groups = (
         *(accounts.app, instances.app, integrations.app, suppressions.app),
         *(events.app, forwards.app, dead_letters.app, errors.app),
-        *(policy.app, reports.app),
+        *(policy.app, reports.app, audit.app),
     )
     for group in groups:
         app.command(group)
@@ -56,7 +57,8 @@ def program(environ: Mapping[str, str]) -> App:
     ) -> None:
         command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=True)
         if "session" in command.__annotations__:
-            needs_console = tokens[:1] not in _OFFLINE
+            offline = {tokens[:1], tokens[:2]} & _OFFLINE or (tokens[:1] == ("audit",) and "--file" in tokens)
+            needs_console = not offline
             bound.arguments["session"] = _session(environ, as_json=json, needs_console=needs_console)
         command(*bound.args, **bound.kwargs)
 
