@@ -47,6 +47,8 @@ class Account(_Row):
     opt_out_words: tuple[str, ...] = ()
     opt_in_words: tuple[str, ...] = ()
     retention_days: int = 365
+    legal_hold: bool = False
+    """While it lasts, no record is purged and nobody erased."""
 
     @property
     def zone(self) -> ZoneInfo:

@@ -35,9 +35,12 @@ from services.console.handlers.auditing import Audit
 from services.console.handlers.changing import Changes
 from services.console.handlers.compiling import Compile
 from services.console.handlers.dead_letters import CountDeadLetters, DeadLetters, KeepDeadLetter
+from services.console.handlers.erasing import Erase
 from services.console.handlers.events import Events
+from services.console.handlers.exporting_subjects import ExportSubject
 from services.console.handlers.forwards import Forwards
 from services.console.handlers.integrations import Integrations
+from services.console.handlers.letters import LettersAbout
 from services.console.handlers.numbers import Numbers
 from services.console.handlers.people import People
 from services.console.handlers.rejecting import RejectOperator
@@ -76,6 +79,8 @@ CLOSING_SECONDS = 3.0
 """How long the last changes may take to be published at the end; what is left waits in the outbox."""
 
 
+ERASING_SECONDS = 15.0
+"""How often it is looked whether an erasure was left half done."""
 SUMMARY_SECONDS = 5.0
 """How often it is looked whether a minute's rejections are to be told."""
 COUNTING_SECONDS = 10.0
@@ -207,6 +212,32 @@ def people_of(settings: ConsoleSettings, around: Surroundings) -> People:
     )
 
 
+def letters_about(settings: ConsoleSettings, around: Surroundings) -> LettersAbout:
+    """Wire what looks through dead letters."""
+    return LettersAbout(
+        store=around.store.dead_letters,
+        directory=around.store.directory,
+        seals=around.seals,
+        customer_key=people_of(settings, around).customer_key,
+    )
+
+
+def erase_of(settings: ConsoleSettings, around: Surroundings) -> Erase:
+    """Wire what erases persons, for the door and for jobs that were left behind."""
+    store = around.store
+    return Erase(
+        people=people_of(settings, around),
+        erasures=store.erasures,
+        traces=store.people,
+        subjects=store.subjects,
+        records=store.records,
+        letters=letters_about(settings, around),
+        outbox=store.outbox,
+        changes=Changes(store.registry, around.clock, around.new_id, around.published),
+        key=settings.hash_key.get_secret_value().encode(),
+    )
+
+
 def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
     store, key = around.store, settings.hash_key.get_secret_value().encode()
     changes = Changes(store.registry, around.clock, around.new_id, around.published)
@@ -242,6 +273,17 @@ def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
             store.suppressions, store.directory, changes, lambda account_id, phone: keyed_hash(key, account_id, phone)
         ),
         events=Events(OpenedRecords(store.records, store.subjects, around.seals), people_of(settings, around)),
+        erase=erase_of(settings, around),
+        export_subject=ExportSubject(
+            people=people_of(settings, around),
+            traces=store.people,
+            records=OpenedRecords(store.records, store.subjects, around.seals),
+            suppressions=store.suppressions,
+            letters=letters_about(settings, around),
+            outbox=store.outbox,
+            changes=changes,
+            key=key,
+        ),
         tokens=TokenOffice(
             registry=store.token_registry, directory=store.directory, changes=changes, new_secret=around.new_secret
         ),
@@ -283,6 +325,7 @@ async def _serve(settings: ConsoleSettings, life: Life, store: Store, broker: Br
         _relaying(relay, settings.outbox_seconds),
         _on_schedule(monthly(settings, around, life.instance), settings.report_check_seconds),
         _again_and_again(CountDeadLetters(store.dead_letters, utc_now), COUNTING_SECONDS),
+        _again_and_again(erase_of(settings, around).resume, ERASING_SECONDS),
         _open_door(settings, application(settings, around)),
     ):
         life.ready_when(store=store.healthy, broker=broker.healthy)

@@ -51,6 +51,8 @@ class AccountEdit(Edit, _Choices):
     """What operators call it."""
     business_name: Line = ""
     """What customers know it as; templates show it."""
+    legal_hold: bool = False
+    """While it lasts, no record is purged and nobody erased; beginning and ending it are records of their own."""
 
 
 class AccountShown(Shown):
@@ -72,6 +74,7 @@ class AccountShown(Shown):
     opt_out_words: tuple[str, ...]
     opt_in_words: tuple[str, ...]
     retention_days: int
+    legal_hold: bool
 
 
 def account_from(asked: AccountCreate, *, id_: str, now: datetime) -> Account:

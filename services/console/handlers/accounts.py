@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from libs.contracts.events import AccountChanged
+from libs.contracts.events import AccountChanged, Event, LegalHoldChanged
 from libs.store.accounts import Account, Directory, Page, Registry
 from services.console.domain.accounts import AccountCreate, AccountEdit, account_from, shown
 from services.console.domain.changes import changes_between
@@ -56,11 +56,16 @@ class Accounts:
             raise not_found()
 
         async def change(_: Account, __: datetime) -> tuple[dict[str, Any], Any]:
-            return call.body.given, lambda old, new: AccountChanged(
-                account_id=id_, actor=call.principal.actor, changes=changes_between(old, new)
-            )
+            return call.body.given, lambda old, new: _edited(old, new, call.principal.actor)
 
         return Answer(shown(await self.changes.edit(lambda: self.directory.account(id_), change)))
+
+
+def _edited(old: Account, new: Account, actor: str) -> list[Event]:
+    told: list[Event] = [AccountChanged(account_id=new.id, actor=actor, changes=changes_between(old, new))]
+    if old.legal_hold != new.legal_hold:
+        told.append(LegalHoldChanged(account_id=new.id, actor=actor, held=new.legal_hold))
+    return told
 
 
 async def account_of(directory: Directory, principal: Principal, account_id: str) -> Account:

@@ -1,6 +1,6 @@
 """How a row changes: read, decide, write it with its event in one step; over again when somebody was faster."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from services.console.domain.principals import conflict, not_found
 from services.console.ports import Published
 
 Row = TypeVar("Row", Account, Number, Integration)
-Change = Callable[[Row, datetime], Awaitable[tuple[dict[str, Any], Callable[[Row, Row], Event]]]]
+Change = Callable[[Row, datetime], Awaitable[tuple[dict[str, Any], Callable[[Row, Row], Event | Sequence[Event]]]]]
 TRIES = 3
 
 
@@ -56,7 +56,9 @@ class Changes:
             if all(getattr(old, name) == value for name, value in columns.items()):
                 return old
             new = old.model_copy(update={**columns, "version": old.version + 1, "updated_at": now})
-            if await self.registry.save(new, [self.posted(told(old, new), now)], created=False):
+            events = told(old, new)
+            posted = [self.posted(each, now) for each in ([events] if isinstance(events, Event) else events)]
+            if await self.registry.save(new, posted, created=False):
                 await self.published()
                 return new
         raise conflict("others are changing it; read it again")

@@ -16,6 +16,7 @@ class Person:
     """A customer of an account, known or not."""
 
     account: Account
+    phone: str = field(repr=False)
     customer_keys: tuple[str, ...]
     """The phone's first, then that of the user id that WhatsApp showed with it."""
 
@@ -45,7 +46,7 @@ class People:
             raise invalid("phone", "must be a valid phone number, in E.164 or national form")
         key = self.customer_key(account.id, number)
         identity = await self.identities.link(account.id, [key], self.clock())
-        return Person(account, identity.keys)
+        return Person(account, number, identity.keys)
 
     async def pseudonyms(self, person: Person) -> tuple[str, ...]:
         """What the person's records call them; none for somebody without records, or erased."""

@@ -30,6 +30,7 @@ from services.console.domain.reporting.figures import ComplianceReport
 from services.console.domain.reports import ReportQuery
 from services.console.domain.secrets import RotateSecret, SecretRotatedShown
 from services.console.domain.simulating import SimulationAsked, SimulationShown
+from services.console.domain.subjects import ErasureShown, SubjectAsked, SubjectExport
 from services.console.domain.suppressions import LiftQuery, SuppressionAsked, SuppressionQuery, SuppressionShown
 from services.console.domain.tokens import TokenAsked, TokenMade, TokenShown
 from services.console.handlers.accounts import Accounts
@@ -37,7 +38,9 @@ from services.console.handlers.auditing import MEDIA_TYPE, Audit
 from services.console.handlers.calling import Answer, Call
 from services.console.handlers.crm_templates import CrmTemplates
 from services.console.handlers.dead_letters import DeadLetters
+from services.console.handlers.erasing import Erase
 from services.console.handlers.events import Events
+from services.console.handlers.exporting_subjects import ExportSubject
 from services.console.handlers.forwards import Forwards
 from services.console.handlers.integrations import Integrations
 from services.console.handlers.number_secrets import RotateForNumber
@@ -84,6 +87,8 @@ class Handlers:
     forwards: Forwards
     dead_letters: DeadLetters
     tokens: TokenOffice
+    erase: Erase
+    export_subject: ExportSubject
     reports: Reports
     audit: Audit
     simulate: Simulate
@@ -103,6 +108,7 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
         *_audit(handlers.audit),
         *_policy(handlers.simulate),
         *_tokens(handlers.tokens),
+        *_subjects(handlers.erase, handlers.export_subject),
     )
 
 
@@ -486,6 +492,32 @@ def _policy(simulate: Simulate) -> tuple[Route, ...]:
             operation=simulate,
             body=SimulationAsked,
             answers={HTTPStatus.OK: SimulationShown},
+        ),
+    )
+
+
+def _subjects(erase: Erase, export: ExportSubject) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="POST",
+            path="/erasures",
+            name="erase_subject",
+            summary="Erase one customer; 202 when it goes on by itself. A legal hold refuses it",
+            operation=erase.create,
+            body=SubjectAsked,
+            answers={HTTPStatus.OK: ErasureShown, HTTPStatus.ACCEPTED: ErasureShown},
+            role=Role.ADMIN,
+            conflicts=True,
+        ),
+        Route(
+            method="POST",
+            path="/subject-exports",
+            name="export_subject",
+            summary="Hand out all that is held of one customer",
+            operation=export.create,
+            body=SubjectAsked,
+            answers={HTTPStatus.OK: SubjectExport},
+            role=Role.ADMIN,
         ),
     )
 

@@ -1,7 +1,6 @@
 """Persons and records about them, as audit makes them."""
 
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from libs.contracts.identity import keyed_hash
@@ -22,8 +21,10 @@ async def a_person(world: World, account_id: str, phone: str = PHONE) -> Subject
     return key_of(subject, world.sealer)
 
 
-async def records_about(world: World, key: SubjectKey, account_id: str, count: int = 1, **fields: Any) -> list[Record]:
-    """Records about a person, their ids from 1 on."""
+async def records_about(
+    world: World, key: SubjectKey, account_id: str, count: int = 1, *, start: int = 1
+) -> list[Record]:
+    """Records about a person, their ids from `start` on."""
     told = {"masked_phone": "+9665•••••678", "message_id": WAMID, "evidence": {"message_id": WAMID}}
     bare = Record(id="", at=NOON, type="message.approved", account_id=account_id, details={"evidence": {"word": "x"}})
     made = [
@@ -33,9 +34,8 @@ async def records_about(world: World, key: SubjectKey, account_id: str, count: i
             event_id=str(UUID(int=n)),
             customer_hash=key.pseudonym,
             personal=key.seal(str(UUID(int=n)), told),
-            **fields,
         )
-        for n in range(1, count + 1)
+        for n in range(start, start + count)
     ]
     await world.store.records.append(made)
     return made
