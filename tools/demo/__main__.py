@@ -66,8 +66,8 @@ async def run(environ: Mapping[str, str], console: Console) -> bool:
                 live.update(_table(scenes))
         for path in await filed(world, "Acme", data_dir / "reports"):
             console.print(f"Compliance report: {path.resolve()}")
-        intact, told = await verified(world)
-        console.print(told)
+        intact, sentence = await verified(world)
+        console.print(sentence)
     return _verdict(scenes, console) and intact
 
 
