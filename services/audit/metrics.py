@@ -14,4 +14,5 @@ SEALED_AT = Gauge(
     "gateway_record_sealed_timestamp_seconds", "When everything recorded was last under checkpoints (Unix time)."
 )
 CHECKPOINTS = Counter("gateway_checkpoints_total", "Checkpoints that this replica signed.")
+PURGED = Counter("gateway_records_purged_total", "Records removed because their retention had ended.")
 SHIPPED = Counter("gateway_checkpoints_shipped_total", "Checkpoints shipped out, or delayed.", ["outcome"])

@@ -32,6 +32,13 @@ class AuditSettings(ServiceSettings):
         "they are posted to; several separated by commas.",
     )
 
+    retention_days: int = Field(
+        default=365, ge=1, le=3650, description="Days for which records that belong to no account are kept."
+    )
+    purge_check_seconds: float = Field(
+        default=3600.0, ge=1, le=86_400, description="How often it is looked whether today's purge is to be done."
+    )
+
     @field_validator("signing_keys")
     @classmethod
     def _can_sign(cls, value: SecretStr) -> SecretStr:
