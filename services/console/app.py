@@ -24,7 +24,7 @@ from services.console.adapters.opened_records import OpenedRecords
 from services.console.adapters.report_folder import ReportFolder
 from services.console.adapters.report_signing import ReportSigner
 from services.console.adapters.report_webhook import ReportWebhook
-from services.console.adapters.shipped import ShippedFiles, nothing_shipped
+from services.console.adapters.shipped import ShippedFiles
 from services.console.adapters.simulations import BrokerSimulations
 from services.console.adapters.tokens import HeldTokens
 from services.console.adapters.unproven import unsigned, unverified
@@ -104,7 +104,6 @@ class Surroundings:
     simulates: Simulates
     verifies: Verifies = field(default=unverified)
     signs: Signs = field(default=unsigned)
-    shipped: Shipped = field(default=nothing_shipped)
     clock: Clock = field(default=utc_now)
     new_id: NewId = field(default=new_id)
     new_secret: NewSecret = field(default=new_secret, repr=False)
@@ -160,7 +159,7 @@ def audit_of(settings: ConsoleSettings, around: Surroundings) -> Audit:
         chains=around.store.chains,
         checkpoints=around.store.checkpoints,
         keys={} if ring is None else ring.keys,
-        shipped=around.shipped,
+        shipped=_shipped(settings),
         outbox=around.store.outbox,
         changes=Changes(around.store.registry, around.clock, around.new_id, around.published),
     )
@@ -314,7 +313,6 @@ async def _serve(settings: ConsoleSettings, life: Life, store: Store, broker: Br
         replays=broker,
         simulates=simulations,
         signs=_signer(settings),
-        shipped=_shipped(settings),
     )
     around = replace(around, verifies=VerifyForReport(audit_of(settings, around), settings.report_verify_seconds))
     await broker.overhear("simulations", [simulations.binding], simulations.heard)

@@ -9,11 +9,6 @@ from libs.record.checkpoints import Checkpoint
 from libs.record.exporting import shipped_from
 
 
-async def nothing_shipped() -> Sequence[Checkpoint]:
-    """`Shipped` where nothing is shipped to a file."""
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class ShippedFiles:
     """`Shipped`."""

@@ -1,0 +1,150 @@
+"""The calls under /audit: verify, keys, export, prove; each within the token's scope, and copies are on record."""
+
+import base64
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from libs.contracts.events import RecordExported
+from libs.record.exporting import ExportVerifier
+from libs.record.keys import keys_from
+from libs.record.proofs import checked
+from services.console.domain.principals import Principal, Role
+from tests.contract.store.builders import a_record
+from tests.contract.store.test_chains import seal
+from tests.unit.console.world import World, a_world
+from tests.unit.record.chains import KEY, KEYS
+
+PUBLIC = f"k1:public:{base64.b64encode(KEY.public).decode()}"
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[World]:
+    """A console that can verify and not sign, over two accounts' records and one of nobody's."""
+    async with a_world(tmp_path, signing_keys=SecretStr(PUBLIC)) as world:
+        await world.store.records.append([a_record(f"record-{n}") for n in range(10)])
+        await seal(world.store)
+        await world.store.records.append([a_record("late"), a_record("other", account_id="acc-2")])
+        await world.store.records.append([a_record("nobodys", account_id=None)])
+        world.tokens.held["one"] = Principal("one", Role.AUDITOR, frozenset({"acc-1"}))
+        yield world
+
+
+def edit(folder: Path, sql: str) -> None:
+    with sqlite3.connect(folder / "gateway-records.db") as connection:
+        connection.execute(sql)
+    connection.close()
+
+
+async def test_a_sound_record_is_told_with_what_was_looked_at(kept: World) -> None:
+    told = await kept.ok("GET", "/audit/verify")
+    one = await kept.ok("GET", "/audit/verify?account_id=acc-1")
+
+    counted = {"chains": 3, "records": 13, "sealed": 10, "checkpoints": 4, "shipped": 0}
+    assert told == {"ok": True, "first_fault": None} | counted
+    assert (one["ok"], one["chains"], one["records"]) == (True, 1, 11)
+
+
+async def test_the_first_fault_is_named(kept: World, tmp_path: Path) -> None:
+    edit(tmp_path, "UPDATE records SET code = 'sent' WHERE id = 'record-4'")
+
+    told = await kept.ok("GET", "/audit/verify")
+
+    assert told["ok"] is False
+    assert told["first_fault"] == {
+        "chain": "acc-1",
+        "seq": 5,
+        "record_id": "record-4",
+        "kind": "altered",
+        "checkpoint": None,
+        "meaning": "the record does not say what it said when it was written",
+    }
+
+
+async def test_a_token_for_one_account_verifies_and_exports_its_own_chain_alone(kept: World) -> None:
+    own = await kept.ok("GET", "/audit/verify", token="one")
+    others = await kept.call("GET", "/audit/verify?account_id=acc-2", token="one")
+    export = await (await kept.call("GET", "/audit/export", token="one")).text()
+
+    assert (own["chains"], own["records"]) == (1, 11)
+    assert others.status == 403
+    assert "other" not in export
+    assert "nobodys" not in export
+
+
+async def test_what_was_shipped_to_a_file_is_compared_with(tmp_path: Path) -> None:
+    shipped = tmp_path / "shipped.jsonl"
+    sink = SecretStr(f"stdout,file:{shipped}")
+    async with a_world(tmp_path, signing_keys=SecretStr(PUBLIC), checkpoint_sink=sink) as world:
+        await world.store.records.append([a_record(f"record-{n}") for n in range(6)])
+        made = await seal(world.store)
+        shipped.write_text("".join(json.dumps(checkpoint.shown()) + "\n" for checkpoint in made))
+        sound = await world.ok("GET", "/audit/verify")
+        edit(tmp_path, "DELETE FROM records WHERE chain_seq > 3")
+        edit(tmp_path, "DELETE FROM checkpoints WHERE number > 1")
+        edit(tmp_path, "UPDATE chains SET seq = 3")
+
+        cut = await world.ok("GET", "/audit/verify")
+
+    assert (sound["ok"], sound["shipped"]) == (True, 2)
+    assert (cut["ok"], cut["first_fault"]["kind"], cut["first_fault"]["seq"]) == (False, "truncated", 4)
+
+
+async def test_the_public_keys_are_shown_and_no_private_one(kept: World) -> None:
+    told = await kept.ok("GET", "/audit/keys")
+
+    assert keys_from(told["keys"]) == {"k1": KEYS["k1"]}
+    assert base64.b64encode(KEY.seed).decode() not in json.dumps(told)
+
+
+async def test_an_export_verifies_offline_and_is_on_record(kept: World) -> None:
+    response = await kept.call("GET", "/audit/export")
+    body = await response.read()
+
+    verifier = ExportVerifier(KEYS)
+    list(verifier.feed(body.splitlines()))
+    verdict = verifier.end()
+    assert response.content_type == "application/x-ndjson"
+    assert (verdict.ok, verdict.records, verdict.sealed) == (True, 13, 10)
+    told = [event for event in kept.broker.events if isinstance(event, RecordExported)]
+    assert [(event.what, event.record_id, event.account_id) for event in told] == [("export", None, None)]
+
+
+async def test_a_proof_can_be_checked_with_the_public_key_alone_and_is_on_record(kept: World) -> None:
+    for number in range(10):
+        proof = await kept.ok("GET", f"/audit/proofs/record-{number}")
+        assert checked(proof, KEYS).ok
+
+    told = [event for event in kept.broker.events if isinstance(event, RecordExported)]
+    assert (told[-1].what, told[-1].record_id, told[-1].account_id) == ("proof", "record-9", "acc-1")
+
+
+@pytest.mark.parametrize(
+    ("record_id", "token", "status"),
+    [
+        pytest.param("late", None, 409, id="no checkpoint vouches for it yet"),
+        pytest.param("never", None, 404, id="there is none"),
+        pytest.param("other", "one", 404, id="it is another account's"),
+        pytest.param("nobodys", "one", 404, id="it is nobody's"),
+    ],
+)
+async def test_a_record_that_cannot_be_proven_is_told(
+    kept: World, record_id: str, token: str | None, status: int
+) -> None:
+    given: dict[str, Any] = {} if token is None else {"token": token}
+
+    response = await kept.call("GET", f"/audit/proofs/{record_id}", **given)
+
+    assert response.status == status
+
+
+async def test_without_a_key_nothing_is_said_to_be_sound(world: World) -> None:
+    response = await world.call("GET", "/audit/verify")
+
+    assert response.status == 409
+    assert "GATEWAY_SIGNING_KEYS" in (await response.json())["details"]["problem"]
