@@ -14,9 +14,10 @@ from typing import Any
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from libs.chassis import metrics
+from libs.chassis.amqp.acknowledging import Acknowledgements
 from libs.chassis.amqp.connecting import consumes, end_consumer, let_go
 from libs.chassis.amqp.declaring import declare_work_queue
-from libs.chassis.amqp.delivering import HANDLE_LIMIT, Aside, acknowledge, give_back, is_stale
+from libs.chassis.amqp.delivering import HANDLE_LIMIT, Aside, give_back, is_stale
 from libs.chassis.amqp.envelope import DUE, attempt_of, moment_in, received_from, trace_of
 from libs.chassis.amqp.faults import cancelled_only_when_asked
 from libs.chassis.amqp.publishing import Publisher, until_confirmed
@@ -64,6 +65,7 @@ class WorkListener:
         self._pauses = pauses
         self._limit = limit
         self._aside = Aside(work, publisher=publisher, clock=clock, pauses=pauses)
+        self._acknowledgements = Acknowledgements(work.name)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._queue: AbstractQueue | None = None
@@ -88,6 +90,7 @@ class WorkListener:
         for task in self._in_hand:
             task.cancel()
         await asyncio.gather(*self._in_hand, return_exceptions=True)
+        await self._acknowledgements.finish()
         if self._channel is not None:
             await let_go(self._channel)  # its close goes out behind the last acknowledgement
 
@@ -166,7 +169,7 @@ class WorkListener:
         ):
             return
         metrics.CONSUMED.labels(self.work.name, _LABELS[type(settlement)]).inc()
-        await acknowledge(incoming, self.work.name)
+        self._acknowledgements.add(incoming)
 
     def _tell(self, incoming: AbstractIncomingMessage, failure: Exception, settlement: Settlement) -> None:
         known = isinstance(failure, GatewayError | UnreadableEvent | Later | GivenUp)
