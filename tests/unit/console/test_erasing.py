@@ -178,7 +178,9 @@ async def test_an_erasure_that_dies_between_any_two_steps_is_finished_by_the_nex
 ) -> None:
     account_id = await somebody(world)
     store, left = world.store, [steps]
-    dying: dict[str, Any] = {name: Dying(getattr(store, name), left) for name in ("people", "subjects", "erasures", "records")}
+    dying: dict[str, Any] = {
+        name: Dying(getattr(store, name), left) for name in ("people", "subjects", "erasures", "records")
+    }
     job = Erasure(
         id="era_1",
         account_id=account_id,
