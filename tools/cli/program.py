@@ -17,9 +17,11 @@ from tools.cli.commands import (
     integrations,
     policy,
     reports,
+    subjects,
     suppressions,
     verifying,
 )
+from tools.cli.commands import tokens as api_tokens
 from tools.cli.commands.session import Session
 from tools.cli.console import Console, Exit, Failed, token_from, url_from
 from tools.cli.showing import Show, terminal
@@ -41,7 +43,7 @@ def program(environ: Mapping[str, str]) -> App:
     groups = (
         *(accounts.app, instances.app, integrations.app, suppressions.app),
         *(events.app, forwards.app, dead_letters.app, errors.app),
-        *(policy.app, reports.app, audit.app),
+        *(policy.app, reports.app, audit.app, api_tokens.app),
     )
     for group in groups:
         app.command(group)
@@ -49,6 +51,8 @@ def program(environ: Mapping[str, str]) -> App:
     app.command(integrations.rotate_secret)
     app.command(verifying.verify_delivery)
     app.command(integrations.crm_template)
+    app.command(subjects.erase)
+    app.command(subjects.subject_export)
 
     @app.meta.default
     def launch(

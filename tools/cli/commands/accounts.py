@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -59,3 +59,9 @@ def create(choices: Choices | None = None, *, file: File = None, session: Given)
 def edit(account_id: str, choices: Choices | None = None, *, file: File = None, session: Given) -> None:
     """Edit an account: what is not named stays."""
     session.show.item(session.console.patch(path_of("accounts", account_id), _body(choices, file)))
+
+
+@app.command
+def hold(account_id: str, state: Literal["on", "off"], *, session: Given) -> None:
+    """Begin or end an account's legal hold: while it lasts no record is purged and nobody erased."""
+    session.show.item(session.console.patch(path_of("accounts", account_id), {"legal_hold": state == "on"}))
