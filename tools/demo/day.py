@@ -1,14 +1,18 @@
 """The day's script: each step says what happens, plays it, and names the answer it expects."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from tools.demo.pbx import Pbx, a_pbx
 from tools.demo.world import Answer, Line, World
 from tools.simulator.faults import Fault, Match, Step
 
 CUSTOMER, SECOND, THIRD, STRANGER = "+966512345601", "+966512345602", "+966512345603", "+966512345699"
 PAIR_BURST = 10
+FORWARDS_END = 1.0
+"""Seconds for the last statuses of a closing 3CX side."""
 REQUESTS_A_MINUTE = 60
 SCAM = "CASINO!!! You won 1,000,000 USD, claim your jackpot at http://bit.ly/win now, 100% free spins, bet today"
 
@@ -33,7 +37,19 @@ Play = Callable[[], Awaitable[Answer]]
 async def day(world: World) -> AsyncIterator[Scene]:
     """Everything in order; a scene is yielded as soon as it was played."""
     line = await world.open_line("Acme")
-    for part in (_morning, _refusals_of_form, _consent, _conduct, _switches, _limits, _provider, _edge, _outage):
+    for part in (
+        _morning,
+        _calls,
+        _way_back,
+        _refusals_of_form,
+        _consent,
+        _conduct,
+        _switches,
+        _limits,
+        _provider,
+        _edge,
+        _outage,
+    ):
         async for scene in part(world, line):
             yield scene
 
@@ -63,6 +79,40 @@ async def _morning(world: World, line: Line) -> AsyncIterator[Scene]:
     yield await _scene(
         "A call begins", "recorded", world.post(line, {"event_type": "call_started", "caller": CUSTOMER})
     )
+
+
+async def _calls(world: World, _: Line) -> AsyncIterator[Scene]:
+    missed = {"missed_call": {"enabled": True, "text": "Hello, we missed your call. {{business_name}}"}}
+    line = await world.open_line("Calls", templates=missed)
+    await world.customer_writes(line, CUSTOMER, "Hi")
+    call = {"event_type": "missed_call", "caller": CUSTOMER}
+    yield await _scene("A missed call: the template goes out", "sent", world.post(line, call))
+    yield await _scene("… again within 15 minutes", "skipped", world.post(line, call))
+    foreign = {
+        "event": "incoming",
+        "callerid": SECOND.lstrip("+"),
+        "finishtype": "Ok",
+        "user": "101",
+        "id": "260101_1-1",
+    }
+    yield await _scene("Another system's words: a call ended", "recorded", world.post(line, foreign))
+
+
+async def _way_back(world: World, _: Line) -> AsyncIterator[Scene]:
+    async with a_pbx() as pbx:
+        line = await world.open_line("Way back", forward_url=pbx.url)
+        pbx.secret = line.forward_secret
+        await world.customer_writes(line, CUSTOMER, "Is anybody there?")
+        yield await _told("The customer's message reaches 3CX", "message.received", pbx)
+        await world.reply(line, CUSTOMER)
+        yield await _told("WhatsApp's statuses reach 3CX", "message.status_updated", pbx)
+        await world.customer_writes(line, THIRD, "STOP")
+        yield await _told("An opt-out reaches 3CX", "recipient.opted_out", pbx)
+        await asyncio.sleep(FORWARDS_END)
+
+
+async def _told(asked: str, kind: str, pbx: Pbx) -> Scene:
+    return Scene(asked, Answer(200, {"success": True, "status": await pbx.hears(kind)}), kind)
 
 
 async def _refusals_of_form(world: World, line: Line) -> AsyncIterator[Scene]:

@@ -38,6 +38,7 @@ class Line:
     number: str
     url: str
     secret: str = field(repr=False)
+    forward_secret: str = field(default="", repr=False)
 
 
 class World:
@@ -82,7 +83,7 @@ class World:
             "POST", "/integrations", {"account_id": made["id"], "instance_id": instance["id"], **integration}
         )
         url = f"{self.stack.ingress_url}/integrations/3cx/webhook/{line['id']}"
-        return Line(line["id"], made["id"], number, url, line["secret"])
+        return Line(line["id"], made["id"], number, url, line["secret"], line.get("forward_secret") or "")
 
     async def post(
         self, line: Line, body: dict[str, Any] | str | bytes, *, secret: str | None = None, **headers: str
