@@ -10,8 +10,8 @@ from libs.store.subjects import SubjectKey
 class Keys(Protocol):
     """The keys of the persons whom records are about."""
 
-    async def of(self, customer_keys: Collection[str]) -> Mapping[str, SubjectKey]:
-        """The key of each; who has none yet is given one, which is durable when this returns."""
+    async def of(self, customer_keys: Collection[str], *, new: Collection[str]) -> Mapping[str, SubjectKey]:
+        """The key of each; those of `new` who have none yet are given one, which is durable when this returns."""
         ...
 
 

@@ -27,13 +27,13 @@ class RememberedKeys:
         self._kept: dict[str, tuple[float, SubjectKey]] = {}
         self._epoch = 0
 
-    async def of(self, customer_keys: Collection[str]) -> Mapping[str, SubjectKey]:
+    async def of(self, customer_keys: Collection[str], *, new: Collection[str]) -> Mapping[str, SubjectKey]:
         """As `Keys.of`; one read for those not remembered, one write more for those who are new."""
         now, epoch = self._monotonic(), self._epoch
         found = {name: kept[1] for name in customer_keys if (kept := self._kept.get(name)) and kept[0] > now}
         missing = set(customer_keys) - found.keys()
         if missing:
-            read = {each.customer_key: self._opened(each) for each in await self._rows(missing)}
+            read = {each.customer_key: self._opened(each) for each in await self._rows(missing, new)}
             if epoch == self._epoch:
                 self._remember(read, now + KEPT_SECONDS)
             found |= read
@@ -47,11 +47,11 @@ class RememberedKeys:
             name: kept for name, kept in self._kept.items() if gone is not None and kept[1].pseudonym not in gone
         }
 
-    async def _rows(self, customer_keys: Collection[str]) -> list[Subject]:
+    async def _rows(self, customer_keys: set[str], new: Collection[str]) -> list[Subject]:
         known = list(await self._subjects.find(customer_keys=customer_keys))
-        new = set(customer_keys) - {each.customer_key for each in known}
-        if new:
-            known += await self._subjects.add([new_subject(name, self._sealer) for name in sorted(new)])
+        unknown = (customer_keys - {each.customer_key for each in known}).intersection(new)
+        if unknown:
+            known += await self._subjects.add([new_subject(name, self._sealer) for name in sorted(unknown)])
         return known
 
     def _opened(self, subject: Subject) -> SubjectKey:

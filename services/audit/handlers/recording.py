@@ -7,7 +7,7 @@ from libs.chassis.consuming import Received
 from libs.contracts.events import Event
 from libs.store.records import Records
 from services.audit import metrics
-from services.audit.domain import customer_key_of, record_from
+from services.audit.domain.records import begins_with, customer_key_of, record_from
 from services.audit.ports import Keys, Recorded
 
 
@@ -23,7 +23,9 @@ class Record:
     async def __call__(self, batch: Sequence[Received[Event]]) -> None:
         """Record a batch. Safe to repeat: the record keeps one line per event id."""
         customers = [customer_key_of(received.event, self.key) for received in batch]
-        keys = await self.keys.of({customer for customer in customers if customer})
+        known = {customer for customer in customers if customer}
+        begun = {customer for customer, r in zip(customers, batch, strict=True) if customer and begins_with(r.event)}
+        keys = await self.keys.of(known, new=begun)
         lines = [
             record_from(
                 r.event,

@@ -44,7 +44,7 @@ class Remembering:
         self.keys = RememberedKeys(self.subjects, SEALER, lambda: self.now)
 
     async def pseudonym(self, customer_key: str = "c1") -> str:
-        return (await self.keys.of({customer_key}))[customer_key].pseudonym
+        return (await self.keys.of({customer_key}, new={customer_key}))[customer_key].pseudonym
 
 
 def erased(*pseudonyms: str) -> SubjectErased:
@@ -84,7 +84,7 @@ async def test_who_is_remembered_is_not_asked_for_until_the_time_is_over() -> No
 async def test_nobody_asks_the_store_for_nobody() -> None:
     remembering = Remembering()
 
-    assert await remembering.keys.of(set()) == {}
+    assert await remembering.keys.of(set(), new=set()) == {}
     assert remembering.subjects.asked == 0
 
 
@@ -125,7 +125,8 @@ async def test_what_may_have_been_missed_forgets_everybody() -> None:
 async def test_no_more_keys_are_remembered_than_there_is_room_for() -> None:
     remembering = Remembering()
     await remembering.pseudonym()
-    await remembering.keys.of({f"d{n}" for n in range(MAX_KEYS)})
+    many = {f"d{n}" for n in range(MAX_KEYS)}
+    await remembering.keys.of(many, new=many)
     asked = remembering.subjects.asked
 
     await remembering.pseudonym()
@@ -139,6 +140,14 @@ async def test_a_key_that_cannot_be_opened_holds_the_record_up() -> None:
     other = RememberedKeys(remembering.subjects, Sealer([SealingKey("k2", base64.b64decode("A" * 43 + "="))]))
 
     with pytest.raises(GatewayError) as raised:
-        await other.of({"c1"})
+        await other.of({"c1"}, new=())
 
     assert raised.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+
+
+async def test_somebody_unknown_is_given_no_key_by_an_echo() -> None:
+    remembering = Remembering()
+
+    found = await remembering.keys.of({"c1", "c2"}, new={"c2"})
+
+    assert set(found) == set(remembering.subjects.rows) == {"c2"}

@@ -1,3 +1,5 @@
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -6,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.chassis.consuming import Received
 from libs.contracts.events import (
     EVENTS,
     Event,
@@ -20,9 +23,12 @@ from libs.contracts.events import (
     WhatsAppStatusReceived,
 )
 from libs.contracts.identity import Personal, keyed_hash
+from libs.store.records import Record
 from libs.store.sealing import CannotOpen
 from libs.store.subjects import SubjectKey
-from services.audit.domain import _personal_fields, customer_key_of, record_from, without_numbers
+from services.audit.domain.records import _personal_fields, customer_key_of, record_from
+from services.audit.domain.values import without_numbers
+from services.audit.handlers.recording import Record as Recording
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ID = UUID(int=7)
@@ -227,3 +233,38 @@ def test_an_event_that_knows_its_customer_by_key_alone_is_recorded_with_it() -> 
     assert opened(lifted) == {"masked_phone": "+9665•••••000"}
     assert record.details["suppression_id"] == suppression_id
     assert "customer_key" not in record.details
+
+
+@dataclass
+class FakeRecords:
+    """Keeps records."""
+
+    kept: dict[str, Record] = field(default_factory=dict)
+
+    async def append(self, records: Sequence[Record]) -> int:
+        self.kept |= {record.id: record for record in records}
+        return len(records)
+
+
+@dataclass
+class FakeKeys:
+    """Persons by customer key."""
+
+    known: dict[str, SubjectKey] = field(default_factory=dict)
+
+    async def of(self, customer_keys: Collection[str], *, new: Collection[str]) -> Mapping[str, SubjectKey]:
+        for name in new:
+            self.known.setdefault(name, SubjectKey(name.encode().ljust(32)[:32]))
+        return {name: self.known[name] for name in customer_keys if name in self.known}
+
+
+async def test_a_status_of_somebody_erased_since_is_recorded_about_nobody() -> None:
+    records, keys = FakeRecords(), FakeKeys()
+    record = Recording(records, keys, KEY)  # type: ignore[arg-type]  # what it needs of the ports
+
+    await record([Received(a_status(customer=PHONE), id=UUID(int=1), at=NOON, attempt=1)])
+    await record([Received(an_approval(), id=UUID(int=2), at=NOON, attempt=1)])
+
+    alone, approved = records.kept.values()
+    assert (alone.customer_hash, alone.personal) == (None, None)
+    assert approved.customer_hash is not None

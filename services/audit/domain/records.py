@@ -5,29 +5,31 @@ of seven digits or more, since phone systems put numbers into ids. Whatever lead
 ids, which hold the phone in Base64, hashes of texts) is sealed with that person's own key (docs/decisions/0009).
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, get_args
 from uuid import UUID
 
-from pydantic import BaseModel
-
-from libs.contracts.events import Event, WebhookPayload, WebhookReceived, WebhookRejected
+from libs.contracts.events import (
+    Event,
+    ForwardRequested,
+    MessageSettled,
+    MessageStatusUpdated,
+    WebhookPayload,
+    WebhookReceived,
+    WebhookRejected,
+    WhatsAppStatusReceived,
+)
 from libs.contracts.identity import Personal, keyed_hash, masked
 from libs.store.records import Record
 from libs.store.subjects import SubjectKey
+from services.audit.domain.values import MESSAGE_IDS, plain, without_numbers
 
-_NUMBER = re.compile(r"\+?[0-9]{7,}")
-_OWN_ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}|[0-9a-f]{64}", re.ASCII)
-"""An id that we gave out, or a digest; runs of digits in them are chance."""
 _COLUMNS = frozenset(
     {"account_id", "integration_id", "event_id", "code", "purpose", "actor", "reply_to", "customer_key", "masked_phone"}
 )
-_MESSAGE_IDS = frozenset({"message_id", "reply_to_message_id"})
-_SEALED = _MESSAGE_IDS | {"conversation_id"}
-_HIDDEN_ID = "wamid.•••••"
+_SEALED = MESSAGE_IDS | {"conversation_id"}
 _PHONE_FIELDS = ("to", "from_", "customer_phone", "caller", "phone")
 _SHOWN_PAYLOAD = ("event_type", "agent_extension", "queue", "call_time", "direction", "answered")
 _NOBODY = "-"
@@ -40,6 +42,14 @@ def customer_key_of(event: Event, key: bytes) -> str | None:
     known: str | None = getattr(event, "customer_key", None)
     known_as = getattr(event, "customer", None) or getattr(event, "customer_user_id", None)
     return known or (keyed_hash(key, event.account_id or _NOBODY, known_as) if known_as else None)
+
+
+def begins_with(event: Event) -> bool:
+    """Whether somebody unknown becomes known by the event.
+
+    Not by an echo of what went before: a status that comes days after its customer was erased is about nobody.
+    """
+    return not isinstance(event, WhatsAppStatusReceived | MessageStatusUpdated | MessageSettled | ForwardRequested)
 
 
 def record_from(
@@ -60,7 +70,7 @@ def record_from(
         sealed["masked_phone"] = masked_phone
     if subject is None:
         open_ |= {name: value for name, value in sealed.items() if name.endswith("_hash")}
-        open_ |= {f"{name}_hash": hashed(name, str(sealed[name])) for name in _MESSAGE_IDS & sealed.keys()}
+        open_ |= {f"{name}_hash": hashed(name, str(sealed[name])) for name in MESSAGE_IDS & sealed.keys()}
     return Record(
         id=str(id_),
         at=at,
@@ -130,13 +140,13 @@ def _details(event: Event, hashed: Hashed) -> Iterator[tuple[str, Any]]:
             # Made by our own rules, which see no number and no text; the largest part of an approval.
             yield name, [line.model_dump(mode="json") for line in value]
         elif kind is None and name != "profile_name":
-            yield name, str(value) if name in _MESSAGE_IDS else _plain(value)
+            yield name, str(value) if name in MESSAGE_IDS else plain(value)
 
 
 def _payload(payload: WebhookPayload, hashed: Hashed) -> Iterator[tuple[str, Any]]:
     for name in _SHOWN_PAYLOAD:
         if (value := getattr(payload, name)) is not None:
-            yield name, _plain(value)
+            yield name, plain(value)
     yield "phone_fields", [name.rstrip("_") for name in _PHONE_FIELDS if getattr(payload, name) is not None]
     if payload.text is not None:
         yield from _text("text", payload.text, hashed)
@@ -145,42 +155,6 @@ def _payload(payload: WebhookPayload, hashed: Hashed) -> Iterator[tuple[str, Any
 def _text(name: str, text: str, hashed: Hashed) -> Iterator[tuple[str, Any]]:
     yield f"{name}_length", len(text)
     yield f"{name}_hash", hashed("text", text)
-
-
-def _plain(value: object) -> object:
-    """A value as JSON knows it, without numbers that could be dialled."""
-    match value:
-        case BaseModel():
-            plain: object = _plain(value.model_dump(mode="json"))
-        case Mapping():
-            plain = {str(k): str(v) if k in _MESSAGE_IDS else _plain(v) for k, v in value.items()}
-        case tuple() | list():
-            plain = [_plain(v) for v in value]
-        case datetime():
-            plain = value.isoformat()
-        case UUID():
-            plain = str(value)
-        case str():
-            plain = without_numbers(str(value))
-        case _:
-            plain = value
-    return plain
-
-
-def without_numbers(text: str) -> str:
-    """`text` with every run of seven digits or more masked; UUIDs, our own ids and digests stay.
-
-    An id of WhatsApp's for a message is hidden too: it holds the customer's number in Base64.
-    """
-    if text.startswith("wamid."):
-        return _HIDDEN_ID
-    if _is_uuid(text) or _OWN_ID.fullmatch(text):
-        return text
-    return _NUMBER.sub(lambda found: masked(found.group()), text)
-
-
-def _is_uuid(text: str) -> bool:
-    return len(text) == len("00000000-0000-0000-0000-000000000000") and text.count("-") == 4  # noqa: PLR2004 -- a UUID's shape
 
 
 @cache
