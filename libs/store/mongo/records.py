@@ -3,7 +3,7 @@
 The rule: a batch is inserted in the order of its places behind a tail that was read before it was asked which of its
 records are known. If a place is taken the batch stops there and begins anew behind the new tail; what lies behind the
 first places of a chain can therefore never be written twice, lost, or leave a gap, whatever dies when and however many
-write (docs/decisions/0010). A document is never updated. Details are JSON text, since their keys and numbers are users'
+write (docs/decisions/0013). A document is never updated. Details are JSON text, since their keys and numbers are users'
 (dots, dollars, big integers), and the time is in microseconds, which BSON's dates would cut.
 """
 
