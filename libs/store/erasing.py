@@ -7,12 +7,14 @@ person by customer key alone and goes away with it.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
 from libs.store.outbox import Posted
 
+ERASED: Final = "erasure"
+"""The source of a suppression that stays under a do-not-contact key."""
 _MESSAGE_ID = "message_id"
 
 

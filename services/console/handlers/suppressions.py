@@ -9,6 +9,7 @@ from libs.contracts.identity import masked
 from libs.store.accounts import Account, Directory
 from libs.store.conversations import Suppression
 from libs.store.conversations import Suppressions as Store
+from libs.store.erasing import ERASED
 from services.console.domain.paging import listed
 from services.console.domain.phones import e164_from
 from services.console.domain.principals import Principal, conflict, invalid, not_found
@@ -113,6 +114,7 @@ def _told(suppression: Suppression) -> dict[str, Any]:
         "suppression_id": suppression.id,
         "kind": suppression.kind.value,
         "source": "operator",
-        "customer_key": suppression.customer_key,
+        # What stays of somebody who was erased is nobody's: the record must not make them known again.
+        "customer_key": None if suppression.source == ERASED else suppression.customer_key,
         "masked_phone": suppression.masked_phone,
     }

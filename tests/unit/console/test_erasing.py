@@ -12,7 +12,7 @@ import pytest
 
 from libs.chassis.consuming import Buried
 from libs.contracts.errors import GatewayError, unavailable
-from libs.contracts.events import ErasureRefused, LegalHoldChanged, SubjectErased, SubjectExported
+from libs.contracts.events import ErasureRefused, LegalHoldChanged, SubjectErased, SubjectExported, SuppressionLifted
 from libs.contracts.identity import do_not_contact
 from libs.store.erasing import Erasure
 from libs.store.opening import Store
@@ -110,6 +110,10 @@ async def test_somebody_erased_who_was_blocked_stays_blocked_and_shows_no_mask(w
 
     (row,) = (await world.ok("GET", f"/suppressions?account_id={account_id}"))["items"]
     kept = await world.store.suppressions.get(row["id"])
+    await world.ok("DELETE", f"/suppressions/{row['id']}")
+    lifted = world.broker.events[-1]
+    assert isinstance(lifted, SuppressionLifted)
+    assert lifted.customer_key is None
     assert (row["masked_phone"], row["source"], row["reason"], row["actor"]) == ("", "erasure", None, None)
     assert kept is not None
     assert kept.customer_key == do_not_contact(KEY.encode(), customer_key(account_id))
