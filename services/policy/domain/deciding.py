@@ -91,7 +91,7 @@ def window_closes_at(conversation: Conversation) -> datetime | None:
     if conversation.last_inbound_at is None:
         return None
     end = conversation.last_inbound_at + WINDOW
-    if conversation.closed_at is not None and conversation.closed_at > conversation.last_inbound_at:
+    if conversation.closed_at is not None and conversation.closed_at >= conversation.last_inbound_at:
         return min(end, conversation.closed_at)
     return end
 

@@ -156,8 +156,7 @@ class Deliver:
         return learnt_from(known, self.call.reaction.table, attempts=attempts) or result
 
     async def _close_window(self, approved: MessageApproved) -> None:
-        # WhatsApp's clock knows seconds: what the customer writes within this one opens the window again.
-        now = self.around.clock().replace(microsecond=0)
+        now = self.around.clock()
         await self.note.written(
             lambda: self.around.windows.window_closed(approved.number_id, approved.customer_key, now)
         )

@@ -77,12 +77,6 @@ CASES = [
         None,
         id="the customer wrote after WhatsApp closed the window",
     ),
-    pytest.param(
-        {},
-        {"stored": stored(wrote=timedelta(minutes=-5), closed=timedelta(minutes=-5))},
-        None,
-        id="the customer wrote within the second in which WhatsApp closed the window",
-    ),
     pytest.param({}, {"account": an_account(paused=True)}, "policy_violation", id="the account is paused"),
     pytest.param({}, {"number": a_number(paused=True)}, "policy_violation", id="the number is paused"),
     pytest.param({"text": SCAM}, {}, "policy_violation", id="the content policy blocks the text"),
