@@ -187,3 +187,17 @@ async def test_what_was_shipped_of_a_chain_that_is_gone_is_missed(sealed: Store)
     assert verdict.first_fault is not None
     assert (verdict.first_fault.kind, verdict.first_fault.chain) == (FaultKind.TRUNCATED, "acc-7")
     assert elsewhere.ok
+
+
+async def test_what_is_recorded_and_sealed_while_it_is_verified_is_no_fault(sealed: Store) -> None:
+    class Growing:
+        """Checkpoints of which there are more by the time they are read."""
+
+        async def page(self, chain: str, *, after: int, limit: int) -> object:
+            await sealed.records.append([a_record(f"later-{after}-{n}") for n in range(4)])
+            await seal(sealed)
+            return await sealed.checkpoints.page(chain, after=after, limit=limit)
+
+    verdict = await verify(sealed.chains, Growing(), keys=KEYS, only="acc-1")  # type: ignore[arg-type]
+
+    assert (verdict.ok, verdict.records, verdict.checkpoints) == (True, 10, 3)

@@ -16,6 +16,7 @@ import pytest
 
 from libs.record.checkpoints import Checkpoint
 from libs.record.faults import FaultKind
+from libs.store import chains as chains_module
 from libs.store.opening import Store
 from libs.store.verifying import verify
 from tests.contract.store.builders import a_record, after
@@ -246,3 +247,15 @@ async def test_after_an_edit_the_record_goes_on_and_the_fault_stays(store: Store
     await store.records.append([a_record("record-99")])
 
     assert await found(store) == (FaultKind.ALTERED, "acc-1", 4, "record-4")
+
+
+async def test_one_beside_another_is_found_where_a_page_ends(
+    store: Store, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chains_module, "PAGE", 4)
+    await asyncio.to_thread(lambda: hand.copy(4, 4, id="x"))
+
+    outcome = await found(store)
+
+    assert outcome is not None
+    assert outcome[0] is FaultKind.INSERTED

@@ -103,6 +103,8 @@ Edit = Callable[[list[bytes]], list[bytes]]
             lambda e: [*e[: RECORD + 3], e[RECORD + 3][:40]], (FaultKind.INCOMPLETE, None), id="it breaks off in a line"
         ),
         pytest.param(lambda e: [*e, e[RECORD]], (FaultKind.INCOMPLETE, None), id="something follows the end"),
+        pytest.param(lambda e: [*e[:-1], *e[3:]], (FaultKind.INCOMPLETE, None), id="a chain comes twice"),
+        pytest.param(lambda e: [*e[:-1], end_line(2)], (FaultKind.INCOMPLETE, None), id="chains are left out"),
         pytest.param(lambda e: [b"junk\n", *e], (FaultKind.INCOMPLETE, None), id="a line is junk"),
         pytest.param(lambda e: [b"[1]\n", *e], (FaultKind.INCOMPLETE, None), id="a line is no object"),
         pytest.param(lambda e: [], (FaultKind.INCOMPLETE, None), id="it is empty"),

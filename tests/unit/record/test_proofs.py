@@ -88,3 +88,12 @@ def test_a_proof_from_after_its_keys_retirement_does_not_hold() -> None:
 @pytest.mark.parametrize("nonsense", [{}, {"proof": 1}, {"record": []}, {"checkpoint": {"chain": 1}}])
 def test_nonsense_is_no_proof_and_no_failure(nonsense: dict[str, Any]) -> None:
     assert checked(nonsense, KEYS).problem == "is no proof of this format"
+
+
+def test_a_checkpoint_of_another_chain_proves_nothing() -> None:
+    kept = a_chain(1, sealed=0)
+    elsewhere = checkpoint_from("acc_2", [kept.links[0].hash], before=None, at=NOON, key=KEY)
+
+    result = checked(proof_from(kept.links[0], [kept.links[0].hash], elsewhere), KEYS)
+
+    assert result.problem == "its checkpoint is of another chain"

@@ -390,3 +390,42 @@ def test_a_chain_cannot_be_passed_off_as_another() -> None:
 
     assert Kept("acc_2", moved, []).verified().first_fault is not None
     assert Kept("acc_2", kept.links, []).verified().first_fault is not None
+
+
+# ---------------------------------------------------------------- what only somebody with the key could make
+
+
+def test_a_record_of_another_account_does_not_belong_however_well_it_is_chained() -> None:
+    kept = a_chain(6, sealed=0)
+    told = list(kept.links[3].values)
+    told[3] = "acc_2"
+    kept.links[3] = kept.links[3]._replace(values=told)
+    kept.links[3:] = rewritten_from(kept.links[3:])
+
+    fault = found(kept)
+
+    assert fault is not None
+    assert fault[1] in {3, 4}
+
+
+@pytest.mark.parametrize("wrong", [{"root": bytes(32)}, {"head": bytes(32)}], ids=["its root", "its head"])
+def test_a_well_signed_checkpoint_must_fit_its_records(wrong: dict[str, bytes]) -> None:
+    kept = a_chain(10)
+    kept.checkpoints[1] = replace(kept.checkpoints[1], **wrong).signed_with(KEY)  # type: ignore[arg-type]
+
+    assert found(kept) == (FaultKind.REWRITTEN, 6)
+
+
+def test_a_checkpoint_that_differs_from_its_shipped_copy_in_anything_is_rewritten() -> None:
+    kept = a_chain(5)
+    kept.shipped = [replace(kept.checkpoints[0], at=1).signed_with(KEY)]
+
+    assert found(kept) == (FaultKind.REWRITTEN, 1)
+
+
+def test_records_must_agree_with_a_shipped_checkpoint_whose_number_was_never_given_again() -> None:
+    kept = a_chain(15)
+    kept.shipped = kept.checkpoints[2:]
+    an_attacker_signs(kept, KEY, every=15)
+
+    assert found(kept) == (FaultKind.REWRITTEN, 11)
