@@ -50,6 +50,8 @@ class EvolutionStub:
     answers: deque[tuple[int, Any]] = field(default_factory=deque)
     not_on_whatsapp: set[str] = field(default_factory=set)
     sent: list[Sent] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    """What the messages that were taken are called, as the callers were told."""
     webhooks: dict[str, dict[str, Any]] = field(default_factory=dict)
     url: str = ""
     _ids: Any = field(default_factory=lambda: itertools.count(1))
@@ -93,7 +95,8 @@ class EvolutionStub:
         if self.answers:
             return self.answers.popleft()
         jid = number if "@" in number else f"{number}@s.whatsapp.net"
-        return 201, taken(jid, f"3EB0{next(self._ids):016X}", text)
+        self.ids.append(f"3EB0{next(self._ids):016X}")
+        return 201, taken(jid, self.ids[-1], text)
 
     async def _webhook(self, request: web.Request) -> web.Response:
         if (refusal := self._refusal(request)) is not None:

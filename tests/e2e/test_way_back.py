@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.driver import MARK, Gateway, Line, outbound
 from tests.e2e.waiting import eventually
 from tools.simulator.faults import Fault, Match, Step
-from tools.simulator.payloads import Inbound
+from tools.simulator.payloads import Inbound, envelope_from, status_changes, status_from
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -80,9 +80,30 @@ async def test_however_statuses_come_each_is_taken_once_and_none_moves_back(gate
     assert answer.word == "sent"
     assert set(told) <= set(IN_ORDER), "nothing else is told"
     assert len(told) == len(set(told)), "each once"
-    if "reversed" in modes:
-        assert told == ["read"], "what came too late changed nothing"
     assert await gateway.records(event_id=answer.event_id, type="message.settled") == []
+
+
+async def test_a_status_that_comes_too_late_changes_nothing(gateway: Gateway) -> None:
+    line = await gateway.open_line()
+    customer = await gateway.a_writer(line)
+    async with statuses(gateway, kinds=["read"]):
+        answer = await gateway.reply(line, customer)
+        await until_moved(gateway, answer.event_id, "read")
+    [message] = await gateway.whatsapp.messages(phone_number_id=line.number)
+
+    async def taken() -> float:
+        return await gateway.metric("sender", "gateway_message_statuses_total", status="delivered", effect="repeated")
+
+    before = await taken()
+    now, callback = int(time.time()), message.callback
+    late = status_from("delivered", wamid=message.id, to=message.to, timestamp=now, callback=callback)
+    await gateway.whatsapp.webhook(envelope_from(status_changes([(line.number, late)])))
+
+    async def taken_in() -> bool:
+        return await taken() > before
+
+    await eventually(taken_in)
+    assert await moved(gateway, answer.event_id) == ["read"]
 
 
 async def test_a_message_of_which_nobody_knew_is_settled_by_its_status(gateway: Gateway) -> None:

@@ -77,8 +77,10 @@ async def test_sigterm_finishes_what_is_in_hand_and_the_next_process_does_the_re
         code = await ended(first, seconds=10)
     finished = lines(journal, "done")
     begun = lines(journal, "begun")
-    async with worker("slow", vhost, journal):
+    async with worker("slow", vhost, journal) as second:
         await eventually(lambda: len(lines(journal, "done")) >= count)
+        second.terminate()  # what is done is acknowledged moments later, so that killing it would repeat some
+        assert await ended(second, seconds=10) == 0
 
     assert code == 0
     assert 0 < len(finished) < count
