@@ -11,7 +11,7 @@ from libs.store.ledger import Claim, Pace
 from libs.store.outbox import Posted
 from libs.store.records import Record
 
-NOW = datetime(2026, 11, 23, 9, 30, 0, 123456, tzinfo=UTC)
+NOW = datetime(2096, 11, 23, 9, 30, 0, 123456, tzinfo=UTC)  # a TTL index goes by the real clock, and must not remove it
 UNPACED = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=1e-6, pair_burst=1_000_000)
 """A pace that never objects."""
 

@@ -1,7 +1,6 @@
 """What the ports `Erasures` and `People` promise, on every adapter; and that in SQLite nothing stays in the files."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +204,7 @@ async def test_who_was_suppressed_stays_so_under_a_key_that_says_nothing_of_them
     assert facts.suppressed == {SuppressionKind.OPT_OUT}
     assert facts.conversation.last_inbound_at is None
     assert (row.masked_phone, row.source, row.reason, row.actor, row.evidence) == ("", "erasure", None, None, {})
-    assert row.since == datetime(2026, 11, 23, tzinfo=UTC)
+    assert row.since == NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 async def test_what_stays_is_lifted_by_the_customers_own_word_and_comes_back_with_the_next(peopled: Store) -> None:

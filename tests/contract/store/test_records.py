@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ async def ids(store: Store, wanted: RecordFilter = EVERYTHING) -> list[str]:
 async def test_a_record_comes_back_as_it_was_appended(store: Store, other: Store) -> None:
     full = Record(
         id="record-1",
-        at=datetime(2026, 11, 23, 9, 30, 0, 123457, tzinfo=UTC),
+        at=NOW + timedelta(microseconds=1),
         type="webhook.answered",
         account_id="acc-1",
         integration_id="int-1",
