@@ -80,10 +80,19 @@ class Cooldown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The line that an approved message gets into (`libs.store.turns`): a number's to one customer."""
+
+    number_id: str
+    customer_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """A decision that is to be settled. `budget` is given for an approval and uses up quota.
 
-    `cooldown` may be given with a budget: the approval stands only where no other event's cooldown runs.
+    `cooldown` may be given with a budget: the approval stands only where no other event's cooldown runs. `place` too:
+    an approval gets in line there in the same step.
     """
 
     event_id: str
@@ -91,6 +100,7 @@ class Proposal:
     budget: Budget | None
     now: datetime
     cooldown: Cooldown | None = None
+    place: Place | None = None
 
 
 @unique
@@ -103,10 +113,14 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The decision that stands: the proposed one (`fresh`), or the one that was made before."""
+    """The decision that stands: the proposed one (`fresh`), or the one that was made before.
+
+    `after` is the event just before a fresh approval in its line; an earlier one's is asked of `Turns`.
+    """
 
     outcome: bytes
     fresh: bool
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ A cooldown (`cooldowns`) is a third document: it is taken first, the decision na
 decision stands behind it.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +35,7 @@ from libs.store.mongo.conversations import conversation_from, conversation_id, s
 from libs.store.mongo.cooldowns import Cooldowns
 from libs.store.mongo.database import TAKEN, Database, Document, ask, rows_of, unless_taken
 from libs.store.mongo.quotas import RESERVING, RETURNING, Mark, Quotas, left_behind
+from libs.store.mongo.turns import MongoTurns
 from libs.store.speed import Speed, slot_from, speed_in
 
 _TRIES = 10
@@ -49,6 +51,7 @@ class MongoDecisions:
         self._decisions = database["decisions"]
         self._quotas = Quotas(database)
         self._cooldowns = Cooldowns(database)
+        self._turns = MongoTurns(database)
 
     async def facts(self, question: Question) -> StoredFacts:
         """As `Decisions.facts`: one aggregation over four collections, each entered by `_id`."""
@@ -80,7 +83,7 @@ class MongoDecisions:
                 mark = reserved
             settled = await self._decide(proposal, mark)
             if settled is not None:
-                return settled
+                return await self._in_line(proposal, settled)
         raise unavailable("store")
 
     async def release(self, event_id: str, now: datetime) -> bool:
@@ -118,6 +121,16 @@ class MongoDecisions:
         if mark is not None:
             await self._quotas.close(mark, give_back=made.get("token") != mark.token)
         return Settled(made["outcome"], fresh=written is not TAKEN)
+
+    async def _in_line(self, proposal: Proposal, settled: Settled) -> Settled:
+        """Get a fresh approval in line. Who dies before has decided, and gets in line when asked again."""
+        place = proposal.place
+        if not settled.fresh or proposal.budget is None or place is None:
+            return settled
+        after = await self._turns.take(
+            number_id=place.number_id, customer_key=place.customer_key, event_id=proposal.event_id, now=proposal.now
+        )
+        return replace(settled, after=after)
 
     async def _standing(self, event_id: str) -> Document | None:
         """The event's decision. A write, so that what it finds has reached a majority and survives a failover."""

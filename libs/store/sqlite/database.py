@@ -54,6 +54,11 @@ class Database:
         with _translated():
             return self._reader.execute(sql, values).fetchone()
 
+    def few(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """All rows of an indexed read that finds a handful. Blocks the event loop for some microseconds each."""
+        with _translated():
+            return self._reader.execute(sql, values).fetchall()
+
     async def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """All rows of a read that may take long; runs in a thread."""
         return await self.scan(lambda connection: connection.execute(sql, values).fetchall())

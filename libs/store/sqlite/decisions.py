@@ -25,6 +25,7 @@ from libs.store.speed import Speed, slot_from, speed_after, speed_in
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.instants import instant_from, micros_from
 from libs.store.sqlite.purging import Purge
+from libs.store.sqlite.turns import SqliteTurns
 
 _SPEED = "SELECT slot, count, normal FROM speeds WHERE account_id = ?"
 
@@ -34,6 +35,7 @@ class SqliteDecisions:
     """`Decisions`."""
 
     main: Database
+    turns: SqliteTurns
     _purge: Purge = field(default_factory=lambda: Purge("decisions", timedelta(days=DECISIONS_KEPT_DAYS)))
     _purge_cooldowns: Purge = field(default_factory=lambda: Purge("cooldowns", timedelta(days=1)))
 
@@ -99,7 +101,10 @@ class SqliteDecisions:
             (proposal.event_id, proposal.outcome, micros_from(proposal.now), *of_budget, budget is not None),
         )
         self._purge(connection, proposal.now)
-        return Settled(proposal.outcome, fresh=True)
+        after = None
+        if budget is not None and proposal.place is not None:
+            after = self.turns.get_in_line(connection, proposal.place, proposal.event_id, proposal.now)
+        return Settled(proposal.outcome, fresh=True, after=after)
 
 
 def _cooling_down(connection: sqlite3.Connection, proposal: Proposal) -> CoolingDown | None:

@@ -41,6 +41,7 @@ async def open_sqlite(path: Path) -> Store:
         for database in (main, requests, ledger, records, subjects):
             await database.close()
 
+    turns = SqliteTurns(main)
     return Store(
         directory=SqliteDirectory(main),
         registry=SqliteRegistry(main),
@@ -48,11 +49,11 @@ async def open_sqlite(path: Path) -> Store:
         conversations=SqliteConversations(main),
         suppressions=SqliteSuppressions(main),
         identities=SqliteIdentities(main),
-        decisions=SqliteDecisions(main),
+        decisions=SqliteDecisions(main, turns),
         ledger=SqliteLedger(ledger),
         pacing=SqlitePacing(ledger),
         statuses=SqliteStatuses(ledger),
-        turns=SqliteTurns(main),
+        turns=turns,
         idempotency=SqliteIdempotency(requests),
         answers=SqliteAnswers(requests, records, ledger),
         records=SqliteRecords(records),

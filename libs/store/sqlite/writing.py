@@ -72,12 +72,21 @@ class Writer:
     def _transact(self, batch: list[_Asked]) -> list[_Done]:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            done = [self._make(asked) for asked in batch]
-            self._connection.execute("COMMIT")
+            done = [self._alone(batch[0])] if len(batch) == 1 else [self._make(asked) for asked in batch]
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
             return [_Done(asked, None, error) for asked in batch]
         return done
+
+    def _alone(self, asked: _Asked) -> _Done:
+        """Make the only change of a transaction: it has no neighbours to be kept apart from."""
+        try:
+            return _Done(asked, asked.change(self._connection), None)
+        except Exception as error:  # noqa: BLE001 -- as below
+            self._roll_back()
+            return _Done(asked, None, error)
 
     def _make(self, asked: _Asked) -> _Done:
         self._connection.execute("SAVEPOINT change")

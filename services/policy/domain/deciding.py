@@ -104,14 +104,14 @@ def exhausted(decision: Decision, facts: Facts, found: Exhausted) -> Decision:
     return Decision(code=ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED, details=details, receipt=(*decision.receipt, line))
 
 
-def cooldown_of(facts: Facts, customer_key: str) -> Cooldown | None:
+def cooldown_of(facts: Facts) -> Cooldown | None:
     """What the approval of a call event keeps others from; an agent's message has none."""
     if facts.event_type not in TEMPLATED:
         return None
     return Cooldown(
         integration_id=facts.integration.id,
         event_type=facts.event_type or "",
-        customer_key=customer_key,
+        customer_key=facts.customer_key,
         seconds=COOLDOWN_S,
     )
 

@@ -26,6 +26,8 @@ class Facts:
     event_type: EventType | None
     phone: str | None = field(repr=False)
     """The customer's number in E.164 form; None when no field held a usable one."""
+    customer_key: str = ""
+    """Who has that phone, as stores know them (`keyed_hash`); empty without one."""
     stored: StoredFacts
     period: Period
     content: ContentPolicy = field(repr=False)

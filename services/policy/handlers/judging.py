@@ -12,7 +12,7 @@ from libs.contracts.events import MessageApproved, WebhookAnswered, WebhookRecei
 from libs.contracts.identity import do_not_contact, keyed_hash
 from libs.store.accounts import Directory, Integration
 from libs.store.conversations import Conversation
-from libs.store.decisions import CoolingDown, Decisions, Exhausted, Proposal, Question, StoredFacts, Usage
+from libs.store.decisions import CoolingDown, Decisions, Exhausted, Place, Proposal, Question, StoredFacts, Usage
 from libs.store.turns import Turns
 from services.policy import metrics
 from services.policy.domain.content_policy import ContentPolicy
@@ -34,6 +34,15 @@ NOTHING_STORED = StoredFacts(conversation=Conversation(), suppressed=frozenset()
 
 
 @dataclass(frozen=True, slots=True)
+class _Stands:
+    """The decision that stands; whether its message is known to be `in_line`, and behind which event."""
+
+    decision: Decision
+    in_line: bool = False
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """Answers every webhook with an approval or with its final word."""
 
@@ -48,21 +57,23 @@ class Judge:
         """Judge one webhook. Safe to repeat: what was decided first stands, and what follows has the same id."""
         begun = self.monotonic()
         facts = await self.gather(received)
-        decision = await self._decision(received, facts)
+        stands = await self._decision(received, facts)
 
         metrics.DECISION_SECONDS.observe(self.monotonic() - begun)
-        metrics.DECISIONS.labels(str(decision.code or "approved")).inc()
-        said_now = said(received, facts, decision, self.key)
-        return await self._in_line(said_now) if isinstance(said_now, MessageApproved) else said_now
+        metrics.DECISIONS.labels(str(stands.decision.code or "approved")).inc()
+        said_now = said(received, facts, stands.decision)
+        return await self._in_line(said_now, stands) if isinstance(said_now, MessageApproved) else said_now
 
-    async def _in_line(self, approved: MessageApproved) -> MessageApproved:
+    async def _in_line(self, approved: MessageApproved, stands: _Stands) -> MessageApproved:
         """The message with the one that goes before it: the place in line is the order of approval."""
-        ahead = await self.turns.take(
-            number_id=approved.number_id,
-            customer_key=approved.customer_key,
-            event_id=str(approved.event_id),
-            now=approved.received_at,
-        )
+        ahead = stands.after
+        if not stands.in_line:
+            ahead = await self.turns.take(
+                number_id=approved.number_id,
+                customer_key=approved.customer_key,
+                event_id=str(approved.event_id),
+                now=approved.received_at,
+            )
         return approved if ahead is None else approved.model_copy(update={"after": UUID(ahead)})
 
     async def gather(self, received: Received[WebhookReceived]) -> Facts:
@@ -76,9 +87,10 @@ class Judge:
         payload, period = webhook.payload, period_of(account, now)
         event_type = _type_of(payload.event_type)
         phone = first_usable_phone(candidates(webhook, event_type), account.default_region)
+        customer_key = keyed_hash(self.key, account.id, phone) if phone else ""
         stored = NOTHING_STORED
         if event_type in MESSAGING:
-            keys = (keyed_hash(self.key, account.id, phone),) if phone else ()
+            keys = (customer_key,) if customer_key else ()
             stored = await self.decisions.facts(
                 Question(
                     event_id=str(received.id),
@@ -99,35 +111,38 @@ class Judge:
             number=await self.directory.number(number_id=integration.instance_id),
             event_type=event_type,
             phone=phone,
+            customer_key=customer_key,
             stored=stored,
             period=period,
             content=self.content,
         )
 
-    async def _decision(self, received: Received[WebhookReceived], facts: Facts) -> Decision:
+    async def _decision(self, received: Received[WebhookReceived], facts: Facts) -> _Stands:
         """The decision that stands: an earlier one, or the rules' once the store has settled it."""
         if facts.stored.decision is not None:
-            return Decision.model_validate_json(facts.stored.decision)
+            return _Stands(Decision.model_validate_json(facts.stored.decision))
         decision = decide(received.event, facts, RULES)
         if facts.event_type not in MESSAGING:
-            return decision  # nothing is sent, so repeating it can do no harm
+            return _Stands(decision)  # nothing is sent, so repeating it can do no harm
         return await self._settled(received, facts, decision)
 
-    async def _settled(self, received: Received[WebhookReceived], facts: Facts, decision: Decision) -> Decision:
-        customer_key = keyed_hash(self.key, facts.account.id, facts.phone) if facts.phone else ""
+    async def _settled(self, received: Received[WebhookReceived], facts: Facts, decision: Decision) -> _Stands:
         proposal = Proposal(
             event_id=str(received.id),
             outcome=decision.model_dump_json(exclude_defaults=True).encode(),
             budget=budget_of(facts.account, facts.period) if decision.approved else None,
             now=received.at,
-            cooldown=cooldown_of(facts, customer_key) if decision.approved else None,
+            cooldown=cooldown_of(facts) if decision.approved else None,
+            place=Place(number_id=facts.integration.instance_id, customer_key=facts.customer_key),
         )
         settled = await self.decisions.settle(proposal)
         if isinstance(settled, Exhausted):
             return await self._settled(received, facts, exhausted(decision, facts, settled))
         if isinstance(settled, CoolingDown):
             return await self._settled(received, facts, cooling_down(decision, settled))
-        return decision if settled.fresh else Decision.model_validate_json(settled.outcome)
+        if not settled.fresh:
+            return _Stands(Decision.model_validate_json(settled.outcome))
+        return _Stands(decision, in_line=True, after=settled.after)
 
 
 def _type_of(told: str | None) -> EventType | None:

@@ -6,16 +6,13 @@ from libs.chassis.consuming import Received
 from libs.contracts.decisions import Decision
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved, WebhookAnswered, WebhookPayload, WebhookReceived
-from libs.contracts.identity import keyed_hash
 from libs.store.accounts import Account
 from services.policy.domain.deciding import purpose_of, text_of
 from services.policy.domain.facts import Facts
 from services.policy.domain.planning import parameters_of
 
 
-def said(
-    received: Received[WebhookReceived], facts: Facts, decision: Decision, key: bytes
-) -> MessageApproved | WebhookAnswered:
+def said(received: Received[WebhookReceived], facts: Facts, decision: Decision) -> MessageApproved | WebhookAnswered:
     """The event that tells of a decision."""
     webhook = received.event
     if not decision.approved or facts.phone is None:
@@ -40,7 +37,7 @@ def said(
         reply_to=webhook.reply_to,
         number_id=facts.integration.instance_id,
         customer=facts.phone,
-        customer_key=keyed_hash(key, facts.account.id, facts.phone),
+        customer_key=facts.customer_key,
         text=text_of(webhook, facts) or "",
         purpose=purpose_of(webhook, facts.event_type) or "",
         conversation_id=webhook.payload.conversation_id,

@@ -2,8 +2,11 @@
 
 import asyncio
 
+from libs.store.decisions import Exhausted, Place, Settled
 from libs.store.opening import Store, open_store
-from tests.contract.store.builders import NOW
+from tests.contract.store.builders import NOW, a_budget, a_refusal, an_approval
+
+PLACE = Place(number_id="num-1", customer_key="customer-1")
 
 
 async def turn(store: Store, event_id: str, customer_key: str = "customer-1", number_id: str = "num-1") -> str | None:
@@ -41,6 +44,28 @@ async def test_events_that_come_at_once_stand_in_one_line(store: Store, other: S
     assert list(before).count(None) == 1
     assert len(set(before)) == len(events)
     assert _length_of(ahead) == len(events)
+
+
+async def test_an_approval_gets_in_line_in_the_step_that_decides_it(store: Store, other: Store) -> None:
+    first = await store.decisions.settle(an_approval("e1", place=PLACE))
+    second = await other.decisions.settle(an_approval("e2", place=PLACE))
+
+    again = await store.decisions.settle(an_approval("e2", place=PLACE))
+
+    assert first == Settled(b"approved", fresh=True)
+    assert second == Settled(b"approved", fresh=True, after="e1")
+    assert again == Settled(b"approved", fresh=False)
+    assert await turn(other, "e2") == "e1"
+
+
+async def test_nobody_stands_behind_what_was_not_approved(store: Store) -> None:
+    await store.decisions.settle(a_refusal("e1", place=PLACE))
+    spent = await store.decisions.settle(an_approval("e2", budget=a_budget(daily_limit=0), place=PLACE))
+
+    approved = await store.decisions.settle(an_approval("e3", place=PLACE))
+
+    assert isinstance(spent, Exhausted)
+    assert approved == Settled(b"approved", fresh=True)
 
 
 async def test_a_line_outlives_its_process(store: Store, store_url: str) -> None:

@@ -28,6 +28,20 @@ class FakeDirectory:
 
 
 @dataclass
+class FakeTurns:
+    """Lines by number and customer."""
+
+    lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    async def take(self, *, number_id: str, customer_key: str, event_id: str, now: datetime) -> str | None:
+        line = self.lines.setdefault((number_id, customer_key), [])
+        if event_id not in line:
+            line.append(event_id)
+        place = line.index(event_id)
+        return line[place - 1] if place else None
+
+
+@dataclass
 class FakeDecisions:
     """Keeps decisions; `left` is what is left of the quota."""
 
@@ -36,6 +50,7 @@ class FakeDecisions:
     kept: dict[str, bytes] = field(default_factory=dict)
     cooldowns: dict[str, datetime] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
+    turns: FakeTurns = field(default_factory=FakeTurns)
 
     async def facts(self, question: Question) -> StoredFacts:
         self.questions.append(question)
@@ -54,7 +69,15 @@ class FakeDecisions:
                 return Exhausted(Limit.DAILY, proposal.budget.daily_limit)
             self.left -= 1
         self.kept[proposal.event_id] = proposal.outcome
-        return Settled(proposal.outcome, fresh=True)
+        return Settled(proposal.outcome, fresh=True, after=await self._in_line(proposal))
+
+    async def _in_line(self, proposal: Proposal) -> str | None:
+        place = proposal.place
+        if proposal.budget is None or place is None:
+            return None
+        return await self.turns.take(
+            number_id=place.number_id, customer_key=place.customer_key, event_id=proposal.event_id, now=proposal.now
+        )
 
     async def release(self, event_id: str, now: datetime) -> bool:
         return False
@@ -141,17 +164,3 @@ class FakeIdentities:
 
     async def merged(self, account_id: str, keys: Sequence[str]) -> None:
         self.done.add(frozenset(keys))
-
-
-@dataclass
-class FakeTurns:
-    """Lines by number and customer."""
-
-    lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-
-    async def take(self, *, number_id: str, customer_key: str, event_id: str, now: datetime) -> str | None:
-        line = self.lines.setdefault((number_id, customer_key), [])
-        if event_id not in line:
-            line.append(event_id)
-        place = line.index(event_id)
-        return line[place - 1] if place else None

@@ -14,7 +14,7 @@ from libs.store.conversations import SuppressionKind
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.handlers import Judge
 from tests.builders import KEY, NOON, PHONE, a_webhook, an_account, an_integration, received, stored
-from tests.unit.policy.fakes import FakeDecisions, FakeDirectory, FakeTurns
+from tests.unit.policy.fakes import FakeDecisions, FakeDirectory
 
 CONTENT = ContentPolicy.load()
 SORRY = "Sorry we missed you, {{customer_phone}} ({{queue}}, {{call_time}}). {{business_name}}"
@@ -42,7 +42,8 @@ async def judged(
     directory = FakeDirectory(
         accounts={"acc_1": account or an_account()}, integrations={"int_1": integration or with_template()}
     )
-    judge = Judge(directory, decisions or FakeDecisions(), CONTENT, KEY, lambda: 0.0, FakeTurns())
+    decisions = decisions or FakeDecisions()
+    judge = Judge(directory, decisions, CONTENT, KEY, lambda: 0.0, decisions.turns)
     return await judge(received(event or a_call(), **postmark))
 
 

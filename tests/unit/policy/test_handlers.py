@@ -21,7 +21,6 @@ from tests.unit.policy.fakes import (
     FakeDirectory,
     FakeIdentities,
     FakeSuppressions,
-    FakeTurns,
 )
 
 CONTENT = ContentPolicy.load()
@@ -30,7 +29,8 @@ CUSTOMER_KEY = keyed_hash(KEY, "acc_1", PHONE)
 
 
 def a_judge(decisions: FakeDecisions | None = None, directory: FakeDirectory | None = None) -> Judge:
-    return Judge(directory or FakeDirectory(), decisions or FakeDecisions(), CONTENT, KEY, lambda: 0.0, FakeTurns())
+    decisions = decisions or FakeDecisions()
+    return Judge(directory or FakeDirectory(), decisions, CONTENT, KEY, lambda: 0.0, decisions.turns)
 
 
 async def test_an_approved_reply_carries_customer_text_and_receipt() -> None:
