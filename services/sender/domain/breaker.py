@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from functools import partial
 
 
 @unique
@@ -134,14 +135,22 @@ class Breakers:
         self._limits = limits
         self._changed = changed
         self._by_number: dict[str, Breaker] = {}
+        self._stopped: set[str] = set()
 
     def of(self, number_id: str) -> Breaker:
         """The number's breaker."""
         breaker = self._by_number.get(number_id)
         if breaker is None:
-            breaker = self._by_number[number_id] = Breaker(self._limits, self._changed)
+            breaker = self._by_number[number_id] = Breaker(self._limits, partial(self._became, number_id))
         return breaker
 
     def stopped(self) -> int:
         """How many numbers may not send freely now."""
-        return sum(breaker.state is not Circuit.CLOSED for breaker in self._by_number.values())
+        return len(self._stopped)
+
+    def _became(self, number_id: str, state: Circuit) -> None:
+        if state is Circuit.CLOSED:
+            self._stopped.discard(number_id)
+        else:
+            self._stopped.add(number_id)
+        self._changed(state)
