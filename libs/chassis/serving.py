@@ -5,6 +5,7 @@ SIGTERM the service turns unready, stops taking work in, finishes what is in han
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -12,10 +13,15 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import uuid4  # noqa: TID251 -- a replica's made-up name
 
+import uvloop
+
 from libs.chassis.failures import tell_unawaited
 from libs.chassis.health import Probe, Readiness, serve_health
 from libs.chassis.settings import ServiceSettings, SettingsError
 from libs.chassis.telemetry import begin_logging, begin_tracing, end_tracing, logger
+
+COLLECTED_AFTER = (20_000, 50, 100)
+"""How many objects, and rounds of the younger generations, between two looks of the garbage collector."""
 
 S = TypeVar("S", bound=ServiceSettings)
 log = logger(__name__)
@@ -78,10 +84,22 @@ def run(serve: Callable[[S], Awaitable[None]], settings_class: type[S], environ:
         sys.stderr.write(f"Cannot start, settings at fault: {error}\n")
         raise SystemExit(2) from None
 
+    _collect_rarely()
     try:
-        asyncio.run(_to_the_end(serve(settings)))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_to_the_end(serve(settings)))
     except asyncio.CancelledError:
         log.info("stopped before it was up")
+
+
+def _collect_rarely() -> None:
+    """Spare the collector what was imported, and let it look for cycles less often.
+
+    A message makes hundreds of objects and no lasting cycle; by default a tenth of a service's time goes into looking.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
 
 
 async def _to_the_end(served: Awaitable[None]) -> None:

@@ -117,7 +117,7 @@ class Layout:
             "RABBITMQ_CTL_DIST_PORT_MAX": "0",
             "RABBITMQ_CTL_ERL_ARGS": loopback,
             "RABBITMQ_ALLOW_INPUT": "1",  # the script replaces itself by the node: one process, one pid
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {loopback}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {loopback} +sbwt none +sbwtdcpu none +sbwtdio none",
             **{f"RABBITMQ_{name}": str(self.folder / path) for name, path in names.items()},
         }
 
