@@ -3,7 +3,7 @@
 import os
 
 from libs.chassis.serving import run
-from services.console.app import serve
+from services.console.app.serving import serve
 from services.console.settings import ConsoleSettings
 
 if __name__ == "__main__":

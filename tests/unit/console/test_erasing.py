@@ -17,7 +17,7 @@ from libs.contracts.identity import do_not_contact
 from libs.store.erasing import Erasure
 from libs.store.opening import Store
 from libs.store.verifying import verify
-from services.console.app import Surroundings, erase_of
+from services.console.app.wiring import Surroundings, erase_of
 from services.console.domain.principals import Principal, Role
 from services.console.handlers.dead_letters import KeepDeadLetter
 from tests.unit.console.people import WAMID, a_person, customer_key, records_about

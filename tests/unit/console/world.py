@@ -19,7 +19,7 @@ from libs.contracts.events import Event, SimulationAnswered
 from libs.store.opening import Store, open_store
 from libs.store.sealing import Sealer, sealer_from
 from services.console.adapters.tokens import HeldTokens
-from services.console.app import Surroundings, application
+from services.console.app.wiring import Surroundings, application
 from services.console.domain.principals import Principal, Stranger
 from services.console.handlers.relaying import OutboxRelay
 from services.console.ports import Question

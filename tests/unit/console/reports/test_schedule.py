@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from libs.contracts.events import ReportRead
 from services.console.adapters.report_folder import ReportFolder
 from services.console.adapters.report_webhook import ReportWebhook
-from services.console.app import Surroundings, monthly
+from services.console.app.wiring import Surroundings, monthly
 from services.console.domain.documents import Document
 from services.console.handlers.scheduling import LEASE_SECONDS, WriteMonthly
 from tests.unit.console.world import World, a_world, settings

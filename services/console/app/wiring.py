@@ -1,40 +1,31 @@
-"""The only module that knows which adapter stands behind which port."""
+"""The only module that knows which adapter stands behind which port of console's."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
 
-from libs.chassis.amqp import Broker
 from libs.chassis.clock import Clock, NewId, monotonic, new_id, utc_now
-from libs.chassis.serving import Life, life_of
-from libs.chassis.telemetry import logger
-from libs.contracts.errors import GatewayError
 from libs.contracts.identity import keyed_hash
 from libs.record.keys import key_ring_from
 from libs.record.sinks import sinks_in
-from libs.store.opening import Store, open_store
-from libs.store.sealing import sealer_from
+from libs.store.opening import Store
 from services.console.adapters.opened_records import OpenedRecords
 from services.console.adapters.report_folder import ReportFolder
 from services.console.adapters.report_signing import ReportSigner
 from services.console.adapters.report_webhook import ReportWebhook
 from services.console.adapters.shipped import ShippedFiles
-from services.console.adapters.simulations import BrokerSimulations
-from services.console.adapters.tokens import HeldTokens
 from services.console.adapters.unproven import unsigned, unverified
+from services.console.app.recurring import again_and_again
 from services.console.domain.reports import Format
 from services.console.domain.secrets import SECRET_BYTES
 from services.console.handlers.accounts import Accounts
 from services.console.handlers.auditing import Audit
 from services.console.handlers.changing import Changes
 from services.console.handlers.compiling import Compile
-from services.console.handlers.dead_letters import CountDeadLetters, DeadLetters, KeepDeadLetter
+from services.console.handlers.dead_letters import DeadLetters
 from services.console.handlers.erasing import Erase
 from services.console.handlers.events import Events
 from services.console.handlers.exporting_subjects import ExportSubject
@@ -44,14 +35,12 @@ from services.console.handlers.letters import LettersAbout
 from services.console.handlers.numbers import Numbers
 from services.console.handlers.people import People
 from services.console.handlers.rejecting import RejectOperator
-from services.console.handlers.relaying import OutboxRelay
 from services.console.handlers.reports import Reports
 from services.console.handlers.rotating import Rotate
 from services.console.handlers.scheduling import WriteMonthly
 from services.console.handlers.simulating import Simulate
 from services.console.handlers.suppressions import Suppressions
 from services.console.handlers.tokens import TokenOffice
-from services.console.handlers.verifying import VerifyForReport
 from services.console.http.routes import Handlers, routes_to
 from services.console.http.serving import application_from
 from services.console.pages.csv_form import CsvForm
@@ -72,19 +61,8 @@ from services.console.ports import (
 )
 from services.console.settings import ConsoleSettings
 
-log = logger(__name__)
-KEEPALIVE_SECONDS = 15.0
-LINGERING_SECONDS = 1.0
-CLOSING_SECONDS = 3.0
-"""How long the last changes may take to be published at the end; what is left waits in the outbox."""
-
-
-ERASING_SECONDS = 15.0
-"""How often it is looked whether an erasure was left half done."""
 SUMMARY_SECONDS = 5.0
 """How often it is looked whether a minute's rejections are to be told."""
-COUNTING_SECONDS = 10.0
-"""How often dead letters are counted."""
 
 
 def new_secret() -> str:
@@ -125,7 +103,7 @@ def application(settings: ConsoleSettings, around: Surroundings) -> web.Applicat
     )
 
     async def summarising(_: web.Application) -> AsyncGenerator[None, None]:
-        async with _again_and_again(reject.summarise, SUMMARY_SECONDS):
+        async with again_and_again(reject.summarise, SUMMARY_SECONDS):
             yield
 
     app.cleanup_ctx.append(summarising)
@@ -165,7 +143,8 @@ def audit_of(settings: ConsoleSettings, around: Surroundings) -> Audit:
     )
 
 
-def _signer(settings: ConsoleSettings) -> Signs:
+def signer_of(settings: ConsoleSettings) -> Signs:
+    """Wire what signs reports."""
     ring = None if settings.signing_keys is None else key_ring_from(settings.signing_keys.get_secret_value())
     return unsigned if ring is None or ring.signing is None else ReportSigner(ring.signing)
 
@@ -289,116 +268,3 @@ def _handlers(settings: ConsoleSettings, around: Surroundings) -> Handlers:
         forwards=Forwards(store.forwards),
         dead_letters=DeadLetters(store=store.dead_letters, replays=around.replays, seals=around.seals, changes=changes),
     )
-
-
-async def serve(settings: ConsoleSettings) -> None:
-    """Run until told to stop: the door opens last and closes first."""
-    async with life_of("console", settings, metrics_port=settings.console_metrics_port) as life:
-        store = await open_store(settings.store_url.get_secret_value())
-        try:
-            async with Broker.connected(life.instance, settings.amqp_url.get_secret_value()) as broker:
-                await _serve(settings, life, store, broker)
-        finally:
-            await store.close()
-
-
-async def _serve(settings: ConsoleSettings, life: Life, store: Store, broker: Broker) -> None:
-    relay = OutboxRelay(store.outbox, broker)
-    simulations = BrokerSimulations(publisher=broker, instance=life.instance, new_id=new_id)
-    around = Surroundings(
-        store=store,
-        tokens=HeldTokens(settings.admin_token.get_secret_value(), store.tokens, utc_now),
-        seals=sealer_from(settings.secret_keys.get_secret_value()),
-        published=relay.changed,
-        replays=broker,
-        simulates=simulations,
-        signs=_signer(settings),
-    )
-    around = replace(around, verifies=VerifyForReport(audit_of(settings, around), settings.report_verify_seconds))
-    await broker.overhear("simulations", [simulations.binding], simulations.heard)
-    await broker.listen_to_the_dead(
-        KeepDeadLetter(store.dead_letters, around.seals, timedelta(days=settings.dead_letter_days))
-    )
-    async with (
-        _relaying(relay, settings.outbox_seconds),
-        _on_schedule(monthly(settings, around, life.instance), settings.report_check_seconds),
-        _again_and_again(CountDeadLetters(store.dead_letters, utc_now), COUNTING_SECONDS),
-        _again_and_again(erase_of(settings, around).resume, ERASING_SECONDS),
-        _open_door(settings, application(settings, around)),
-    ):
-        life.ready_when(store=store.healthy, broker=broker.healthy)
-        await life.until_stopped()
-
-
-@asynccontextmanager
-async def _open_door(settings: ConsoleSettings, app: web.Application) -> AsyncGenerator[None, None]:
-    """Listen; on leaving take no new connection and let calls in hand have their answers."""
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        lingering_time=LINGERING_SECONDS,
-        auto_decompress=False,
-        shutdown_timeout=settings.drain_seconds,
-    )
-    await runner.setup()
-    await web.TCPSite(runner, settings.console_host, settings.console_port).start()
-    try:
-        yield
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def _relaying(relay: OutboxRelay, seconds: float) -> AsyncGenerator[None, None]:
-    """Publish what waits, at start and every few seconds."""
-
-    async def relay_for_ever() -> None:
-        while True:
-            await relay.flush()
-            await asyncio.sleep(seconds)
-
-    task = asyncio.create_task(relay_for_ever())
-    try:
-        yield
-    finally:
-        await relay.close(CLOSING_SECONDS)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-@asynccontextmanager
-async def _again_and_again(step: Callable[[], Awaitable[None]], seconds: float) -> AsyncGenerator[None, None]:
-    """Take a step every few seconds; one that the store stops is taken again next time."""
-
-    async def for_ever() -> None:
-        while True:
-            try:
-                await step()
-            except GatewayError as failure:
-                log.warning("step not taken", step=type(step).__name__, code=failure.code.value)
-            await asyncio.sleep(seconds)
-
-    task = asyncio.create_task(for_ever())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-@asynccontextmanager
-async def _on_schedule(write: WriteMonthly | None, seconds: float) -> AsyncGenerator[None, None]:
-    """Look every now and then whether a report is due."""
-
-    async def for_ever() -> None:
-        while write is not None:
-            await write()
-            await asyncio.sleep(seconds)
-
-    task = asyncio.create_task(for_ever())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
