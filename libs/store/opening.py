@@ -76,7 +76,7 @@ async def open_store(url: str) -> Store:
     if scheme == "sqlite":
         from libs.store.sqlite.opening import open_sqlite  # noqa: PLC0415 -- load the chosen adapter alone
 
-        return await open_sqlite(_path_from(rest))
+        return await open_sqlite(sqlite_path(url))
     if scheme in {"mongodb", "mongodb+srv"} and rest:
         from libs.store.mongo.opening import open_mongo  # noqa: PLC0415 -- load the chosen adapter alone
 
@@ -84,9 +84,11 @@ async def open_store(url: str) -> Store:
     raise ValueError("the store's URL must be sqlite:///path or mongodb://host/database")
 
 
-def _path_from(rest: str) -> Path:
+def sqlite_path(url: str) -> Path:
+    """The file that a `sqlite:///path` names. Raises ValueError for anything else."""
+    scheme, _, rest = url.partition("://")
     path = unquote(rest.removeprefix("/"))
-    if not rest.startswith("/") or not path or path.endswith("/") or set(rest) & {"?", "#"}:
+    if scheme != "sqlite" or not rest.startswith("/") or not path or path.endswith("/") or set(rest) & {"?", "#"}:
         raise ValueError("the SQLite store's URL must be sqlite:///path, naming a file, without options")
     return Path(path)
 

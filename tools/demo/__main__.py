@@ -16,6 +16,7 @@ from libs.contracts.errors import ErrorCode
 from tools.broker import BrokerFailed, BrokerMissing
 from tools.demo.day import Scene, day
 from tools.demo.report import filed, verified
+from tools.demo.tampering import found_out
 from tools.demo.world import World
 from tools.simulator.client import SimulatorClient
 from tools.stack import Stack, StackPlan
@@ -68,7 +69,9 @@ async def run(environ: Mapping[str, str], console: Console) -> bool:
             console.print(f"Compliance report: {path.resolve()}")
         intact, sentence = await verified(world)
         console.print(sentence)
-    return _verdict(scenes, console) and intact
+        named, sentence = await found_out(world, stack.settings, data_dir / "tampered")
+        console.print(sentence)
+    return _verdict(scenes, console) and intact and named
 
 
 def _verdict(scenes: list[Scene], console: Console) -> bool:
