@@ -8,6 +8,9 @@ INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-inp
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate $(UPGRADE)
 
+# Tests that wait for processes leave half of two cores idle; one lane of them runs beside one of the others.
+LANES ?= 2
+
 # Stamps lie inside .venv, so that removing it forgets them; a newer lock file installs again.
 RUNTIME := .venv/installed-runtime
 DEV := .venv/installed-dev
@@ -24,7 +27,7 @@ demo: $(RUNTIME) ## play a day of traffic through the gateway and show what was 
 	$(PYTHON) -m tools.demo
 
 test: $(DEV) ## run every test: unit, contract, integration, e2e, chaos
-	$(PYTHON) -m pytest tests
+	$(PYTHON) -m pytest tests -n $(LANES) --dist loadgroup
 
 check: $(DEV) ## lint, formatting, types, and who may import whom
 	$(PYTHON) -m ruff check .

@@ -2,15 +2,43 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from tests.e2e import scenarios
 from tools.broker import BrokerNode
+
+HERE = Path(__file__).parent
 
 T = TypeVar("T")
 
+WHOLE = ("chaos", "e2e")
+"""Folders whose tests share one gateway, in their order: with several lanes each of them stays in one."""
 VHOSTS_AT_ONCE = 16  # one command makes many as fast as one
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the scenarios' lines anew, once for all lanes."""
+    if not hasattr(config, "workerinput"):
+        scenarios.begin()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what stays together when `make test` runs two lanes beside each other: a folder, or else a file."""
+    for item in items:
+        folder, *_ = item.path.relative_to(HERE).parts
+        item.add_marker(pytest.mark.xdist_group(folder if folder in WHOLE else str(item.path)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print every scenario's line at the end of the run."""
+    lines = scenarios.told()
+    if lines:
+        terminalreporter.section(f"scenarios, also in {scenarios.FILE}")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 def run_apart(coroutine: Coroutine[object, object, T]) -> T:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from tests.e2e import scenarios
 from tests.e2e.driver import Gateway
 from tests.proxy import Proxy
 from tools.broker import BrokerNode
@@ -57,11 +56,3 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             await gateway.whatsapp.configure(statuses={"enabled": False})
             yield Stage(gateway, node, proxy)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print every scenario's line at the end of the run."""
-    if scenarios.LINES:
-        terminalreporter.section(f"scenarios, also in {scenarios.FILE}")
-        for line in scenarios.LINES:
-            terminalreporter.write_line(line)

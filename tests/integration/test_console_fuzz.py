@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.unit.console.world import ADMIN_TOKEN, a_world
 
-SECONDS = 25
+SECONDS = 15
 CONFIG = """
 [checks.positive_data_acceptance]
 # What a schema cannot say: whether an id exists, a time zone is known, a phone can be called.

@@ -111,7 +111,7 @@ async def everything(store: Store) -> list[Record]:
     return list(page.items)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 async def test_a_random_history_verifies_at_every_step_and_hides_the_erased(store: Store, seed: int) -> None:
     erased = await played(store, seed)
 
