@@ -1,6 +1,8 @@
 # Every verb works as the first one typed on a fresh machine: it makes what it needs.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Dozens of processes are started: none of them should compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup run demo test check fmt bench docs clean lock
 
 PYTHON := .venv/bin/python

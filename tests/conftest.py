@@ -25,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
         scenarios.begin()
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin reads what is said here
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say what stays together when `make test` runs two lanes beside each other: a folder, or else a file."""
     for item in items:

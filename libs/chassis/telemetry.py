@@ -14,7 +14,6 @@ from contextvars import ContextVar
 import orjson
 import structlog
 from opentelemetry import propagate, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -75,6 +74,10 @@ def begin_tracing(service: str, instance: str, *, endpoint: str | None, ratio: f
     """Export `ratio` of the traces to `endpoint`; without one, trace ids are made and passed on all the same."""
     if endpoint is None:
         return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 -- a tenth of a service's start
+        OTLPSpanExporter,
+    )
+
     resource = Resource.create({"service.name": f"gateway-{service}", "service.instance.id": instance})
     provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(ratio)), resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
