@@ -29,7 +29,7 @@ demo: $(RUNTIME) ## play a day of traffic through the gateway and show what was 
 	$(PYTHON) -m tools.demo
 
 test: $(DEV) ## run every test: unit, contract, integration, e2e, chaos
-	$(PYTHON) -m pytest tests -n $(LANES) --dist loadgroup
+	$(PYTHON) -m pytest tests -n $(LANES) --dist loadscope --no-loadscope-reorder
 
 check: $(DEV) ## lint, formatting, types, and who may import whom
 	$(PYTHON) -m ruff check .

@@ -2,15 +2,13 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.e2e import scenarios
 from tools.broker import BrokerNode
-
-HERE = Path(__file__).parent
 
 T = TypeVar("T")
 
@@ -25,12 +23,17 @@ def pytest_configure(config: pytest.Config) -> None:
         scenarios.begin()
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin reads what is said here
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what stays together when `make test` runs two lanes beside each other: a folder, or else a file."""
-    for item in items:
-        folder, *_ = item.path.relative_to(HERE).parts
-        item.add_marker(pytest.mark.xdist_group(folder if folder in WHOLE else str(item.path)))
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # untyped library
+    """Keeps a file's tests in one lane, and those of a whole folder where they share a gateway."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, *_ = nodeid.split("::")
+        return next((folder for folder in WHOLE if file.startswith(f"tests/{folder}/")), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    """Hand tests to the lanes of `make test`."""
+    return Lanes(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
