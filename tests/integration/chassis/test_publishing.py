@@ -11,6 +11,7 @@ from libs.chassis.consuming import Postmark, on
 from libs.chassis.topology import EXCHANGE, RECORDS, WEBHOOKS
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import WebhookReceived
+from tests.e2e import scenarios
 from tests.integration.chassis.world import broker_at, depth, eventually, outside, publish_patiently, webhook
 from tests.proxy import Direction, Proxy
 from tools.broker import BrokerNode
@@ -35,9 +36,11 @@ async def test_an_event_that_no_queue_takes_is_refused_and_the_next_one_is_taken
             await broker.publish(webhook(), id=uuid4())
         await policy.bind(EXCHANGE, WebhookReceived.binding)
         await broker.publish(webhook(), id=uuid4())
+        arrived = await depth(channel, WEBHOOKS.name)
 
+        scenarios.tell("11 unroutable", passed=arrived == 1, refused=1, arrived=arrived)
         assert refused.value.code is ErrorCode.GATEWAY_UNAVAILABLE
-        assert await depth(channel, WEBHOOKS.name) == 1
+        assert arrived == 1
 
 
 async def test_a_full_queue_refuses_instead_of_dropping(vhost: str) -> None:

@@ -11,6 +11,7 @@ from libs.chassis.consuming import Received, on
 from libs.chassis.replying import Replies
 from libs.chassis.topology import RECORDS, WEBHOOKS
 from libs.contracts.events import WebhookAnswered, WebhookReceived
+from tests.e2e import scenarios
 from tests.integration.chassis.world import answer, broker_at, depth, eventually, outside, publish_patiently, webhook
 from tests.proxy import Proxy
 
@@ -33,13 +34,17 @@ async def test_consumers_and_reply_queue_are_restored_also_when_memory_was_clean
             gc.collect()
         unready = await broker.healthy()
         await proxy.heal()
+        begun = time.monotonic()
         await eventually(broker.healthy, seconds=10)
+        restored_s = round(time.monotonic() - begun, 2)
         event_id = uuid4()
         expected = replies.expect(event_id)
         await publish_patiently(broker, webhook(), event_id)
+        answered = (await asyncio.wait_for(expected, 5)).event_id == event_id
 
+        scenarios.tell("9 consumers collected in an outage", passed=answered and not unready, restored_s=restored_s)
         assert not unready
-        assert (await asyncio.wait_for(expected, 5)).event_id == event_id
+        assert answered
         assert losses == ["lost"]
 
 
