@@ -20,7 +20,7 @@ from libs.chassis.health import Probe, Readiness, serve_health
 from libs.chassis.settings import ServiceSettings, SettingsError
 from libs.chassis.telemetry import begin_logging, begin_tracing, end_tracing, logger
 
-COLLECTED_AFTER = (20_000, 50, 100)
+COLLECTED_AFTER = (20_000, 20, 20)
 """How many objects, and rounds of the younger generations, between two looks of the garbage collector."""
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -1,0 +1,129 @@
+"""`python -m bench.record`: how long a large record takes to be written, sealed, verified and reported on.
+
+SQLite, one account, one chain; everything through the services' own code.
+"""
+
+import argparse
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import psutil
+
+from libs.chassis.clock import utc_now
+from libs.contracts.identity import masked
+from libs.record.keys import PublicKey, SigningKey
+from libs.record.sinks import sinks_in
+from libs.store.accounts import Account
+from libs.store.opening import Store, open_store
+from libs.store.records import Record
+from libs.store.verifying import verify
+from services.audit.adapters.sinks import sink_from
+from services.audit.handlers.sealing import Seal
+from services.console.adapters.unproven import unsigned, unverified
+from services.console.domain.reporting.periods import Period
+from services.console.handlers.compiling import Compile
+
+T = TypeVar("T")
+ACCOUNT = "acc_bench"
+CHUNK = 2_000
+CHECKPOINT_RECORDS = 1_000
+PROGRESS_SECONDS = 0.2
+
+
+async def run(count: int) -> None:
+    """Write `count` records, then seal, verify and report."""
+    with tempfile.TemporaryDirectory(prefix="gateway-record-") as folder:
+        store = await open_store(f"sqlite:///{Path(folder) / 'gateway.db'}")
+        try:
+            await _played(store, count)
+        finally:
+            await store.close()
+
+
+async def _played(store: Store, count: int) -> None:
+    now = datetime.now(UTC)
+    await _timed("written", count, _write(store, count, now))
+    key = SigningKey("bench", os.urandom(32))
+    seal = Seal(
+        chains=store.chains,
+        checkpoints=store.checkpoints,
+        sink=sink_from(sinks_in(None)),
+        key=key,
+        clock=utc_now,
+        records=CHECKPOINT_RECORDS,
+    )
+    await _timed("sealed", count, seal())
+    keys = {key.kid: PublicKey(key.kid, key.public)}
+    verdict = await _timed("verified", count, verify(store.chains, store.checkpoints, keys=keys))
+    if not verdict.ok or verdict.records != count:
+        raise RuntimeError(f"verified {verdict.records} of {count} records: {verdict.first_fault}")
+    compile_ = Compile(
+        tallies=store.tallies,
+        records=store.records,
+        chains=store.chains,
+        verify=unverified,
+        sign=unsigned,
+        clock=utc_now,
+        seconds=600,
+    )
+    account = Account(id=ACCOUNT, name="bench", business_name="Bench", created_at=now, updated_at=now)
+    period = Period(now - timedelta(days=30), now + timedelta(days=1), account.zone)
+    report = await _timed("reported", count, compile_(account, period, by="bench"))
+    if report.record.count != count:
+        raise RuntimeError(f"{report.record.count} of {count} records are in the report")
+
+
+async def _timed(what: str, count: int, work: Awaitable[T]) -> T:
+    """Do it, and print how long it took and how much more memory was resident at its height."""
+    process = psutil.Process()
+    before = highest = process.memory_info().rss
+    begun = time.perf_counter()
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait([task], timeout=PROGRESS_SECONDS)
+        highest = max(highest, process.memory_info().rss)
+    took = time.perf_counter() - begun
+    growth = (highest - before) / 1e6
+    print(f"  {what:<9} {count:>9,} records in {took:6.1f} s  {count / took:>9,.0f}/s  +{growth:.0f} MB", flush=True)
+    return task.result()
+
+
+async def _write(store: Store, count: int, now: datetime) -> None:
+    masked_phone = masked("+966512345678")
+    for start in range(0, count, CHUNK):
+        await store.records.append(
+            [
+                Record(
+                    id=str(uuid4()),
+                    at=now - timedelta(seconds=2 * (count - i)),
+                    type="webhook.answered",
+                    account_id=ACCOUNT,
+                    integration_id=f"int_{i % 100}",
+                    event_id=str(uuid4()),
+                    code="sent",
+                    purpose="support",
+                    customer_hash=f"{i % 50_000:064x}",
+                    masked_phone=masked_phone,
+                    details={"message_id_hash": f"{i:064x}"},
+                )
+                for i in range(start, min(start + CHUNK, count))
+            ]
+        )
+
+
+def main() -> None:
+    """Read the flag and run."""
+    parser = argparse.ArgumentParser(prog="python -m bench.record", description=__doc__)
+    parser.add_argument("--records", type=int, default=1_000_000)
+    asyncio.run(run(parser.parse_args().records))
+
+
+if __name__ == "__main__":
+    main()
