@@ -42,6 +42,14 @@ class Acknowledgements:
         if self._timer is None:
             self._timer = loop.call_later(GATHER_SECONDS, self._flush, ALONE_SECONDS)
 
+    def skip(self, incoming: AbstractIncomingMessage) -> None:
+        """`incoming` was rejected: its place is done, and is never acknowledged."""
+        if is_stale(incoming):
+            return
+        if incoming.channel is not self._channel:
+            self._channel, self._next, self._done = incoming.channel, 1, {}
+        self._done[incoming.delivery_tag or 0] = 0.0
+
     async def finish(self) -> None:
         """Acknowledge all that is done and return when the frames are on their way."""
         self._flush(0.0)

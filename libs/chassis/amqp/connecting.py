@@ -14,6 +14,7 @@ from libs.chassis.telemetry import logger
 
 log = logger(__name__)
 T = TypeVar("T")
+C = TypeVar("C", bound=AbstractChannel)
 HEARTBEAT = 10
 """Seconds. A dead link is noticed after three and a bit of them; under 5 s gives false alarms."""
 RECONNECT_INTERVAL = 1
@@ -56,8 +57,16 @@ async def persistently(step: Callable[[], Awaitable[T]]) -> T:
 
 async def robust_channel(connection: AbstractRobustConnection) -> AbstractRobustChannel:
     """A channel without confirms that the library opens again after each reconnect, as long as somebody holds it."""
-    channel = connection.channel(publisher_confirms=False)
-    await channel.initialize(timeout=CONNECT_TIMEOUT)
+    return await opened(connection.channel(publisher_confirms=False))
+
+
+async def opened(channel: C) -> C:
+    """Open a channel. One that cannot be opened is let go of, or the library would open it at the next reconnect."""
+    try:
+        await channel.initialize(timeout=CONNECT_TIMEOUT)
+    except BaseException:
+        await let_go(channel)
+        raise
     return channel
 
 

@@ -120,6 +120,7 @@ class WorkListener:
         except Exception as defect:  # noqa: BLE001 -- unsettled, it would hold its place in the prefetch for ever
             log.warning("not settled", queue=self.work.name, failure=type(defect).__name__, at=where(defect))
             await give_back(incoming, self.work.name)
+            self._acknowledgements.skip(incoming)
         self._seconds.observe(time.perf_counter() - begun)
 
     async def _attempt(self, incoming: AbstractIncomingMessage) -> Settlement | None:

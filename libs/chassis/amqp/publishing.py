@@ -9,6 +9,7 @@ from aio_pika.abc import AbstractChannel, AbstractExchange
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from libs.chassis import metrics
+from libs.chassis.amqp.connecting import opened
 from libs.chassis.amqp.envelope import message_from
 from libs.chassis.amqp.faults import FAULTS, asked_to_end
 from libs.chassis.consuming import Postmark
@@ -36,7 +37,7 @@ class Publisher:
     @classmethod
     async def open(cls, connection: aio_pika.abc.AbstractConnection, producer: str) -> "Publisher":
         """A publisher on a channel of its own, where an unroutable message is an error."""
-        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        channel = await opened(connection.channel(publisher_confirms=True, on_return_raises=True))
         exchange = await channel.get_exchange(EXCHANGE, ensure=False)
         return cls(channel, exchange, await channel.get_exchange(DEAD_EXCHANGE, ensure=False), producer)
 

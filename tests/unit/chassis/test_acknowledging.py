@@ -68,6 +68,20 @@ async def test_one_behind_a_slow_neighbour_goes_alone_and_is_reached_over_later(
     assert channel.frames == [(2, False), (1, True)]
 
 
+async def test_one_that_was_rejected_holds_up_no_other_and_is_not_acknowledged() -> None:
+    acknowledgements, channel = Acknowledgements("q"), FakeChannel(4)
+    channel.open.remove(2)  # by the rejection
+    acknowledgements.add(delivery(channel, 1))
+    acknowledgements.skip(delivery(channel, 2))
+    for tag in (3, 4):
+        acknowledgements.add(delivery(channel, tag))
+
+    await acknowledgements.finish()
+
+    assert channel.frames == [(4, True)]
+    assert acknowledgements._done == {}
+
+
 async def test_a_delivery_of_a_dead_channel_is_left_to_come_again() -> None:
     acknowledgements, old, new = Acknowledgements("q"), FakeChannel(1, is_closed=True), FakeChannel(1)
     acknowledgements.add(delivery(old, 1))
