@@ -31,7 +31,12 @@ AnswerCode = AnswerStatus | ErrorCode
 
 
 def success_body(
-    status: AnswerStatus, event_id: str, *, message_id: str | None = None, reason: str | None = None
+    status: AnswerStatus,
+    event_id: str,
+    *,
+    message_id: str | None = None,
+    reason: str | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> tuple[HTTPStatus, dict[str, Any]]:
     """HTTP status and JSON body of an answer that is no refusal; `pending` is 202, all others 200."""
     body: dict[str, Any] = {"success": True, "status": status.value, "event_id": event_id}
@@ -39,6 +44,8 @@ def success_body(
         body["message_id"] = message_id
     if reason is not None:
         body["reason"] = reason
+    if details:
+        body["details"] = dict(details)
     return (HTTPStatus.ACCEPTED if status is AnswerStatus.PENDING else HTTPStatus.OK), body
 
 

@@ -19,19 +19,30 @@ RETRY_AFTER_MAX: Final = 86_400  # seconds; a day, as long as the longest limit 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer in JSON. `code` is its name in metrics; `closes` ends the connection after it."""
+    """An HTTP answer in JSON. `code` is its name in metrics; `closes` ends the connection after it.
+
+    `uncertain`: nobody knows whether the event was accepted, so the same request must stay the same event.
+    """
 
     status: int
     code: str
     body: bytes = field(repr=False)
     retry_after: int | None = None
     closes: bool = False
+    uncertain: bool = False
 
 
-def success(code: AnswerStatus, event_id: UUID, *, message_id: str | None = None, reason: str | None = None) -> Answer:
-    """Tell that an event ended well, or that its end is still open (`pending`)."""
-    status, body = success_body(code, str(event_id), message_id=message_id, reason=reason)
-    return Answer(status, code.value, orjson.dumps(body))
+def success(
+    code: AnswerStatus,
+    event_id: UUID,
+    *,
+    message_id: str | None = None,
+    reason: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Tell that an event ended well, or that its end is still open (`pending`); `details` where there are some."""
+    status, body = success_body(code, str(event_id), message_id=message_id, reason=reason, details=details)
+    return Answer(status, code.value, orjson.dumps(body, default=str))
 
 
 def failure(
@@ -45,7 +56,8 @@ def failure(
 def answer_from(answered: WebhookAnswered) -> Answer:
     """Tell the caller what the answering event says."""
     if isinstance(answered.code, AnswerStatus):
-        return success(answered.code, answered.event_id, message_id=answered.message_id, reason=answered.reason)
+        told = {"message_id": answered.message_id, "reason": answered.reason}
+        return success(answered.code, answered.event_id, **told, details=answered.details)
     return failure(answered.code, answered.event_id, answered.details)
 
 
@@ -53,7 +65,8 @@ def answer_from_record(event_id: UUID, record: Mapping[str, Any]) -> Answer:
     """Tell what is known of an event: `{}` while its end is open, otherwise its answer as recorded."""
     code = CODES[record.get("code", AnswerStatus.PENDING.value)]
     if isinstance(code, AnswerStatus):
-        return success(code, event_id, message_id=record.get("message_id"), reason=record.get("reason"))
+        told = {name: record.get(name) for name in ("message_id", "reason", "details")}
+        return success(code, event_id, **told)
     return failure(code, event_id, record.get("details"))
 
 

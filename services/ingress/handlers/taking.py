@@ -6,7 +6,7 @@ An event is either accepted, and then ends in exactly one record, or taken back 
 import asyncio
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -113,7 +113,9 @@ class Take:
         answer = await self._deliver(webhook, event_id)
         owner = {"integration_id": webhook.integration.id, "key": key, "event_id": str(event_id)}
         try:
-            if answer.code == NOT_ACCEPTED:
+            if answer.uncertain:
+                pass  # the broker may have it: a repetition must not become a second event
+            elif answer.code == NOT_ACCEPTED:
                 await self.idempotency.forget(**owner)
             elif answer.code != OPEN:
                 await self.idempotency.answer(**owner, answer=packed(answer))
@@ -173,7 +175,7 @@ class Take:
         except GatewayError:
             metrics.WITHDRAWN.labels("unknown").inc()
             details = {**gone.details, "unavailable": "broker and store", "outcome": "unknown"}
-            return failure(ErrorCode.GATEWAY_UNAVAILABLE, event_id, details)
+            return replace(failure(ErrorCode.GATEWAY_UNAVAILABLE, event_id, details), uncertain=True)
         if isinstance(settled, Settled) and not _is_withdrawn(settled.outcome):
             metrics.WITHDRAWN.labels("accepted").inc()
             return None

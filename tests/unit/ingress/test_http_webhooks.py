@@ -58,6 +58,18 @@ RESULTS: dict[str, tuple[AnswerCode, dict[str, Any], int, dict[str, Any], str | 
         {"success": True, "status": "skipped", "reason": "cooldown"},
         None,
     ),
+    "sent as a template": (
+        AnswerStatus.SENT,
+        {"message_id": "wamid.2", "details": {"delivery": "template", "template": "reopen"}},
+        200,
+        {
+            "success": True,
+            "status": "sent",
+            "message_id": "wamid.2",
+            "details": {"delivery": "template", "template": "reopen"},
+        },
+        None,
+    ),
     "throttled": (
         ErrorCode.SENDING_THROTTLED,
         {"details": {"retry_after": 5.2}},
@@ -301,6 +313,20 @@ async def test_with_broker_and_store_away_the_caller_is_told_that_nobody_knows()
         answer = await door.post()
 
     assert (answer.status, answer.json["details"]["outcome"]) == (503, "unknown")
+
+
+async def test_a_request_of_which_nobody_knows_stays_the_same_event_however_often_it_is_repeated() -> None:
+    world = World()
+    world.broker.down = world.decisions.down = True
+
+    async with open_door(world) as door:
+        unknown = await door.post(headers=keyed())
+        world.broker.down = world.decisions.down = False
+        again = await door.post(headers=keyed())
+
+    assert (unknown.status, unknown.json["details"]["outcome"]) == (503, "unknown")
+    assert again.status == 200
+    assert again.json["event_id"] == unknown.json["event_id"]
 
 
 async def test_an_answer_that_comes_after_its_caller_left_harms_nobody() -> None:
