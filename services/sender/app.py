@@ -91,6 +91,7 @@ def sending(settings: SenderSettings, outside: Outside) -> Send:
         statuses=store.statuses,
         reservations=store.decisions,
         windows=store.conversations,
+        consents=store.suppressions,
         clock=utc_now,
         monotonic=monotonic,
         sleep=asyncio.sleep,

@@ -53,6 +53,16 @@ class Stops(Protocol):
         ...
 
 
+class Consents(Protocol):
+    """Who does not want messages (`libs.store.conversations.Suppressions` is one)."""
+
+    async def page(
+        self, *, account_id: str | None, customer_key: str | None, after: str | None, limit: int
+    ) -> Sequence[Suppression]:
+        """Active suppressions in the order of their ids."""
+        ...
+
+
 class Pauses(Protocol):
     """Stops a number."""
 

@@ -63,7 +63,7 @@ class SenderSettings(ServiceSettings):
         default=False, description="Whether forwarding to private addresses, to http:// and to any port is allowed."
     )
     forward_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
-        default=(443, 80, 8443, 8080), description="Ports that may be forwarded to, separated by commas."
+        default=(443, 80, 8443, 8080, 5001), description="Ports that may be forwarded to, separated by commas."
     )
     forward_timeout: float = Field(
         default=15.0, gt=0, le=60, description="Seconds one try to tell a 3CX system may take, connecting included."

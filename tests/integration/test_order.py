@@ -70,6 +70,7 @@ def a_sender(store: Store, phone: Phone, owner: str) -> Deliver:
         statuses=store.statuses,
         reservations=store.decisions,
         windows=store.conversations,
+        consents=store.suppressions,
         clock=utc_now,
         monotonic=monotonic,
         sleep=asyncio.sleep,

@@ -4,18 +4,24 @@ The rule: the ledger knows of every call before it is made. A crash at any line 
 delivery concludes the truth: nothing, `waiting` (may go on), `calling` (unknown once its lease ends), `finished`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from libs.chassis.settling import Later
+from libs.contracts.decisions import CONFIRMATION
+from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved
+from libs.contracts.identity import do_not_contact
 from libs.contracts.pacing import NUMBER_PER_SECOND, bucket_key, number_burst
 from libs.store.accounts import Number
+from libs.store.conversations import Suppression, SuppressionKind
 from libs.store.ledger import Behind, Claim, Claimed, Finished, Held, Lapsed, Pace, TooFast
 from services.sender import metrics
 from services.sender.domain.learning import learnt_from
-from services.sender.domain.results import Result, result_from, throttled, told_how, unknown
+from services.sender.domain.results import Result, failed, result_from, throttled, told_how, unknown
 from services.sender.domain.steps import Again, Done, SlowDown, Tally
 from services.sender.domain.verdicts import Effect
 from services.sender.handlers.calling import Call
@@ -27,6 +33,8 @@ _IN_LINE_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 """Seconds between looks at whether an earlier message is done; the last one is repeated."""
 _MOST_IN_LINE = 10_000
 _BACK_IN_LINE = timedelta(seconds=1)
+FRESH = timedelta(seconds=2)
+"""How old a webhook may be for its decision to be trusted unasked: as long as a short wait is smoothed over."""
 _AFTER_PAUSE_S = 1.0
 """How long after a pause's end others leave a waiting message to the sender that paused."""
 
@@ -94,6 +102,8 @@ class Deliver:
         self, approved: MessageApproved, number: Number | None, progress: _Progress, claimed: Claimed
     ) -> Result | None:
         await self._wait(progress, claimed.wait)
+        if await self._opted_out_meanwhile(approved):
+            return await self.note(approved, failed("opted_out_while_waiting", ErrorCode.RECIPIENT_SUPPRESSED))
         ready = self.prepare(approved, number, now=self.around.clock())
         if isinstance(ready, Result):
             return await self.note(approved, ready)
@@ -112,6 +122,21 @@ class Deliver:
                 return None
             case SlowDown():
                 return await self._slow_down(approved, step, progress)
+
+    async def _opted_out_meanwhile(self, approved: MessageApproved) -> bool:
+        """Whether the customer stopped us since a decision that is no news any more: policy asked when it was made."""
+        if approved.event_type == CONFIRMATION or self.around.clock() - approved.received_at < FRESH:
+            return False
+        for key in (approved.customer_key, do_not_contact(self.prepare.callback_key, approved.customer_key)):
+            rows = await self.note.written(partial(self._suppressions, approved, key))
+            if any(row.kind is not SuppressionKind.MARKETING for row in rows):
+                return True
+        return False
+
+    async def _suppressions(self, approved: MessageApproved, customer_key: str) -> Sequence[Suppression]:
+        return await self.around.consents.page(
+            account_id=approved.account_id, customer_key=customer_key, after=None, limit=len(SuppressionKind)
+        )
 
     async def _slow_down(self, approved: MessageApproved, step: SlowDown, progress: _Progress) -> Result | None:
         key = bucket_key(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from libs.chassis.clock import Clock, Monotonic
 from libs.store.ledger import Ledger, Pacing
 from libs.store.statuses import Statuses
-from services.sender.ports import Reservations, Windows
+from services.sender.ports import Consents, Reservations, Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class Surroundings:
     statuses: Statuses
     reservations: Reservations
     windows: Windows
+    consents: Consents
     clock: Clock
     monotonic: Monotonic
     sleep: Callable[[float], Awaitable[None]]

@@ -222,9 +222,14 @@ class FakeWindows:
 
 @dataclass
 class FakeStops:
-    """Who wants no marketing; a row is written once."""
+    """Who wants no messages, or no marketing; a row is written once."""
 
     rows: dict[str, Suppression] = field(default_factory=dict)
+
+    async def page(
+        self, *, account_id: str | None, customer_key: str | None, after: str | None, limit: int
+    ) -> Sequence[Suppression]:
+        return [row for key, row in self.rows.items() if key == customer_key and row.active]
 
     async def suppress(self, suppression: Suppression, events: Sequence[Posted]) -> Suppression:
         return self.rows.setdefault(suppression.customer_key, suppression)

@@ -108,6 +108,7 @@ class Gateway:
             statuses=self.ledger,
             reservations=self.reservations,
             windows=self.windows,
+            consents=self.stops,
             clock=world.clock,
             monotonic=world.monotonic,
             sleep=world.sleep,

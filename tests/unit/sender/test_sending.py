@@ -9,8 +9,11 @@ import pytest
 
 from libs.chassis.settling import Later
 from libs.contracts.callback import event_id_from
+from libs.contracts.decisions import CONFIRMATION
 from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.identity import do_not_contact
 from libs.contracts.results import AnswerCode, AnswerStatus
+from libs.store.conversations import Suppression, SuppressionKind
 from services.sender.domain.breaker import BreakerLimits
 from services.sender.domain.messages import OutgoingTemplate, OutgoingText
 from services.sender.domain.outcomes import Accepted, Outcome, Refused, Unreached, Unsure
@@ -20,6 +23,7 @@ from tests.unit.sender.fakes import NOON, FakeNumbers
 from tests.unit.sender.gateway import EVENT, LEASE, Gateway, a_number, answer_in, approved, received
 
 TAKEN = Accepted(message_id="wamid.A")
+ERASED = do_not_contact(b"k" * 32, "c1")
 
 
 def refused(code: int | None, *, status: int = 400, retry_after: float | None = None) -> Refused:
@@ -39,6 +43,50 @@ async def test_an_approved_message_is_sent_and_the_caller_is_told_its_id() -> No
     assert answer.customer == "+966500000001"
     assert gateway.reservations.released == set()
     assert gateway.ledger.entries[str(EVENT)].state == "finished"
+
+
+def a_stop(kind: SuppressionKind, customer_key: str) -> Suppression:
+    return Suppression(
+        id="sup_1",
+        account_id="a1",
+        customer_key=customer_key,
+        masked_phone="",
+        kind=kind,
+        source="keyword",
+        reason=None,
+        actor=None,
+        since=NOON,
+    )
+
+
+@pytest.mark.parametrize("key", [pytest.param("c1", id="known"), pytest.param(ERASED, id="erased since")])
+async def test_who_opted_out_while_the_message_waited_does_not_get_it(key: str) -> None:
+    gateway = Gateway.answering(TAKEN)
+    gateway.stops.rows[key] = a_stop(SuppressionKind.OPT_OUT, key)
+
+    answer = await gateway.answered(approved(received_at=NOON - timedelta(minutes=5)))
+
+    assert (answer.code, answer.details["reason"]) == (ErrorCode.RECIPIENT_SUPPRESSED, "opted_out_while_waiting")
+    assert gateway.provider.offered == []
+    assert gateway.reservations.released == {str(EVENT)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        pytest.param(SuppressionKind.OPT_OUT, {"event_type": CONFIRMATION}, id="the confirmation of the opt-out"),
+        pytest.param(SuppressionKind.MARKETING, {}, id="an answer to somebody who wants no marketing"),
+    ],
+)
+async def test_what_a_suppression_does_not_mean_is_sent_however_long_it_waited(
+    kind: SuppressionKind, changes: dict[str, Any]
+) -> None:
+    gateway = Gateway.answering(TAKEN)
+    gateway.stops.rows["c1"] = a_stop(kind, "c1")
+
+    answer = await gateway.answered(approved(received_at=NOON - timedelta(minutes=5), **changes))
+
+    assert answer.code is AnswerStatus.SENT
 
 
 async def test_what_whatsapp_echoes_names_our_event_and_stands_in_the_ledger() -> None:
