@@ -4,6 +4,7 @@ The rule: nothing is removed under a legal hold, nothing that no checkpoint vouc
 alone: what is "old" is reckoned from the newest record too, so a clock that runs ahead removes nothing early.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -77,7 +78,7 @@ class PurgeRecords:
             if not self._is_ours(head.purge):
                 log.error("purge is forged: verify the record", seq=head.purge.seq)
                 return
-            if await self._remove(head.chain, head.purge):
+            if await self._remove(head, head.purge):
                 await self._tell(head.chain, head.purge, _instant(head.purge.at))
         days = await self._retention(head.chain)
         if days is None:
@@ -87,10 +88,8 @@ class PurgeRecords:
         if checkpoint is None:
             return
         purge = purge_from(checkpoint, at=max(_micros(self.clock()), checkpoint.at), key=self.key)
-        people = await self._people(head, checkpoint.last)
-        if await self._remove(head.chain, purge):
+        if await self._remove(head, purge):
             await self._tell(head.chain, purge, before)
-            await self._forget(people)
 
     def _is_ours(self, purge: Purge) -> bool:
         key = self.keys.get(purge.key)
@@ -132,20 +131,16 @@ class PurgeRecords:
                 after = link.seq
         return after
 
-    async def _people(self, head: Head, last: int) -> set[str]:
-        """The pseudonyms in what is to be purged."""
-        after, found = 0 if head.purge is None else head.purge.seq, set[str]()
-        while links := await self.chains.links(head.chain, after=after, limit=self.page):
-            within: Sequence[Link] = [link for link in links if link.seq <= last]
-            found |= {str(name) for link in within if (name := link.values[_CUSTOMER]) is not None}
-            if len(within) < len(links):
-                break
-            after = links[-1].seq
-        return found
+    async def _remove(self, head: Head, purge: Purge) -> bool:
+        """Remove page by page, asking each time whether a hold began meanwhile; True when all are gone.
 
-    async def _remove(self, chain: str, purge: Purge) -> bool:
-        """Remove page by page, asking each time whether a hold began meanwhile; True when all are gone."""
-        while await self._retention(chain) is not None:
+        Whose last record goes with a page has their key destroyed first: who dies in between leaves a record that
+        nobody can open, and not a key that nobody finds again.
+        """
+        while await self._retention(head.chain) is not None:
+            links = await self.chains.links(head.chain, after=None, limit=self.page)
+            within: Sequence[Link] = [link for link in links if link.seq <= purge.seq]
+            await self._forget(within)
             removed = await self.purges.purge(purge, limit=self.page)
             metrics.PURGED.inc(removed)
             if not removed:
@@ -168,11 +163,13 @@ class PurgeRecords:
         await self.publisher.publish(event, id=id_, at=self.clock())
         log.info("records purged", count=event.count)
 
-    async def _forget(self, pseudonyms: set[str]) -> None:
-        """Destroy the keys of those whom no record speaks of any more."""
-        for pseudonym in sorted(pseudonyms):
-            page = await self.records.page(RecordFilter(customers=frozenset({pseudonym})), limit=1, cursor=None)
-            if not page.items:
+    async def _forget(self, going: Sequence[Link]) -> None:
+        """Destroy the keys of those of whom nothing speaks but the records that go now."""
+        counts = Counter(str(name) for link in going if (name := link.values[_CUSTOMER]) is not None)
+        for pseudonym, count in sorted(counts.items()):
+            wanted = RecordFilter(customers=frozenset({pseudonym}))
+            page = await self.records.page(wanted, limit=count + 1, cursor=None)
+            if len(page.items) <= count:
                 found = await self.subjects.find(pseudonyms=[pseudonym])
                 await self.subjects.forget([subject.customer_key for subject in found])
 

@@ -243,6 +243,7 @@ async def test_a_forged_purge_is_not_carried_out(store: Store, job: Job) -> None
 @pytest.mark.parametrize("calls", range(8))
 async def test_a_purge_that_dies_anywhere_is_finished_and_told_once(store: Store, job: Job, calls: int) -> None:
     await an_old_record(store)
+    await store.subjects.add([Subject(f"c{n}", f"p{n}", "sealed") for n in range(10)])
     dying = Dying(store, calls)
 
     with suppress(GatewayError):
@@ -253,6 +254,7 @@ async def test_a_purge_that_dies_anywhere_is_finished_and_told_once(store: Store
 
     assert await left(store) == ["r0", "r1", "r2", "r3", "r4", "r5"]
     assert [event.up_to for event in job.told.events] == [4]
+    assert len(await store.subjects.find(customer_keys=[f"c{n}" for n in range(10)])) == 6  # of nobody else
     await verified(store)
 
 
