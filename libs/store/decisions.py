@@ -157,6 +157,10 @@ class Decisions(Protocol):
         """
         ...
 
+    async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
+        """Tell whether an event that comes now would come too soon; nothing is written."""
+        ...
+
     async def release(self, event_id: str, now: datetime) -> bool:
         """Give back the quota that the event's approval used up, and end its cooldown.
 

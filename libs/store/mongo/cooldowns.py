@@ -5,7 +5,7 @@ who finds one whose owner was decided otherwise, or gave its message back, takes
 yet is left alone: it is under way, or will be delivered again.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from libs.contracts.errors import unavailable
 from libs.store.decisions import Cooldown, CoolingDown, Proposal
@@ -38,6 +38,13 @@ class Cooldowns:
                 return CoolingDown(datetime_from(standing["until"]))
             free = {"_id": cooldown.id, "event_id": standing["event_id"]}
         raise unavailable("store")
+
+    async def running(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
+        """Whose time runs at `now`; nothing is taken."""
+        standing = await ask(self._cooldowns.find_one({"_id": cooldown.id, "until": {"$gt": micros_from(now)}}))
+        if standing is None or not await self._stands(standing):
+            return None
+        return CoolingDown(datetime_from(standing["until"]))
 
     async def _stands(self, cooldown: Document) -> bool:
         """A write, as in `decisions`: what it finds has reached a majority."""

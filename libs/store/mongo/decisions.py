@@ -30,7 +30,17 @@ from pymongo import ReturnDocument
 
 from libs.contracts.errors import unavailable
 from libs.store.conversations import SuppressionKind
-from libs.store.decisions import Exhausted, Proposal, Question, Settled, Settlement, StoredFacts, Usage
+from libs.store.decisions import (
+    Cooldown,
+    CoolingDown,
+    Exhausted,
+    Proposal,
+    Question,
+    Settled,
+    Settlement,
+    StoredFacts,
+    Usage,
+)
 from libs.store.mongo.conversations import conversation_from, conversation_id, suppression_id
 from libs.store.mongo.cooldowns import Cooldowns
 from libs.store.mongo.database import TAKEN, Database, Document, ask, rows_of, unless_taken
@@ -85,6 +95,10 @@ class MongoDecisions:
             if settled is not None:
                 return await self._in_line(proposal, settled)
         raise unavailable("store")
+
+    async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
+        """As `Decisions.cooling_down`."""
+        return await self._cooldowns.running(cooldown, now)
 
     async def release(self, event_id: str, now: datetime) -> bool:
         """As `Decisions.release`."""

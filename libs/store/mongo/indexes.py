@@ -53,11 +53,12 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "ledger": (
         _by("callback_id"),
         _by("message_id"),
+        _by("account_id", "customer_key"),
         _kept(30),
     ),  # outlives its decision: a late replay must not be sent again
     "turns": (_kept(KEPT_DAYS),),
     "buckets": (_kept(8),),  # a rested bucket is a new one
-    "idempotency": (_kept(2),),  # 24 hours are promised, and asked for
+    "idempotency": (_by("event_id"), _kept(2)),  # 24 hours are promised, and asked for
     "answers": (_kept(10),),
     "forwards": (
         _by("-at", "-_id"),

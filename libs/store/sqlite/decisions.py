@@ -63,6 +63,11 @@ class SqliteDecisions:
         """Make the proposal the event's decision unless it has one already."""
         return await self.main.change(lambda connection: self._settle(connection, proposal))
 
+    async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
+        """Tell whether an event that comes now would come too soon."""
+        found = self.main.row("SELECT until FROM cooldowns WHERE id = ? AND until > ?", (cooldown.id, micros_from(now)))
+        return CoolingDown(instant_from(found[0])) if found else None
+
     async def release(self, event_id: str, now: datetime) -> bool:  # noqa: ARG002 -- other stores note when
         """Give back the quota that the event's approval used up, once."""
 

@@ -25,6 +25,7 @@ CREATE TABLE suppressions (id TEXT PRIMARY KEY, account_id TEXT NOT NULL, custom
   masked_phone TEXT NOT NULL, kind TEXT NOT NULL, source TEXT NOT NULL, reason TEXT, actor TEXT,
   since INTEGER NOT NULL, evidence TEXT NOT NULL, active INTEGER NOT NULL, repeated_at INTEGER NOT NULL);
 CREATE UNIQUE INDEX suppressed ON suppressions (account_id, customer_key, kind) WHERE active = 1;
+CREATE INDEX suppressions_of_customer ON suppressions (account_id, customer_key, kind, since);
 CREATE INDEX suppressions_of_account ON suppressions (account_id, id) WHERE active = 1;
 CREATE TABLE lifts (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
   PRIMARY KEY (account_id, customer_key, kind)) WITHOUT ROWID;

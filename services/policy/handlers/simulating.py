@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 
 from libs.chassis.consuming import Received
+from libs.contracts.decisions import Decision
 from libs.contracts.events import SimulationAnswered, SimulationRequested, WebhookReceived
-from services.policy.domain.deciding import decide
+from services.policy.domain.deciding import cooldown_of, cooling_down, decide
+from services.policy.domain.facts import Facts
 from services.policy.handlers.judging import Judge
 from services.policy.rules import RULES
 
@@ -16,10 +18,7 @@ class Simulate:
     judge: Judge
 
     async def __call__(self, received: Received[SimulationRequested]) -> SimulationAnswered:
-        """Decide as of now. Safe to repeat: it changes nothing, and its answer has the same id.
-
-        A cooldown that runs is found only when a decision is settled, so a simulation never ends in one.
-        """
+        """Decide as of now. Safe to repeat: it changes nothing, and its answer has the same id."""
         asked = received.event
         webhook = WebhookReceived(
             account_id=asked.account_id,
@@ -33,5 +32,12 @@ class Simulate:
             integration_id=asked.integration_id,
             simulation_id=received.id,
             reply_to=asked.reply_to,
-            decision=decide(webhook, facts, RULES),
+            decision=await self._decided(webhook, facts),
         )
+
+    async def _decided(self, webhook: WebhookReceived, facts: Facts) -> Decision:
+        """What would be settled now: the rules' decision, unless another event's cooldown runs."""
+        decision = decide(webhook, facts, RULES)
+        cooldown = cooldown_of(facts) if decision.approved else None
+        found = None if cooldown is None else await self.judge.decisions.cooling_down(cooldown, facts.now)
+        return decision if found is None else cooling_down(decision, found)

@@ -112,3 +112,17 @@ async def test_an_exhausted_event_leaves_no_cooldown_once_it_is_refused(store: S
 
     assert exhausted == Exhausted(Limit.DAILY, 0)
     assert second == Settled(b"approved", fresh=True)
+
+
+async def test_whose_cooldown_runs_can_be_asked_without_taking_it(store: Store, other: Store) -> None:
+    free = await store.decisions.cooling_down(FIFTEEN, NOW)
+    await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN))
+
+    runs = await other.decisions.cooling_down(FIFTEEN, after(60))
+    over = await other.decisions.cooling_down(FIFTEEN, after(FIFTEEN.seconds))
+    await store.decisions.release("event-1", after(61))
+
+    assert free is None
+    assert runs == CoolingDown(after(FIFTEEN.seconds))
+    assert over is None
+    assert await other.decisions.cooling_down(FIFTEEN, after(62)) is None

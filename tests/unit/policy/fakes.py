@@ -7,7 +7,17 @@ from typing import Any
 
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Suppression, SuppressionKind
-from libs.store.decisions import CoolingDown, Exhausted, Limit, Proposal, Question, Settled, Settlement, StoredFacts
+from libs.store.decisions import (
+    Cooldown,
+    CoolingDown,
+    Exhausted,
+    Limit,
+    Proposal,
+    Question,
+    Settled,
+    Settlement,
+    StoredFacts,
+)
 from libs.store.identities import Identity
 from tests.builders import a_number, an_account, an_integration, stored
 
@@ -78,6 +88,10 @@ class FakeDecisions:
         return await self.turns.take(
             number_id=place.number_id, customer_key=place.customer_key, event_id=proposal.event_id, now=proposal.now
         )
+
+    async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
+        until = self.cooldowns.get(cooldown.id, now)
+        return CoolingDown(until) if until > now else None
 
     async def release(self, event_id: str, now: datetime) -> bool:
         return False

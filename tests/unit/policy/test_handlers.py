@@ -172,6 +172,12 @@ async def test_an_opt_out_suppresses_and_is_confirmed_once() -> None:
     assert confirmation.event_type == "opt_out_confirmation"
 
 
+async def test_nothing_is_sent_to_confirm_an_opt_out_while_the_account_is_paused() -> None:
+    [added] = await Listening(paused=True)("Stop!")
+
+    assert isinstance(added, SuppressionAdded)
+
+
 async def test_an_opt_in_lifts_what_stayed_of_somebody_who_was_erased_and_says_so_again() -> None:
     listening = Listening()
     unnamed = do_not_contact(KEY, CUSTOMER_KEY)

@@ -1,13 +1,15 @@
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from libs.chassis.consuming import Received
 from libs.contracts.events import MessageApproved, SimulationAnswered, SimulationRequested, WebhookAnswered
-from libs.contracts.results import AnswerStatus
+from libs.contracts.results import AnswerStatus, SkipReason
 from services.policy.handlers import Simulate
-from tests.builders import EVENT_ID, a_webhook, received, stored
-from tests.unit.policy.fakes import FakeDecisions
+from tests.builders import EVENT_ID, PHONE, a_webhook, received, stored
+from tests.unit.policy.fakes import FakeDecisions, FakeDirectory
+from tests.unit.policy.test_call_events import with_template
 from tests.unit.policy.test_handlers import a_judge
 
 
@@ -57,7 +59,22 @@ async def test_a_simulation_settles_and_counts_nothing() -> None:
     assert list(decisions.kept) == [str(EVENT_ID)]
 
 
-async def test_a_call_event_is_simulated_without_its_cooldown() -> None:
+async def test_a_call_event_without_a_template_is_recorded() -> None:
     simulation = await simulated(FakeDecisions(), event_type="missed_call")
 
-    assert simulation.decision.code is AnswerStatus.RECORDED  # the integration has no template for it
+    assert simulation.decision.code is AnswerStatus.RECORDED
+
+
+async def test_a_simulation_sees_another_events_cooldown_and_begins_none() -> None:
+    decisions = FakeDecisions()
+    directory = FakeDirectory(integrations={"int_1": with_template()})
+    simulate = Simulate(a_judge(decisions, directory))
+    call = {"event_type": "missed_call", "to": None, "caller": PHONE, "text": None, "message_purpose": None}
+
+    before = await simulate(asked(**call))
+    judged = await a_judge(decisions, directory)(received(a_webhook(**call), id=uuid4()))
+    after = await simulate(asked(**call))
+
+    assert before.decision.approved
+    assert isinstance(judged, MessageApproved)
+    assert (after.decision.code, after.decision.reason) == (AnswerStatus.SKIPPED, SkipReason.COOLDOWN)
