@@ -13,9 +13,10 @@ from typing import Self
 # Below the range from which systems take the ports of outgoing connections (32768 and up on Linux, 49152 elsewhere):
 # while a killed node is down, nobody else is handed its port.
 _LOWEST_PORT, _HIGHEST_PORT = 20_000, 32_000
-SHARED_MACHINE = "+sbwt none +sbwtdcpu none +sbwtdio none -rabbit quorum_tick_interval 60000"
-"""Schedulers sleep instead of spinning (RabbitMQ's runtime tuning guide, for machines that a node shares), and queues
-wake up once a minute, not every 5 s, to tell figures that nobody reads here: a test run makes thousands of them."""
+SHARED_MACHINE = "+sbwt none +sbwtdcpu none +sbwtdio none"
+"""Schedulers sleep instead of spinning: RabbitMQ's runtime tuning guide, for machines that a node shares."""
+RARE_FIGURES = "-rabbit quorum_tick_interval 60000"
+"""Queues tell their figures (`rabbitmqctl list_queues`) once a minute, not every 5 s."""
 _FOREIGN = ("RABBITMQ_", "ERL_", "CONF_ENV_FILE", "NOTIFY_SOCKET", "XDG_CONFIG_HOME")
 
 
@@ -58,9 +59,10 @@ class Layout:
     ports: Ports
     user: str
     password: str = field(repr=False)
+    rare_figures: bool = False
 
     @classmethod
-    def prepare(cls, folder: Path, port: int | None) -> Self:
+    def prepare(cls, folder: Path, port: int | None, *, rare_figures: bool = False) -> Self:
         """Create or reuse a data directory; the user made on its first start stays for good."""
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,7 +71,7 @@ class Layout:
             made = {"user": "gateway", "password": secrets.token_urlsafe(18), "cookie": secrets.token_hex(20)}
             _write_private(account_file, json.dumps(made))
         account = json.loads(account_file.read_text())
-        layout = cls(folder, Ports.free(port), account["user"], account["password"])
+        layout = cls(folder, Ports.free(port), account["user"], account["password"], rare_figures)
         layout._write_config(account["cookie"])
         return layout
 
@@ -77,6 +79,10 @@ class Layout:
     def url(self) -> str:
         """Where AMQP clients connect, with the node's user and password."""
         return f"amqp://{self.user}:{self.password}@127.0.0.1:{self.ports.amqp}/"
+
+    @property
+    def _erlang(self) -> str:
+        return f"{SHARED_MACHINE} {RARE_FIGURES}" if self.rare_figures else SHARED_MACHINE
 
     @property
     def log(self) -> Path:
@@ -120,7 +126,7 @@ class Layout:
             "RABBITMQ_CTL_DIST_PORT_MAX": "0",
             "RABBITMQ_CTL_ERL_ARGS": loopback,
             "RABBITMQ_ALLOW_INPUT": "1",  # the script replaces itself by the node: one process, one pid
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {loopback} {SHARED_MACHINE}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {loopback} {self._erlang}",
             **{f"RABBITMQ_{name}": str(self.folder / path) for name, path in names.items()},
         }
 
