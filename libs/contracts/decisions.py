@@ -67,6 +67,10 @@ class WindowTemplate(BaseModel):
     parameters: tuple[str, ...] = ()
 
 
+CONFIRMATION = "opt_out_confirmation"
+"""The event type of the one message that somebody who opted out still gets."""
+
+
 class RuleReceipt(BaseModel):
     """One rule that was asked: its version, whether it let the event pass, and the values it saw.
 

@@ -7,7 +7,7 @@ trace) travels in AMQP properties. A new optional field keeps the version; anyth
 from typing import Annotated, Any, ClassVar
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from libs.contracts.decisions import Decision, Details, RuleReceipt
 from libs.contracts.forwarding import ForwardKind
@@ -44,6 +44,10 @@ class Event(BaseModel):
 # ---------------------------------------------------------------- 3CX webhooks
 
 
+def _folded(value: str) -> str:
+    return value.strip().casefold()
+
+
 class WebhookPayload(BaseModel):
     """What 3CX said, cleaned but not judged: unknown keys are gone, values of a wrong type are absent."""
 
@@ -56,7 +60,8 @@ class WebhookPayload(BaseModel):
     caller: str | None = Field(default=None, repr=False)
     phone: str | None = Field(default=None, repr=False)
     text: str | None = Field(default=None, repr=False)
-    message_purpose: str | None = None
+    message_purpose: Annotated[str, AfterValidator(_folded)] | None = None
+    """Trimmed, case folded."""
     conversation_id: str | None = None
     agent_extension: str | None = None
     queue: str | None = None
@@ -94,12 +99,14 @@ class WebhookRejected(Event):
 
 
 class WebhookThrottled(Event):
-    """A minute's summary of requests that were refused for their rate beyond those recorded one by one."""
+    """A minute's summary of requests that were refused for their rate or size beyond those recorded one by one."""
 
     name: ClassVar[str] = "webhook.throttled"
     binding: ClassVar[str] = "webhook.throttled"
 
     count: int
+    code: AnswerCode | None = None
+    """What they were told; None: `webhook_rate_limited`."""
 
 
 class MessageApproved(Event):

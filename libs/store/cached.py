@@ -12,6 +12,8 @@ from libs.contracts.events import AccountChanged, Event, IntegrationChanged, Num
 from libs.store.accounts import Account, Directory, Integration, Number, Page, Registry
 
 KEPT_SECONDS = 30.0
+NOTHING_KEPT_SECONDS = 2.0
+"""That there is no such row is believed for a moment only: a new number's first messages must not be passed over."""
 MAX_ROWS = 50_000
 """Unknown ids are kept too (a flood of them must not become a flood of reads), so the cache is bounded."""
 
@@ -112,5 +114,5 @@ class CachedDirectory:
         if epoch == self._epoch:  # else it may have changed while it was read
             if len(self._rows) >= MAX_ROWS:
                 self._rows.pop(next(iter(self._rows)))
-            self._rows[key] = (now + KEPT_SECONDS, row)
+            self._rows[key] = (now + (NOTHING_KEPT_SECONDS if row is None else KEPT_SECONDS), row)
         return row

@@ -26,7 +26,7 @@ class IngressSettings(ServiceSettings):
     )
     whatsapp_app_secret: SecretStr = Field(min_length=8, description="Meta's app secret: signs its webhooks.")
     whatsapp_verify_token: SecretStr = Field(
-        min_length=8, description="What Meta sends to prove that the webhook's set-up is ours."
+        min_length=1, description="What Meta sends to prove that the webhook's set-up is ours."
     )
 
     @field_validator("trusted_proxies", mode="before")

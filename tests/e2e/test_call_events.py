@@ -166,6 +166,7 @@ async def test_outside_the_window_the_approved_template_goes_in_the_customers_la
     sent = await gateway.whatsapp.messages(phone_number_id=line.number)
     assert (reply.word, call.word) == ("sent", "sent")
     assert [(message.type, message.text) for message in sent] == [("template", "reopen")] * 2
+    assert reply.details == {"delivery": "template", "template": "reopen", "language": "ar"}
     [answered] = await gateway.recorded(1, event_id=reply.event_id, type="webhook.answered")
     assert answered["details"]["details"] == {"delivery": "template", "template": "reopen", "language": "ar"}
 

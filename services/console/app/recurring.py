@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from libs.chassis.failures import where
 from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError
 from services.console.handlers.relaying import OutboxRelay
@@ -17,24 +18,16 @@ CLOSING_SECONDS = 3.0
 @asynccontextmanager
 async def relaying(relay: OutboxRelay, seconds: float) -> AsyncGenerator[None, None]:
     """Publish what waits, at start and every few seconds."""
-
-    async def relay_for_ever() -> None:
-        while True:
-            await relay.flush()
-            await asyncio.sleep(seconds)
-
-    task = asyncio.create_task(relay_for_ever())
-    try:
-        yield
-    finally:
-        await relay.close(CLOSING_SECONDS)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    async with again_and_again(relay.flush, seconds):
+        try:
+            yield
+        finally:
+            await relay.close(CLOSING_SECONDS)
 
 
 @asynccontextmanager
-async def again_and_again(step: Callable[[], Awaitable[None]], seconds: float) -> AsyncGenerator[None, None]:
-    """Take a step every few seconds; one that the store stops is taken again next time."""
+async def again_and_again(step: Callable[[], Awaitable[object]], seconds: float) -> AsyncGenerator[None, None]:
+    """Take a step every few seconds; one that fails is taken again next time."""
 
     async def for_ever() -> None:
         while True:
@@ -42,6 +35,9 @@ async def again_and_again(step: Callable[[], Awaitable[None]], seconds: float) -
                 await step()
             except GatewayError as failure:
                 log.warning("step not taken", step=type(step).__name__, code=failure.code.value)
+            except Exception as defect:  # noqa: BLE001 -- the next time may do, and the other jobs go on
+                # No traceback: a defect's text may hold more than may be told.
+                log.error("step failed", step=type(step).__name__, failure=type(defect).__name__, at=where(defect))  # noqa: TRY400
             await asyncio.sleep(seconds)
 
     task = asyncio.create_task(for_ever())

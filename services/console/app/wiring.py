@@ -138,6 +138,7 @@ def audit_of(settings: ConsoleSettings, around: Surroundings) -> Audit:
         checkpoints=around.store.checkpoints,
         keys={} if ring is None else ring.keys,
         shipped=_shipped(settings),
+        directory=around.store.directory,
         outbox=around.store.outbox,
         changes=Changes(around.store.registry, around.clock, around.new_id, around.published),
     )

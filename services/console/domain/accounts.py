@@ -20,7 +20,7 @@ class _Choices(Asked):
     default_region: Region = "US"
     """National phone numbers are read as this region's."""
     threecx_enabled: bool = True
-    """The 3CX module; off refuses every event but `test`."""
+    """The 3CX module; off refuses every event."""
     paused: bool = False
     """Nothing is sent while the account is paused."""
     daily_limit: DailyLimit | None = None

@@ -57,7 +57,8 @@ class SimulationShown(Shown):
 
 
 def payload_of(event: dict[str, Any]) -> WebhookPayload:
-    """The webhook's payload; a field of an unusable type is absent, as for 3CX."""
+    """The webhook's payload; a field of an unusable type is absent and names are in any case, as for 3CX."""
+    event = {name.casefold(): value for name, value in event.items()}
     fields: dict[str, Any] = {name: _label(event.get(name)) for name in (*LABELS, *WORDS)}
     text = _text(event.get("message_text")) or _text(event.get("message"))
     answered = event.get("answered")

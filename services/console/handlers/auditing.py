@@ -8,19 +8,20 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from libs.contracts.events import RecordExported
-from libs.record.canonical import account_of
+from libs.record.canonical import NOBODY, account_of
 from libs.record.checkpoints import Checkpoint
 from libs.record.exporting import chain_line, checkpoint_line, end_line, head_lines, record_lines
 from libs.record.faults import Verdict
 from libs.record.keys import Keys
 from libs.record.proofs import proof_from
+from libs.store.accounts import Directory
 from libs.store.chains import Chains, Checkpoints, Head, walk
 from libs.store.outbox import Outbox
 from libs.store.verifying import verify
 from services.console import metrics
 from services.console.domain.auditing import ChainQuery, KeysShown, ProofShown, VerificationShown
 from services.console.domain.documents import Stream
-from services.console.domain.principals import Principal, conflict, not_found
+from services.console.domain.principals import Principal, conflict, invalid, not_found
 from services.console.handlers.calling import Answer, Call
 from services.console.handlers.changing import Changes
 from services.console.ports import Shipped
@@ -36,6 +37,7 @@ class Audit:
     checkpoints: Checkpoints
     keys: Keys
     shipped: Shipped
+    directory: Directory
     outbox: Outbox
     changes: Changes
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -45,7 +47,14 @@ class Audit:
         self._require_keys()
         chain = call.principal.scope(call.query.account_id)
         verdict, shipped = await self.verdict(chain)
+        if not verdict.chains and verdict.ok:
+            await self._require_account(chain)
         return Answer(VerificationShown.model_validate(verdict.shown() | {"shipped": shipped}))
+
+    async def _require_account(self, chain: str | None) -> None:
+        """Refuse an account that there is not: that nothing is wrong with its record would tell nobody anything."""
+        if chain not in {None, NOBODY} and await self.directory.account(chain or "") is None:
+            raise invalid("account_id", "is unknown")
 
     async def verdict(self, chain: str | None) -> tuple[Verdict, int]:
         """The verdict on a chain, or on all, and how many shipped checkpoints it was compared with."""
@@ -64,8 +73,10 @@ class Audit:
     async def export(self, call: Call[ChainQuery, None]) -> Stream:
         """Records, checkpoints and keys, as JSON lines."""
         chain = call.principal.scope(call.query.account_id)
-        await self._note(call.principal, None if chain is None else account_of(chain), "export", None)
         heads = await self.chains.heads(chain)
+        if not heads:
+            await self._require_account(chain)
+        await self._note(call.principal, None if chain is None else account_of(chain), "export", None)
         return Stream(self._lines(heads), MEDIA_TYPE, f"record-{chain or 'all'}.jsonl")
 
     async def prove(self, call: Call[None, None]) -> Answer:

@@ -64,7 +64,10 @@ class Erase:
     async def resume(self) -> None:
         """Finish what others began; to be called at start and every now and then."""
         for erasure in await self.erasures.unfinished(AT_ONCE):
-            await self.run(erasure)
+            try:
+                await self.run(erasure)
+            except GatewayError as failure:  # one that cannot be finished yet holds up no other
+                log.warning("erasure goes on later", id=erasure.id, code=failure.code.value)
 
     async def run(self, erasure: Erasure) -> dict[str, int]:
         """Do all of it; how much of what was removed. Safe to repeat, and to be done by several at once."""

@@ -15,6 +15,8 @@ from services.ingress.ports import Outbox, Recorder
 # What a caller can provoke faster than 60 times a minute: beyond 20 a minute these are counted only.
 FLOODING: Final = frozenset({ErrorCode.WEBHOOK_RATE_LIMITED, ErrorCode.PAYLOAD_TOO_LARGE})
 
+_FLOODING: Final = {code.value: code for code in FLOODING}
+
 Owner = tuple[str, str]
 """Account and integration."""
 
@@ -62,7 +64,8 @@ class Refuse:
         """Tell the record of minutes that are over; to be called every few seconds."""
         for summary in self.gate.summaries(at=self.monotonic(), final=final):
             account_id, integration_id = summary.source or (None, None)
-            throttled = WebhookThrottled(
-                account_id=account_id, integration_id=integration_id, count=sum(summary.counts.values())
-            )
-            self.recorder.tell(throttled, self.new_id())
+            for code, count in summary.counts.items():
+                throttled = WebhookThrottled(
+                    account_id=account_id, integration_id=integration_id, count=count, code=_FLOODING[code]
+                )
+                self.recorder.tell(throttled, self.new_id())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import uuid5
 
 from libs.chassis.consuming import Received
-from libs.contracts.decisions import Purpose
+from libs.contracts.decisions import CONFIRMATION, Purpose
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import Event, MessageApproved, SuppressionAdded, SuppressionLifted, WhatsAppMessageReceived
 from libs.contracts.identity import keyed_hash, masked
@@ -18,7 +18,6 @@ from services.policy.handlers.knowing import Know
 
 KEYWORD = "keyword"
 TEXT = "text"
-CONFIRMATION = "opt_out_confirmation"
 BY_POLICY = "policy"
 """The `reply_to` of a message that no caller waits for."""
 
@@ -107,6 +106,8 @@ class Hear:
         )
         if not any(row.active for row in ours):
             return (added,)  # they are back in already: it belongs on record, and a goodbye would be a lie
+        if account.paused:
+            return (added,)  # nothing is sent then
         return (added, confirmation(received, account, stands[0].customer_key, word.language))
 
     async def _lift(self, received: Heard, account: Account, keys: Sequence[str], word: OptIn) -> Sequence[Event]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from libs.contracts.decisions import Decision, RuleReceipt
+from libs.contracts.errors import ErrorCode
 from libs.contracts.events import (
     AccountChanged,
     DeadLetterReplayed,
@@ -90,7 +91,7 @@ EXAMPLES: tuple[Event, ...] = (
         ),
     ),
     WebhookRejected(claimed_integration="int_1", reason="wrong_secret", client_address="192.0.2.1", count=3),
-    WebhookThrottled(**WHOSE, count=17),
+    WebhookThrottled(**WHOSE, count=17, code=ErrorCode.PAYLOAD_TOO_LARGE),
     MessageApproved(
         **WHOSE,
         event_id=ID,

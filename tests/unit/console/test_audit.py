@@ -77,6 +77,14 @@ async def test_a_token_for_one_account_verifies_and_exports_its_own_chain_alone(
     assert "nobodys" not in export
 
 
+@pytest.mark.parametrize("call", ["verify", "export"])
+async def test_the_record_of_an_account_that_there_is_not_is_not_told_to_be_sound(kept: World, call: str) -> None:
+    answer = await kept.call("GET", f"/audit/{call}?account_id=acc-mistyped")
+
+    assert answer.status == 422
+    assert "acc-mistyped" not in await answer.text()
+
+
 async def test_what_was_shipped_to_a_file_is_compared_with(tmp_path: Path) -> None:
     shipped = tmp_path / "shipped.jsonl"
     sink = SecretStr(f"stdout,file:{shipped}")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from libs.contracts.errors import ErrorCode, OperatorCode
 from libs.contracts.events import WebhookAnswered, WebhookReceived, WebhookThrottled
+from services.ingress.http.threecx import MAX_BODY
 from tests.unit.ingress.world import (
     SECRET,
     STAMP,
@@ -265,7 +266,20 @@ async def test_a_flood_beyond_the_rate_becomes_twenty_records_and_a_count() -> N
 
     assert {a.status for a in answers} == {429}
     assert len(world.broker.of(WebhookAnswered)) == 20
-    assert [(e.count, e.integration_id) for e in world.told.events if isinstance(e, WebhookThrottled)] == [(3, "int-1")]
+    [told] = [event for event in world.told.events if isinstance(event, WebhookThrottled)]
+    assert (told.count, told.integration_id, told.code) == (3, "int-1", ErrorCode.WEBHOOK_RATE_LIMITED)
+
+
+async def test_a_flood_of_bodies_that_are_too_large_is_counted_as_what_it_is() -> None:
+    world = World()
+
+    async with open_door(world) as door:
+        for _ in range(22):
+            await door.post(b"x" * (MAX_BODY + 1))
+    world.served.summarise(final=True)
+
+    [told] = [event for event in world.told.events if isinstance(event, WebhookThrottled)]
+    assert (told.count, told.code) == (2, ErrorCode.PAYLOAD_TOO_LARGE)
 
 
 async def test_a_refusal_is_recorded_later_when_the_broker_is_away() -> None:

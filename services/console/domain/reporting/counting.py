@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from libs.contracts.decisions import CONFIRMATION
 from libs.contracts.errors import ErrorCode
 from libs.contracts.results import AnswerStatus
 from libs.store import tallies as facets
@@ -14,7 +15,6 @@ from services.console.domain.reporting.periods import Day
 
 NONE: Final = "none"
 SENT, NO_MESSAGE, REFUSED, FAILED = "sent", "no_message", "refused", "failed"
-CONFIRMATION: Final = "opt_out_confirmation"
 UNKNOWN: Final = "unknown"
 WEBHOOK: Final = "webhook"
 _FAILURES: Final = frozenset({ErrorCode.GATEWAY_SEND_FAILED.value, ErrorCode.GATEWAY_UNAVAILABLE.value})
@@ -68,7 +68,7 @@ class Counts:
             case "webhook.rejected":
                 self.rejected[tally.code or NONE] += n * _times(told)
             case "webhook.throttled":
-                self._rate_limited(day, n * _times(told))
+                self._throttled(day, n * _times(told), tally.code or ErrorCode.WEBHOOK_RATE_LIMITED.value)
             case "whatsapp.message_received":
                 self.inbound[day.date] += n
             case "whatsapp.status_received":
@@ -118,12 +118,12 @@ class Counts:
         self.rules[rule] += n
         self.content_blocked += n if rule == "content_is_acceptable" else 0
 
-    def _rate_limited(self, day: Day, requests: int) -> None:
-        """Requests that were refused for their rate and have no record of their own."""
-        self._ended(day, ErrorCode.WEBHOOK_RATE_LIMITED.value, requests)
+    def _throttled(self, day: Day, requests: int, code: str) -> None:
+        """Requests that were refused for their rate or size and have no record of their own."""
+        self._ended(day, code, requests)
         self.purposes[NONE] += requests
         self.event_types[NONE] += requests
-        self.throttled[WEBHOOK] += requests
+        self.throttled[WEBHOOK] += requests if code == ErrorCode.WEBHOOK_RATE_LIMITED else 0
 
     def _ended(self, day: Day, code: str, n: int) -> None:
         self.codes[code] += n

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from libs.contracts.decisions import CONFIRMATION
 from libs.store.records import Record
-from services.console.domain.reporting.counting import CONFIRMATION
 from services.console.domain.reporting.figures import MOST_NAMED, SentNevertheless
 
 ADDED, LIFTED = "suppression.added", "suppression.lifted"
