@@ -204,7 +204,7 @@ async def test_an_old_secret_holds_for_its_overlap_and_no_longer(gateway: Gatewa
     async def turned_away() -> bool:
         return not await taken(line.secret)
 
-    await eventually(lambda: taken(rotated["secret"]), seconds=5)
+    await eventually(lambda: taken(rotated["secret"]), seconds=20)
     overlapping = await taken(line.secret)
     await eventually(turned_away, seconds=8, pause=0.3)
 

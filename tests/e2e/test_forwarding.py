@@ -133,7 +133,7 @@ async def test_a_target_that_hangs_delays_nobody_else(gateway: Gateway) -> None:
         await eventually(lambda: _any(hanging.posts))
 
         await gateway.customers_write(line, [gateway.a_customer() for _ in range(20)])
-        await has_taken(healthy, "message.received", 20, seconds=5.0)
+        await has_taken(healthy, "message.received", 20, seconds=10.0)
 
         assert hanging.taken == []
         hanging.hanging.set()

@@ -157,7 +157,7 @@ async def test_a_window_that_whatsapp_closed_is_closed_here_until_the_customer_w
         return (await gateway.reply(line, customer)).word == "sent"
 
     assert (learnt.word, known.word, calls) == ("conversation_window_closed", "conversation_window_closed", 1)
-    await eventually(open_again, seconds=5)
+    await eventually(open_again, seconds=20)
 
 
 async def test_a_number_that_only_fails_is_probed_and_not_hammered(gateway: Gateway) -> None:

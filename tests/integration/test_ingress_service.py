@@ -175,7 +175,7 @@ async def test_a_change_reaches_ingress_at_once(place: Place) -> None:
         return (await place.post())[0] == 401
 
     assert before == 200
-    await until(refused, seconds=3)
+    await until(refused, seconds=15)
 
 
 async def test_a_result_that_comes_late_is_told_on_asking(place: Place) -> None:

@@ -8,6 +8,7 @@ import aio_pika
 
 from libs.chassis.amqp.envelope import AT, REASON
 from libs.chassis.consuming import Received
+from libs.chassis.replying import Replies
 from libs.chassis.topology import EXCHANGE, RECORDS
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, WebhookReceived
@@ -136,12 +137,14 @@ async def test_a_cut_line_between_two_batches_ends_nothing(vhost: str, proxy: Pr
         for event_id in ids:
             await publisher.publish(webhook(), id=event_id)
         ledger.go_on.clear()
+        cuts = list[int]()
+        await broker.overhear("cuts", ["result.nobody.*"], Replies().heard, lost=lambda: cuts.append(1))
         await broker.listen_in_batches(RECORDS, ledger, size=10)
         await eventually(lambda: ledger.asked == 1)
 
-        for _ in range(2):
+        for cut in (1, 2):
             proxy.reset()
-            await eventually(lambda: not broker._consuming.connected.is_set())
+            await eventually(lambda cut=cut: len(cuts) >= cut)  # type: ignore[misc]  # bound at once
             await eventually(broker.healthy)
         ledger.go_on.set()
         await eventually(lambda: set(ledger.kept) == set(ids))

@@ -74,13 +74,13 @@ async def test_sigterm_finishes_what_is_in_hand_and_the_next_process_does_the_re
     async with worker("slow", vhost, journal) as first:
         await eventually(lambda: lines(journal, "begun"))
         first.terminate()
-        code = await ended(first, seconds=10)
+        code = await ended(first, seconds=30)
     finished = lines(journal, "done")
     begun = lines(journal, "begun")
     async with worker("slow", vhost, journal) as second:
         await eventually(lambda: len(lines(journal, "done")) >= count)
         second.terminate()  # what is done is acknowledged moments later, so that killing it would repeat some
-        assert await ended(second, seconds=10) == 0
+        assert await ended(second, seconds=30) == 0
 
     assert code == 0
     assert 0 < len(finished) < count
@@ -115,7 +115,7 @@ async def test_kill_9_of_a_recorder_loses_no_record(vhost: str, tmp_path: Path) 
     async with worker("batches", vhost, journal) as second:
         await eventually(lambda: set(lines(journal, "done")) == ids)
         second.terminate()
-        assert await ended(second, seconds=10) == 0
+        assert await ended(second, seconds=30) == 0
 
     assert seen < len(ids)
     async with outside(vhost) as channel:
@@ -171,7 +171,7 @@ async def test_without_a_broker_a_service_waits_unready_and_ends_when_told(
         await asyncio.sleep(0.5)  # into the middle of an attempt
         process.terminate()
         begun = time.monotonic()
-        code = await ended(process, seconds=10)
+        code = await ended(process, seconds=30)
 
     assert code == 0
     assert time.monotonic() - begun < 6
