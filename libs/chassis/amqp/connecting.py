@@ -80,6 +80,19 @@ async def let_go(thing: AbstractChannel | AbstractRobustConnection, seconds: flo
         log.info("was gone before it was closed", failure=type(error).__name__)
 
 
+async def begin_anew(connection: AbstractRobustConnection, seconds: float = 5.0) -> None:
+    """Drop the connection's transport, so that the library connects and restores everything once more."""
+    transport = connection.transport
+    if transport is None:
+        return  # it is connecting
+    try:
+        with cancelled_only_when_asked():
+            async with asyncio.timeout(seconds):
+                await transport.connection.close(ConnectionError("stuck"))
+    except FAULTS as error:
+        log.info("was gone before it was dropped", failure=type(error).__name__)
+
+
 async def end_consumer(queue: AbstractQueue | None, tag: str) -> None:
     """Take nothing more from a queue; without a connection there is no consumer left to end."""
     if queue is None:

@@ -6,13 +6,16 @@ from contextlib import suppress
 from aio_pika.abc import AbstractRobustConnection
 
 from libs.chassis import metrics
-from libs.chassis.amqp.connecting import STEP_TIMEOUT, let_go, robust_channel
+from libs.chassis.amqp.connecting import begin_anew, let_go, robust_channel
 from libs.chassis.amqp.declaring import declare_topology
 from libs.chassis.amqp.faults import FAULTS, cancelled_only_when_asked
 from libs.chassis.settling import PAUSES, Pauses
 from libs.chassis.telemetry import logger
 
 log = logger(__name__)
+STUCK_AFTER = 20.0
+"""Seconds after which declaring is no longer slow but stuck; the library has been seen to reconnect and restore nothing
+when a broker died twice within seconds."""
 KEEP_INTERVAL = 15.0
 """Seconds between two looks; a reconnect is looked after at once."""
 
@@ -62,7 +65,10 @@ class Keeper:
             self._reconnected.clear()
             try:
                 with cancelled_only_when_asked():
-                    async with asyncio.timeout(STEP_TIMEOUT):
+                    async with asyncio.timeout(STUCK_AFTER):
                         await declare_once(self._connection, self._pauses)
+            except TimeoutError:
+                log.warning("broker connection is stuck, made anew")
+                await begin_anew(self._connection)
             except FAULTS as error:
                 log.info("topology not declared, broker away", failure=type(error).__name__)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from libs.chassis.amqp.connecting import HEARTBEAT
+from libs.chassis.amqp.connecting import HEARTBEAT, begin_anew
 from libs.chassis.consuming import Received, on
 from libs.chassis.replying import Replies
 from libs.chassis.topology import RECORDS, WEBHOOKS
@@ -62,6 +62,21 @@ async def test_the_reply_queue_is_back_although_the_broker_still_believes_in_the
         # Heard again, and not after the three heartbeats that the broker believes in the old connection.
         await eventually(lambda: losses, seconds=2 * HEARTBEAT)
         assert await eventually(broker.healthy)
+
+
+async def test_a_connection_that_is_stuck_is_made_anew_and_everything_restored(vhost: str) -> None:
+    replies, losses = Replies(), list[int]()
+    async with broker_at(vhost) as broker:
+        await broker.overhear("replies", ["result.ingress-1.*"], replies.heard, lost=lambda: losses.append(1))
+        await broker.listen(WEBHOOKS, (on(WebhookReceived, ok),), prefetch=5)
+
+        await begin_anew(broker._consuming)
+
+        await eventually(lambda: losses)
+        await eventually(broker.healthy)
+        expected = replies.expect(event_id := uuid4())
+        await publish_patiently(broker, webhook(), event_id)
+        assert (await asyncio.wait_for(expected, 20)).event_id == event_id
 
 
 async def test_a_silent_line_is_noticed_by_heartbeats_and_consumers_come_back(vhost: str, proxy: Proxy) -> None:
