@@ -14,8 +14,10 @@ from libs.chassis.telemetry import logger
 
 log = logger(__name__)
 STUCK_AFTER = 20.0
-"""Seconds after which declaring is no longer slow but stuck; the library has been seen to reconnect and restore nothing
-when a broker died twice within seconds."""
+"""Seconds for one look at the topology."""
+STUCK_LOOKS = 2
+"""Looks in a row that time out: the broker is not slow then, the connection is stuck. The library has been seen to
+reconnect and restore nothing when a broker died twice within seconds."""
 KEEP_INTERVAL = 15.0
 """Seconds between two looks; a reconnect is looked after at once."""
 
@@ -33,11 +35,17 @@ class Keeper:
     """Declares the topology again and again on one connection until it is stopped."""
 
     def __init__(
-        self, connection: AbstractRobustConnection, *, pauses: Pauses = PAUSES, interval: float = KEEP_INTERVAL
+        self,
+        connection: AbstractRobustConnection,
+        *,
+        pauses: Pauses = PAUSES,
+        interval: float = KEEP_INTERVAL,
+        patience: float = STUCK_AFTER,
     ) -> None:
         self._connection = connection
         self._pauses = pauses
         self._interval = interval
+        self._patience = patience
         self._reconnected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -58,6 +66,7 @@ class Keeper:
         self._reconnected.set()
 
     async def _keep(self) -> None:
+        stuck = 0
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval):
@@ -65,10 +74,14 @@ class Keeper:
             self._reconnected.clear()
             try:
                 with cancelled_only_when_asked():
-                    async with asyncio.timeout(STUCK_AFTER):
+                    async with asyncio.timeout(self._patience):
                         await declare_once(self._connection, self._pauses)
+                stuck = 0
             except TimeoutError:
-                log.warning("broker connection is stuck, made anew")
-                await begin_anew(self._connection)
+                stuck += 1
+                if stuck >= STUCK_LOOKS:
+                    stuck = 0
+                    log.warning("broker connection is stuck, made anew")
+                    await begin_anew(self._connection)
             except FAULTS as error:
                 log.info("topology not declared, broker away", failure=type(error).__name__)
