@@ -1,57 +1,63 @@
-# Every verb works as the first one typed on a fresh machine: it makes what it needs.
+# Every target works on a fresh machine: it installs what it needs.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Dozens of processes are started: none of them should compile every module anew.
+# Targets start dozens of processes, which share compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup run demo test check fmt bench docs clean lock
+.PHONY: help setup run demo unit test check fmt bench docs clean lock
 
 PYTHON := .venv/bin/python
 INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate $(UPGRADE)
 
-# Tests that wait for processes leave half of two cores idle; one lane of them runs beside one of the others.
+# Test processes that run in parallel. Tests that wait for child processes leave a core to the others.
 LANES ?= 2
 
-# Stamps lie inside .venv, so that removing it forgets them; a newer lock file installs again.
+# One test or folder for `make test`, such as T=tests/unit/policy; it runs in one process. Empty: every test.
+T ?=
+
+# The stamp files are inside .venv, so removing it resets them. A newer lock file installs again.
 RUNTIME := .venv/installed-runtime
 DEV := .venv/installed-dev
 
-help: ## show this list
+help: ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
-setup: $(DEV) ## make .venv with everything in it
+setup: $(DEV) ## create .venv with all dependencies
 
-run: $(RUNTIME) ## run the whole gateway on this machine, with its own broker and a WhatsApp simulator
-	$(PYTHON) -m tools.stack
+run: $(RUNTIME) ## run the gateway with a broker and a WhatsApp simulator; WITHOUT=policy leaves a service out
+	$(PYTHON) -m tools.stack $(addprefix --without ,$(WITHOUT))
 
-demo: $(RUNTIME) ## play a day of traffic through the gateway and show what was answered and why
+demo: $(RUNTIME) ## play scripted traffic through the gateway and show each result with its reason
 	$(PYTHON) -m tools.demo
 
-test: $(DEV) ## run every test: unit, contract, integration, e2e, chaos
-	$(PYTHON) -m pytest tests -n $(LANES) --dist loadscope --no-loadscope-reorder
+unit: $(DEV) ## run the unit tests: seconds, no broker
+	$(PYTHON) -m pytest tests/unit -q -n $(LANES) --dist loadscope
 
-check: $(DEV) ## lint, formatting, types, and who may import whom
+test: $(DEV) ## run all tests (unit, contract, integration, e2e, chaos), or one test or folder: T=PATH
+	$(PYTHON) -m pytest $(or $(T),tests -n $(LANES) --dist loadscope --no-loadscope-reorder)
+
+check: $(DEV) ## check lint rules, formatting, types and import rules
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 
-fmt: $(DEV) ## format the code and mend what can be mended
+fmt: $(DEV) ## format the code and apply automatic fixes
 	$(PYTHON) -m ruff check --fix-only .
 	$(PYTHON) -m ruff format .
 
-bench: $(DEV) ## measure throughput and latency beside the broker's bare ceiling
+bench: $(DEV) ## measure throughput and latency of the gateway and of the bare broker
 	$(PYTHON) -m bench
 
-docs: $(DEV) ## write the generated pages of docs/
+docs: $(DEV) ## generate the reference pages of docs/
 	$(PYTHON) -m docs.generate
 
-clean: ## remove what can be made again; var/ (data and keys) stays
+clean: ## remove generated files; var/ (data and keys) stays
 	rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-lock: .venv-lock/bin/uv ## pin the dependencies of pyproject.toml (UPGRADE=--upgrade takes newer ones)
+lock: .venv-lock/bin/uv ## pin the dependencies of pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 

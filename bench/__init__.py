@@ -1,1 +1,1 @@
-"""How fast the gateway is, against what the broker alone can do on the same machine in the same run."""
+"""Benchmarks: the gateway's speed, compared with the broker alone on the same machine in the same run."""

@@ -1,6 +1,6 @@
-"""The bare ceiling: aio_pika request-reply over the same two hops, quorum queues, confirms on, nothing else.
+"""The ceiling: request and reply with aio_pika alone, over two hops with quorum queues and publisher confirms.
 
-Three processes, as in the gateway: one asks, one passes on, one answers. `python -m bench.ceiling HOP URL` is a hop.
+Three processes, as in the gateway: a requester and two hops. `python -m bench.ceiling HOP URL` runs a hop.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from bench.timing import Timing, closed_loop
 EXCHANGE = "bench.events"
 HOPS = {"first": ("bench.first", "bench.second"), "second": ("bench.second", "bench.reply")}
 BODY = b"x" * 400
-"""About the size of an event."""
+"""Approximately an event's size."""
 
 
 def _message(source: AbstractIncomingMessage | None = None) -> aio_pika.Message:
@@ -31,7 +31,7 @@ def _message(source: AbstractIncomingMessage | None = None) -> aio_pika.Message:
 
 
 async def hop(name: str, url: str) -> None:
-    """Take from one queue, publish to the next (confirmed), acknowledge; until killed."""
+    """Consume from one queue, publish to the next with confirms, acknowledge; until killed."""
     source, target = HOPS[name]
     publishing, consuming = await aio_pika.connect(url), await aio_pika.connect(url)
     publish_channel = await publishing.channel(on_return_raises=True)
@@ -41,11 +41,11 @@ async def hop(name: str, url: str) -> None:
     queue = await channel.declare_queue(source, durable=True, arguments={"x-queue-type": "quorum"})
     await queue.bind(exchange, source)
 
-    async def take(incoming: AbstractIncomingMessage) -> None:
+    async def forward(incoming: AbstractIncomingMessage) -> None:
         await exchange.publish(_message(incoming), target)
         await incoming.ack()
 
-    await queue.consume(take)
+    await queue.consume(forward)
     print("ready", flush=True)
     await asyncio.Event().wait()
 
@@ -55,7 +55,7 @@ def _spawn(name: str, url: str) -> subprocess.Popen[bytes]:
 
 
 @asynccontextmanager
-async def _hops(url: str) -> AsyncGenerator[None, None]:
+async def _running_hops(url: str) -> AsyncGenerator[None, None]:
     processes = [_spawn(name, url) for name in HOPS]
     try:
         for process in processes:
@@ -69,8 +69,8 @@ async def _hops(url: str) -> AsyncGenerator[None, None]:
 
 
 async def measure(url: str, *, in_flight: int, seconds: float) -> Timing:
-    """Ask through both hops from `in_flight` callers for `seconds`."""
-    async with _hops(url):
+    """Send requests through both hops from `in_flight` callers for `seconds`."""
+    async with _running_hops(url):
         connection, replies = await aio_pika.connect(url), await aio_pika.connect(url)
         async with connection, replies:
             channel = await connection.channel(on_return_raises=True)

@@ -16,9 +16,9 @@ from tools.stack import Stack
 
 ACCOUNTS = 50
 INTEGRATIONS = 1_000
-"""Each may ask 60 times a minute; together more than the machine can answer."""
+"""Each is allowed 60 requests a minute; together that exceeds the machine's throughput."""
 CUSTOMERS = 40_000
-"""A pair may take ten messages at once and one in six seconds then, so the load is spread wide."""
+"""A pair is allowed a burst of ten messages and then one in six seconds, so the load uses many customers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process spent: CPU microseconds a message, and megabytes resident."""
+    """The cost of one process: CPU microseconds per message, and resident megabytes."""
 
     name: str
     cpu_us: float
@@ -53,35 +53,17 @@ async def prepare(stack: Stack) -> list[Target]:
                 return found
 
         async def integration(index: int, account_id: str) -> Target:
-            number = f"{2_000_000_000_000 + index}"
-            instance = await post(
-                f"/accounts/{account_id}/instances",
-                {
-                    "provider": "cloud_api",
-                    "phone_number_id": number,
-                    "access_token": "EAAbench",
-                    "messages_per_second": 1000,
-                },
-            )
-            made = await post(
+            number = {"provider": "cloud_api", "phone_number_id": f"{2_000_000_000_000 + index}"}
+            limits = {"access_token": "EAAbench", "messages_per_second": 1000}
+            instance = await post(f"/accounts/{account_id}/instances", number | limits)
+            created = await post(
                 "/integrations", {"account_id": account_id, "instance_id": instance["id"], "auth_mode": "secret"}
             )
-            return Target(f"/integrations/3cx/webhook/{made['id']}", made["secret"], account_id, instance["id"])
+            return Target(f"/integrations/3cx/webhook/{created['id']}", created["secret"], account_id, instance["id"])
 
-        accounts = [
-            await post(
-                "/accounts",
-                {
-                    "name": f"bench {i}",
-                    "business_name": f"Bench {i}",
-                    "plan": "scale",
-                    "timezone": "UTC",
-                    "default_region": "SA",
-                    "daily_limit": 10_000_000,
-                },
-            )
-            for i in range(ACCOUNTS)
-        ]
+        plan = {"plan": "scale", "timezone": "UTC", "default_region": "SA", "daily_limit": 10_000_000}
+        names = [{"name": f"bench {i}", "business_name": f"Bench {i}"} for i in range(ACCOUNTS)]
+        accounts = [await post("/accounts", plan | name) for name in names]
         slots = asyncio.Semaphore(16)
 
         async def one(index: int) -> Target:
@@ -97,14 +79,13 @@ def phone(index: int) -> str:
 
 
 class Load:
-    """Agents' replies, spread over integrations and customers so that no limit of one of them is met."""
+    """Agents' replies, spread over integrations and customers so that none of their limits applies."""
 
-    def __init__(self, stack: Stack, targets: Sequence[Target], connections: Sequence[Connection]) -> None:
+    def __init__(self, targets: Sequence[Target], connections: Sequence[Connection]) -> None:
         self._targets = targets
         self._free = list(connections)
         self._serial = itertools.count()
         self.statuses: dict[str, int] = {}
-        self._stack = stack
 
     async def once(self) -> bool:
         """Post one reply; True when it was sent."""
@@ -126,8 +107,8 @@ class Load:
             status, answer = await connection.post(target.path, body, headers)
         finally:
             self._free.append(connection)
-        told = orjson.loads(answer)
-        word = told.get("status") or told.get("error") or str(status)
+        content = orjson.loads(answer)
+        word = content.get("status") or content.get("error") or str(status)
         self.statuses[word] = self.statuses.get(word, 0) + 1
         return bool(word == "sent")
 
@@ -135,17 +116,17 @@ class Load:
 async def measure(
     stack: Stack, targets: Sequence[Target], *, in_flight: int, seconds: float
 ) -> tuple[Timing, list[Cost], dict[str, int]]:
-    """Load the gateway; what it answered, and what each process spent on it."""
+    """Load the gateway; the timing, each process's cost, and the answers by status."""
     connections = [await Connection.open(stack.ingress_url) for _ in range(in_flight)]
-    load = Load(stack, targets, connections)
+    load = Load(targets, connections)
     try:
         await closed_loop(load.once, in_flight=in_flight, seconds=1.0)
-        watched = _watched(stack)
-        before = {name: _cpu(process) for name, process in watched.items()}
+        processes = _processes_of(stack)
+        before = {name: _cpu(process) for name, process in processes.items()}
         timing = await closed_loop(load.once, in_flight=in_flight, seconds=seconds)
         costs = [
             Cost(name, (_cpu(process) - before[name]) * 1e6 / timing.count, process.memory_info().rss / 1e6)
-            for name, process in watched.items()
+            for name, process in processes.items()
         ]
     finally:
         for connection in connections:
@@ -153,12 +134,12 @@ async def measure(
     return timing, costs, load.statuses
 
 
-def _watched(stack: Stack) -> dict[str, psutil.Process]:
-    watched = {process.name: psutil.Process(process.pid) for process in stack.processes}
+def _processes_of(stack: Stack) -> dict[str, psutil.Process]:
+    processes = {process.name: psutil.Process(process.pid) for process in stack.processes}
     if stack.broker is not None:
-        watched["rabbitmq"] = psutil.Process(stack.broker.pid)
-    watched["load generator"] = psutil.Process()
-    return watched
+        processes["rabbitmq"] = psutil.Process(stack.broker.pid)
+    processes["load generator"] = psutil.Process()
+    return processes
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -1,11 +1,11 @@
-"""A caller that costs the machine little: one kept-alive connection, requests written by hand."""
+"""`Connection`: a minimal HTTP client with one keep-alive connection, so that the load generator uses little CPU."""
 
 import asyncio
 from collections.abc import Mapping
 
 
 class Connection:
-    """One HTTP/1.1 connection that asks one thing at a time."""
+    """One HTTP/1.1 connection, for one request at a time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
         self._reader = reader
@@ -20,7 +20,7 @@ class Connection:
         return cls(reader, writer, f"{host}:{port}")
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Status and body of the answer, which must name its length."""
+        """Status and body of the answer, which must have a Content-Length."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n{lines}\r\n"
         self._writer.write(head.encode() + body)
@@ -31,5 +31,5 @@ class Connection:
         return status, await self._reader.readexactly(length)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._writer.close()

@@ -1,6 +1,6 @@
-"""`python -m bench.record`: how long a large record takes to be written, sealed, verified and reported on.
+"""`python -m bench.record`: measures writing, signing, verifying and reporting on a large record.
 
-SQLite, one account, one chain; everything through the services' own code.
+It uses SQLite, one account and one chain, and the services' own code.
 """
 
 import argparse
@@ -19,16 +19,17 @@ import psutil
 from libs.chassis.clock import utc_now
 from libs.contracts.identity import masked
 from libs.record.keys import PublicKey, SigningKey
-from libs.record.sinks import sinks_in
+from libs.record.sinks import checkpoint_sinks_from
 from libs.store.accounts import Account
-from libs.store.opening import Store, open_store
+from libs.store.factory import open_store
 from libs.store.records import Record
-from libs.store.verifying import verify
+from libs.store.store import Store
+from libs.store.verification import verify
 from services.audit.adapters.sinks import sink_from
-from services.audit.handlers.sealing import Seal
-from services.console.adapters.unproven import unsigned, unverified
-from services.console.domain.reporting.periods import Period
-from services.console.handlers.compiling import Compile
+from services.audit.handlers.checkpoints import SignCheckpoints
+from services.console.adapters.null_proofs import no_signature, no_verification
+from services.console.domain.reports.periods import Period
+from services.console.handlers.reports.builder import BuildReport
 
 T = TypeVar("T")
 ACCOUNT = "acc_bench"
@@ -38,38 +39,38 @@ PROGRESS_SECONDS = 0.2
 
 
 async def run(count: int) -> None:
-    """Write `count` records, then seal, verify and report."""
+    """Write `count` records, then sign checkpoints, verify and report."""
     with tempfile.TemporaryDirectory(prefix="gateway-record-") as folder:
         store = await open_store(f"sqlite:///{Path(folder) / 'gateway.db'}")
         try:
-            await _played(store, count)
+            await _measure(store, count)
         finally:
             await store.close()
 
 
-async def _played(store: Store, count: int) -> None:
+async def _measure(store: Store, count: int) -> None:
     now = datetime.now(UTC)
     await _timed("written", count, _write(store, count, now))
     key = SigningKey("bench", os.urandom(32))
-    seal = Seal(
+    sign = SignCheckpoints(
         chains=store.chains,
         checkpoints=store.checkpoints,
-        sink=sink_from(sinks_in(None)),
+        sink=sink_from(checkpoint_sinks_from(None)),
         key=key,
         clock=utc_now,
         records=CHECKPOINT_RECORDS,
     )
-    await _timed("sealed", count, seal())
+    await _timed("signed", count, sign())
     keys = {key.kid: PublicKey(key.kid, key.public)}
     verdict = await _timed("verified", count, verify(store.chains, store.checkpoints, keys=keys))
     if not verdict.ok or verdict.records != count:
         raise RuntimeError(f"verified {verdict.records} of {count} records: {verdict.first_fault}")
-    compile_ = Compile(
+    compile_ = BuildReport(
         tallies=store.tallies,
         records=store.records,
         chains=store.chains,
-        verify=unverified,
-        sign=unsigned,
+        verify=no_verification,
+        sign=no_signature,
         clock=utc_now,
         seconds=600,
     )
@@ -81,17 +82,19 @@ async def _played(store: Store, count: int) -> None:
 
 
 async def _timed(what: str, count: int, work: Awaitable[T]) -> T:
-    """Do it, and print how long it took and how much more memory was resident at its height."""
+    """Await `work`, and print its duration and the peak growth of resident memory."""
     process = psutil.Process()
     before = highest = process.memory_info().rss
-    begun = time.perf_counter()
+    start = time.perf_counter()
     task = asyncio.ensure_future(work)
     while not task.done():
         await asyncio.wait([task], timeout=PROGRESS_SECONDS)
         highest = max(highest, process.memory_info().rss)
-    took = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     growth = (highest - before) / 1e6
-    print(f"  {what:<9} {count:>9,} records in {took:6.1f} s  {count / took:>9,.0f}/s  +{growth:.0f} MB", flush=True)
+    print(
+        f"  {what:<9} {count:>9,} records in {seconds:6.1f} s  {count / seconds:>9,.0f}/s  +{growth:.0f} MB", flush=True
+    )
     return task.result()
 
 
@@ -119,7 +122,7 @@ async def _write(store: Store, count: int, now: datetime) -> None:
 
 
 def main() -> None:
-    """Read the flag and run."""
+    """Parse the flags and run."""
     parser = argparse.ArgumentParser(prog="python -m bench.record", description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
     asyncio.run(run(parser.parse_args().records))

@@ -1,4 +1,4 @@
-"""A closed loop: so many callers, each sending its next request when the last was answered."""
+"""`closed_loop`: a fixed number of callers, each sending its next request after the answer to the last one."""
 
 import asyncio
 import time
@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 Once = Callable[[], Awaitable[bool]]
-"""One request; False when it was answered wrongly."""
+"""One request; False for a wrong answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a run came to; seconds."""
+    """The result of a run; times in seconds."""
 
     count: int
     failed: int
@@ -21,11 +21,11 @@ class Timing:
 
     @property
     def rate(self) -> float:
-        """Requests answered rightly in a second."""
+        """Correctly answered requests per second."""
         return (self.count - self.failed) / self.seconds
 
     def line(self, name: str) -> str:
-        """A line for people."""
+        """A line to print."""
         wrong = f"  failed {self.failed}" if self.failed else ""
         return (
             f"{name:<34} {self.rate:8.0f}/s   p50 {self.p50 * 1000:6.2f} ms   p99 {self.p99 * 1000:7.2f} ms"
@@ -34,16 +34,16 @@ class Timing:
 
 
 async def closed_loop(once: Once, *, in_flight: int, seconds: float, most: int = 1_000_000) -> Timing:
-    """Call `once` from `in_flight` callers for `seconds`, or until `most` calls were begun."""
+    """Call `once` from `in_flight` callers for `seconds`, or until `most` calls were started."""
     times: list[float] = []
-    failed = begun = 0
+    failed = started = 0
     start = time.perf_counter()
     end = start + seconds
 
     async def caller() -> None:
-        nonlocal failed, begun
-        while (now := time.perf_counter()) < end and begun < most:
-            begun += 1
+        nonlocal failed, started
+        while (now := time.perf_counter()) < end and started < most:
+            started += 1
             if not await once():
                 failed += 1
             times.append(time.perf_counter() - now)

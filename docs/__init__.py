@@ -1,1 +1,1 @@
-"""The reference pages' generator."""
+"""The generator of the reference pages."""

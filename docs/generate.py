@@ -1,4 +1,7 @@
-"""Write the reference pages from the code: `make docs`. A test fails when a page is out of date."""
+"""Generates the reference pages of errors, events, settings and metrics: `make docs`.
+
+A test fails when a page is out of date.
+"""
 
 import importlib
 import inspect
@@ -20,64 +23,42 @@ SERVICES = ("ingress", "policy", "sender", "audit", "console")
 
 
 def errors_page() -> str:
-    """One section per error code, in the order of the checks."""
-    return "\n".join(
-        [
-            "# Error codes",
-            "",
-            NOTE,
-            "",
-            'Every refusal has the shape `{"success": false, "error": …, "message": …, "event_id": …, "details": …}`.',
-            "",
-            "## Webhooks, in the order of the checks",
-            "",
-            *(_error(code) for code in ErrorCode),
-            "## The operators' API",
-            "",
-            *(_error(code) for code in OperatorCode),
-        ]
-    )
+    """The page of error codes, in the order in which they are checked."""
+    shape = 'Every refusal has the form `{"success": false, "error": …, "message": …, "event_id": …, "details": …}`.'
+    webhooks = "\n".join(_error(code) for code in ErrorCode)
+    operators = "\n".join(_error(code) for code in OperatorCode)
+    head = f"# Error codes\n\n{NOTE}\n\n{shape}\n\n## Webhooks, in the order of the checks\n\n"
+    return f"{head}{webhooks}\n## The operators' API\n\n{operators}"
 
 
 def _error(code: AnyCode) -> str:
-    told = code.explanation
-    again = "the same request may succeed later" if told.retryable else "repeating the same request does not help"
+    about = code.explanation
+    retry = "a retry may succeed" if about.retryable else "a retry does not help"
     return (
-        f"### {code.value}\n\nHTTP {told.status.value} · {again}\n\n> {told.message}\n\n"
-        f"**Cause.** {told.cause}\n\n**Fix.** {told.fix}\n"
+        f"### {code.value}\n\nHTTP {about.status.value} · {retry}\n\n> {about.message}\n\n"
+        f"**Cause.** {about.cause}\n\n**Fix.** {about.fix}\n"
     )
 
 
 def events_page() -> str:
-    """One section per event, in the order in which things happen."""
-    head = f"# Events\n\n{NOTE}\n\nOne topic exchange, `gateway.events`; every event is published to it once.\n"
+    """The page of events, in the order in which they usually happen."""
+    head = f"# Events\n\n{NOTE}\n\nEvery event is published once, to the topic exchange `gateway.events`.\n"
     return "\n".join([head, *(_event(event) for event in EVENTS)])
 
 
 def _event(event: type[Event]) -> str:
     fields = event.model_json_schema()["properties"]
     rows = [f"| `{name}` | {_type_name(schema)} |" for name, schema in fields.items()]
-    key = "result.<ingress instance>.<code>" if event.binding == "result.#" else event.binding
+    key = "result.<ingress replica>.<code>" if event.binding == "result.#" else event.binding
     first = inspect.cleandoc(event.__doc__ or "").split("\n\n")[0].replace("\n", " ")
-    return "\n".join(
-        [
-            f"## {event.__name__}",
-            "",
-            f"`{key}` · version {event.version}",
-            "",
-            first,
-            "",
-            "| field | type |",
-            "|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    table = "\n".join(["| field | type |", "|---|---|", *rows])
+    return f"## {event.__name__}\n\n`{key}` · version {event.version}\n\n{first}\n\n{table}\n"
 
 
 def settings_page() -> str:
-    """One table per service; what every service takes comes first."""
-    parts = [f"# Settings\n\n{NOTE}\n\nRead from the environment; `<NAME>_FILE` names a file that holds the value.\n"]
+    """The page of settings: those of every service, then one table per service."""
+    intro = "Settings are environment variables. `<NAME>_FILE` can name a file that holds the value instead."
+    parts = [f"# Settings\n\n{NOTE}\n\n{intro}\n"]
     parts.append(_settings_table("Every service", ServiceSettings, set()))
     for service in SERVICES:
         module = importlib.import_module(f"services.{service}.settings")
@@ -90,10 +71,10 @@ def settings_page() -> str:
     return "\n".join(parts)
 
 
-def _settings_table(title: str, settings: type[Settings], known: set[str]) -> str:
+def _settings_table(title: str, settings: type[Settings], inherited: set[str]) -> str:
     rows = []
     for name, info in settings.model_fields.items():
-        if name in known:
+        if name in inherited:
             continue
         required = info.default is PydanticUndefined and info.default_factory is None
         default = "**required**" if required else f"`{_default(info.get_default(call_default_factory=True))}`"
@@ -110,14 +91,14 @@ def _default(value: Any) -> str:
 
 
 def metrics_page() -> str:
-    """One table per service, and the chassis' own first."""
+    """The page of metrics: those of the chassis, then one table per service."""
     parts = [f"# Metrics\n\n{NOTE}\n\nNo label holds a phone number, an id or a text.\n"]
     modules = [("Every service", chassis_metrics)] + [
         (service.capitalize(), importlib.import_module(f"services.{service}.metrics")) for service in SERVICES
     ]
     for title, module in modules:
         rows = [
-            f"| `{_metric_name(m)}` | {m._type} | {', '.join(f'`{n}`' for n in m._labelnames) or '–'} | {m._documentation} |"  # noqa: SLF001, E501 -- the library has no public way to ask
+            f"| `{_metric_name(m)}` | {m._type} | {', '.join(f'`{n}`' for n in m._labelnames) or '–'} | {m._documentation} |"  # noqa: SLF001, E501 -- the library has no public accessor
             for m in _metrics_in(module)
         ]
         parts.append(
@@ -136,7 +117,7 @@ def _metric_name(metric: MetricWrapperBase) -> str:
 
 
 def _type_name(schema: dict[str, Any]) -> str:
-    """A field's type in the words of JSON schema."""
+    """The JSON schema type of a field."""
     if "$ref" in schema:
         return str(schema["$ref"]).rsplit("/", 1)[-1]
     if "anyOf" in schema:
@@ -159,11 +140,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "metrics.md": metrics_page,
 }
-"""Every generated page and what writes it."""
+"""The generated pages and the functions that build them."""
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all pages."""
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page().rstrip() + "\n", encoding="utf-8")
 

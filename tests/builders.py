@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from libs.chassis.consuming import Received
+from libs.chassis.subscriptions import Received
+from libs.contracts.decisions import Decision
 from libs.contracts.events import Event, WebhookPayload, WebhookReceived, WhatsAppMessageReceived
+from libs.contracts.identity import Pseudonyms
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Conversation, SuppressionKind
 from libs.store.decisions import StoredFacts, Usage
@@ -14,6 +16,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVENT_ID = UUID("01234567-89ab-4cde-8f01-23456789abcd")
 PHONE = "+966512345678"
 KEY = b"k" * 32
+PSEUDONYMS = Pseudonyms(KEY)
 TIMES = {"created_at": NOON, "updated_at": NOON}
 
 
@@ -74,7 +77,7 @@ def a_customers_message(**changes: Any) -> WhatsAppMessageReceived:
 
 
 def received(event: Any, *, id: UUID = EVENT_ID, at: datetime = NOON, **changes: Any) -> Received[Any]:  # noqa: A002
-    """An event with a postmark."""
+    """An event with its metadata."""
     assert isinstance(event, Event)
     return Received(event=event, id=id, at=at, **changes)
 
@@ -84,7 +87,7 @@ def stored(
     wrote: timedelta | None = timedelta(hours=-1),
     closed: timedelta | None = None,
     suppressed: frozenset[SuppressionKind] = frozenset(),
-    decision: bytes | None = None,
+    decision: Decision | None = None,
     now: datetime = NOON,
     **usage: Any,
 ) -> StoredFacts:

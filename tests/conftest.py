@@ -20,7 +20,7 @@ VHOSTS_AT_ONCE = 16  # one command makes many as fast as one
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the scenarios' lines anew, once for all lanes."""
     if not hasattr(config, "workerinput"):
-        scenarios.begin()
+        scenarios.reset()
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # untyped library
@@ -38,7 +38,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print every scenario's line at the end of the run."""
-    lines = scenarios.told()
+    lines = scenarios.reported_lines()
     if lines:
         terminalreporter.section(f"scenarios, also in {scenarios.FILE}")
         for line in lines:
@@ -54,7 +54,7 @@ def run_apart(coroutine: Coroutine[object, object, T]) -> T:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerNode]:
     """A RabbitMQ node that all tests of the run share; a test that kills or stops a node starts one itself."""
-    node = run_apart(BrokerNode.start(tmp_path_factory.mktemp("broker"), rare_figures=True))
+    node = run_apart(BrokerNode.start(tmp_path_factory.mktemp("broker"), rare_statistics=True))
     yield node
     run_apart(node.stop())
 

@@ -1,1 +1,1 @@
-"""What every service needs and none writes twice: broker, settings, telemetry, life cycle."""
+"""The infrastructure that all services share: broker, settings, telemetry, process life cycle."""

@@ -1,4 +1,4 @@
-"""The two places where the outside world's time and chance come in."""
+"""The sources of time and of random ids, injected everywhere else so that tests can replace them."""
 
 import time
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4  # noqa: TID251 -- this is the NewId everyone else takes
 
 Clock = Callable[[], datetime]
-"""Tells the time, in UTC and aware of it."""
+"""Returns the current time as an aware datetime in UTC."""
 NewId = Callable[[], UUID]
-"""Makes an id that nobody else has."""
+"""Returns a new unique id."""
 Monotonic = Callable[[], float]
-"""Seconds that only ever grow; for durations."""
+"""Returns seconds of a clock that never goes back; for durations."""
 
 
 def utc_now() -> datetime:
-    """Tell the time."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)  # noqa: TID251 -- this is the Clock everyone else takes
 
 

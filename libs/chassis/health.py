@@ -1,4 +1,4 @@
-"""`/metrics`, `/healthz` and `/readyz`: what Prometheus and Kubernetes ask every service."""
+"""The HTTP endpoints `/metrics`, `/healthz` and `/readyz` of every service, and the readiness behind them."""
 
 import asyncio
 import time
@@ -12,51 +12,51 @@ from libs.chassis import metrics
 Probe = Callable[[], Awaitable[bool]]
 PROBE_TIMEOUT = 2.5
 KEPT_SECONDS = 1.0
-"""How long a probe's result is reused, so that a scraper cannot load broker and store."""
+"""How long a probe's result is reused, so that frequent requests do not load the broker and the store."""
 
 
 class Readiness:
-    """Whether the service can work: every probe says yes. Not ready before `begin` and after `end`."""
+    """Ready while every probe succeeds. Not ready before `start` and after `stop`."""
 
     def __init__(self) -> None:
         self._probes: Mapping[str, Probe] = {}
-        self._asked_at = 0.0
-        self._told: dict[str, bool] = {"started": False}
+        self._checked_at = 0.0
+        self._states: dict[str, bool] = {"started": False}
 
-    def begin(self, **probes: Probe) -> None:
-        """From here on ready as long as all probes say so."""
+    def start(self, **probes: Probe) -> None:
+        """Become ready as long as all probes succeed."""
         self._probes = probes
-        self._asked_at = 0.0
+        self._checked_at = 0.0
 
-    def end(self) -> None:
-        """Shutting down: not ready any more, whatever the probes say."""
+    def stop(self) -> None:
+        """Become unready for the shutdown, whatever the probes return."""
         self._probes = {}
-        self._told = {"running": False}
+        self._states = {"running": False}
         metrics.READY.set(0)
 
-    async def ask(self) -> dict[str, bool]:
-        """The state of each dependency by name."""
-        if self._probes and time.monotonic() - self._asked_at > KEPT_SECONDS:
+    async def check(self) -> dict[str, bool]:
+        """The result of each probe by its name; a result is reused for a second."""
+        if self._probes and time.monotonic() - self._checked_at > KEPT_SECONDS:
             probes = self._probes
             names = list(probes)
             states = await asyncio.gather(*(_within(probes[name]) for name in names))
-            if self._probes is probes:  # else the service began to end meanwhile
-                self._told = dict(zip(names, states, strict=True))
-                self._asked_at = time.monotonic()
-        metrics.READY.set(all(self._told.values()))
-        return self._told
+            if self._probes is probes:  # else `stop` was called meanwhile
+                self._states = dict(zip(names, states, strict=True))
+                self._checked_at = time.monotonic()
+        metrics.READY.set(all(self._states.values()))
+        return self._states
 
 
 async def _within(probe: Probe) -> bool:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             return await probe()
-    except Exception:  # noqa: BLE001 -- a probe that fails, however, is a no
+    except Exception:  # noqa: BLE001 -- a probe that raises has failed
         return False
 
 
 async def serve_health(host: str, port: int, readiness: Readiness) -> web.AppRunner:
-    """Serve the three pages; the caller cleans the runner up."""
+    """Serve the three endpoints. The caller calls `cleanup()` on the returned runner."""
 
     async def metrics_page(_: web.Request) -> web.Response:
         page = await asyncio.to_thread(generate_latest, REGISTRY)
@@ -66,7 +66,7 @@ async def serve_health(host: str, port: int, readiness: Readiness) -> web.AppRun
         return web.json_response({"status": "ok"})
 
     async def readyz(_: web.Request) -> web.Response:
-        states = await readiness.ask()
+        states = await readiness.check()
         ready = all(states.values())
         body = {"status": "ready" if ready else "not ready", "checks": states}
         return web.json_response(body, status=200 if ready else 503)

@@ -1,4 +1,4 @@
-"""What the chassis itself counts; the names are a closed list and no label is a phone, an id or a text."""
+"""The metrics of the chassis: a closed list of names. No label holds a phone number, an id or a text."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -18,15 +18,15 @@ HANDLE_SECONDS = Histogram(
     ["queue"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 30.0),
 )
-IN_HAND = Gauge("gateway_deliveries_in_hand", "Deliveries being worked on.", ["queue"])
+IN_FLIGHT = Gauge("gateway_deliveries_in_flight", "Deliveries that are being processed.", ["queue"])
 STALE_ACKS = Counter(
-    "gateway_stale_acknowledgements_total", "Acknowledgements that came after their channel was gone.", ["queue"]
+    "gateway_stale_acknowledgements_total", "Acknowledgements that failed because their channel had closed.", ["queue"]
 )
 EVENT_AGE_SECONDS = Histogram(
     "gateway_event_age_seconds",
-    "Age of an event when its handling began, waits included.",
+    "Age of an event when its handler started, delays included.",
     ["queue"],
     buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0),
 )
-RECONNECTS = Counter("gateway_broker_reconnects_total", "Times a lost broker connection was made again.")
-READY = Gauge("gateway_ready", "1 when the service can work: broker and store answer.")
+RECONNECTS = Counter("gateway_broker_reconnects_total", "Broker connections that were restored after a loss.")
+READY = Gauge("gateway_ready", "1 when the service is ready: all its probes succeed.")

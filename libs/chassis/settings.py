@@ -1,4 +1,4 @@
-"""Settings are read once, from an explicit mapping, and never change; all mistakes are told at once."""
+"""Settings: read once from an explicit mapping, immutable; one error reports every invalid setting."""
 
 import difflib
 from collections.abc import Mapping
@@ -7,24 +7,26 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from libs.contracts.identity import Pseudonyms
+
 PREFIX = "GATEWAY_"
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; the text names every setting at fault, never a value."""
+    """The environment is invalid; the text names every setting at fault and no value."""
 
 
 class Settings(BaseModel):
-    """A set of knobs; the field `amqp_url` is read from `GATEWAY_AMQP_URL`."""
+    """A group of settings; the field `amqp_url` is read from `GATEWAY_AMQP_URL`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read every `GATEWAY_*` variable that is one of ours.
+        """Read the `GATEWAY_*` variables of this group.
 
         A name ending in `_FILE` gives the path of a file that holds the value (mounted secrets). Raises SettingsError,
-        also for a name that is nearly one of ours: a typo must not pass as a default.
+        also for a name that resembles one of this group: a typo must not result in a default.
         """
         given = {name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
         problems = [
@@ -50,7 +52,7 @@ def _typos(cls: type[Settings], given: Mapping[str, str]) -> list[tuple[str, str
     known = {*cls.model_fields, *(f"{name}_file" for name in cls.model_fields)}
     found = []
     for name in given:
-        if name in known or name in OTHERS:
+        if name in known or name in FOREIGN_SETTINGS:
             continue
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
         if near:
@@ -58,26 +60,35 @@ def _typos(cls: type[Settings], given: Mapping[str, str]) -> list[tuple[str, str
     return found
 
 
-OTHERS = frozenset(
+FOREIGN_SETTINGS = frozenset(
     {"port", "console_port"} | {f"{s}_metrics_port" for s in ("ingress", "policy", "sender", "audit", "console")}
 )
-"""Names that are another service's and look like ours."""
+"""Settings of other services whose names resemble those of this group."""
 
 
 class ServiceSettings(Settings):
-    """What every service can be told."""
+    """The settings of every service."""
 
-    amqp_url: SecretStr = Field(description="Where RabbitMQ is: `amqp://user:password@host:port/vhost`.")
-    store_url: SecretStr = Field(description="Where the store is: `mongodb://…` or `sqlite:///path`.")
+    amqp_url: SecretStr = Field(description="URL of RabbitMQ: `amqp://user:password@host:port/vhost`.")
+    store_url: SecretStr = Field(description="URL of the store: `mongodb://…` or `sqlite:///path`.")
     hash_key: SecretStr = Field(
-        min_length=32, description="Key of the hashes that stand for phone numbers; never changes once in use."
+        min_length=32, description="Key of the hashes that replace phone numbers; do not change it once it is in use."
     )
-    instance: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Name of this replica; made up when not set."
+    replica: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Name of this replica; generated when not set."
     )
-    metrics_host: str = Field(default="0.0.0.0", description="Address that /metrics and the probes listen on.")  # noqa: S104 -- scraped from outside the pod
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
-    otlp_endpoint: str | None = Field(default=None, description="Where traces go by OTLP over HTTP; none: no export.")
+    metrics_host: str = Field(default="0.0.0.0", description="Address on which /metrics and the probes listen.")  # noqa: S104 -- scraped from outside the pod
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="Lowest level that is logged."
+    )
+    otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP endpoint for traces; none: no export.")
     trace_ratio: float = Field(default=0.1, ge=0, le=1, description="Share of traces that is exported.")
-    prefetch: int = Field(default=64, ge=1, le=10_000, description="Deliveries in hand at once.")
-    drain_seconds: float = Field(default=25.0, gt=0, description="How long SIGTERM waits for work in hand.")
+    prefetch: int = Field(default=64, ge=1, le=10_000, description="Deliveries in flight at once.")
+    drain_seconds: float = Field(
+        default=25.0, gt=0, description="Seconds that the service waits for work in flight after SIGTERM."
+    )
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """The keyed hashes made with `hash_key`."""
+        return Pseudonyms(self.hash_key.get_secret_value().encode())

@@ -1,6 +1,6 @@
-"""Logs and traces: one JSON line an event, one trace across every hop, and nothing personal in either.
+"""Logs as JSON lines, and traces across services; neither contains personal data.
 
-The only module that knows opentelemetry. Without an endpoint nothing is exported, yet trace ids are made and passed on.
+Only this module imports opentelemetry. Without an endpoint no trace is exported, and trace ids are still propagated.
 """
 
 import logging
@@ -19,15 +19,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
-from libs.chassis.failures import exception_without_text
+from libs.chassis.failures import redact_exception
 
 _URL_PASSWORD = re.compile(r"(\w+://)[^/\s]+@")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def _trace_ids(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    if (passed := _passing.get()) is not None:
-        line["trace_id"] = passed["traceparent"].split("-")[1]
+    if (propagated := _propagated.get()) is not None:
+        line["trace_id"] = propagated["traceparent"].split("-")[1]
         return line
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
@@ -42,14 +42,14 @@ def _without_passwords(_: object, __: str, line: structlog.typing.EventDict) -> 
     return line
 
 
-def begin_logging(service: str, instance: str, level: str = "info") -> None:
-    """Write logs as JSON lines to standard output; libraries' warnings come the same way."""
+def configure_logging(service: str, replica: str, level: str = "info") -> None:
+    """Write logs as JSON lines to standard output, warnings of libraries included."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _trace_ids,
-        exception_without_text,
+        redact_exception,
         _without_passwords,
     ]
     render = structlog.processors.JSONRenderer(serializer=lambda line, **_: orjson.dumps(line, default=str).decode())
@@ -64,28 +64,28 @@ def begin_logging(service: str, instance: str, level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    # At debug level these print whole messages, and at warning level every refused reconnect with its address.
+    # They log whole messages at debug level, and addresses at warning level.
     for noisy in ("aio_pika", "aiormq"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    structlog.contextvars.bind_contextvars(service=service, instance=instance)
+    structlog.contextvars.bind_contextvars(service=service, replica=replica)
 
 
-def begin_tracing(service: str, instance: str, *, endpoint: str | None, ratio: float) -> None:
-    """Export `ratio` of the traces to `endpoint`; without one, trace ids are made and passed on all the same."""
+def configure_tracing(service: str, replica: str, *, endpoint: str | None, ratio: float) -> None:
+    """Export the share `ratio` of traces to `endpoint`; without an endpoint only propagate trace ids."""
     if endpoint is None:
         return
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 -- a tenth of a service's start
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 -- a tenth of a service's start-up time
         OTLPSpanExporter,
     )
 
-    resource = Resource.create({"service.name": f"gateway-{service}", "service.instance.id": instance})
+    resource = Resource.create({"service.name": f"gateway-{service}", "service.instance.id": replica})
     provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(ratio)), resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
     trace.set_tracer_provider(provider)
 
 
-def end_tracing() -> None:
-    """Send what is still buffered."""
+def shutdown_tracing() -> None:
+    """Export the buffered spans."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         provider.shutdown()
@@ -93,25 +93,22 @@ def end_tracing() -> None:
 
 _tracer = trace.get_tracer("gateway")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_passing: ContextVar[Mapping[str, str] | None] = ContextVar("trace headers passed on", default=None)
+_propagated: ContextVar[Mapping[str, str] | None] = ContextVar("propagated trace headers", default=None)
 
 
-class _PassOn:
-    """A step of a trace that nobody exports: the caller's context is passed on, or a new one made.
-
-    A tenth of a span's cost, which every hop of every message would pay.
-    """
+class _PropagatedSpan:
+    """A span that is not exported: propagates the caller's context or a new one, at a tenth of a span's cost."""
 
     __slots__ = ("_headers", "_token")
 
     def __init__(self, carrier: Mapping[str, str] | None) -> None:
-        self._headers = _context_of(carrier) or _passing.get() or _new_context()
+        self._headers = _context_of(carrier) or _propagated.get() or _new_context()
 
     def __enter__(self) -> None:
-        self._token = _passing.set(self._headers)
+        self._token = _propagated.set(self._headers)
 
     def __exit__(self, *_: object) -> None:
-        _passing.reset(self._token)
+        _propagated.reset(self._token)
 
 
 def _context_of(carrier: Mapping[str, str] | None) -> Mapping[str, str] | None:
@@ -127,23 +124,23 @@ def _new_context() -> Mapping[str, str]:
 def span(
     name: str, carrier: Mapping[str, str] | None = None, **attributes: str | int
 ) -> AbstractContextManager[object]:
-    """One step of a trace; `carrier` holds the caller's W3C context (HTTP or AMQP headers)."""
+    """A span; `carrier` holds the caller's W3C trace context (HTTP or AMQP headers)."""
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        return _PassOn(carrier)
+        return _PropagatedSpan(carrier)
     context = propagate.extract(dict(carrier)) if carrier and "traceparent" in carrier else None
     return _tracer.start_as_current_span(name, context=context, attributes=attributes, record_exception=False)
 
 
 def trace_headers() -> dict[str, str]:
-    """The W3C headers that pass the current trace on."""
-    if (passed := _passing.get()) is not None:
-        return dict(passed)
+    """The W3C headers that propagate the current trace."""
+    if (propagated := _propagated.get()) is not None:
+        return dict(propagated)
     headers: dict[str, str] = {}
     propagate.inject(headers)
     return headers
 
 
 def logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """A logger; pass ids and codes to it, never bodies, addresses, numbers or secrets."""
+    """A structured logger; log ids and codes, never bodies, addresses, phone numbers or secrets."""
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
     return bound

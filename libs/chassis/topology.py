@@ -1,14 +1,14 @@
 """Every exchange, queue and binding of the gateway, as data; each service declares all of it at start.
 
-Audit's `#` binding makes `mandatory` blind to a missing work queue, so no service may depend on another having
-started first.
+Audit's `#` binding makes every event routable, so `mandatory` does not detect a missing work queue. Therefore no
+service relies on another one to have declared its queues.
 """
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from libs.chassis.settling import PAUSES, Pauses
+from libs.chassis.settlement import RETRY_DELAYS, RetryDelays
 from libs.contracts.events import (
     ForwardRequested,
     MessageApproved,
@@ -23,11 +23,11 @@ from libs.contracts.events import (
 )
 
 EXCHANGE = "gateway.events"
-DEAD_EXCHANGE = "gateway.dead"
+DEAD_LETTER_EXCHANGE = "gateway.dead"
 DELIVERY_LIMIT = 20
-"""Crash-loop stop: deliveries before the broker dead-letters a message (4.x has this default; 3.10 none)."""
+"""Deliveries before the broker dead-letters a message that crashes its consumer (default in 4.x, none in 3.10)."""
 MAX_LENGTH = 2_000_000
-"""When a queue is this long the broker refuses publishes, and callers get 503 instead of a silent loss."""
+"""Messages. The broker refuses publishes to a queue of this length, and callers get 503."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +42,32 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class WorkQueue:
-    """A queue of work with its dead-letter queue and its waiting queues: one for each pause, and for each of `waits`.
+    """A work queue with its dead-letter queue and its wait queues: one for each retry delay and each of `extra_delays`.
 
-    A wait of any length is put together of these, the longest that fits first.
+    A longer delay is made of several waits, the longest that fits first.
     """
 
     name: str
     bindings: tuple[str, ...]
-    waits: tuple[timedelta, ...] = ()
+    extra_delays: tuple[timedelta, ...] = ()
 
     @property
-    def dead(self) -> str:
+    def dead_letter_queue(self) -> str:
         """The name of its dead-letter queue."""
         return f"{self.name}.dead"
 
-    def waiting(self, pause: timedelta) -> str:
-        """The name of the queue where a delivery waits so long before it comes back."""
-        return f"{self.name}.wait.{pause.total_seconds():g}s"
+    def wait_queue(self, delay: timedelta) -> str:
+        """The name of the queue that returns a message to the work queue after `delay`."""
+        return f"{self.name}.wait.{delay.total_seconds():g}s"
 
-    def lengths(self, pauses: Pauses = PAUSES) -> tuple[timedelta, ...]:
-        """How long its waiting queues make a delivery wait, shortest first."""
-        return tuple(sorted({*pauses.lengths, *self.waits}))
+    def delays(self, retry_delays: RetryDelays = RETRY_DELAYS) -> tuple[timedelta, ...]:
+        """The delays of its wait queues, shortest first."""
+        return tuple(sorted({*retry_delays.distinct, *self.extra_delays}))
 
-    def first_wait(self, wait: timedelta, pauses: Pauses = PAUSES) -> timedelta:
-        """The longest of `lengths` that is within `wait`; the shortest when none is, so that no wait is undercut."""
-        lengths = self.lengths(pauses)
-        return max((length for length in lengths if length <= wait), default=lengths[0])
+    def first_delay(self, wanted: timedelta, retry_delays: RetryDelays = RETRY_DELAYS) -> timedelta:
+        """The longest of `delays` that is at most `wanted`; the shortest when all are longer."""
+        delays = self.delays(retry_delays)
+        return max((delay for delay in delays if delay <= wanted), default=delays[0])
 
 
 WEBHOOKS = WorkQueue("policy.webhooks", (WebhookReceived.binding,))
@@ -77,18 +77,30 @@ INBOUND = WorkQueue(
 )
 MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding,))
 STATUSES = WorkQueue("sender.statuses", (WhatsAppStatusReceived.binding,))
-TOLD = WorkQueue("policy.told", (SuppressionAdded.binding, MessageStatusUpdated.binding))
-"""What happened to customers and messages that 3CX systems may want to be told."""
+NOTIFICATIONS = WorkQueue("policy.notifications", (SuppressionAdded.binding, MessageStatusUpdated.binding))
+"""Opt-outs and message statuses, for the integrations that have these notifications switched on."""
 FORWARDS = WorkQueue(
     "sender.forwards", (ForwardRequested.binding,), tuple(timedelta(minutes=minutes) for minutes in (2, 10, 60))
 )
 SIMULATIONS = WorkQueue("policy.simulations", (SimulationRequested.binding,))
 RECORDS = WorkQueue("audit.records", ("#",))
 
-WORK_QUEUES = (WEBHOOKS, INBOUND, TOLD, MESSAGES, STATUSES, FORWARDS, SIMULATIONS, RECORDS)
+WORK_QUEUES = (WEBHOOKS, INBOUND, NOTIFICATIONS, MESSAGES, STATUSES, FORWARDS, SIMULATIONS, RECORDS)
+
+RETIRED_QUEUES = ((WorkQueue("policy.told", NOTIFICATIONS.bindings), NOTIFICATIONS),)
+"""Work queues of earlier releases, each with its successor (docs/decisions/0015-retired-queues.md).
+
+Remove an entry one release later, when no broker has the queue any more.
+"""
+
+
+def current_queue(name: str) -> str:
+    """The work queue that has taken the place of the one called `name`; `name` itself when it is not retired."""
+    return next((successor.name for retired, successor in RETIRED_QUEUES if retired.name == name), name)
+
 
 _QUORUM = {"x-queue-type": "quorum"}
-# At-least-once dead-lettering needs reject-publish; the default strategy may lose a message on its way.
+# The at-least-once strategy requires reject-publish; the default strategy can lose a message while it is moved.
 _SAFE_DEAD_LETTERING = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
 
 
@@ -103,30 +115,35 @@ def main_queue(work: WorkQueue) -> Queue:
             **_SAFE_DEAD_LETTERING,
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-max-length": MAX_LENGTH,
-            "x-dead-letter-exchange": DEAD_EXCHANGE,
+            "x-dead-letter-exchange": DEAD_LETTER_EXCHANGE,
             "x-dead-letter-routing-key": work.name,
         },
     )
 
 
-def queues_of(work: WorkQueue, pauses: Pauses = PAUSES) -> tuple[Queue, ...]:
-    """The work queue itself, its dead-letter queue, and one waiting queue for each pause."""
-    waiting = tuple(
+def dead_letter_queue(work: WorkQueue) -> Queue:
+    """The dead-letter queue of a work queue."""
+    return Queue(work.dead_letter_queue, DEAD_LETTER_EXCHANGE, (work.name,), dict(_QUORUM))
+
+
+def queues_of(work: WorkQueue, delays: RetryDelays = RETRY_DELAYS) -> tuple[Queue, ...]:
+    """The work queue itself, its dead-letter queue, and its wait queues."""
+    wait_queues = tuple(
         Queue(
-            work.waiting(pause),
+            work.wait_queue(delay),
             arguments={
                 **_QUORUM,
                 **_SAFE_DEAD_LETTERING,
-                "x-message-ttl": int(pause.total_seconds() * 1000),
+                "x-message-ttl": int(delay.total_seconds() * 1000),
                 "x-dead-letter-exchange": "",
                 "x-dead-letter-routing-key": work.name,
             },
         )
-        for pause in work.lengths(pauses)
+        for delay in work.delays(delays)
     )
-    return (main_queue(work), Queue(work.dead, DEAD_EXCHANGE, (work.name,), dict(_QUORUM)), *waiting)
+    return (main_queue(work), dead_letter_queue(work), *wait_queues)
 
 
-def all_queues(pauses: Pauses = PAUSES) -> tuple[Queue, ...]:
+def all_queues(delays: RetryDelays = RETRY_DELAYS) -> tuple[Queue, ...]:
     """Every durable queue of the gateway."""
-    return tuple(queue for work in WORK_QUEUES for queue in queues_of(work, pauses))
+    return tuple(queue for work in WORK_QUEUES for queue in queues_of(work, delays))

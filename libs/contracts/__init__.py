@@ -1,4 +1,4 @@
-"""The words the services agree on: events, error codes, answers, identities.
+"""The types that the services share: events, error codes, answers, identities.
 
-This package imports nothing but pydantic and the standard library.
+This package imports only pydantic and the standard library.
 """

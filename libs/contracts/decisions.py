@@ -1,9 +1,9 @@
-"""What a decision carries: the receipt of every rule that was asked, and the plan of what to send."""
+"""`Decision`, the receipts of its rules, and the enums that rules and decisions use."""
 
 from enum import StrEnum, unique
-from typing import Any
+from typing import Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from libs.contracts.errors import ErrorCode
 from libs.contracts.results import AnswerCode, AnswerStatus
@@ -12,8 +12,18 @@ Scalar = str | int | float | bool | None
 
 
 @unique
+class Outcome(StrEnum):
+    """What became of a message, as `details.outcome` of an answer and `MessageSettled.outcome` say."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """The provider was called and gave no answer: the message may or may not have been delivered."""
+
+
+@unique
 class Purpose(StrEnum):
-    """What a message is for; anything else is not sent."""
+    """The allowed purposes of a message."""
 
     SUPPORT = "support"
     OPERATIONAL = "operational"
@@ -24,7 +34,7 @@ class Purpose(StrEnum):
 
 @unique
 class EventType(StrEnum):
-    """What 3CX can tell us."""
+    """The event types of 3CX webhooks."""
 
     TEST = "test"
     OUTBOUND_MESSAGE = "outbound_message"
@@ -47,18 +57,18 @@ TEMPLATED = frozenset(
         EventType.AFTER_HOURS,
     }
 )
-"""Call events that may send the integration's template."""
+"""Call events that can send the integration's template."""
 
 CALL_EVENTS = TEMPLATED | {EventType.CALL_STARTED, EventType.QUEUE_EVENT}
-"""Events that need the integration's call events switched on."""
+"""Events that require `call_events_enabled` of the integration."""
 
 
 TEMPLATE_VARIABLES = ("customer_phone", "agent_extension", "queue", "call_time", "business_name")
-"""All that the text of a call event may hold besides plain text."""
+"""The placeholders that the text of a call event may contain."""
 
 
 class WindowTemplate(BaseModel):
-    """The approved WhatsApp template that may go out instead of a text; `parameters` names variables, in order."""
+    """The approved WhatsApp template that can replace a text; `parameters` are names of variables, in order."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -68,13 +78,14 @@ class WindowTemplate(BaseModel):
 
 
 CONFIRMATION = "opt_out_confirmation"
-"""The event type of the one message that somebody who opted out still gets."""
+"""The event type of the only message that is sent to a customer who opted out."""
 
 
 class RuleReceipt(BaseModel):
-    """One rule that was asked: its version, whether it let the event pass, and the values it saw.
+    """The result of one rule: its version, whether the event passed, and the values that the rule used.
 
-    `saw` holds numbers, codes, names and times; never a phone number, a secret or a text.
+    `inputs` holds numbers, codes, names and times, never a phone number, a secret or a text. Receipts of earlier
+    releases call it `saw`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -82,15 +93,17 @@ class RuleReceipt(BaseModel):
     rule: str
     version: int
     passed: bool
-    saw: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
+    inputs: dict[str, Scalar | list[Scalar]] = Field(
+        default_factory=dict, validation_alias=AliasChoices("inputs", "saw")
+    )
 
 
 Details = dict[str, Any]
-"""What a refusal says besides its code: `limit`, `used`, `risk_score`, `retry_after`, `field` …"""
+"""Further fields of a refusal: `limit`, `used`, `risk_score`, `retry_after`, `field` …"""
 
 
 class Decision(BaseModel):
-    """What was decided for one event, as it is kept: an approval (`code` is None), or the answer that ends it."""
+    """The decision about one event as the store keeps it: an approval (`code` is None), or the final answer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -100,21 +113,41 @@ class Decision(BaseModel):
     receipt: tuple[RuleReceipt, ...] = ()
     window_closes_at: AwareDatetime | None = None
     template: WindowTemplate | None = None
-    """What goes out instead of the text once the window is closed."""
+    """The template that replaces the text once the window is closed."""
     risk_score: int = 0
     flagged: bool = False
+    withdrawn: bool = Field(default=False, exclude_if=lambda withdrawn: not withdrawn)
+    """True when ingress withdrew the event, because the broker did not confirm it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_withdrawn(cls, stored: Any) -> Any:
+        """Read decisions stored before `withdrawn` was a field of its own; they have it in `details`."""
+        if isinstance(stored, dict) and isinstance(details := stored.get("details"), dict) and "withdrawn" in details:
+            rest = {name: value for name, value in details.items() if name != "withdrawn"}
+            return {"withdrawn": details["withdrawn"] is True, **stored, "details": rest}
+        return stored
+
+    @classmethod
+    def from_stored(cls, stored: bytes) -> Self:
+        """The decision that `stored` holds, as this or an earlier release wrote it."""
+        return cls.model_validate_json(stored)
+
+    def stored(self) -> bytes:
+        """The JSON that the store keeps."""
+        return self.model_dump_json(exclude_defaults=True).encode()
 
     @property
     def approved(self) -> bool:
-        """True when a message is to be sent."""
+        """True when the message is to be sent."""
         return self.code is None
 
     @property
     def refused(self) -> bool:
-        """True when it ends in an error."""
+        """True when the answer is an error."""
         return self.code is not None and not isinstance(self.code, AnswerStatus)
 
 
 def withdrawn() -> Decision:
-    """Ingress's own decision: its publish was not confirmed, the caller was told so, and nothing may follow."""
-    return Decision(code=ErrorCode.GATEWAY_UNAVAILABLE, details={"withdrawn": True})
+    """The decision of ingress when the broker did not confirm an event: the caller gets 503 and nothing may follow."""
+    return Decision(code=ErrorCode.GATEWAY_UNAVAILABLE, withdrawn=True)

@@ -1,7 +1,9 @@
-"""Everything the services tell each other, in the order in which it happens.
+"""Every event that the services publish, in the order in which they occur.
 
-An event is a fact in the past tense. Its body holds the fact alone; the postmark (id, time, attempt, producer,
-trace) travels in AMQP properties. A new optional field keeps the version; anything else is a new class and key.
+An event is a fact in the past tense. Its body holds the fact alone; metadata (id, time, attempt, producer, trace) is in
+AMQP properties. A new optional field keeps the version; any other change is a new class and routing key.
+
+Every text field is marked `Personal` or listed, with the reason, in `tests/contract/wire/test_personal_data.py`.
 """
 
 from typing import Annotated, Any, ClassVar
@@ -10,17 +12,16 @@ from uuid import UUID, uuid5
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from libs.contracts.decisions import Decision, Details, RuleReceipt
-from libs.contracts.forwarding import ForwardKind
-from libs.contracts.identity import Personal, Phone, Text, UserId
+from libs.contracts.forwards import ForwardKind
+from libs.contracts.identity import GivenPhone, Personal, PersonName, Phone, Text, UserId
 from libs.contracts.results import AnswerCode, AnswerStatus
 
 MAX_NAME = 256
-Name = str
-"""A short value from outside that is kept for the record: at most 256 characters, cut at the door."""
+"""Characters that are kept of a short value from outside, such as an id or a type."""
 
 
 class Event(BaseModel):
-    """A fact. `name` is what it is called on the wire; `binding` is what a queue binds to hear it."""
+    """A fact. `name` is the AMQP type; `binding` is the key that a queue binds to receive it, `name` if not given."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -31,13 +32,18 @@ class Event(BaseModel):
     account_id: str | None = None
     integration_id: str | None = None
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if "name" in cls.__dict__ and "binding" not in cls.__dict__:
+            cls.binding = cls.name
+
     @property
     def routing_key(self) -> str:
-        """Where this event is published to on the exchange."""
+        """The routing key that it is published with."""
         return self.binding
 
-    def id_after(self, cause: UUID) -> UUID:
-        """The event's id when `cause` led to it: always the same, so that a repetition is no second event."""
+    def derived_id(self, cause: UUID) -> UUID:
+        """The event's id when the event `cause` led to it; a repetition gets the same id, so it is no second event."""
         return uuid5(cause, self.name)
 
 
@@ -49,19 +55,19 @@ def _folded(value: str) -> str:
 
 
 class WebhookPayload(BaseModel):
-    """What 3CX said, cleaned but not judged: unknown keys are gone, values of a wrong type are absent."""
+    """The fields of a 3CX webhook, cleaned and not validated: unknown keys and values of a wrong type are left out."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     event_type: str | None = None
-    to: str | None = Field(default=None, repr=False)
-    from_: str | None = Field(default=None, repr=False)
-    customer_phone: str | None = Field(default=None, repr=False)
-    caller: str | None = Field(default=None, repr=False)
-    phone: str | None = Field(default=None, repr=False)
-    text: str | None = Field(default=None, repr=False)
+    to: GivenPhone | None = Field(default=None, repr=False)
+    from_: GivenPhone | None = Field(default=None, repr=False)
+    customer_phone: GivenPhone | None = Field(default=None, repr=False)
+    caller: GivenPhone | None = Field(default=None, repr=False)
+    phone: GivenPhone | None = Field(default=None, repr=False)
+    text: Text | None = Field(default=None, repr=False)
     message_purpose: Annotated[str, AfterValidator(_folded)] | None = None
-    """Trimmed, case folded."""
+    """Trimmed and case folded."""
     conversation_id: str | None = None
     agent_extension: str | None = None
     queue: str | None = None
@@ -69,16 +75,15 @@ class WebhookPayload(BaseModel):
     direction: str | None = None
     answered: bool | None = None
     did: str | None = None
-    """The dialled number or its label, as the phone system tells it."""
+    """The dialled number or its label, as the phone system sends it."""
     language: str | None = None
-    """The customer's language (`ar`, `pt-BR`), where the phone system knows it."""
+    """The customer's language (`ar`, `pt-BR`), if the phone system sends it."""
 
 
 class WebhookReceived(Event):
-    """An authenticated 3CX webhook was taken in; its envelope's id is the `event_id` the caller is told."""
+    """An authenticated 3CX webhook was accepted; its AMQP message id is the `event_id` of the answer."""
 
     name: ClassVar[str] = "webhook.received"
-    binding: ClassVar[str] = "webhook.received"
 
     reply_to: str
     payload: WebhookPayload
@@ -87,10 +92,9 @@ class WebhookReceived(Event):
 
 
 class WebhookRejected(Event):
-    """Requests that were not authenticated were turned away; `count` is above 1 in a minute's summary."""
+    """A request was not authenticated; `count` is above 1 in the summary of a minute."""
 
     name: ClassVar[str] = "webhook.rejected"
-    binding: ClassVar[str] = "webhook.rejected"
 
     claimed_integration: str | None = None
     reason: str
@@ -99,21 +103,19 @@ class WebhookRejected(Event):
 
 
 class WebhookThrottled(Event):
-    """A minute's summary of requests that were refused for their rate or size beyond those recorded one by one."""
+    """The summary of a minute's requests that were refused for their rate or size and not recorded one by one."""
 
     name: ClassVar[str] = "webhook.throttled"
-    binding: ClassVar[str] = "webhook.throttled"
 
     count: int
     code: AnswerCode | None = None
-    """What they were told; None: `webhook_rate_limited`."""
+    """The code of the refusal; None: `webhook_rate_limited`."""
 
 
 class MessageApproved(Event):
-    """Every rule let the message pass; it is owed to the customer."""
+    """Every rule passed; the message is to be sent."""
 
     name: ClassVar[str] = "message.approved"
-    binding: ClassVar[str] = "message.approved"
 
     event_id: UUID
     event_type: str
@@ -128,7 +130,7 @@ class MessageApproved(Event):
     received_at: AwareDatetime
     window_closes_at: AwareDatetime | None = None
     after: UUID | None = None
-    """The message to the same customer that was approved just before: this one goes once that one is done."""
+    """The message to the same customer that was approved just before; this one waits until that one is done."""
     template: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
     risk_score: int = 0
     flagged: bool = False
@@ -136,7 +138,7 @@ class MessageApproved(Event):
 
 
 class WebhookAnswered(Event):
-    """The one final word on a webhook; its routing key names the ingress instance that waits for it."""
+    """The final answer to a webhook; its routing key names the ingress replica that waits for it."""
 
     name: ClassVar[str] = "webhook.answered"
     binding: ClassVar[str] = "result.#"
@@ -151,25 +153,25 @@ class WebhookAnswered(Event):
     purpose: str | None = None
     customer: Phone | None = Field(default=None, repr=False)
     customer_key: str | None = None
-    """Says who it is where the phone is not known."""
+    """Identifies the customer when the phone number is not known."""
     received_at: AwareDatetime | None = None
-    """When the webhook of an approved message came: the account's day on which the message counts."""
+    """When the webhook of an approved message arrived; it determines the day on which the message counts."""
     flagged: bool = False
-    """Whether the message was let through for a later review."""
+    """True when the message was sent and marked for review."""
     receipt: tuple[RuleReceipt, ...] = ()
 
     @property
     def routing_key(self) -> str:
-        """`result.<ingress instance>.<code>`."""
+        """`result.<ingress replica>.<code>`."""
         return f"result.{self.reply_to}.{self.code.value}"
 
     @property
     def succeeded(self) -> bool:
-        """True when the caller is told success."""
+        """True when the answer is a success."""
         return isinstance(self.code, AnswerStatus)
 
-    def id_after(self, cause: UUID) -> UUID:  # noqa: ARG002 -- whoever answers, it is the event's one answer
-        """The same for every service that answers this event: one terminal record each."""
+    def derived_id(self, cause: UUID) -> UUID:  # noqa: ARG002 -- an event has one answer, whichever service gives it
+        """The same in every service that can answer the event, so that the record takes one answer."""
         return answer_id(self.event_id)
 
 
@@ -178,14 +180,13 @@ def answer_id(event_id: UUID) -> UUID:
     return uuid5(event_id, WebhookAnswered.name)
 
 
-# ---------------------------------------------------------------- WhatsApp's side
+# ---------------------------------------------------------------- WhatsApp
 
 
 class WhatsAppMessageReceived(Event):
-    """A customer wrote to one of our numbers."""
+    """A customer wrote to a number."""
 
     name: ClassVar[str] = "whatsapp.message_received"
-    binding: ClassVar[str] = "whatsapp.message_received"
 
     number_id: str
     message_id: str
@@ -194,21 +195,20 @@ class WhatsAppMessageReceived(Event):
     type: str
     text: Text | None = Field(default=None, repr=False)
     sent_at: AwareDatetime
-    profile_name: str | None = Field(default=None, repr=False)
+    profile_name: PersonName | None = Field(default=None, repr=False)
     reply_to_message_id: str | None = None
     opens_window: bool = True
-    """Whether the customer wrote it to us: a reaction, or what WhatsApp itself says, is no message of theirs."""
+    """False for a reaction and for a message that WhatsApp itself creates: they do not open the conversation window."""
     pressed: Annotated[tuple[str, ...], Personal.TEXT] = Field(default=(), repr=False)
-    """Title and payload of the button or list row that was pressed; `text` is what stood on it."""
+    """Title and payload of the button or list row that was pressed; `text` is its label."""
     content: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
-    """What the type adds: media (`id`, `mime_type`, `filename` …), a place, contacts, a form's answers, an order …"""
+    """The fields of the type: media (`id`, `mime_type` …), a location, contacts, a form's answers, an order …"""
 
 
 class WhatsAppStatusReceived(Event):
-    """WhatsApp told what became of a message of ours."""
+    """WhatsApp sent a status of a message that the gateway sent."""
 
     name: ClassVar[str] = "whatsapp.status_received"
-    binding: ClassVar[str] = "whatsapp.status_received"
 
     number_id: str
     message_id: str
@@ -221,10 +221,9 @@ class WhatsAppStatusReceived(Event):
 
 
 class WhatsAppStatusUnmatched(Event):
-    """A status belongs to no message of ours that we know of, and has been waited with long enough."""
+    """A status matched no known message within the time that it may wait for one."""
 
     name: ClassVar[str] = "whatsapp.status_unmatched"
-    binding: ClassVar[str] = "whatsapp.status_unmatched"
 
     number_id: str
     message_id: str
@@ -234,10 +233,9 @@ class WhatsAppStatusUnmatched(Event):
 
 
 class WhatsAppPreferenceChanged(Event):
-    """A customer told WhatsApp what they want from us: `value` is `stop` or `resume`."""
+    """A customer changed a preference in WhatsApp; `value` is `stop` or `resume`."""
 
     name: ClassVar[str] = "whatsapp.preference_changed"
-    binding: ClassVar[str] = "whatsapp.preference_changed"
 
     number_id: str
     category: str
@@ -248,10 +246,9 @@ class WhatsAppPreferenceChanged(Event):
 
 
 class WhatsAppIdentityChanged(Event):
-    """A customer has another phone or another business-scoped user id than before."""
+    """A customer's phone number or business-scoped user id changed."""
 
     name: ClassVar[str] = "whatsapp.identity_changed"
-    binding: ClassVar[str] = "whatsapp.identity_changed"
 
     number_id: str
     at: AwareDatetime
@@ -262,10 +259,9 @@ class WhatsAppIdentityChanged(Event):
 
 
 class WhatsAppAccountUpdated(Event):
-    """WhatsApp told something about a business account, one of its numbers or templates: quality, status, alerts."""
+    """WhatsApp sent an update about a business account, a number or a template: quality, status, alerts."""
 
     name: ClassVar[str] = "whatsapp.account_updated"
-    binding: ClassVar[str] = "whatsapp.account_updated"
 
     topic: str
     """The field of WhatsApp's webhook, such as `message_template_status_update`."""
@@ -273,14 +269,13 @@ class WhatsAppAccountUpdated(Event):
     number_id: str | None = None
     at: AwareDatetime | None = None
     update: Details = Field(default_factory=dict)
-    """What was told, as names and plain values."""
+    """The update as names and plain values."""
 
 
 class MessageStatusUpdated(Event):
-    """What became of a message of ours moved on, as WhatsApp's status told."""
+    """A message's status advanced."""
 
     name: ClassVar[str] = "message.status_updated"
-    binding: ClassVar[str] = "message.status_updated"
 
     event_id: UUID
     number_id: str
@@ -289,17 +284,16 @@ class MessageStatusUpdated(Event):
     """`sent`, `delivered`, `read`, `played` or `failed`."""
     at: AwareDatetime
     conflict: bool = False
-    """A failure of what was delivered, or a delivery of what had failed: recorded, and `failed` stands."""
+    """True when a delivered message failed or a failed one was delivered; the status stays `failed`."""
     provider_codes: tuple[int, ...] = ()
     customer: Phone | None = Field(default=None, repr=False)
     customer_key: str | None = None
 
 
 class MessageSettled(Event):
-    """What became of a message whose outcome was unknown: `outcome` is `sent` or `failed`."""
+    """A message whose outcome was unknown got one: `outcome` is `sent` or `failed`."""
 
     name: ClassVar[str] = "message.settled"
-    binding: ClassVar[str] = "message.settled"
 
     event_id: UUID
     number_id: str
@@ -310,81 +304,68 @@ class MessageSettled(Event):
     provider_codes: tuple[int, ...] = ()
     customer_key: str | None = None
 
-    def id_after(self, cause: UUID) -> UUID:  # noqa: ARG002 -- whichever status or delivery led to it
-        """The same however often and by whatever it is found out."""
+    def derived_id(self, cause: UUID) -> UUID:  # noqa: ARG002 -- a message gets its outcome once
+        """The same for every status or delivery that determines the outcome."""
         return uuid5(self.event_id, self.name)
 
 
-class SuppressionAdded(Event):
-    """A customer is not messaged any more: they opted out, or somebody blocked them."""
+class SuppressionEvent(Event):
+    """A change of a customer's suppression."""
+
+    suppression_id: str
+    kind: str
+    source: str
+    reason: str | None = None
+    number_id: str | None = None
+    """The number that the customer wrote to; None when an operator made the change."""
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_key: str | None = None
+    """Identifies the customer when the phone number is not known, or must not be stored (in the outbox)."""
+    masked_phone: str | None = None
+    evidence: Details = Field(default_factory=dict)
+    actor: str | None = None
+
+
+class SuppressionAdded(SuppressionEvent):
+    """A customer opted out, or an operator blocked them; no more messages are sent to them."""
 
     name: ClassVar[str] = "suppression.added"
-    binding: ClassVar[str] = "suppression.added"
-
-    suppression_id: str
-    kind: str
-    source: str
-    reason: str | None = None
-    number_id: str | None = None
-    """The number that the customer told; None when it was an operator."""
-    customer: Phone | None = Field(default=None, repr=False)
-    customer_key: str | None = None
-    """Says who it is where the phone is not known, or must not be written down on the way (the outbox)."""
-    masked_phone: str | None = None
-    evidence: Details = Field(default_factory=dict)
-    actor: str | None = None
 
 
-class SuppressionLifted(Event):
-    """A customer may be messaged again."""
+class SuppressionLifted(SuppressionEvent):
+    """A suppression was lifted."""
 
     name: ClassVar[str] = "suppression.lifted"
-    binding: ClassVar[str] = "suppression.lifted"
-
-    suppression_id: str
-    kind: str
-    source: str
-    reason: str | None = None
-    number_id: str | None = None
-    """The number that the customer told; None when it was an operator."""
-    customer: Phone | None = Field(default=None, repr=False)
-    customer_key: str | None = None
-    """Says who it is where the phone is not known, or must not be written down on the way (the outbox)."""
-    masked_phone: str | None = None
-    evidence: Details = Field(default_factory=dict)
-    actor: str | None = None
 
 
-# ---------------------------------------------------------------- the way back to 3CX
+# ---------------------------------------------------------------- forwards to 3CX
 
 
 class ForwardRequested(Event):
-    """An integration's 3CX side is to be told something; its envelope's id is the id that the 3CX side sees."""
+    """A notification is to be posted to a 3CX system; its AMQP message id is the delivery id that 3CX receives."""
 
     name: ClassVar[str] = "forward.requested"
-    binding: ClassVar[str] = "forward.requested"
 
     event_id: UUID
-    """The WhatsApp message, opt-out or webhook that it is about."""
+    """The id of the WhatsApp message, opt-out or webhook that it is about."""
     kind: ForwardKind
     number_id: str | None = None
     at: AwareDatetime
-    """When what is told happened."""
+    """When that happened."""
     customer: Phone | None = Field(default=None, repr=False)
     customer_user_id: UserId | None = Field(default=None, repr=False)
     content: Annotated[dict[str, Any], Personal.TEXT] = Field(repr=False)
-    """What is told besides, as it stands in the JSON that is posted."""
+    """Further fields of the JSON that is posted."""
 
-    def id_after(self, cause: UUID) -> UUID:
-        """One for each integration and kind that a cause is told to."""
+    def derived_id(self, cause: UUID) -> UUID:
+        """One id for each integration and kind."""
         return uuid5(cause, f"{self.name}:{self.integration_id}:{self.kind.value}")
 
 
 class ForwardDelivered(Event):
-    """The 3CX side took what it was told."""
+    """A 3CX system accepted a forward."""
 
     name: ClassVar[str] = "forward.delivered"
-    binding: ClassVar[str] = "forward.delivered"
 
     event_id: UUID
     forward_id: UUID
@@ -394,10 +375,9 @@ class ForwardDelivered(Event):
 
 
 class ForwardFailed(Event):
-    """The 3CX side was not told: it is not tried any more, and lies among the dead letters of `sender.forwards`."""
+    """A forward was given up; it is a dead letter of `sender.forwards`."""
 
     name: ClassVar[str] = "forward.failed"
-    binding: ClassVar[str] = "forward.failed"
 
     event_id: UUID
     forward_id: UUID
@@ -411,7 +391,7 @@ class ForwardFailed(Event):
 
 
 class OperatorEvent(Event):
-    """Something an operator did. `changes` names fields with old and new values, never a secret."""
+    """An action of an operator. `changes` holds fields with old and new values, never a secret."""
 
     actor: str
     changes: Details = Field(default_factory=dict)
@@ -421,7 +401,6 @@ class AccountChanged(OperatorEvent):
     """An account was created or edited."""
 
     name: ClassVar[str] = "account.changed"
-    binding: ClassVar[str] = "account.changed"
 
     created: bool = False
 
@@ -430,17 +409,15 @@ class NumberChanged(OperatorEvent):
     """A WhatsApp number was added to an account or edited."""
 
     name: ClassVar[str] = "number.changed"
-    binding: ClassVar[str] = "number.changed"
 
     number_id: str
     created: bool = False
 
 
 class NumberPaused(Event):
-    """WhatsApp restricted a number, or its whole account: nothing goes out from it until an operator resumes it."""
+    """WhatsApp restricted a number or its business account; it sends nothing until an operator resumes it."""
 
     name: ClassVar[str] = "number.paused"
-    binding: ClassVar[str] = "number.paused"
 
     number_id: str
     source: str = "provider"
@@ -452,7 +429,6 @@ class IntegrationChanged(OperatorEvent):
     """An integration was created or edited."""
 
     name: ClassVar[str] = "integration.changed"
-    binding: ClassVar[str] = "integration.changed"
 
     created: bool = False
 
@@ -461,27 +437,24 @@ class SecretRotated(OperatorEvent):
     """An integration got a new secret; the old one stays valid until `old_valid_until`."""
 
     name: ClassVar[str] = "integration.secret_rotated"
-    binding: ClassVar[str] = "integration.secret_rotated"
 
     which: str = "webhook"
     old_valid_until: AwareDatetime | None = None
 
 
 class DeadLetterReplayed(OperatorEvent):
-    """A dead letter was put back onto its queue."""
+    """A dead letter was published to its queue again."""
 
     name: ClassVar[str] = "dead_letter.replayed"
-    binding: ClassVar[str] = "dead_letter.replayed"
 
     dead_letter_id: str
     queue: str
 
 
 class ReportRead(OperatorEvent):
-    """Somebody read a report, or the console wrote a scheduled one; `sha256` is the digest of its figures."""
+    """An operator read a report, or console wrote a scheduled one; `sha256` is the digest of its figures."""
 
     name: ClassVar[str] = "report.read"
-    binding: ClassVar[str] = "report.read"
 
     report: str
     format: str
@@ -491,87 +464,80 @@ class ReportRead(OperatorEvent):
 
 
 class RecordExported(OperatorEvent):
-    """Somebody took a copy of the record (`export`), or the proof of one record (`proof`)."""
+    """An operator exported the record (`export`) or the proof of one record (`proof`)."""
 
     name: ClassVar[str] = "record.exported"
-    binding: ClassVar[str] = "record.exported"
 
     what: str
     record_id: str | None = None
 
 
-# ---------------------------------------------------------------- who may do what
+# ---------------------------------------------------------------- access to the operators' API
 
 
 class TokenCreated(OperatorEvent):
-    """A token of the operators' API was made."""
+    """A token of the operators' API was created."""
 
     name: ClassVar[str] = "token.created"
-    binding: ClassVar[str] = "token.created"
 
     token_id: str
     label: str
     role: str
     accounts: tuple[str, ...] | None = None
-    """The accounts that it covers; None: all of them."""
+    """The accounts that it gives access to; None: all of them."""
     expires_at: AwareDatetime
 
 
 class TokenRevoked(OperatorEvent):
-    """A token of the operators' API is not accepted any more."""
+    """A token of the operators' API was revoked."""
 
     name: ClassVar[str] = "token.revoked"
-    binding: ClassVar[str] = "token.revoked"
 
     token_id: str
 
 
 class OperatorRejected(Event):
-    """Calls of the operators' API came without an accepted token; `count` is above 1 in a minute's summary."""
+    """A call of the operators' API had no accepted token; `count` is above 1 in the summary of a minute."""
 
     name: ClassVar[str] = "operator.rejected"
-    binding: ClassVar[str] = "operator.rejected"
 
     reason: str
     client_address: str
     operation: str | None = None
     token_id: str | None = None
-    """Whose token it was, once: one that is revoked or expired."""
+    """The id of a revoked or expired token."""
     count: int = 1
 
 
-# ---------------------------------------------------------------- what is kept of whom, and for how long
+# ---------------------------------------------------------------- privacy and retention
 
 
 class SubjectErased(OperatorEvent):
-    """All that was held of one person was removed, and their records lead to nobody. Says not who it was."""
+    """A person was erased: their data is removed and their records no longer lead to them. Does not name the person."""
 
     name: ClassVar[str] = "subject.erased"
-    binding: ClassVar[str] = "subject.erased"
 
     erasure_id: str
     pseudonyms: tuple[str, ...]
-    """What the person's records call them, as ever; nothing leads from there to the person any more."""
+    """The pseudonyms in the person's records; they no longer lead to the person."""
     reason: str
     removed: dict[str, int]
-    """How much of what was removed."""
+    """The number of removed items by kind."""
 
 
 class ErasureRefused(OperatorEvent):
-    """Somebody asked to erase a person, and the account's legal hold stands against it."""
+    """An erasure was refused because of the account's legal hold."""
 
     name: ClassVar[str] = "subject.erasure_refused"
-    binding: ClassVar[str] = "subject.erasure_refused"
 
     code: str
     reason: str
 
 
 class SubjectExported(OperatorEvent):
-    """Somebody was given all that is held of one person."""
+    """An operator exported everything that is stored about a person."""
 
     name: ClassVar[str] = "subject.exported"
-    binding: ClassVar[str] = "subject.exported"
 
     pseudonyms: tuple[str, ...]
     reason: str
@@ -579,35 +545,32 @@ class SubjectExported(OperatorEvent):
 
 
 class LegalHoldChanged(OperatorEvent):
-    """An account's legal hold began or ended: while it lasts nothing is purged and nobody erased."""
+    """An account's legal hold began or ended; while it lasts no record is purged and no person erased."""
 
     name: ClassVar[str] = "legal_hold.changed"
-    binding: ClassVar[str] = "legal_hold.changed"
 
     held: bool
 
 
 class RecordsPurged(Event):
-    """An account's oldest records were removed as its retention says, up to a checkpoint that vouches for them."""
+    """An account's oldest records were removed after their retention, up to a checkpoint that covers them."""
 
     name: ClassVar[str] = "records.purged"
-    binding: ClassVar[str] = "records.purged"
 
     up_to: int
-    """The last purged record's place in the account's chain."""
+    """The position of the last purged record in the account's chain."""
     count: int
     before: AwareDatetime
-    """All of them had happened before this time."""
+    """Every purged record is older than this time."""
 
 
-# ---------------------------------------------------------------- what would be decided
+# ---------------------------------------------------------------- simulations
 
 
 class SimulationRequested(Event):
-    """An operator asks what would be decided about a webhook; nothing is sent and nothing counted."""
+    """An operator asked what would be decided about a webhook; nothing is sent and nothing counted."""
 
     name: ClassVar[str] = "simulation.requested"
-    binding: ClassVar[str] = "simulation.requested"
 
     reply_to: str
     actor: str
@@ -615,7 +578,7 @@ class SimulationRequested(Event):
 
 
 class SimulationAnswered(Event):
-    """What would be decided; its routing key names the console instance that waits for it."""
+    """The decision of a simulation; its routing key names the console replica that waits for it."""
 
     name: ClassVar[str] = "simulation.answered"
     binding: ClassVar[str] = "simulation.answered.*"
@@ -626,12 +589,12 @@ class SimulationAnswered(Event):
 
     @property
     def routing_key(self) -> str:
-        """`simulation.answered.<console instance>`."""
+        """`simulation.answered.<console replica>`."""
         return f"{self.name}.{self.reply_to}"
 
 
 CONFIGURATION_CHANGES = ("account.*", "number.*", "integration.*")
-"""What a service's cached configuration listens to."""
+"""The bindings of events that invalidate a service's cached configuration."""
 
 EVENTS: tuple[type[Event], ...] = (
     WebhookReceived,
@@ -671,7 +634,7 @@ EVENTS: tuple[type[Event], ...] = (
     SimulationRequested,
     SimulationAnswered,
 )
-"""Every event there is; a test holds the list complete."""
+"""Every event class; a test keeps the list complete."""
 
 BY_NAME: dict[str, type[Event]] = {event.name: event for event in EVENTS}
-"""The class for an AMQP `type` property."""
+"""The event class for an AMQP `type` property."""

@@ -1,9 +1,10 @@
-"""Who is who, without saying it aloud: keyed hashes and masked forms of phones and texts.
+"""Personal data: how fields are marked, the keyed hashes that replace phones and texts, and masked phone numbers.
 
-Stores and records hold only what this module makes; a plain number exists on the wire alone.
+Stores and records hold only what this module makes. A plain number exists in AMQP messages alone.
 """
 
 import hmac
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated
 
@@ -14,36 +15,64 @@ _SHOWN_START, _HIDDEN, _SHOWN_END = 5, 5, 3
 
 
 class Personal(Enum):
-    """What a field holds of a person; audit replaces such fields before it records an event."""
+    """The kind of personal data that a field holds; audit replaces marked fields before it records an event."""
 
     PHONE = "phone"
     USER_ID = "user_id"
     TEXT = "text"
+    NAME = "name"
 
 
 Phone = Annotated[str, Field(pattern=E164_PATTERN), Personal.PHONE]
-"""A customer's number in E.164 form. A field of this and the next two kinds is declared with `repr=False`."""
+"""A customer's number in E.164 form. A field that holds personal data is declared with `repr=False`."""
 UserId = Annotated[str, Field(max_length=128), Personal.USER_ID]
 """A business-scoped user id of WhatsApp."""
 Text = Annotated[str, Personal.TEXT]
-"""What a person wrote."""
+"""A text that a person wrote."""
+GivenPhone = Annotated[str, Personal.PHONE]
+"""A phone number as a 3CX system wrote it, not validated yet."""
+PersonName = Annotated[str, Personal.NAME]
+"""The name that a person gave themselves."""
 
 
-def keyed_hash(key: bytes, account_id: str, value: str) -> str:
-    """The customer key: HMAC-SHA256 in hex of `value` (a phone or a user id), per account.
+@dataclass(frozen=True, slots=True)
+class Pseudonyms:
+    """Makes the keyed hashes that replace personal values. Every hash is HMAC-SHA256 in lower-case hex.
 
-    The same person has different hashes in different accounts, so records cannot be linked across them.
+    Every service of a deployment has the same `hash_key` (`GATEWAY_HASH_KEY`), so equal values have equal hashes.
     """
-    return hmac.digest(key, f"{account_id}:{value}".encode(), "sha256").hex()
 
+    hash_key: bytes = field(repr=False)
 
-def do_not_contact(key: bytes, customer_key: str) -> str:
-    """The hash under which the suppression of an erased customer stays; leads to nothing else that is kept of them."""
-    return hmac.digest(key, f"do-not-contact:{customer_key}".encode(), "sha256").hex()
+    def customer_key(self, account_id: str, value: str) -> str:
+        """The customer key: the hash of a phone number or user id within one account.
+
+        The same person has different keys in different accounts, so records cannot be linked across accounts.
+        """
+        return self._hash(f"{account_id}:{value}")
+
+    def text_hash(self, account_id: str, text: str) -> str:
+        """The hash of a text, or of a provider's message id, within one account."""
+        return self._hash(f"{account_id}:{text}")
+
+    def do_not_contact_hash(self, customer_key: str) -> str:
+        """The hash that keeps an erased customer's suppression; nothing else that is stored contains it."""
+        return self._hash(f"do-not-contact:{customer_key}")
+
+    def callback_signature(self, callback: str) -> str:
+        """The signature of callback data (`libs.contracts.callback_data`)."""
+        return self._hash(f"callback:{callback}")
+
+    def fingerprint(self, body: bytes) -> str:
+        """The hash that tells whether two requests have the same body."""
+        return hmac.digest(self.hash_key, body, "sha256").hex()
+
+    def _hash(self, text: str) -> str:
+        return self.fingerprint(text.encode())
 
 
 def masked(phone: str) -> str:
-    """A form a person can recognise and nobody can dial: `+9665•••••000`.
+    """A form that its owner can recognise and that cannot be dialled: `+9665•••••000`.
 
     Five digits or more are always hidden; a short number shows less of its start.
     """

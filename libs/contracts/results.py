@@ -1,4 +1,4 @@
-"""What a caller is told: the statuses of success and the JSON of every answer."""
+"""The HTTP answers to a webhook: statuses of success, and the JSON bodies of success and failure."""
 
 from collections.abc import Mapping
 from enum import StrEnum, unique
@@ -10,7 +10,7 @@ from libs.contracts.errors import AnyCode, ErrorCode
 
 @unique
 class AnswerStatus(StrEnum):
-    """How a webhook that was not refused ended."""
+    """The status of a webhook that was not refused."""
 
     OK = "ok"
     SENT = "sent"
@@ -21,7 +21,7 @@ class AnswerStatus(StrEnum):
 
 @unique
 class SkipReason(StrEnum):
-    """Why an event that might have sent a template did not."""
+    """Why a call event sent no template."""
 
     COOLDOWN = "cooldown"
     TEMPLATE_DISABLED = "template_disabled"
@@ -38,7 +38,7 @@ def success_body(
     reason: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> tuple[HTTPStatus, dict[str, Any]]:
-    """HTTP status and JSON body of an answer that is no refusal; `pending` is 202, all others 200."""
+    """HTTP status and JSON body of a success: 202 for `pending`, 200 for the others."""
     body: dict[str, Any] = {"success": True, "status": status.value, "event_id": event_id}
     if message_id is not None:
         body["message_id"] = message_id
@@ -52,11 +52,11 @@ def success_body(
 def failure_body(
     code: AnyCode, event_id: str | None = None, details: Mapping[str, Any] | None = None
 ) -> tuple[HTTPStatus, dict[str, Any]]:
-    """HTTP status and JSON body of a refusal or failure, in the one shape that every service uses."""
-    told = code.explanation
-    body: dict[str, Any] = {"success": False, "error": code.value, "message": told.message}
+    """HTTP status and JSON body of a refusal or failure."""
+    explanation = code.explanation
+    body: dict[str, Any] = {"success": False, "error": code.value, "message": explanation.message}
     if event_id is not None:
         body["event_id"] = event_id
     if details:
         body["details"] = dict(details)
-    return told.status, body
+    return explanation.status, body

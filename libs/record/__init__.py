@@ -1,4 +1,4 @@
-"""The record's proof: canonical bytes, hash chains, Merkle trees, signed checkpoints, and the one verifier of it all.
+"""The record's format: canonical bytes, hash chains, Merkle trees, signed checkpoints, exports, and their verification.
 
-The rule: pure, and independent of services and stores, so that anybody can check a record with this package and a file.
+The rule: pure, and independent of services and stores. This package and an export are enough to verify a record.
 """

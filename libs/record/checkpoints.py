@@ -1,7 +1,6 @@
-"""Signed points of a chain: a checkpoint vouches for a run of records, a purge for where a shortened chain begins.
+"""Signed statements about a chain: a `Checkpoint` covers a run of records, a `Purge` says where a purged chain begins.
 
-The rule: what is signed begins with a word that says what it is, so that no signature can be used for something else,
-and names its chain, so that it cannot be used for another.
+The rule: a signed message begins with its kind and names its chain, so that a signature is valid for nothing else.
 """
 
 import base64
@@ -17,15 +16,15 @@ from libs.record.keys import PublicKey, SigningKey
 from libs.record.merkle import root_of
 
 FIRST_PREVIOUS: Final = bytes(32)
-"""What the first checkpoint of a chain follows."""
+"""The `previous` of a chain's first checkpoint."""
 NO_KEY: Final = ""
-"""The key of what cannot be read: nobody signed it."""
+"""The key id of a stored statement that cannot be read; it counts as unsigned."""
 _HEX: Final = frozenset({"root", "head", "previous"})
 
 
 @dataclass(frozen=True)
-class _Signed:
-    """What checkpoint and purge share: a chain, a time by the signer's clock (microseconds), a key and a signature."""
+class _SignedStatement:
+    """The chain, the time by the signer's clock (microseconds since 1970), the key's id and the signature."""
 
     chain: str
     at: int
@@ -33,25 +32,25 @@ class _Signed:
     signature: bytes
 
     def message(self) -> bytes:
-        """What is signed: the kind, then the fields as JSON with sorted keys and no spaces."""
-        plain = {name: value for name, value in self.shown().items() if name != "signature"}
-        return f"gateway {type(self).__name__.lower()} 1\n".encode() + orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+        """The signed bytes: the kind, then the fields as JSON with sorted keys and no spaces."""
+        fields = {name: value for name, value in self.as_json().items() if name != "signature"}
+        return f"gateway {type(self).__name__.lower()} 1\n".encode() + orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
     @cached_property
     def hash(self) -> bytes:
-        """What the next checkpoint names as its `previous`; also tells two apart."""
+        """The hash of the signed bytes: the next checkpoint's `previous`."""
         return sha256(self.message()).digest()
 
-    def shown(self) -> dict[str, Any]:
-        """Itself as JSON: hashes in hexadecimal, the signature in base64."""
-        told = {name: value.hex() if name in _HEX else value for name, value in asdict(self).items()}
-        return told | {"signature": base64.b64encode(self.signature).decode()}
+    def as_json(self) -> dict[str, Any]:
+        """The fields as JSON: hashes in hexadecimal, the signature in base64."""
+        fields = {name: value.hex() if name in _HEX else value for name, value in asdict(self).items()}
+        return fields | {"signature": base64.b64encode(self.signature).decode()}
 
     @classmethod
-    def from_shown(cls, told: Mapping[str, Any]) -> Self:
-        """From that form. Raises ValueError for anything else."""
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """The reverse of `as_json`. Raises ValueError for anything else."""
         try:
-            fields = {name: told[name] for name in cls.__dataclass_fields__}
+            fields = {name: body[name] for name in cls.__dataclass_fields__}
             fields |= {name: bytes.fromhex(value) for name, value in fields.items() if name in _HEX}
             fields["signature"] = base64.b64decode(fields["signature"], validate=True)
         except (KeyError, TypeError, AttributeError) as error:
@@ -62,38 +61,38 @@ class _Signed:
         return cls(**fields)
 
     def signed_with(self, key: SigningKey) -> Self:
-        """The same, signed."""
-        named = replace(self, key=key.kid, signature=b"")
-        return replace(named, signature=key.sign(named.message()))
+        """A copy that `key` signed."""
+        unsigned = replace(self, key=key.kid, signature=b"")
+        return replace(unsigned, signature=key.sign(unsigned.message()))
 
     def is_signed_by(self, key: PublicKey) -> bool:
-        """True when `key` signed exactly this."""
-        return key.kid == self.key and key.signed(self.message(), self.signature)
+        """True when `key` made the signature."""
+        return key.kid == self.key and key.verifies(self.message(), self.signature)
 
 
-K = TypeVar("K", bound=_Signed)
+K = TypeVar("K", bound=_SignedStatement)
 
 
 @dataclass(frozen=True)
-class Checkpoint(_Signed):
-    """Vouches for the records `first` to `last` of a chain: their tree's root, and the hash of the last."""
+class Checkpoint(_SignedStatement):
+    """Covers the records `first` to `last` of a chain: the root of their Merkle tree, and the hash of the last one."""
 
     number: int
-    """Counts the chain's checkpoints from 1."""
+    """The checkpoint's number in its chain, from 1."""
     first: int
     last: int
     count: int
     root: bytes
     head: bytes
     previous: bytes
-    """The hash of the checkpoint before; zeros in the first."""
+    """The hash of the checkpoint before; zeros in the first one."""
 
 
 @dataclass(frozen=True)
-class Purge(_Signed):
-    """Says that the records up to `seq` were purged as the account's retention wants; `head` is the last one's hash.
+class Purge(_SignedStatement):
+    """The records up to `seq` were purged at the end of their retention; `head` is the hash of the last one.
 
-    A chain may begin after it, and nowhere else.
+    A chain that does not begin with its first record must begin after its purge.
     """
 
     seq: int
@@ -103,7 +102,7 @@ class Purge(_Signed):
 def checkpoint_from(
     chain: str, hashes: Sequence[bytes], *, before: Checkpoint | None, at: int, key: SigningKey
 ) -> Checkpoint:
-    """The next checkpoint of a chain, over the records whose hashes these are; `before` is the last one."""
+    """The next checkpoint of a chain over the records with these hashes; `before` is the checkpoint before it."""
     first = 1 if before is None else before.last + 1
     return Checkpoint(
         chain=chain,
@@ -121,32 +120,32 @@ def checkpoint_from(
 
 
 def purge_from(checkpoint: Checkpoint, *, at: int, key: SigningKey) -> Purge:
-    """The purge of everything that a checkpoint and those before it cover."""
+    """The purge of the records that a checkpoint and those before it cover."""
     unsigned = Purge(
         chain=checkpoint.chain, at=at, key=key.kid, signature=b"", seq=checkpoint.last, head=checkpoint.head
     )
     return unsigned.signed_with(key)
 
 
-def checkpoint_kept(text: object, *, chain: str, number: int) -> Checkpoint:
-    """The checkpoint that was kept under this number; what cannot be read as such is one that nobody signed."""
-    found = _kept(Checkpoint, text)
+def stored_checkpoint_from(text: object, *, chain: str, number: int) -> Checkpoint:
+    """The checkpoint that is stored under this number; an unsigned one when it cannot be read."""
+    found = _stored(Checkpoint, text)
     if found is not None and (found.chain, found.number) == (chain, number):
         return found
-    nothing = {"first": 0, "last": 0, "count": 0, "root": b"", "head": b"", "previous": b""}
-    return Checkpoint(chain=chain, at=0, key=NO_KEY, signature=b"", number=number, **nothing)  # type: ignore[arg-type]  # one dict of two types
+    empty = {"first": 0, "last": 0, "count": 0, "root": b"", "head": b"", "previous": b""}
+    return Checkpoint(chain=chain, at=0, key=NO_KEY, signature=b"", number=number, **empty)  # type: ignore[arg-type]  # one dict of two types
 
 
-def purge_kept(text: object, *, chain: str) -> Purge:
-    """The purge that was kept for a chain; what cannot be read as such is one that nobody signed."""
-    found = _kept(Purge, text)
+def stored_purge_from(text: object, *, chain: str) -> Purge:
+    """The purge that is stored for a chain; an unsigned one when it cannot be read."""
+    found = _stored(Purge, text)
     if found is not None and found.chain == chain:
         return found
     return Purge(chain=chain, at=0, key=NO_KEY, signature=b"", seq=0, head=b"")
 
 
-def _kept(kind: type[K], text: object) -> K | None:
+def _stored(kind: type[K], text: object) -> K | None:
     try:
-        return kind.from_shown(orjson.loads(text)) if isinstance(text, str) else None
+        return kind.from_json(orjson.loads(text)) if isinstance(text, str) else None
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""What can be wrong with a record, each with the sentence that names it; a closed list."""
+"""`FaultKind`, `Fault` and `VerificationResult`: what a verification can find."""
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -7,72 +7,77 @@ from typing import Any, Self
 
 @unique
 class FaultKind(StrEnum):
-    """A kind of fault; `sentence` says what it means."""
+    """A kind of fault with its meaning."""
 
-    sentence: str
+    meaning: str
 
-    ALTERED = "altered", "the record does not say what it said when it was written"
-    REMOVED = "removed", "a record that stood at this place is gone"
-    INSERTED = "inserted", "a record stands at this place that was never written there"
-    REORDERED = "reordered", "records stand in another order than they were written in"
+    ALTERED = "altered", "the record's content was changed after it was written"
+    REMOVED = "removed", "the record at this position is missing"
+    INSERTED = "inserted", "a record is at this position that was not written there"
+    REORDERED = "reordered", "records are in another order than they were written in"
     REWRITTEN = (
         "rewritten",
-        "records were written anew, hashes and all: they are not those that a checkpoint vouches for",
+        "records and their hashes were rewritten: they are not the records that a checkpoint covers",
     )
     TRUNCATED = "truncated", "the chain ends before a record that was written"
     FORGED_CHECKPOINT = (
         "forged_checkpoint",
-        "a checkpoint is not what its key signed, or does not follow the one before",
+        "a checkpoint has an invalid signature, or does not follow the checkpoint before it",
     )
-    REMOVED_CHECKPOINT = "removed_checkpoint", "a checkpoint is gone"
-    FORGED_PURGE = "forged_purge", "the chain's beginning is cut off without a purge that a known key signed"
-    UNKNOWN_KEY = "unknown_key", "a signature names a key that is not among the trusted ones"
-    RETIRED_KEY = "retired_key", "a signature is later than its key was retired"
+    REMOVED_CHECKPOINT = "removed_checkpoint", "a checkpoint is missing"
+    FORGED_PURGE = "forged_purge", "the chain's beginning is missing without a purge that a trusted key signed"
+    UNKNOWN_KEY = "unknown_key", "a signature names a key that is not trusted"
+    RETIRED_KEY = "retired_key", "a signature is later than its key's retirement"
     INCOMPLETE = "incomplete", "the export ends before its end, or has a line that cannot be read"
 
-    def __new__(cls, value: str, sentence: str) -> Self:
-        """A string that carries its sentence."""
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """A string with its meaning as an attribute."""
         member = str.__new__(cls, value)
         member._value_ = value
-        member.sentence = sentence
+        member.meaning = meaning
         return member
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first fault of a chain, and where it is."""
+    """The first fault of a chain, and its position."""
 
     kind: FaultKind
     chain: str
     seq: int | None
     record_id: str | None = None
     checkpoint: int | None = None
-    """The number of the checkpoint that shows it."""
+    """The number of the checkpoint that it contradicts."""
 
-    def shown(self) -> dict[str, Any]:
-        """Itself as JSON."""
-        told = {"chain": self.chain, "seq": self.seq, "record_id": self.record_id, "kind": self.kind.value}
-        more = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
-        return told | more | {"meaning": self.kind.sentence}
+    def as_json(self) -> dict[str, Any]:
+        """The fault as JSON."""
+        fields = {"chain": self.chain, "seq": self.seq, "record_id": self.record_id, "kind": self.kind.value}
+        checkpoint = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
+        return fields | checkpoint | {"meaning": self.kind.meaning}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a verification found; `sealed` of the `records` are vouched for by a checkpoint."""
+class VerificationResult:
+    """The result of a verification; `checkpointed` of the `records` are covered by a checkpoint."""
 
     chains: int
     records: int
-    sealed: int
+    checkpointed: int
     checkpoints: int
     first_fault: Fault | None
 
     @property
     def ok(self) -> bool:
-        """True when nothing is wrong."""
+        """True when no fault was found."""
         return self.first_fault is None
 
-    def shown(self) -> dict[str, Any]:
-        """Itself as JSON."""
-        counts = {name: getattr(self, name) for name in ("chains", "records", "sealed", "checkpoints")}
-        fault = None if self.first_fault is None else self.first_fault.shown()
-        return {"ok": self.ok, **counts, "first_fault": fault}
+    def as_json(self) -> dict[str, Any]:
+        """The result as JSON, in which `checkpointed` is called `sealed`."""
+        return {
+            "ok": self.ok,
+            "chains": self.chains,
+            "records": self.records,
+            "sealed": self.checkpointed,
+            "checkpoints": self.checkpoints,
+            "first_fault": None if self.first_fault is None else self.first_fault.as_json(),
+        }

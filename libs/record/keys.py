@@ -1,7 +1,7 @@
-"""The keys that sign checkpoints: Ed25519, known by id, several at a time so that they can be changed.
+"""The Ed25519 keys that sign checkpoints and verify signatures. Several may exist, so that keys can be rotated.
 
-The rule: the first key signs, the others are there to be checked against; a key that was retired at a time has signed
-nothing after it. Private keys never show in a representation or an error's text.
+The rule: the first key signs, the others only verify. A signature that is later than its key's retirement is invalid.
+Private keys never show in a repr or in an error's text.
 """
 
 import base64
@@ -15,28 +15,28 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 _BYTES = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SHAPE = "must be `id:base64` of a 32-byte seed or `id:public:base64`, then `@time` if it is retired"
+_FORM = "must be `id:base64` of a 32-byte seed or `id:public:base64`, then `@time` if it is retired"
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """What a signature is checked with."""
+    """Verifies signatures."""
 
     kid: str
     public: bytes
     retired_at: int | None = None
-    """Microseconds since 1970: what it signed later than that does not count."""
+    """Microseconds since 1970; later signatures are invalid."""
 
-    def signed(self, message: bytes, signature: bytes) -> bool:
-        """True when the key's owner signed `message`."""
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """True when this is the key's signature of `message`."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError):
             return False
         return True
 
-    def shown(self) -> dict[str, Any]:
-        """The key as it is exported."""
+    def as_json(self) -> dict[str, Any]:
+        """The key in its exported form."""
         retired = None if self.retired_at is None else _text_of(self.retired_at)
         return {
             "id": self.kid,
@@ -48,14 +48,14 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """What signs; `public` is its other half."""
+    """Makes signatures."""
 
     kid: str
     seed: bytes = field(repr=False)
 
     @property
     def public(self) -> bytes:
-        """The public half."""
+        """The public key's bytes."""
         return Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
@@ -63,52 +63,52 @@ class SigningKey:
         return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
 
 
-Keys = Mapping[str, PublicKey]
+PublicKeys = Mapping[str, PublicKey]
 """Public keys by id."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys of a deployment; `signing` None: this process can check, not sign."""
+    """The keys of a deployment; without `signing` this process can only verify."""
 
-    keys: Keys
+    keys: PublicKeys
     signing: SigningKey | None = None
 
 
 def key_ring_from(text: str) -> KeyRing:
-    """The keys of `GATEWAY_SIGNING_KEYS`: `id:seed,id:seed@time,id:public:key@time`, the one that signs first.
+    """The keys of `GATEWAY_SIGNING_KEYS`: `id:seed,id:seed@time,id:public:key@time`; the first one signs.
 
-    Raises ValueError, which names the place in the list and never repeats a key.
+    Raises ValueError, which names the key's number in the list and never repeats a key.
     """
-    read = [_key_from(part.strip(), place) for place, part in enumerate(text.split(","), start=1)]
-    keys = {public.kid: public for public, _ in read}
-    if len(keys) != len(read):
+    parsed = [_key_from(part.strip(), number) for number, part in enumerate(text.split(","), start=1)]
+    keys = {public.kid: public for public, _ in parsed}
+    if len(keys) != len(parsed):
         raise ValueError("two keys have the same id: each needs its own")
-    first, signing = read[0]
+    first, signing = parsed[0]
     return KeyRing(keys, signing if first.retired_at is None else None)
 
 
-def keys_from(shown: Sequence[Mapping[str, Any]]) -> Keys:
-    """Public keys from the form in which they are exported. Raises ValueError for anything else."""
+def public_keys_from(exported: Sequence[Mapping[str, Any]]) -> PublicKeys:
+    """Public keys from their exported form. Raises ValueError for anything else."""
     try:
         found = [
-            PublicKey(str(key["id"]), _bytes_from(key["public"]), _micros_of(key.get("retired_at"))) for key in shown
+            PublicKey(str(key["id"]), _bytes_from(key["public"]), _micros_of(key.get("retired_at"))) for key in exported
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a list of public keys") from error
     return {key.kid: key for key in found}
 
 
-def _key_from(part: str, place: int) -> tuple[PublicKey, SigningKey | None]:
-    stated, _, retired = part.partition("@")
-    kid, _, encoded = stated.partition(":")
+def _key_from(part: str, number: int) -> tuple[PublicKey, SigningKey | None]:
+    key, _, retired = part.partition("@")
+    kid, _, encoded = key.partition(":")
     is_public = encoded.startswith("public:")
     try:
         raw, retired_at = _bytes_from(encoded.removeprefix("public:")), _micros_of(retired or None)
     except ValueError:
-        raise ValueError(f"key {place} {_SHAPE}") from None
+        raise ValueError(f"key {number} {_FORM}") from None
     if not kid:
-        raise ValueError(f"key {place} {_SHAPE}")
+        raise ValueError(f"key {number} {_FORM}")
     if is_public:
         return PublicKey(kid, raw, retired_at), None
     signing = SigningKey(kid, raw)
@@ -127,7 +127,7 @@ def _micros_of(text: str | None) -> int | None:
         return None
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
-        raise ValueError("a time needs its offset")
+        raise ValueError("a time needs a UTC offset")
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 

@@ -1,6 +1,6 @@
-"""Merkle trees as RFC 6962 draws them, over leaves that are hashes already: root, path of one leaf, and the way back.
+"""Merkle trees (RFC 6962) over leaves that are hashes: the root, the audit path of a leaf, and the root from a path.
 
-The rule: a tree grows leaf by leaf and keeps one hash for each of its complete parts, however large it becomes.
+The rule: a tree grows leaf by leaf and keeps one hash for each of its complete subtrees, however large it is.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final
 
 EMPTY: Final = sha256(b"").digest()
-"""The root of the tree without leaves."""
+"""The root of a tree without leaves."""
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -17,30 +17,30 @@ def node(left: bytes, right: bytes) -> bytes:
 
 
 class Tree:
-    """A tree that grows."""
+    """A tree to which leaves are added."""
 
-    __slots__ = ("_parts", "size")
+    __slots__ = ("_subtrees", "size")
 
     def __init__(self) -> None:
         self.size = 0
-        self._parts: list[bytes] = []
+        self._subtrees: list[bytes] = []
 
     def add(self, leaf: bytes) -> None:
-        """Put a leaf at the right end."""
+        """Add a leaf at the right end."""
         merged = self.size
         while merged & 1:
-            leaf = sha256(b"\x01" + self._parts.pop() + leaf).digest()
+            leaf = sha256(b"\x01" + self._subtrees.pop() + leaf).digest()
             merged >>= 1
-        self._parts.append(leaf)
+        self._subtrees.append(leaf)
         self.size += 1
 
     def root(self) -> bytes:
-        """The root of what was added."""
-        if not self._parts:
+        """The root of the leaves so far."""
+        if not self._subtrees:
             return EMPTY
-        found = self._parts[-1]
-        for part in reversed(self._parts[:-1]):
-            found = node(part, found)
+        found = self._subtrees[-1]
+        for subtree in reversed(self._subtrees[:-1]):
+            found = node(subtree, found)
         return found
 
 
@@ -63,18 +63,18 @@ def path_of(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def root_from(leaf: bytes, path: Sequence[bytes], *, index: int, size: int) -> bytes | None:
-    """The root that a leaf and its path lead to (RFC 9162, 2.1.3.2); None when there can be no such path."""
+    """The root that a leaf and its path lead to (RFC 9162, 2.1.3.2); None for an impossible path."""
     if not 0 <= index < size:
         return None
-    place, last, found = index, size - 1, leaf
+    position, last, found = index, size - 1, leaf
     for step in path:
         if last == 0:
             return None
-        if place & 1 or place == last:
+        if position & 1 or position == last:
             found = node(step, found)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
         else:
             found = node(found, step)
-        place, last = place >> 1, last >> 1
+        position, last = position >> 1, last >> 1
     return found if last == 0 else None

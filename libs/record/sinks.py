@@ -1,4 +1,4 @@
-"""Where checkpoints are shipped out to, as `GATEWAY_CHECKPOINT_SINK` tells it; who ships them is not said here."""
+"""`CheckpointSinks`: the places of `GATEWAY_CHECKPOINT_SINK`, to which checkpoints are shipped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,21 +7,21 @@ from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
-class Sinks:
-    """The places: files of JSON lines, addresses to post to, and whether the log is one."""
+class CheckpointSinks:
+    """Files of JSON lines, URLs to post to, and whether the log is a sink."""
 
     files: Sequence[Path] = ()
     addresses: Sequence[str] = field(default=(), repr=False)
     log: bool = False
 
 
-def sinks_in(text: str | None) -> Sinks:
-    """The places that a setting names. Raises ValueError, which does not repeat them: an address may hold a token."""
+def checkpoint_sinks_from(text: str | None) -> CheckpointSinks:
+    """The sinks of the setting's text. Raises ValueError, which does not repeat the text: a URL may hold a token."""
     files: list[Path] = []
     addresses: list[str] = []
     log = False
     parts = [part.strip() for part in (text or "").split(",")] if text else []
-    for place, part in enumerate(parts, start=1):
+    for number, part in enumerate(parts, start=1):
         url = urlsplit(part)
         if part == "stdout":
             log = True
@@ -30,5 +30,5 @@ def sinks_in(text: str | None) -> Sinks:
         elif url.scheme in {"http", "https"} and url.netloc:
             addresses.append(part)
         else:
-            raise ValueError(f"sink {place} must be `file:/path`, `stdout`, or an http:// or https:// address")
-    return Sinks(tuple(files), tuple(addresses), log)
+            raise ValueError(f"sink {number} must be `file:/path`, `stdout`, or an http:// or https:// address")
+    return CheckpointSinks(tuple(files), tuple(addresses), log)

@@ -1,4 +1,4 @@
-"""Who uses the gateway: accounts, their WhatsApp numbers, and the integrations of their 3CX systems."""
+"""Configuration rows: accounts, their WhatsApp numbers, and the integrations of their 3CX systems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from libs.store.outbox import Posted
+from libs.store.outbox import OutboxEvent
 
 
 @unique
 class Plan(StrEnum):
-    """What an account has booked."""
+    """The plan that an account has booked; `libs.store.plans` holds its limits."""
 
     STARTER = "starter"
     GROWTH = "growth"
@@ -26,13 +26,13 @@ class _Row(BaseModel):
 
     id: str
     version: int = 1
-    """Counts the edits; a save names the version it read, so that no edit overwrites another unseen."""
+    """The number of the edit. A save is refused unless it follows the stored version, so no edit is lost."""
     created_at: AwareDatetime
     updated_at: AwareDatetime
 
 
 class Account(_Row):
-    """Who uses the gateway and is limited and reported on."""
+    """A customer of the gateway's operator; limits and reports are per account."""
 
     name: str
     business_name: str
@@ -42,30 +42,22 @@ class Account(_Row):
     threecx_enabled: bool = True
     paused: bool = False
     daily_limit: int | None = None
-    """A reviewed higher limit a day; the month's grows in the same proportion."""
+    """A reviewed higher limit of messages a day; the monthly limit grows in proportion."""
     blocked_words: tuple[str, ...] = ()
     opt_out_words: tuple[str, ...] = ()
     opt_in_words: tuple[str, ...] = ()
     retention_days: int = 365
     legal_hold: bool = False
-    """While it lasts, no record is purged and nobody erased."""
+    """While True, no record of the account is purged and no person erased."""
 
     @property
     def zone(self) -> ZoneInfo:
-        """The account's own time zone: its days begin there."""
+        """The time zone in which the account's days and months begin."""
         return ZoneInfo(self.timezone)
 
 
-@unique
-class ProviderKind(StrEnum):
-    """What delivers a number's messages."""
-
-    CLOUD_API = "cloud_api"
-    EVOLUTION = "evolution"
-
-
 class SecretHash(BaseModel):
-    """The SHA-256 of a secret, and until when it is taken (None: until rotated)."""
+    """The SHA-256 of a secret, and until when it is accepted (None: until it is rotated)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,28 +69,29 @@ class Number(_Row):
     """A WhatsApp business number of an account (`instances` in the API)."""
 
     account_id: str
-    provider: ProviderKind = ProviderKind.CLOUD_API
+    provider: str = "cloud_api"
+    """The kind of a provider in `libs.providers.registry`."""
     phone_number_id: str
-    """The provider's own id of the number; unique over all accounts."""
+    """The provider's id of the number; unique over all accounts."""
     sealed_token: str = Field(repr=False)
-    """The access token, encrypted at rest (see `libs.store.sealing`)."""
+    """The access token, encrypted (`libs.store.sealer`)."""
     messages_per_second: float = 80.0
     paused: bool = False
     base_url: str | None = None
     webhook_secrets: tuple[SecretHash, ...] = ()
-    """What a provider that an account runs itself (Evolution) proves its webhooks with."""
+    """The secrets that authenticate webhooks of a provider which the account runs itself (Evolution)."""
 
 
 @unique
 class AuthMode(StrEnum):
-    """How a 3CX system proves who it is."""
+    """How a 3CX system authenticates."""
 
     SECRET = "secret"  # noqa: S105 -- a mode's name
     SECRET_HMAC = "secret_hmac"  # noqa: S105 -- a mode's name
 
 
 class Template(BaseModel):
-    """The text that an event type may send."""
+    """The text that one event type sends."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -111,7 +104,7 @@ class Integration(_Row):
 
     account_id: str
     instance_id: str
-    """The number (`instances` in the API) that its messages go out from."""
+    """The number (`instances` in the API) that sends its messages."""
     auth_mode: AuthMode = AuthMode.SECRET
     allowed_ips: tuple[str, ...] = ()
     enabled: bool = True
@@ -121,7 +114,7 @@ class Integration(_Row):
     strict_window: bool = True
     dialect: str = "auto"
     allow_get: bool = False
-    """Call events may come as GET with a query string, for generators that cannot POST; proxies log such URLs."""
+    """Accept call events as GET with a query string, for systems that cannot POST. Proxies log such URLs."""
     extension_roles: dict[str, str] = Field(default_factory=dict)
     business_hours: dict[str, object] | None = None
     templates: dict[str, Template] = Field(default_factory=dict)
@@ -134,7 +127,7 @@ class Integration(_Row):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list that is ordered by id: at most `limit` rows after the id `after`, of one account or all."""
+    """One page of a list ordered by id: at most `limit` rows after the id `after`, of one account or of all."""
 
     limit: int = 50
     after: str | None = None
@@ -145,41 +138,35 @@ Row = TypeVar("Row", Account, Number, Integration)
 
 
 class Directory(Protocol):
-    """Reads one row by its id; None when there is none."""
+    """Reads single rows; None when there is no such row."""
 
     async def account(self, account_id: str) -> Account | None:
         """The account with this id."""
-        ...
 
     async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
-        """The number with this id, or with this id of the provider's."""
-        ...
+        """The number with this id, or with this id at the provider."""
 
     async def integration(self, integration_id: str) -> Integration | None:
         """The integration with this id."""
-        ...
 
 
 class Registry(Protocol):
-    """Lists and changes rows, for operators."""
+    """Lists and changes rows."""
 
     async def page(self, kind: type[Row], page: Page) -> Sequence[Row]:
         """Rows of one kind in the order of their ids."""
-        ...
 
-    async def save(self, row: Account | Number | Integration, events: Sequence[Posted], *, created: bool) -> bool:
-        """Write `row` and the events that tell of it in one step.
+    async def save(self, row: Account | Number | Integration, events: Sequence[OutboxEvent], *, created: bool) -> bool:
+        """Write `row`, with `events` in the same step.
 
-        An edit names the version it leads to (`row.version`, one above the one it read). False when somebody else
-        was faster, or when what is to be created exists (same id, or same `phone_number_id`); nothing is written then.
+        An edit's `row.version` is one above the version it read. False, and nothing is written, when the stored
+        version is another one, or when a row to create exists (same id, or same `phone_number_id`).
         """
-        ...
 
     async def integrations_of(self, number_id: str) -> Sequence[Integration]:
         """Every integration that uses this number."""
-        ...
 
 
 def valid_secrets(secrets: Sequence[SecretHash], now: datetime) -> tuple[SecretHash, ...]:
-    """The hashes that are taken at `now`: the current one, and old ones within their overlap."""
+    """The hashes that are accepted at `now`: the current one, and rotated ones within their overlap."""
     return tuple(s for s in secrets if s.valid_until is None or s.valid_until > now)

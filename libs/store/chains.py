@@ -1,6 +1,6 @@
-"""The record as chains: where each one stands, its links, its signed checkpoints, and where a purge let it begin.
+"""The hash chains of the record: heads, links, signed checkpoints and purges.
 
-Each account has a chain, and those records that belong to none have one (`libs.record.canonical.chain_of`).
+Each account has a chain; records without an account share one more (`libs.record.canonical.chain_of`).
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -10,96 +10,90 @@ from typing import Protocol
 from libs.record.canonical import Link
 from libs.record.checkpoints import Checkpoint, Purge
 
-PAGE = 1_000
+PAGE_SIZE = 1_000
+"""Links or checkpoints that `read_chain` reads at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """Where a chain stands, read at one moment."""
+    """The end of a chain, read at one moment."""
 
     chain: str
     seq: int
-    """The place of its last record, purged ones counted; 0: it never had one."""
+    """The `seq` of its last record, also of a purged one; 0 when it never had one."""
     last: int
-    """The greatest place that a record really has; above `seq` only when somebody wrote past us."""
+    """The greatest `seq` of a stored record. Above `seq` only when a record was written from outside the gateway."""
     checkpoint: Checkpoint | None
-    """The newest one."""
+    """The newest checkpoint."""
     purge: Purge | None
     stray: str | None = None
-    """A record that has no place at all: somebody wrote past us."""
+    """The id of a record whose `seq` is no integer: it was written from outside the gateway."""
 
 
 class Chains(Protocol):
-    """The links."""
+    """Reads chains."""
 
     async def heads(self, chain: str | None = None) -> Sequence[Head]:
-        """Every chain of which anything is kept, by name; or the one that is asked for, if it is there."""
-        ...
+        """The heads of all stored chains, by name; or of one chain, if it exists."""
 
     async def links(self, chain: str, *, after: int | None, limit: int) -> Sequence[Link]:
-        """Records in the order of their places, from the very first or `after` a place on; as they are kept."""
-        ...
+        """Links in the order of their `seq`, from the first or from `after` on, exactly as stored."""
 
-    async def joints(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
-        """The hashes alone, of the record before and of itself, in the same order."""
-        ...
+    async def hash_pairs(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
+        """The hash of the previous record and of the record itself, for each link in the same order."""
 
-    async def place(self, record_id: str) -> tuple[str, int] | None:
-        """Chain and place of a record; None when there is none."""
-        ...
+    async def position_of(self, record_id: str) -> tuple[str, int] | None:
+        """The chain and `seq` of a record; None when there is no such record."""
 
 
 class Checkpoints(Protocol):
-    """The signed points. They are kept for ever, also those whose records are purged."""
+    """Signed checkpoints. They are never deleted, even when their records are purged."""
 
     async def page(self, chain: str, *, after: int, limit: int) -> Sequence[Checkpoint]:
         """Checkpoints in the order of their numbers, `after` a number."""
-        ...
 
     async def add(self, checkpoint: Checkpoint) -> bool:
-        """Keep it; False when another process has made the chain's checkpoint of this number."""
-        ...
+        """Store the checkpoint; False when another process has stored the chain's checkpoint of this number."""
 
     async def unshipped(self, limit: int) -> Sequence[Checkpoint]:
-        """Checkpoints that were not shipped out yet; of a chain, lower numbers come first."""
-        ...
+        """Checkpoints that are not shipped yet; within a chain, lower numbers come first."""
 
-    async def shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """They are kept elsewhere now. Safe to repeat."""
-        ...
+    async def mark_shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Mark checkpoints as stored in the sink. Safe to repeat."""
 
 
 class Purges(Protocol):
-    """The end of records."""
+    """Deletes records whose retention has ended."""
 
     async def purge(self, purge: Purge, *, limit: int) -> int:
-        """Note the purge, then delete up to `limit` of its records, oldest first; how many. 0: all are gone.
+        """Store the purge, then delete up to `limit` of its records, oldest first; returns how many. 0: none are left.
 
-        Safe to repeat, and to be interrupted at any moment. A purge never takes back a later one.
+        Safe to repeat and to interrupt at any moment. A purge never replaces a later one.
         """
-        ...
 
 
-async def walk(chains: Chains, checkpoints: Checkpoints, head: Head) -> AsyncIterator[Sequence[Link] | Checkpoint]:
-    """A chain as it stood when `head` was read, in the order in which the verifier takes it.
+async def read_chain(
+    chains: Chains, checkpoints: Checkpoints, head: Head
+) -> AsyncIterator[Sequence[Link] | Checkpoint]:
+    """The chain up to `head`, in the order in which the verifier reads it: pages of links, and single checkpoints.
 
-    Checkpoints come before the records that they cover, some pages ahead; records in pages.
+    Checkpoints come before the records that they cover, up to some pages ahead.
     """
-    upto, sealed = max(head.seq, head.last), 0 if head.checkpoint is None else head.checkpoint.number
+    upto, newest = max(head.seq, head.last), 0 if head.checkpoint is None else head.checkpoint.number
     reached: int | None = None
     number, covered, ended = 0, 0, False
-    while number < sealed or not ended:
-        if number < sealed and (ended or (reached or 0) >= covered):
-            page = await checkpoints.page(head.chain, after=number, limit=PAGE)
-            number, covered = (max(page[-1].number, number + len(page)), page[-1].last) if page else (sealed, covered)
+    while number < newest or not ended:
+        if number < newest and (ended or (reached or 0) >= covered):
+            page = await checkpoints.page(head.chain, after=number, limit=PAGE_SIZE)
+            number, covered = (max(page[-1].number, number + len(page)), page[-1].last) if page else (newest, covered)
             for checkpoint in page:
-                if checkpoint.number <= sealed:  # later ones were made since
+                if checkpoint.number <= newest:  # later ones were made since
                     yield checkpoint
             continue
-        bound = covered if number < sealed else upto
-        links = await chains.links(head.chain, after=reached, limit=PAGE)
-        ended = len(links) < PAGE
-        if not ended:  # the last place is read again whole: somebody may have written to it twice
+        bound = covered if number < newest else upto
+        links = await chains.links(head.chain, after=reached, limit=PAGE_SIZE)
+        ended = len(links) < PAGE_SIZE
+        if not ended:  # two records may have the last seq: read it again with the next page
             links = [link for link in links if link.seq != links[-1].seq] or links
         found = [link for link in links if type(link.seq) is not int or link.seq <= bound]
         if found:

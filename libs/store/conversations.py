@@ -1,4 +1,4 @@
-"""What a number and a customer have going: the window, suppression and cooldowns."""
+"""Conversations between a number and a customer: the messaging window and suppressions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,22 +6,30 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any, Protocol
 
-from libs.store.outbox import Posted
+from libs.store.instants import optional_instant_from
+from libs.store.outbox import OutboxEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What one number knows of one customer."""
+    """The messaging window between one number and one customer."""
 
     last_inbound_at: datetime | None = None
-    """When the customer last wrote, by WhatsApp's clock; the window closes 24 h later."""
+    """When the customer last wrote, by WhatsApp's clock. The window closes 24 h later."""
     closed_at: datetime | None = None
-    """When WhatsApp told us that the window is closed; counts until the customer writes again."""
+    """When WhatsApp reported the window closed. None once the customer has written again."""
+
+
+def conversation_from(last_inbound_at: int | None, closed_at: int | None) -> Conversation:
+    """The conversation with these times in microseconds; an inbound message after `closed_at` reopens the window."""
+    if closed_at is not None and last_inbound_at is not None and last_inbound_at > closed_at:
+        closed_at = None
+    return Conversation(optional_instant_from(last_inbound_at), optional_instant_from(closed_at))
 
 
 @unique
 class SuppressionKind(StrEnum):
-    """Who does not want what. Each kind is lifted on its own: START never lifts an operator's block."""
+    """Why a customer gets no messages. Each kind is lifted on its own: START never lifts an operator's block."""
 
     OPT_OUT = "opt_out"
     BLOCKED = "blocked"
@@ -30,7 +38,7 @@ class SuppressionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """A customer of an account who is not messaged."""
+    """One customer of one account who gets no messages."""
 
     id: str
     account_id: str
@@ -47,28 +55,25 @@ class Suppression:
 
 
 class Conversations(Protocol):
-    """The windows."""
+    """Opens and closes messaging windows."""
 
-    async def customer_wrote(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
-        """Open the window from `at` for each of the customer's keys. An earlier `at` than the known changes nothing."""
-        ...
+    async def open_window(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
+        """The customer wrote at `at`: open the window for each of their keys. Earlier times change nothing."""
 
-    async def window_closed(self, number_id: str, customer_key: str, at: datetime) -> None:
-        """WhatsApp says the window is closed at `at`; a later message of the customer's opens it again."""
-        ...
+    async def close_window(self, number_id: str, customer_key: str, at: datetime) -> None:
+        """WhatsApp reported the window closed at `at`. A later message of the customer opens it again."""
 
 
 class Suppressions(Protocol):
-    """Who is not messaged."""
+    """The customers who get no messages."""
 
-    async def suppress(self, suppression: Suppression, events: Sequence[Posted]) -> Suppression:
-        """Suppress a customer; one active row per account, customer and kind.
+    async def suppress(self, suppression: Suppression, events: Sequence[OutboxEvent]) -> Suppression:
+        """Suppress a customer, with `events` in the same step; returns the suppression that stands.
 
-        Repeating it (the same id), or an opt-out older (`since`) than a later lift, changes nothing; what stands then
-        is returned and `events` are written only when something changed. WhatsApp's clock knows seconds: in a tie of
-        times the word that arrives last counts.
+        An account, customer and kind have one active row. Repeating the call (the same id) changes nothing, nor does
+        an opt-out whose `since` is before a later lift; `events` are then not written. WhatsApp's times have whole
+        seconds: of two requests with the same time, the one that arrives last counts.
         """
-        ...
 
     async def lift(
         self,
@@ -77,23 +82,20 @@ class Suppressions(Protocol):
         customer_key: str,
         kind: SuppressionKind,
         at: datetime,
-        events: Sequence[Posted],
-        word: str | None = None,
+        events: Sequence[OutboxEvent],
+        deduplication_key: str | None = None,
     ) -> Suppression | None:
-        """Lift one kind of suppression as of `at`; None (and no events) when none was active or it is newer than `at`.
+        """Lift one kind of suppression as of `at`; None (and no events) if none is active or it began after `at`.
 
-        A lift of what was never suppressed is remembered too, so that an older opt-out that arrives late loses.
-        `word` names the customer's message: it is kept with its effect, so that its repetition lifts nothing more, and
-        is told again what it lifted, for at least 8 days.
+        A lift without a suppression is stored too, so that an older opt-out that arrives late has no effect.
+        `deduplication_key` identifies the customer's message. A repetition of that message within 8 days lifts nothing
+        more and returns what the first one lifted.
         """
-        ...
 
     async def page(
         self, *, account_id: str | None, customer_key: str | None, after: str | None, limit: int
     ) -> Sequence[Suppression]:
         """Active suppressions in the order of their ids."""
-        ...
 
     async def get(self, suppression_id: str) -> Suppression | None:
-        """One suppression, active or not."""
-        ...
+        """The suppression with this id, active or not."""

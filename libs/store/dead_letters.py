@@ -1,6 +1,6 @@
-"""Dead letters: what could not be processed, kept sealed until somebody replays it or its time is over.
+"""Dead letters: deliveries that could not be processed, stored encrypted until they are replayed or expire.
 
-The rule: a letter's body is written down encrypted alone, and everything beside it is free of personal data.
+The rule: a dead letter's body is stored encrypted, and everything beside it is free of personal data.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from libs.store.outbox import Posted
+from libs.store.outbox import OutboxEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +16,12 @@ class DeadLetter:
     """One delivery that ended on a dead-letter queue."""
 
     id: str
-    """The same however often the letter is handed over; it begins with the time of death, so ids are in its order."""
+    """The same for every delivery of this dead letter. It begins with the time of death, so ids sort by time."""
     queue: str
-    """The work queue that it came from, and is replayed to."""
+    """The work queue that it came from, and to which it is replayed."""
     reason: str
     name: str | None
-    """The event's name; None when not even that can be read."""
+    """The event's name; None when it cannot be read."""
     message_id: str | None
     account_id: str | None
     integration_id: str | None
@@ -29,14 +29,14 @@ class DeadLetter:
     died_at: datetime
     expires_at: datetime
     sealed: str = field(repr=False)
-    """The message, encrypted (see `libs.store.sealing`; the owner is the id)."""
+    """The message, encrypted (`libs.store.sealer`); the owner is the dead letter's id."""
     replayed_at: datetime | None = None
     replayed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterFilter:
-    """Which letters to list; `replayed` None: whether replayed or not."""
+    """Which dead letters to list. With `replayed` None: replayed or not."""
 
     id: str | None = None
     queue: str | None = None
@@ -45,20 +45,16 @@ class DeadLetterFilter:
 
 
 class DeadLetters(Protocol):
-    """What console keeps of dead letters. Letters beyond their `expires_at` are forgotten within a day."""
+    """Stored dead letters. Expired ones are deleted within a day of their `expires_at`."""
 
-    async def keep(self, letter: DeadLetter) -> None:
-        """Write the letter unless it is there; durable when it returns."""
-        ...
+    async def add(self, letter: DeadLetter) -> None:
+        """Store the dead letter unless it is stored already; durable when it returns."""
 
     async def page(self, wanted: DeadLetterFilter, *, after: str | None, limit: int) -> Sequence[DeadLetter]:
-        """Letters, the latest id first: at most `limit`, below the id `after`."""
-        ...
+        """Dead letters, the latest id first: at most `limit`, below the id `after`."""
 
-    async def replayed(self, letter_id: str, *, at: datetime, by: str, events: Sequence[Posted]) -> None:
-        """Note a replay, and the events that tell of it, in one step."""
-        ...
+    async def mark_replayed(self, letter_id: str, *, at: datetime, by: str, events: Sequence[OutboxEvent]) -> None:
+        """Mark a dead letter as replayed, with `events` in the same step."""
 
-    async def waiting(self, now: datetime) -> Mapping[str, int]:
-        """How many letters nobody has replayed, by queue; also forgets the letters whose time is over."""
-        ...
+    async def count_waiting(self, now: datetime) -> Mapping[str, int]:
+        """The number of dead letters that are not replayed, by queue. Also deletes expired ones."""

@@ -1,6 +1,7 @@
-"""One decision for each event, for ever: what was decided first stands, however often the event is delivered.
+"""Decisions: the outcome of each event, decided once, and the quota and cooldown that an approval uses.
 
-An approval uses up the account's quota in the same step; returning it is one step too, and happens at most once.
+The first decision for an event stands, however often the event is delivered. An approval uses quota in the same atomic
+step; that quota can be returned once.
 """
 
 from dataclasses import dataclass
@@ -8,15 +9,17 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Protocol
 
+from libs.contracts.decisions import Decision
 from libs.store.conversations import Conversation, SuppressionKind
 
 TEN_MINUTES = 600
+"""Seconds in a slot of the approval rate."""
 DECISIONS_KEPT_DAYS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What an approval uses up: the account's day and month in its own time zone, and its speed."""
+    """The quota that an approval uses: one message of the account's day and one of its month."""
 
     account_id: str
     day: str
@@ -34,25 +37,25 @@ class Usage:
     day: int = 0
     month: int = 0
     ten_minutes: int = 0
-    """Approved in the running ten minutes (fixed tenths of the clock's hour)."""
+    """Approvals in the current ten-minute slot of the clock."""
     normal: float = 0.0
-    """The account's own normal: a moving average of its ten-minute counts (weight 0.2 a closed, non-empty one)."""
+    """The account's usual count: a moving average over its ten-minute slots with approvals (weight 0.2 each)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFacts:
-    """All that the store knows for a decision, read in one round trip."""
+    """Everything that the store contributes to a decision, read in one round trip."""
 
     conversation: Conversation
     suppressed: frozenset[SuppressionKind]
     usage: Usage
-    decision: bytes | None = None
-    """What was decided for this event before, as it was given to `settle`."""
+    decision: Decision | None = None
+    """The event's decision, if it has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What to read: one event's number and customer (None when it has no usable phone), and the account's budget."""
+class FactsQuery:
+    """Which facts to read. `customer_keys` is empty when the event has no usable phone number."""
 
     event_id: str
     account_id: str
@@ -65,7 +68,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cooldown:
-    """What an approval keeps others from for a while: the same kind of event of one integration about one customer."""
+    """The time after an approval in which the same integration's same event type sends the customer nothing more."""
 
     integration_id: str
     event_type: str
@@ -75,57 +78,63 @@ class Cooldown:
 
     @property
     def id(self) -> str:
-        """What the cooldown is stored under."""
+        """The key under which the cooldown is stored."""
         return f"{self.integration_id}:{self.event_type}:{self.customer_key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The line that an approved message gets into (`libs.store.turns`): a number's to one customer."""
+class Position:
+    """A position at the end of the delivery order of one number and one customer (`libs.store.delivery_order`)."""
 
     number_id: str
     customer_key: str
 
+    @property
+    def pair(self) -> str:
+        """The key under which the order of this number and customer is stored."""
+        return f"{self.number_id}:{self.customer_key}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A decision that is to be settled. `budget` is given for an approval and uses up quota.
+    """A decision to make. An approval has a `budget`, which it uses; other decisions have None.
 
-    `cooldown` may be given with a budget: the approval stands only where no other event's cooldown runs. `place` too:
-    an approval gets in line there in the same step.
+    With a budget, `cooldown` and `position` may be given. The approval then stands only if no other event's cooldown
+    runs, and its message joins the delivery order in the same step.
     """
 
     event_id: str
-    outcome: bytes
+    decision: Decision
     budget: Budget | None
     now: datetime
     cooldown: Cooldown | None = None
-    place: Place | None = None
+    position: Position | None = None
 
 
 @unique
 class Limit(StrEnum):
-    """Which limit was used up."""
+    """Which limit is used up."""
 
     DAILY = "daily"
     MONTHLY = "monthly"
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """The decision that stands: the proposed one (`fresh`), or the one that was made before.
+class StandingDecision:
+    """The event's decision: the proposed one (`fresh`), or the one made earlier.
 
-    `after` is the event just before a fresh approval in its line; an earlier one's is asked of `Turns`.
+    `after` is the event just before a fresh approval in its delivery order. For an earlier approval, ask
+    `DeliveryOrder`.
     """
 
-    outcome: bytes
+    decision: Decision
     fresh: bool
     after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Exhausted:
-    """An approval that came too late for the quota; nothing was written."""
+class QuotaExhausted:
+    """The approval exceeds a limit; nothing was written."""
 
     limit: Limit
     used: int
@@ -133,37 +142,33 @@ class Exhausted:
 
 @dataclass(frozen=True, slots=True)
 class CoolingDown:
-    """An approval that came too soon after another event's; nothing was written. It could be made from `until` on."""
+    """Another event's cooldown runs until `until`; nothing was written."""
 
     until: datetime
 
 
-Settlement = Settled | Exhausted | CoolingDown
+DecisionResult = StandingDecision | QuotaExhausted | CoolingDown
 
 
 class Decisions(Protocol):
-    """Settles what becomes of an event."""
+    """Decides events, once each."""
 
-    async def facts(self, question: Question) -> StoredFacts:
-        """Read everything for one decision. Several `customer_keys`: the latest window, any suppression."""
-        ...
+    async def facts(self, query: FactsQuery) -> StoredFacts:
+        """Read everything for one decision. With several `customer_keys`: the latest window, any suppression."""
 
-    async def settle(self, proposal: Proposal) -> Settlement:
-        """Make the proposal the event's decision unless it has one already; atomic with the quota it uses up.
+    async def decide(self, proposal: Proposal) -> DecisionResult:
+        """Make the proposal the event's decision unless it has one; atomic with the quota that it uses.
 
-        A cooldown is looked at before the quota and begins with the approval, whose event owns it: however often that
-        event is settled again, it is never `CoolingDown` itself. Of any number of simultaneous events one is approved.
-        The ten-minute count rises with each approval. Decisions are kept for 8 days at least.
+        The cooldown is checked before the quota. It begins with the approval and belongs to its event, so repeating
+        the proposal never returns `CoolingDown`. Of simultaneous events with the same cooldown one is approved.
+        Each approval raises the ten-minute count. Decisions are kept for at least 8 days.
         """
-        ...
 
     async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
-        """Tell whether an event that comes now would come too soon; nothing is written."""
-        ...
+        """Whether a cooldown runs at `now`; writes nothing."""
 
     async def release(self, event_id: str, now: datetime) -> bool:
-        """Give back the quota that the event's approval used up, and end its cooldown.
+        """Return the quota that the event's approval used, and end its cooldown.
 
-        False when there was none, or it was given back.
+        False when no quota was used, or it was returned before.
         """
-        ...

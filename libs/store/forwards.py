@@ -1,6 +1,6 @@
-"""The account of what was told to 3CX systems: every forward, every try, and how it ended.
+"""Forwards to 3CX systems: each forward with its attempts and its state.
 
-The rule: a forward that was delivered is never begun again, and two deliveries of one forward never try at once.
+The rule: a delivered forward is never attempted again, and one forward never has two attempts at the same time.
 """
 
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ from enum import StrEnum, unique
 from typing import Protocol
 
 FORWARDS_KEPT_DAYS = 30
-"""How long a forward can be looked up; longer than it is tried, and than its dead letter is kept."""
+"""How long a forward is stored: longer than it is retried, and than its dead letter is stored."""
 ATTEMPTS_KEPT = 50
-"""Tries that a forward shows, the latest; a day has some 30."""
+"""The number of latest attempts that are stored; a day of retries has some 30."""
 
 
 @unique
 class ForwardState(StrEnum):
-    """Where a forward stands."""
+    """The state of a forward."""
 
     TRYING = "trying"
-    """A try is under way, or was when its sender died."""
+    """An attempt is in progress, or was when its sender died."""
     WAITING = "waiting"
-    """The last try failed; another follows."""
+    """The last attempt failed; another follows."""
     DELIVERED = "delivered"
-    """The 3CX side took it: final."""
+    """The 3CX system accepted it: final."""
     FAILED = "failed"
-    """Given up; only an operator's replay tries again."""
+    """No more attempts, unless an operator replays it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try: `status` when there was an answer, `error` (a word) when it was no success."""
+    """One attempt: the HTTP `status` if there was an answer, and an `error` code if it failed."""
 
     at: datetime
     duration_ms: int
@@ -41,10 +41,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
-    """One thing that one integration is told. No phone, no text."""
+    """One event that is delivered to one integration. Holds no phone number and no text."""
 
     id: str
-    """The id that the receiver sees, the same on every try."""
+    """The id that the receiver sees, the same for every attempt."""
     account_id: str | None
     integration_id: str
     kind: str
@@ -54,33 +54,33 @@ class Forward:
     requested_at: datetime
     state: ForwardState = ForwardState.TRYING
     attempts: tuple[Attempt, ...] = ()
-    """The latest tries, oldest first."""
+    """The latest attempts, oldest first."""
     tries: int = 0
-    """All tries, also those that are shown no more."""
+    """The number of all attempts, also of those that are no longer stored."""
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """The try is this caller's, until its lease ends."""
+class Started:
+    """The caller may attempt the delivery until its lease ends."""
 
 
 @dataclass(frozen=True, slots=True)
-class Underway:
-    """Somebody else tries; ask again after `until`."""
+class DeliveryInProgress:
+    """Another caller attempts the delivery; call again after `until`."""
 
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """It was delivered, with this HTTP status, at the `tries`-th try."""
+class AlreadyDelivered:
+    """The forward was delivered with this HTTP status, on attempt number `tries`."""
 
     status: int
     tries: int
 
 
-Beginning = Begun | Underway | Told
+StartResult = Started | DeliveryInProgress | AlreadyDelivered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,39 +94,35 @@ class ForwardFilter:
 
 @dataclass(frozen=True, slots=True)
 class ForwardPage:
-    """Forwards, the latest requested first, and where the next page begins (None: this was the last)."""
+    """Forwards, latest first, and the cursor of the next page (None on the last page)."""
 
     items: Sequence[Forward]
     next_cursor: str | None
 
 
 class Forwards(Protocol):
-    """The account of forwards."""
+    """Stored forwards."""
 
-    async def begin(self, forward: Forward, *, owner: str, now: datetime, lease: timedelta) -> Beginning:
-        """Take the next try; exactly one of any number of callers is told `Begun` until it ends or its lease does.
+    async def start(self, forward: Forward, *, owner: str, now: datetime, lease: timedelta) -> StartResult:
+        """Start the next attempt. The first call stores `forward`.
 
-        The first to begin writes `forward` down.
+        Exactly one of any number of callers gets `Started`, until it finishes the attempt or its lease ends.
         """
-        ...
 
-    async def end(
+    async def finish_attempt(
         self, forward_id: str, state: ForwardState, *, owner: str, now: datetime, attempt: Attempt | None = None
     ) -> None:
-        """Note a try (None: nothing was tried) and where the forward stands from now on.
+        """Store an attempt (None: nothing was sent) and the forward's new state.
 
-        Delivered stays delivered; short of that, a try whose lease somebody else has taken over changes no state.
-        Nothing happens for a forward that was never begun.
+        `delivered` is final. Otherwise, an attempt whose lease another caller has taken over changes no state.
+        Does nothing for a forward that was never started.
         """
-        ...
 
     async def page(self, wanted: ForwardFilter, *, limit: int, cursor: str | None) -> ForwardPage:
-        """Forwards by (requested at, id), the latest first, from an opaque `cursor` on.
+        """Forwards by (`requested_at`, id), latest first, from an opaque `cursor` on.
 
-        Raises GatewayError(invalid_request) for a cursor that is none of ours.
+        Raises GatewayError(invalid_request) for an invalid cursor.
         """
-        ...
 
     async def get(self, forward_id: str) -> Forward | None:
         """The forward with this id."""
-        ...

@@ -1,20 +1,25 @@
-"""Requests that come twice: a key belongs to the first request that used it, for 24 hours."""
+"""Idempotency keys and the answers of events: a key belongs to the first request that used it, for 24 hours."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+
+import orjson
+
+from libs.contracts.decisions import Outcome
+from libs.contracts.results import AnswerStatus
 
 KEPT_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """Nobody used the key before; it is now the request's own."""
+    """The key was free and now belongs to the request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
-    """The same request came before as `event_id`; `answer` is the stored one (HTTP status, body) if it has one."""
+class Duplicate:
+    """The same request came before as `event_id`; `answer` is its stored answer (HTTP status, body), if any."""
 
     event_id: str
     answer: bytes | None = field(default=None, repr=False)
@@ -22,50 +27,59 @@ class Twin:
 
 @dataclass(frozen=True, slots=True)
 class Reused:
-    """The key came before with another body."""
+    """The key was used before with another body."""
 
 
 class Idempotency(Protocol):
-    """Which request owns a key."""
+    """Which request owns an idempotency key."""
 
     async def claim(
         self, *, integration_id: str, key: str, body_hash: str, event_id: str, now: datetime
-    ) -> Fresh | Twin | Reused:
-        """Take the key, atomically; a key older than 24 h is free again."""
-        ...
+    ) -> Fresh | Duplicate | Reused:
+        """Claim the key, atomically. A key that is older than 24 h is free again."""
 
     async def answer(self, *, integration_id: str, key: str, event_id: str, answer: bytes) -> None:
-        """Store the final answer of the request that owns the key; the first one stands."""
-        ...
+        """Store the final answer of the request that owns the key; the first answer stands."""
 
-    async def forget(self, *, integration_id: str, key: str, event_id: str) -> None:
+    async def release(self, *, integration_id: str, key: str, event_id: str) -> None:
         """Free the key of a request that was not accepted."""
-        ...
 
 
 class Answers(Protocol):
-    """What a caller can ask for later."""
+    """The answers that callers can look up later."""
 
-    async def pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
-        """Remember that the caller was told to ask later."""
-        ...
+    async def mark_pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
+        """Store that the caller got the answer `pending`."""
 
     async def find(self, event_id: str, integration_id: str) -> dict[str, Any] | None:
-        """What is known of the integration's event: None (unknown), `{}` (pending), or its answer record:
-        the `WebhookAnswered` event's `code`, `message_id`, `reason` and `details`. The answer never changes; when it
-        was that nobody knows, `details.settled` tells how it ended (`outcome`, `status`, `at`, `message_id`), once a
-        status has settled it."""  # noqa: D209, D205 -- one sentence
-        ...
+        """The answer of the integration's event: `code`, `message_id`, `reason` and `details` of `WebhookAnswered`.
+
+        `{}` while the event is pending, None for an unknown event. An answer never changes. If its outcome is
+        `unknown` and a status has shown the outcome since, `details.settled` holds `outcome`, `status`, `at` and
+        `message_id`.
+        """
 
 
-def is_unknown(answer: dict[str, Any]) -> bool:
-    """True for the answer of a message of which nobody knew whether WhatsApp took it."""
-    return bool(answer["details"].get("outcome") == "unknown")
+def answer_from(code: str | None, details: str, *, message_id: str | None) -> dict[str, Any]:
+    """The answer from the `code` and JSON `details` of a `webhook.answered` record, and the ledger's message id."""
+    body = orjson.loads(details)
+    return {
+        "code": code,
+        "message_id": message_id if code == AnswerStatus.SENT else None,
+        "reason": body.get("reason"),
+        "details": body.get("details") or {},
+    }
 
 
-def with_settlement(answer: dict[str, Any], settled: dict[str, Any] | None) -> dict[str, Any]:
-    """The answer with what a `MessageSettled` record tells of its end; as it is while there is none."""
+def outcome_is_unknown(answer: dict[str, Any]) -> bool:
+    """True for an answer that does not say whether WhatsApp took the message."""
+    return bool(answer["details"].get("outcome") == Outcome.UNKNOWN)
+
+
+def with_settlement(answer: dict[str, Any], settled: dict[str, Any] | None, message_id: str | None) -> dict[str, Any]:
+    """The answer with the outcome from a `MessageSettled` record and the ledger's message id; unchanged without one."""
     if settled is None:
         return answer
-    told = {name: settled[name] for name in ("outcome", "status", "at", "message_id") if name in settled}
-    return answer | {"details": {**answer["details"], "settled": told}}
+    known = settled | ({"message_id": message_id} if message_id else {})
+    shown = {name: known[name] for name in ("outcome", "status", "at", "message_id") if name in known}
+    return answer | {"details": {**answer["details"], "settled": shown}}

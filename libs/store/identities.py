@@ -1,4 +1,4 @@
-"""Which phone and which business-scoped user id are one customer of an account, as WhatsApp shows them together."""
+"""Identities: which phone and which business-scoped user id belong to one customer, as WhatsApp shows them together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,25 +8,21 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The keys that a customer is known by, those asked for first.
-
-    `merged` is False until somebody says that what held for one of them holds for all.
-    """
+    """The customer keys of one customer; the keys of the request come first."""
 
     keys: tuple[str, ...]
     merged: bool = True
+    """False until `Identities.mark_merged`: suppressions and windows of one key do not hold for the other yet."""
 
 
 class Identities(Protocol):
-    """Who is who. A key has one partner at most: the one that it was last seen with, by WhatsApp's clock."""
+    """Links between customer keys. A key has at most one partner: the last one it was seen with, by WhatsApp's time."""
 
     async def link(self, account_id: str, keys: Sequence[str], at: datetime) -> Identity:
-        """One key: whom it is known as. Two: they were seen together at `at`, so they are one customer from now on.
+        """With one key: look up its partner. With two: link them, because WhatsApp showed them together at `at`.
 
-        A pair that is older than what is known of either changes nothing, and is no link. Repeating it is harmless.
+        Two keys are not linked if one of them was seen with another partner after `at`. Safe to repeat.
         """
-        ...
 
-    async def merged(self, account_id: str, keys: Sequence[str]) -> None:
-        """What held for one of the two keys holds for both; not asked for again until the link changes."""
-        ...
+    async def mark_merged(self, account_id: str, keys: Sequence[str]) -> None:
+        """Store that everything of one key now holds for both. Valid until the link changes."""

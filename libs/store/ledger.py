@@ -1,7 +1,7 @@
-"""The account of what was attempted for each event: written before the provider is called, so nothing goes twice.
+"""The ledger of provider calls: each call is claimed before it is made, so that no message is sent twice.
 
-States: `calling` (a call may be under way until the lease ends; afterwards its outcome is unknown), `waiting` (the last
-call surely failed, another may follow) and `finished`.
+An entry is in one of three states. `calling`: a call may be in progress until the lease ends; after that its outcome is
+unknown. `waiting`: the last call did not send the message, and another may follow. `finished`: the outcome is final.
 """
 
 from dataclasses import dataclass
@@ -11,48 +11,50 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How fast a number and a pair of number and customer may go; bursts in messages."""
+    """The rate limits of a number and of a pair of number and customer; bursts in messages."""
 
     number_rate: float = 80.0
+    """Messages a second."""
     number_burst: int = 80
     pair_interval: float = 6.0
+    """Seconds between two messages."""
     pair_burst: int = 10
-    smooth: float = 2.0
-    """The longest wait in seconds that is worth claiming; a longer one is `TooFast` and uses up nothing."""
+    max_wait: float = 2.0
+    """The longest wait in seconds for which a call is claimed. A longer wait is `RateLimited` and uses no slot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The wish to call the provider for an event."""
+    """A request to call the provider for an event."""
 
     event_id: str
     account_id: str
     number_id: str
     customer_key: str
     callback_id: str
-    """What the provider echoes in statuses; statuses find the entry by it."""
+    """The callback data, which the provider repeats in statuses."""
     owner: str
-    """The sender instance that claims."""
+    """The sender replica that claims."""
     now: datetime
     lease_seconds: float
     pace: Pace
     integration_id: str | None = None
     after: str | None = None
-    """The event whose message to the same customer goes first (`libs.store.turns`)."""
-    behind_since: datetime | None = None
-    """Since when the claimant has known it to be behind `after`; None: since `now`."""
+    """The event whose message to the same customer must be sent first (`libs.store.delivery_order`)."""
+    blocked_since: datetime | None = None
+    """When this event was first blocked by `after`; None: now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The call is ours after `wait` seconds; `attempt` counts from 1. Its lease includes the wait."""
+    """The claimant may call after `wait` seconds; the lease includes the wait. `attempt` counts from 1."""
 
     wait: float
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
-class TooFast:
+class RateLimited:
     """Not claimed: the number or the pair must wait `retry_after` seconds. `scope` is `number` or `pair`."""
 
     retry_after: float
@@ -60,69 +62,68 @@ class TooFast:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Another delivery of the event holds it (or held it and its process may be dead) until `until`."""
+class ClaimInProgress:
+    """Not claimed: another claim of the event is valid until `until`. Its process may be dead."""
 
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """An earlier message to the same customer is not done; it is not waited for beyond `until`."""
+class Blocked:
+    """Not claimed: an earlier message to the same customer is not finished. It blocks until `until` at most."""
 
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Lapsed:
-    """The lease ended while a call was under way: nobody knows whether WhatsApp took the message."""
+class LeaseExpired:
+    """Not claimed: the lease ended during a call, so it is unknown whether WhatsApp took the message."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The event is done; `outcome` is what `finish` was given first."""
+    """Not claimed: the event has an outcome. `outcome` is the first one that `finish` was given."""
 
     outcome: bytes
 
 
-ClaimAnswer = Claimed | TooFast | Held | Behind | Lapsed | Finished
+ClaimAnswer = Claimed | RateLimited | ClaimInProgress | Blocked | LeaseExpired | Finished
 
 
 class Ledger(Protocol):
-    """Who may call the provider for an event, and what came of it."""
+    """Claims provider calls and keeps their outcomes."""
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         """Claim the call, atomically: exactly one of any number of claimants gets `Claimed`.
 
-        A `waiting` entry can be claimed again (attempt + 1) by its owner at once, by others when its lease has ended.
-        A message behind another one (`after`) is not claimed while that one's call is under way, will be tried again,
-        or has not been claimed yet (`libs.store.claiming.PATIENCE`): messages to one customer go in order.
-        Takes one slot of the number's and the pair's bucket (`libs.contracts.pacing`), also across processes.
+        The owner of a `waiting` entry can claim it again (attempt + 1) at once, others once its lease has ended.
+        An event with `after` is `Blocked` while that event's call is in progress, will be retried, or has not been
+        claimed yet (at most `libs.store.claim_rules.MAX_ORDER_WAIT`): messages to one customer are sent in order.
+        A claim takes one slot of the number's and of the pair's bucket (`libs.contracts.send_rates`), shared by all
+        processes.
         """
-        ...
 
-    async def failed_surely(self, event_id: str, *, owner: str, until: datetime) -> None:
-        """The call surely did not reach the customer; the owner may claim again, others after `until`."""
-        ...
+    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime) -> None:
+        """The call did not send the message. The owner may claim again at once, others after `until`."""
 
     async def finish(
         self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
-    ) -> Finished | Held:
-        """Write the outcome unless there is one; returns the one that stands. Also for events never claimed.
+    ) -> Finished | ClaimInProgress:
+        """Write the outcome unless there is one; returns the outcome that stands. Also for events never claimed.
 
-        With an `owner`, a call of somebody else's that is under way is left alone: `Held`, and nothing is written.
+        With an `owner`, another owner's call in progress is not finished: nothing is written and the result is
+        `ClaimInProgress`.
         """
-        ...
 
 
 class Pacing(Protocol):
-    """What WhatsApp told us about our speed."""
+    """Slows sending down when WhatsApp asks for it."""
 
     async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
-        """Let nothing go from `scope` (`number`, `pair`, `account`, `app`) `key` before `until`.
+        """Hold all messages of a `scope` (`number`, `pair`, `waba`, `app`) and `key` until `until`.
 
-        `slow_down` below 1 multiplies a number's rate; it recovers by a tenth a minute (see `libs.contracts.pacing`).
+        A `slow_down` below 1 multiplies a number's rate, which recovers by a tenth a minute
+        (`libs.contracts.send_rates`).
         """
-        ...

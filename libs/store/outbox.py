@@ -1,4 +1,4 @@
-"""Events that wait to be published: written in one step with the change they tell of."""
+"""The transactional outbox: events that are written in one step with the change they describe, and published later."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,27 +6,24 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
-    """An event with its postmark: its id (UUID), its class's `name`, and its body as JSON."""
+class OutboxEvent:
+    """An event to publish: its id (UUID), the `name` of its class, and its body as JSON."""
 
     id: str
     name: str
     body: bytes = field(repr=False)
     at: float
-    """When it happened, Unix seconds."""
+    """When it happened, in Unix seconds."""
 
 
 class Outbox(Protocol):
-    """What was written but perhaps not published yet."""
+    """Events that are stored and may not be published yet."""
 
-    async def post(self, events: Sequence[Posted]) -> None:
-        """Write events that tell of no change of a row, such as that a report was read; durable when it returns."""
-        ...
+    async def add(self, events: Sequence[OutboxEvent]) -> None:
+        """Write events that describe no change of a row, such as a report being read; durable when it returns."""
 
-    async def waiting(self, limit: int) -> Sequence[Posted]:
-        """The oldest events that nobody has marked as published."""
-        ...
+    async def unpublished(self, limit: int) -> Sequence[OutboxEvent]:
+        """The oldest events that are not marked as published."""
 
-    async def published(self, ids: Sequence[str]) -> None:
-        """Forget these; unknown ids are ignored."""
-        ...
+    async def mark_published(self, ids: Sequence[str]) -> None:
+        """Delete these events from the outbox; unknown ids are ignored."""

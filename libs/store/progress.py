@@ -1,7 +1,7 @@
-"""What became of a message after WhatsApp took it: accepted < sent < delivered < read < played, or failed.
+"""The delivery progress of a message: accepted < sent < delivered < read < played, or failed.
 
-The rule: pure, and the state depends only on which statuses came, never on their order or repetition. `failed` is
-terminal and wins over everything; a failure beside a delivery is a conflict, which is recorded and explains itself.
+The rule: pure; the state depends only on which statuses arrived, never on their order or repetition. `failed` is final
+and outranks every other status. A failure together with a delivery is a conflict.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from enum import StrEnum, unique
 
 @unique
 class MessageStatus(StrEnum):
-    """How far a message has come, in order; `failed` stands beside the order."""
+    """The statuses of a message, in order of progress; `failed` comes after all others."""
 
     ACCEPTED = "accepted"
     SENT = "sent"
@@ -22,7 +22,7 @@ class MessageStatus(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Its place in the order."""
+        """Its position in the order."""
         return _RANKS[self]
 
     @property
@@ -36,7 +36,7 @@ _RANKS = {status: rank for rank, status in enumerate(MessageStatus)}
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One status as WhatsApp told it, with the error codes that came along."""
+    """One status from WhatsApp, with its error codes."""
 
     status: MessageStatus
     at: datetime
@@ -45,42 +45,42 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Every status that came, each once, in the order of arrival."""
+    """The statuses that arrived, each once, in the order of arrival."""
 
     steps: tuple[Step, ...] = ()
 
     @property
     def status(self) -> MessageStatus:
-        """How far the message has come."""
+        """The status with the highest rank."""
         return max((step.status for step in self.steps), key=lambda s: s.rank, default=MessageStatus.ACCEPTED)
 
     @property
     def conflict(self) -> bool:
-        """True when WhatsApp told both of a failure and of a delivery."""
+        """True when WhatsApp reported both a failure and a delivery."""
         statuses = {step.status for step in self.steps}
         return MessageStatus.FAILED in statuses and any(status.reached for status in statuses)
 
     @property
     def first(self) -> Step | None:
-        """What came first; it settles an unknown outcome for good."""
+        """The first status; it decides an unknown outcome."""
         return self.steps[0] if self.steps else None
 
     def with_step(self, step: Step) -> "Progress":
-        """The progress once the step is taken in; one whose status came before changes nothing."""
-        return self if self._place_of(step.status) is not None else Progress((*self.steps, step))
+        """The progress with one more step; a status that arrived before changes nothing."""
+        return self if self._index_of(step.status) is not None else Progress((*self.steps, step))
 
     def moved_by(self, status: MessageStatus) -> bool:
-        """Whether this status changed the state when it came; the same answer however often it is asked."""
-        place = self._place_of(status)
-        if place is None:
+        """Whether this status changed the state when it arrived. Repeating the call gives the same answer."""
+        index = self._index_of(status)
+        if index is None:
             return False
-        before, after = Progress(self.steps[:place]), Progress(self.steps[: place + 1])
+        before, after = Progress(self.steps[:index]), Progress(self.steps[: index + 1])
         return (before.status, before.conflict) != (after.status, after.conflict)
 
     def conflict_at(self, status: MessageStatus) -> bool:
-        """Whether failure and delivery contradicted each other once this status had come."""
-        place = self._place_of(status)
-        return place is not None and Progress(self.steps[: place + 1]).conflict
+        """Whether there was a conflict once this status had arrived."""
+        index = self._index_of(status)
+        return index is not None and Progress(self.steps[: index + 1]).conflict
 
-    def _place_of(self, status: MessageStatus) -> int | None:
-        return next((place for place, step in enumerate(self.steps) if step.status is status), None)
+    def _index_of(self, status: MessageStatus) -> int | None:
+        return next((index for index, step in enumerate(self.steps) if step.status is status), None)

@@ -1,4 +1,4 @@
-"""The record: one line for each event, appended once and never changed."""
+"""The audit record: one line for each event, appended once and never changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One audit record. No phone, no text: hashes, masked forms and lengths alone."""
+    """One audit record. It holds hashes, masked forms and lengths; never a phone number or a text."""
 
     id: str
-    """The recorded event's own id (its AMQP message id); an event is recorded once."""
+    """The id of the recorded event (its AMQP message id). An event is recorded once."""
     at: datetime
     """When it happened, by the publisher's clock."""
     type: str
@@ -25,17 +25,17 @@ class Record:
     purpose: str | None = None
     actor: str | None = None
     customer_hash: str | None = None
-    """The customer's pseudonym, made with their own key (`libs.store.subjects`): nobody's once that key is gone."""
+    """The customer's pseudonym, made with the customer's own key (`libs.store.subjects`)."""
     masked_phone: str | None = None
-    """Opened from `personal` for whoever may read it; new records are kept without it."""
+    """Decrypted from `personal` for authorised readers; stored records do not have it."""
     details: dict[str, Any] = field(default_factory=dict)
     personal: str | None = None
-    """What tells of the person besides, encrypted with their key: never altered, unreadable once that key is gone."""
+    """Other personal values, encrypted with the customer's key. Never changed; unreadable once the key is deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFilter:
-    """Which records to list; `from_` is inside, `to` outside the period."""
+    """Which records to list, from `from_` (inclusive) to `to` (exclusive)."""
 
     account_id: str | None = None
     integration_id: str | None = None
@@ -43,33 +43,30 @@ class RecordFilter:
     code: str | None = None
     event_id: str | None = None
     customers: frozenset[str] | None = None
-    """Of these pseudonyms only; none of them: nothing."""
+    """Only records with these pseudonyms; an empty set matches nothing."""
     from_: datetime | None = None
     to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """Records, newest first, and where the next page begins (None: this was the last)."""
+    """Records, newest first, and the cursor of the next page (None on the last page)."""
 
     items: Sequence[Record]
     next_cursor: str | None
 
 
 class Records(Protocol):
-    """The record."""
+    """The audit record."""
 
     async def append(self, records: Sequence[Record]) -> int:
-        """Write what is not there yet, in one step, durable when it returns; the number of new records."""
-        ...
+        """Append the records that are not stored yet, in one step, durable when it returns; returns how many."""
 
     async def page(self, wanted: RecordFilter, *, limit: int, cursor: str | None) -> RecordPage:
-        """Records in the order of (time, id), newest first, from an opaque `cursor` on.
+        """Records by (time, id), newest first, from an opaque `cursor` on.
 
-        Raises GatewayError(invalid_request) for a cursor that is none of ours.
+        Raises GatewayError(invalid_request) for an invalid cursor.
         """
-        ...
 
-    async def story(self, event_id: str) -> Sequence[Record]:
+    async def timeline(self, event_id: str) -> Sequence[Record]:
         """Every record of one webhook or WhatsApp message, oldest first."""
-        ...

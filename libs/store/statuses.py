@@ -1,4 +1,4 @@
-"""What WhatsApp tells of messages that went out, kept with their ledger entries."""
+"""Delivery statuses from WhatsApp, stored with the ledger entry of their message."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +8,8 @@ from libs.store.progress import MessageStatus, Progress, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One status. `event_id` is what its callback data proved, if it did; else the message's id must find it."""
+class StatusUpdate:
+    """One status. `event_id` comes from verified callback data; without it the message is found by `message_id`."""
 
     number_id: str
     message_id: str
@@ -18,8 +18,8 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """A message of ours as the ledger has it; `outcome` is None while its call is under way."""
+class TrackedMessage:
+    """A message in the ledger. `outcome` is None while its call is in progress."""
 
     event_id: str
     account_id: str | None
@@ -32,27 +32,25 @@ class Known:
 
 
 class Statuses(Protocol):
-    """How far messages have come."""
+    """The delivery progress of messages."""
 
-    async def tell(self, told: Told) -> Known | None:
-        """Take one status in, atomically and once, and return the message with it; None when we know no such message.
+    async def apply(self, update: StatusUpdate) -> TrackedMessage | None:
+        """Apply one status, atomically and once, and return its message; None when the ledger has no such message.
 
-        A message is found by `event_id`, also before its call was answered, or else by number and message id. The
-        message id of the first status is kept where the call's own answer gave none.
+        The message is found by `event_id`, also before its call was answered, or else by number and message id. If the
+        call's answer gave no message id, the first status supplies it.
         """
-        ...
 
-    async def of(self, event_id: str) -> Known | None:
-        """What is known of a message."""
-        ...
+    async def find(self, event_id: str) -> TrackedMessage | None:
+        """The message of this event; None when the ledger has none."""
 
 
-def plain_from(step: Step) -> list[Any]:
-    """The step as JSON knows it."""
+def json_from_step(step: Step) -> list[Any]:
+    """The step as a JSON list."""
     return [step.status.value, step.at.isoformat(), list(step.codes)]
 
 
-def step_from(plain: list[Any]) -> Step:
-    """Read what `plain_from` made."""
+def step_from_json(plain: list[Any]) -> Step:
+    """The step from the list that `json_from_step` made."""
     status, at, codes = plain
     return Step(MessageStatus(status), datetime.fromisoformat(at), tuple(codes))

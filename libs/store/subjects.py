@@ -1,7 +1,7 @@
-"""A key for each person whom an account's records are about: with it they can be told apart, without it by nobody.
+"""Data subjects and their keys: each person in an account's records has a random key of their own.
 
-The rule: records hold only what is made with the person's own random key, never with a key of the deployment. So
-forgetting that one key makes all their records anonymous at once, and not a byte of any record changes.
+The rule: pseudonyms and encrypted values in records are made with the person's key, never with a key of the deployment.
+Deleting that key makes all records of the person anonymous at once, and no byte of a record changes.
 """
 
 import hmac
@@ -14,7 +14,7 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from libs.store.sealing import CannotOpen, Sealer
+from libs.store.sealer import CannotOpen, Sealer
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
@@ -24,42 +24,38 @@ NewKey = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A person as one account knows them."""
+    """A person in one account."""
 
     customer_key: str
-    """The keyed hash of their phone or user id (`libs.contracts.identity.keyed_hash`); leads to the row."""
+    """The keyed hash of the phone or user id (`libs.contracts.identity.Pseudonyms.customer_key`)."""
     pseudonym: str
-    """What their records call them; made with their key, so nothing leads from it to the phone but this row."""
+    """The person's name in records, made with their key. Only this row links it to the phone."""
     sealed_key: str = field(repr=False)
-    """Their key, encrypted at rest; the owner is the customer key."""
+    """The person's key, encrypted; the owner is the customer key."""
 
 
 class Subjects(Protocol):
-    """The keys of all persons. They are kept in a place of their own, which backups of the record need not hold."""
+    """The keys of all persons, stored apart from the record, so that backups of the record need not contain them."""
 
     async def find(self, *, customer_keys: Collection[str] = (), pseudonyms: Collection[str] = ()) -> Sequence[Subject]:
-        """The persons with any of these, in no order; who is unknown, or was forgotten, is left out."""
-        ...
+        """The persons with any of these keys or pseudonyms, in no order; unknown and deleted ones are left out."""
 
     async def add(self, subjects: Sequence[Subject]) -> Sequence[Subject]:
-        """Write those whose customer key has no row yet; what stands for each, durable when it returns."""
-        ...
+        """Write a row for each customer key that has none; returns the rows of all keys, durable when it returns."""
 
-    async def forget(self, customer_keys: Collection[str]) -> int:
-        """Destroy the keys of these persons; how many there were. Nothing of them stays readable in the database."""
-        ...
+    async def delete(self, customer_keys: Collection[str]) -> int:
+        """Delete the keys of these persons; returns how many. Nothing of them stays readable in the database."""
 
 
-class Opens(Protocol):
-    """Opens what is sealed at rest (`libs.store.sealing.Sealer`)."""
+class Unsealer(Protocol):
+    """Decrypts stored values (`libs.store.sealer.Sealer`)."""
 
     def open(self, sealed: str, *, owner: str, field_name: str) -> str:
-        """What was sealed as this field of this owner. Raises CannotOpen."""
-        ...
+        """Decrypt a value that was sealed as this field of this owner. Raises CannotOpen."""
 
 
 class SubjectKey:
-    """One person's key, opened. It lives in memory for as short a time as its holder can do with."""
+    """One person's decrypted key. Keep it in memory as briefly as possible."""
 
     __slots__ = ("_cipher", "_key", "pseudonym")
 
@@ -69,19 +65,19 @@ class SubjectKey:
         self.pseudonym = self.hashed("pseudonym", "")
 
     def hashed(self, what: str, value: str) -> str:
-        """A hash that nobody can recompute without the key: HMAC-SHA256 in hex."""
+        """The HMAC-SHA256 of a value, in hex; `what` separates values of different kinds."""
         return hmac.digest(self._key, f"{what}:{value}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def seal(self, record_id: str, personal: Mapping[str, Any]) -> str:
-        """Encrypt what a record tells of the person. A record that is made again is sealed the same.
+        """Encrypt the personal values of a record. Sealing the same record again gives the same text.
 
-        The nonce comes from the record's id, which only one record has: none is used twice for different contents.
+        The nonce is derived from the record's id, which is unique, so no nonce is used for two contents.
         """
         plain = orjson.dumps(personal, option=orjson.OPT_SORT_KEYS)
         return self._cipher.encrypt(self._nonce(record_id), plain, record_id.encode()).hex()
 
     def open(self, record_id: str, sealed: str) -> dict[str, Any]:
-        """What `seal` was given. Raises CannotOpen when it is another person's, another record's, or was changed."""
+        """Decrypt what `seal` returned. Raises CannotOpen for another person's or record's text, or a changed one."""
         try:
             plain = self._cipher.decrypt(self._nonce(record_id), bytes.fromhex(sealed), record_id.encode())
         except (InvalidTag, ValueError):
@@ -94,12 +90,12 @@ class SubjectKey:
 
 
 def new_subject(customer_key: str, sealer: Sealer, new_key: NewKey = os.urandom) -> Subject:
-    """A person who has no row yet, with a key made just now."""
+    """A new person with a new key."""
     key = new_key(KEY_BYTES)
     sealed = sealer.seal(key.hex(), owner=customer_key, field_name=_FIELD)
     return Subject(customer_key, SubjectKey(key).pseudonym, sealed)
 
 
-def key_of(subject: Subject, sealer: Opens) -> SubjectKey:
-    """Open a person's key. Raises CannotOpen when `GATEWAY_SECRET_KEYS` lacks what it was sealed with."""
+def key_of(subject: Subject, sealer: Unsealer) -> SubjectKey:
+    """Decrypt a person's key. Raises CannotOpen when `GATEWAY_SECRET_KEYS` lacks the key that sealed it."""
     return SubjectKey(bytes.fromhex(sealer.open(subject.sealed_key, owner=subject.customer_key, field_name=_FIELD)))

@@ -1,7 +1,7 @@
-"""The record, counted and read in order: what reports are made of.
+"""Counts records and reads them in order, for reports.
 
-The rule: what is counted is what the records say, read when it is asked for. Nothing is counted ahead, so no figure
-can differ from the records that the chain proves.
+The rule: every figure is counted from the records when it is requested. No counter is maintained, so no figure can
+differ from the records that the chain proves.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -12,11 +12,11 @@ from typing import Any, Final, Protocol
 from libs.store.records import Record, RecordFilter
 
 Path = tuple[str | int, ...]
-"""The way to a value in a record's details: keys, and places in lists (-1: the last)."""
+"""The path to a value in a record's details: keys, and indexes of lists (-1: the last)."""
 Facet = str | int | float | bool | None
 
 EVENT_TYPE, FLAGGED, OUTCOME, SCOPE, REASON, LIMIT, RULE, PASSED = range(8)
-"""Places of an answer's facets."""
+"""Indexes of the facets of `webhook.answered`."""
 COUNT: Final = 0
 STATUS, PROVIDER_CODE = range(2)
 SOURCE, KIND = range(2)
@@ -39,42 +39,40 @@ FACETS: Final[Mapping[str, tuple[Path, ...]]] = {
     "suppression.lifted": (("source",), ("kind",)),
     "forward.failed": (("reason",),),
 }
-"""Which values in the details tell records of one type apart; of other types only type, code and purpose count."""
+"""The values in the details by which records of a type are grouped; other types have no facets."""
 RECEIVED_AT: Final = "received_at"
 MINUTE: Final = len("2026-11-23T12:00")
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many records of an account and a part of a day are alike in all of this."""
+    """The number of records of an account, in a part of a day, that agree in all of these values."""
 
     type: str
     code: str | None
     purpose: str | None
     facets: tuple[Facet, ...]
     late: str | None
-    """The minute (`2026-11-23T23:59`, UTC) of the webhook that an answer belongs to, when that came on a day before."""
+    """The minute (`2026-11-23T23:59`, UTC) of an answer's webhook, if the webhook came on an earlier day."""
     records: int
 
 
 class Tallies(Protocol):
-    """The record, counted and read in order. Both may take long, keep no more than a batch, and block nobody."""
+    """Counts and scans records. Both may take long; they hold one batch in memory and block no other call."""
 
     async def tally(self, account_id: str, *, from_: datetime, to: datetime, day_began: datetime) -> Sequence[Tally]:
-        """Count an account's records from `from_` on and before `to`, a part of the day that began at `day_began`.
+        """Count an account's records from `from_` (inclusive) to `to` (exclusive), part of the day from `day_began` on.
 
-        A tally may come in several pieces.
+        Several tallies may have the same values: add them up.
         """
-        ...
 
     def scan(
         self, wanted: RecordFilter, *, batch: int = 1_000, customers: Collection[str] | None = None
     ) -> AsyncIterator[Sequence[Record]]:
-        """All records that fit, oldest first in the order of (time, id), in batches; of these `customers` only.
+        """All matching records by (time, id), oldest first, in batches; only those of `customers`, if given.
 
-        A record that is appended meanwhile is met when its place is still ahead.
+        A record that is appended during the scan is included if it sorts after the current batch.
         """
-        ...
 
 
 def facets_of(type_: str, details: Mapping[str, Any]) -> tuple[Facet, ...]:
@@ -83,13 +81,13 @@ def facets_of(type_: str, details: Mapping[str, Any]) -> tuple[Facet, ...]:
 
 
 def late_of(type_: str, details: Mapping[str, Any], day_began: str) -> str | None:
-    """The `late` of one record; `day_began` as `minute_of` tells it."""
+    """The `late` value of one record; `day_began` in the form of `minute_of`."""
     received = details.get(RECEIVED_AT) if type_ == "webhook.answered" else None
     return received[:MINUTE] if isinstance(received, str) and received[:MINUTE] < day_began else None
 
 
 def minute_of(at: datetime) -> str:
-    """The minute of a UTC time, so that texts compare as times do."""
+    """The minute of a UTC time as text; such texts sort as the times do."""
     return at.isoformat()[:MINUTE]
 
 

@@ -1,11 +1,11 @@
-"""Tokens of the operators' API: who holds one, for which accounts, and until when. Their secrets are kept as hashes."""
+"""Tokens of the operators' API: holder, role, accounts and expiry. Secrets are stored as hashes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from libs.store.outbox import Posted
+from libs.store.outbox import OutboxEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,11 +14,11 @@ class Token:
 
     id: str
     label: str
-    """What people call it."""
+    """The name that operators gave it."""
     role: str
     """`admin`, `operator` or `auditor`."""
     accounts: tuple[str, ...] | None
-    """The accounts that it covers; None: all of them."""
+    """The accounts that it may access; None: all of them."""
     sha256: str = field(repr=False)
     """The digest of the secret, which is random enough to need no salt."""
     created_at: datetime
@@ -30,32 +30,26 @@ class Token:
 
 
 class Tokens(Protocol):
-    """What each call of the API asks."""
+    """Authenticates API calls."""
 
     async def by_digest(self, sha256: str) -> Token | None:
-        """The token whose secret has this digest, also when it is over; None for none of ours."""
-        ...
+        """The token whose secret has this digest, also an expired or revoked one; None when there is none."""
 
-    async def used(self, token_id: str, at: datetime) -> None:
-        """Note that it was used; an earlier time than the known changes nothing."""
-        ...
+    async def mark_used(self, token_id: str, at: datetime) -> None:
+        """Set the time of the last use; an `at` before the stored time is ignored."""
 
 
 class TokenRegistry(Protocol):
-    """Makes, lists and ends tokens. None is ever deleted: the record names them."""
+    """Creates, lists and revokes tokens. Tokens are never deleted, because records refer to them."""
 
-    async def add(self, token: Token, events: Sequence[Posted]) -> None:
-        """Write a new token and the events that tell of it in one step."""
-        ...
+    async def add(self, token: Token, events: Sequence[OutboxEvent]) -> None:
+        """Write a new token, with `events` in the same step."""
 
     async def get(self, token_id: str) -> Token | None:
         """The token with this id."""
-        ...
 
     async def page(self, *, after: str | None, limit: int) -> Sequence[Token]:
         """Tokens in the order of their ids."""
-        ...
 
-    async def revoke(self, token_id: str, *, at: datetime, by: str, events: Sequence[Posted]) -> bool:
-        """End a token, with the events, in one step; False (and no events) when it was ended before."""
-        ...
+    async def revoke(self, token_id: str, *, at: datetime, by: str, events: Sequence[OutboxEvent]) -> bool:
+        """Revoke a token, with `events` in the same step; False (and no events) when it was revoked before."""

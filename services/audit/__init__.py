@@ -1,4 +1,4 @@
-"""Audit records what happened, once for each event, without phone numbers and without anybody's words.
+"""Audit: writes one record for each event, without phone numbers and texts, signs checkpoints, and purges old records.
 
-*Hears* every event. *Says* RecordsPurged.
+Consumes every event. Publishes RecordsPurged.
 """

@@ -1,8 +1,8 @@
-"""Start audit: `python -m services.audit`."""
+"""Starts audit: `python -m services.audit`."""
 
 import os
 
-from libs.chassis.serving import run
+from libs.chassis.runtime import run
 from services.audit.app import serve
 from services.audit.settings import AuditSettings
 

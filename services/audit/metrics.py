@@ -1,18 +1,18 @@
-"""What audit counts; a closed list."""
+"""Audit's metrics."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
-RECORDED = Counter("gateway_records_total", "Events written to the record, repeated ones included.", ["event"])
-REPEATED = Counter("gateway_records_repeated_total", "Events that were on record already.")
-BATCH_SIZE = Histogram(
-    "gateway_record_batch_size", "Events written in one step.", buckets=(1, 2, 5, 10, 25, 50, 100, 250)
+RECORDED = Counter("gateway_records_total", "Events written to the record, including repeated ones.", ["event"])
+REPEATED = Counter("gateway_records_repeated_total", "Events that were recorded already.")
+BATCH_SIZE = Histogram("gateway_record_batch_size", "Events in one batch.", buckets=(1, 2, 5, 10, 25, 50, 100, 250))
+CHAINS = Gauge("gateway_record_chains", "Chains of the record.")
+CHAIN_RECORDS = Gauge("gateway_record_chain_length", "Records in all chains together, including purged ones.")
+BROKEN_CHAINS = Gauge(
+    "gateway_record_broken_chains", "Chains that got no checkpoint because their hashes do not match."
 )
-CHAINS = Gauge("gateway_record_chains", "Chains of the record, as this replica last saw them.")
-CHAIN_RECORDS = Gauge("gateway_record_chain_length", "Records in all chains together, purged ones included.")
-BROKEN_CHAINS = Gauge("gateway_record_broken_chains", "Chains that were not sealed because their links do not meet.")
-SEALED_AT = Gauge(
-    "gateway_record_sealed_timestamp_seconds", "When everything recorded was last under checkpoints (Unix time)."
+CHECKPOINTED_AT = Gauge(
+    "gateway_record_sealed_timestamp_seconds", "Unix time at which checkpoints last covered every record."
 )
 CHECKPOINTS = Counter("gateway_checkpoints_total", "Checkpoints that this replica signed.")
-PURGED = Counter("gateway_records_purged_total", "Records removed because their retention had ended.")
-SHIPPED = Counter("gateway_checkpoints_shipped_total", "Checkpoints shipped out, or delayed.", ["outcome"])
+PURGED = Counter("gateway_records_purged_total", "Records removed at the end of their retention.")
+SHIPPED = Counter("gateway_checkpoints_shipped_total", "Checkpoints that were shipped or delayed.", ["outcome"])

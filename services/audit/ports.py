@@ -1,27 +1,38 @@
-"""What audit needs besides the store's own ports; each docstring is the contract."""
+"""Audit's own ports. The store's ports are used as `libs.store` declares them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
+from libs.contracts.events import Event
 from libs.record.checkpoints import Checkpoint
 from libs.store.subjects import SubjectKey
 
 
-class Keys(Protocol):
-    """The keys of the persons whom records are about."""
+class SubjectKeys(Protocol):
+    """The keys of the persons in records."""
 
     async def of(self, customer_keys: Collection[str], *, new: Collection[str]) -> Mapping[str, SubjectKey]:
-        """The key of each; those of `new` who have none yet are given one, which is durable when this returns."""
+        """The keys of these persons. Persons in `new` without a key get one, which is durable when this returns."""
         ...
 
 
 class Sink(Protocol):
-    """A place that whoever has the database cannot reach."""
+    """A place for checkpoints that an attacker with access to the database cannot reach."""
 
     async def ship(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """Return once they are kept there. Raises OSError when they are not; safe to repeat."""
+        """Return when the sink has stored them; raises OSError otherwise. Safe to repeat."""
+        ...
+
+
+class Publisher(Protocol):
+    """Publishes events."""
+
+    async def publish(self, event: Event, *, id: UUID, at: datetime | None = None) -> None:  # noqa: A002 -- as Broker
+        """Return when `event` is confirmed; raises GatewayError(gateway_unavailable) otherwise. Safe to repeat."""
         ...
 
 
 Recorded = Callable[[int], None]
-"""Told after each batch how many records are new."""
+"""Called after each batch with the number of new records."""

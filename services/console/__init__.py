@@ -1,5 +1,5 @@
-"""The operators' door: accounts, numbers, integrations, suppressions and the record, over HTTP.
+"""The operators' API over HTTP: accounts, numbers, integrations, suppressions, reports and the audit record.
 
-*Hears* nobody. *Says* every change an operator made: AccountChanged, NumberChanged, IntegrationChanged, SecretRotated,
-SuppressionAdded, SuppressionLifted.
+*Hears* SimulationAnswered and dead letters. *Says* every change that an operator makes, such as AccountChanged,
+IntegrationChanged and SuppressionAdded, and every reading that must be on record, such as ReportRead.
 """

@@ -2,8 +2,8 @@
 
 import os
 
-from libs.chassis.serving import run
-from services.console.app.serving import serve
+from libs.chassis.runtime import run
+from services.console.app.server import serve
 from services.console.settings import ConsoleSettings
 
 if __name__ == "__main__":

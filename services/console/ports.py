@@ -1,4 +1,4 @@
-"""What console needs besides the store's own ports; each docstring is the contract."""
+"""The ports of console besides the store's own ports; each docstring is the contract."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,37 +9,34 @@ from uuid import UUID
 from libs.contracts.events import Event, SimulationAnswered, WebhookPayload
 from libs.record.checkpoints import Checkpoint
 from services.console.domain.documents import Document
-from services.console.domain.principals import Principal, Stranger
-from services.console.domain.reporting.figures import ComplianceReport, Proof, Verification
+from services.console.domain.principals import Principal, RejectedCaller
+from services.console.domain.reports.model import ComplianceReport, Proof, Verification
 
-CustomerKey = Callable[[str, str], str]
-"""The key under which an account (id) knows a customer (phone, E.164)."""
-
-Published = Callable[[], Awaitable[None]]
-"""Called after each change: returns once what was written is published, or soon after when the broker is slow."""
-
+PublishOutbox = Callable[[], Awaitable[None]]
+"""Publishes what the outbox holds, after each change. Returns when that is done, or early when the broker is slow."""
 
 NewSecret = Callable[[], str]
-"""Makes a secret that nobody can guess: 32 random bytes, safe in a URL."""
+"""Makes an unguessable secret: 32 random bytes, safe in a URL."""
 
+VerifyRecord = Callable[[str], Awaitable[Verification]]
+"""Recomputes an account's chain within a time limit. Never raises: a result says when nothing was verified."""
 
-Verifies = Callable[[str], Awaitable[Verification]]
-"""Recomputes an account's chain within its time; tells that it did not when it could not, and never raises."""
+ReadShippedCheckpoints = Callable[[], Awaitable[Sequence[Checkpoint]]]
+"""The checkpoints that audit shipped to files which this process can read; lines that are no checkpoint are skipped."""
 
-Shipped = Callable[[], Awaitable[Sequence[Checkpoint]]]
-"""The checkpoints that were shipped out to where this process can read them; what is no checkpoint is passed over."""
+SignReport = Callable[[Proof], Proof]
+"""Signs the digest of a report's figures if the deployment has a private signing key."""
 
-Signs = Callable[[Proof], Proof]
-"""Signs the digest of a report's figures where the deployment's signing key is at hand."""
+DeliverReport = Callable[[str, Sequence[Document]], Awaitable[bool]]
+"""Delivers a scheduled report (its id, its documents); False: try again later. Safe to repeat."""
 
-
-Delivers = Callable[[str, Sequence[Document]], Awaitable[bool]]
-"""Hands a scheduled report (its id, its documents) to whoever waits for it; False: try again later. Safe to repeat."""
+RejectionRecorder = Callable[[RejectedCaller, str, str], Awaitable[None]]
+"""Records a rejected call: the caller, the client's address, the operation. Never raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A webhook about which somebody asks what would be decided."""
+class SimulationQuestion:
+    """A webhook whose decision is to be simulated."""
 
     account_id: str
     integration_id: str
@@ -47,21 +44,21 @@ class Question:
     payload: WebhookPayload = field(repr=False)
 
 
-Simulates = Callable[[Question], Awaitable[SimulationAnswered]]
-"""What policy would decide. Raises GatewayError(gateway_unavailable) when it does not answer in time."""
+SimulateWebhook = Callable[[SimulationQuestion], Awaitable[SimulationAnswered]]
+"""The decision that policy would make. Raises GatewayError(gateway_unavailable) when policy does not answer in time."""
 
 
-class Renders(Protocol):
-    """Draws reports in one form; pure, and safe in a thread."""
+class ReportRenderer(Protocol):
+    """Renders reports in one format; pure and thread-safe."""
 
     @property
     def media_type(self) -> str:
-        """The form's media type."""
+        """The format's media type."""
         ...
 
     @property
-    def policy(self) -> str | None:
-        """The Content-Security-Policy that a page of it needs, if any."""
+    def content_security_policy(self) -> str | None:
+        """The Content-Security-Policy header that the document needs; None: the default one."""
         ...
 
     def content(self, report: ComplianceReport) -> bytes:
@@ -70,40 +67,24 @@ class Renders(Protocol):
 
 
 class Publisher(Protocol):
-    """Where events go."""
+    """Publishes events."""
 
     async def publish(self, event: Event, *, id: UUID, at: datetime | None = None) -> None:  # noqa: A002 -- as Broker
         """Return once `event` is confirmed; else raise GatewayError(gateway_unavailable). Safe to repeat."""
         ...
 
 
-class Seals(Protocol):
-    """Encrypts what is kept and must be read again."""
-
-    def seal(self, value: str, *, owner: str, field_name: str) -> str:
-        """The sealed form; opened again only as the same field of the same owner (a row's id)."""
-        ...
-
-    def open(self, sealed: str, *, owner: str, field_name: str) -> str:
-        """What was sealed as this field of this owner. Raises `libs.store.sealing.CannotOpen`."""
-        ...
-
-
-class Replays(Protocol):
-    """Puts dead letters back to work (`libs.chassis.amqp.Broker` does)."""
+class DeadLetterReplayer(Protocol):
+    """Moves dead letters back to their work queues (`libs.chassis.amqp.Broker` does)."""
 
     async def replay(self, queue: str, packed: str) -> None:
-        """Return once the letter is on its work queue again; else raise GatewayError(gateway_unavailable)."""
+        """Return once the broker has confirmed the message; else raise GatewayError(gateway_unavailable)."""
         ...
 
 
-class Tokens(Protocol):
-    """Who holds which bearer token."""
+class Authenticator(Protocol):
+    """Maps bearer tokens to principals."""
 
-    async def principal(self, token: str | None) -> Principal | Stranger:
-        """Whose token it is, or why it is nobody's. Raises GatewayError(gateway_unavailable)."""
+    async def authenticate(self, token: str | None) -> Principal | RejectedCaller:
+        """The token's principal, or why there is none. Raises GatewayError(gateway_unavailable)."""
         ...
-
-
-Rejects = Callable[[Stranger, str, str], Awaitable[None]]
-"""Puts on the record that somebody was not let in: who, from which address, to which operation. Never raises."""

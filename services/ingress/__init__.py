@@ -1,6 +1,6 @@
-"""Ingress takes webhooks in: it authenticates and rate-limits, publishes, waits for the result, answers.
+"""Ingress accepts webhooks: it authenticates and rate-limits requests, publishes events, and answers with the result.
 
-*Hears* `result.<its own name>.*` and changes of the configuration.
-*Says* WebhookReceived, WebhookAnswered, WebhookRejected, WebhookThrottled, WhatsAppMessageReceived,
-WhatsAppStatusReceived.
+*Consumes* `result.<its replica name>.*` and configuration changes.
+*Publishes* WebhookReceived, WebhookAnswered, WebhookRejected, WebhookThrottled, WhatsAppMessageReceived,
+WhatsAppStatusReceived and the other WhatsApp events of a provider's webhook.
 """

@@ -2,7 +2,7 @@
 
 import os
 
-from libs.chassis.serving import run
+from libs.chassis.runtime import run
 from services.ingress.app import serve
 from services.ingress.settings import IngressSettings
 

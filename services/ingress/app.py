@@ -1,7 +1,6 @@
-"""The only module that knows which adapter stands behind which port."""
+"""Wires ingress: chooses the adapter behind each port, and starts and stops the service."""
 
-import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -9,49 +8,55 @@ from aiohttp import web
 
 from libs.chassis.amqp import Broker
 from libs.chassis.clock import Clock, Monotonic, NewId, monotonic, new_id, utc_now
-from libs.chassis.consuming import Received
-from libs.chassis.replying import Replies as Waiting
-from libs.chassis.serving import Life, life_of
+from libs.chassis.periodic import periodic
+from libs.chassis.replies import Replies
+from libs.chassis.runtime import ServiceRuntime, service_runtime
+from libs.chassis.subscriptions import Received
 from libs.contracts.events import CONFIGURATION_CHANGES, Event
+from libs.contracts.identity import Pseudonyms
+from libs.providers.inbound import WebhookSecrets
+from libs.providers.provider import Provider
+from libs.providers.registry import PROVIDERS
 from libs.store.accounts import Directory
-from libs.store.cached import CachedDirectory
+from libs.store.decisions import Decisions
+from libs.store.directory_cache import CachedDirectory
+from libs.store.factory import open_store
 from libs.store.idempotency import Answers, Idempotency
-from libs.store.opening import Store, open_store
-from services.ingress.adapters.rate_limits import MovingWindows, storage_from
-from services.ingress.adapters.recording import Backlog
+from libs.store.store import Store
+from services.ingress.adapters.background_recorder import BackgroundRecorder
+from services.ingress.adapters.rate_limits import MovingWindowRateLimits, storage_from
 from services.ingress.domain.addresses import networks_from
-from services.ingress.handlers.admitting import Doors
-from services.ingress.handlers.hearing import Hear
-from services.ingress.handlers.noting import Note
-from services.ingress.handlers.receiving import Receive
-from services.ingress.handlers.refusing import Refuse
-from services.ingress.handlers.rejecting import Reject
-from services.ingress.handlers.taking import Take
-from services.ingress.http.evolution import Evolution
-from services.ingress.http.meta import Meta
-from services.ingress.http.serving import CONNECTION, Endpoints, Server
-from services.ingress.http.threecx import ThreeCx
-from services.ingress.ports import Outbox, RateLimits, Recorder, Replies, Settlements
+from services.ingress.handlers.accept_webhook import AcceptWebhook
+from services.ingress.handlers.credentials import CredentialsCache
+from services.ingress.handlers.receive import ReceiveProviderWebhook
+from services.ingress.handlers.record_only import RecordOnly
+from services.ingress.handlers.refuse_request import RefuseRequest
+from services.ingress.handlers.reject_request import RejectRequest
+from services.ingress.http.provider_webhooks import provider_webhooks_from
+from services.ingress.http.server import CONNECTION_OPTIONS, Endpoints, Server
+from services.ingress.http.threecx_webhooks import ThreeCxWebhooks
+from services.ingress.ports import Publisher, RateLimits, Recorder
 from services.ingress.settings import IngressSettings
 
 SUMMARY_SECONDS = 5.0
-"""How often minutes that are over are looked for; a summary is at most so late."""
-CONNECTION_BACKLOG = 1024
+"""The interval at which summaries of refusals are published."""
+LISTEN_BACKLOG = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Everything outside ingress that it talks to."""
+class Dependencies:
+    """Everything outside ingress that it uses."""
 
     directory: Directory
-    outbox: Outbox
+    publisher: Publisher
     replies: Replies
-    settlements: Settlements
+    decisions: Decisions
     idempotency: Idempotency
     answers: Answers
     rate_limits: RateLimits
     recorder: Recorder
-    instance: str
+    replica: str
+    providers: Mapping[str, Provider] = field(default=PROVIDERS)
     clock: Clock = field(default=utc_now)
     new_id: NewId = field(default=new_id)
     monotonic: Monotonic = field(default=monotonic)
@@ -59,120 +64,121 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What is served, and what must be called every few seconds."""
+    """The HTTP endpoints, and the handlers whose summaries must be published at an interval."""
 
     endpoints: Endpoints
-    refuse: Refuse
-    reject: Reject
+    refuse: RefuseRequest
+    reject: RejectRequest
 
     def server(self) -> Server:
-        """The HTTP server; needs a running loop."""
-        return Server(self.endpoints, **CONNECTION)  # type: ignore[arg-type]  # passed on to each connection
+        """The HTTP server; needs a running event loop."""
+        return Server(self.endpoints, **CONNECTION_OPTIONS)  # type: ignore[arg-type]  # passed on to each connection
 
-    def summarise(self, *, final: bool = False) -> None:
-        """Tell the record of floods whose minute is over; `final` of all of them."""
-        self.refuse.summarise(final=final)
-        self.reject.summarise(final=final)
+    def publish_summaries(self, *, final: bool = False) -> None:
+        """Record the counts of throttled refusals and rejections of minutes that have ended; of all when `final`."""
+        self.refuse.publish_summaries(final=final)
+        self.reject.publish_summaries(final=final)
 
 
-def application(settings: IngressSettings, around: Surroundings) -> Application:
-    """Wire ingress, for production and for tests alike."""
-    refuse = Refuse(
-        outbox=around.outbox,
-        recorder=around.recorder,
-        instance=around.instance,
-        new_id=around.new_id,
-        monotonic=around.monotonic,
+def application(settings: IngressSettings, dependencies: Dependencies) -> Application:
+    """Wire ingress, for production and for tests."""
+    refuse = RefuseRequest(
+        publisher=dependencies.publisher,
+        recorder=dependencies.recorder,
+        replica=dependencies.replica,
+        new_id=dependencies.new_id,
+        monotonic=dependencies.monotonic,
     )
-    reject = Reject(recorder=around.recorder, new_id=around.new_id, monotonic=around.monotonic)
-    take = Take(
-        outbox=around.outbox,
-        replies=around.replies,
-        settlements=around.settlements,
-        idempotency=around.idempotency,
-        answers=around.answers,
-        recorder=around.recorder,
+    reject = RejectRequest(recorder=dependencies.recorder, new_id=dependencies.new_id, monotonic=dependencies.monotonic)
+    accept = AcceptWebhook(
+        publisher=dependencies.publisher,
+        replies=dependencies.replies,
+        decisions=dependencies.decisions,
+        idempotency=dependencies.idempotency,
+        answers=dependencies.answers,
+        recorder=dependencies.recorder,
         refuse=refuse,
-        clock=around.clock,
-        new_id=around.new_id,
-        instance=around.instance,
-        hash_key=settings.hash_key.get_secret_value().encode(),
+        clock=dependencies.clock,
+        new_id=dependencies.new_id,
+        replica=dependencies.replica,
+        pseudonyms=Pseudonyms(settings.hash_key.get_secret_value().encode()),
         reply_timeout=settings.reply_timeout,
     )
-    threecx = ThreeCx(
-        doors=Doors(around.directory),
-        rate_limits=around.rate_limits,
-        take=take,
-        note=Note(outbox=around.outbox, new_id=around.new_id, instance=around.instance),
+    threecx = ThreeCxWebhooks(
+        credentials=CredentialsCache(dependencies.directory),
+        rate_limits=dependencies.rate_limits,
+        accept=accept,
+        record_only=RecordOnly(
+            publisher=dependencies.publisher, new_id=dependencies.new_id, replica=dependencies.replica
+        ),
         refuse=refuse,
         reject=reject,
-        answers=around.answers,
+        answers=dependencies.answers,
         trusted=networks_from(settings.trusted_proxies),
-        clock=around.clock,
+        clock=dependencies.clock,
         body_seconds=settings.body_timeout,
     )
-    meta = Meta(
-        receive=Receive(directory=around.directory, outbox=around.outbox),
-        app_secret=settings.whatsapp_app_secret.get_secret_value().encode(),
-        verify_token=settings.whatsapp_verify_token.get_secret_value().encode(),
+    provider_webhooks = provider_webhooks_from(
+        dependencies.providers,
+        WebhookSecrets(
+            app_secret=settings.whatsapp_app_secret.get_secret_value().encode(),
+            verify_token=settings.whatsapp_verify_token.get_secret_value().encode(),
+        ),
+        receive=ReceiveProviderWebhook(directory=dependencies.directory, publisher=dependencies.publisher),
+        clock=dependencies.clock,
         body_seconds=settings.body_timeout,
     )
-    evolution = Evolution(
-        hear=Hear(directory=around.directory, outbox=around.outbox),
-        clock=around.clock,
-        body_seconds=settings.body_timeout,
-    )
-    return Application(Endpoints(threecx, meta, evolution), refuse, reject)
+    return Application(Endpoints(threecx, provider_webhooks), refuse, reject)
 
 
 async def serve(settings: IngressSettings) -> None:
-    """Run until told to stop: the door opens last and closes first."""
-    async with life_of("ingress", settings, metrics_port=settings.ingress_metrics_port) as life:
+    """Run until stopped. The HTTP server starts last and stops first."""
+    async with service_runtime("ingress", settings, metrics_port=settings.ingress_metrics_port) as runtime:
         store = await open_store(settings.store_url.get_secret_value())
         try:
-            async with Broker.connected(life.instance, settings.amqp_url.get_secret_value()) as broker:
-                await _serve(settings, life, store, broker)
+            async with Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker:
+                await _serve(settings, runtime, store, broker)
         finally:
             await store.close()
 
 
-async def _serve(settings: IngressSettings, life: Life, store: Store, broker: Broker) -> None:
-    replies, directory, backlog = Waiting(), CachedDirectory(store.directory), Backlog(broker)
+async def _serve(settings: IngressSettings, runtime: ServiceRuntime, store: Store, broker: Broker) -> None:
+    replies, directory, recorder = Replies(), CachedDirectory(store.directory), BackgroundRecorder(broker)
     storage = storage_from(
         settings.rate_limit_url.get_secret_value(),
         store_url=settings.store_url.get_secret_value(),
         now=lambda: utc_now().timestamp(),
     )
-    limits = MovingWindows(storage, now=lambda: utc_now().timestamp())
-    around = Surroundings(
+    limits = MovingWindowRateLimits(storage, now=lambda: utc_now().timestamp())
+    dependencies = Dependencies(
         directory=directory,
-        outbox=broker,
+        publisher=broker,
         replies=replies,
-        settlements=store.decisions,
+        decisions=store.decisions,
         idempotency=store.idempotency,
         answers=store.answers,
         rate_limits=limits,
-        recorder=backlog,
-        instance=life.instance,
+        recorder=recorder,
+        replica=runtime.replica,
     )
 
     async def changed(received: Received[Event]) -> None:
-        directory.forget(received.event)
+        directory.invalidate(received.event)
 
-    await broker.overhear("changes", CONFIGURATION_CHANGES, changed, lost=directory.forget)
-    await broker.overhear("replies", [f"result.{life.instance}.*"], replies.heard)
-    served = application(settings, around)
-    async with _telling(served, backlog), _open_door(settings, served):
-        life.ready_when(store=store.healthy, broker=broker.healthy, rate_limits=limits.healthy)
-        await life.until_stopped()
+    await broker.subscribe_exclusive("changes", CONFIGURATION_CHANGES, changed, on_reconnect=directory.invalidate)
+    await broker.subscribe_exclusive("replies", [f"result.{runtime.replica}.*"], replies.deliver)
+    app = application(settings, dependencies)
+    async with _recording(app, recorder), _listening(settings, app):
+        runtime.mark_ready(store=store.healthy, broker=broker.healthy, rate_limits=limits.healthy)
+        await runtime.wait_until_stopped()
 
 
 @asynccontextmanager
-async def _open_door(settings: IngressSettings, served: Application) -> AsyncGenerator[None, None]:
-    """Listen; on leaving take no new connection and let requests in hand have their answers."""
-    runner = web.ServerRunner(served.server(), shutdown_timeout=settings.drain_seconds)
+async def _listening(settings: IngressSettings, app: Application) -> AsyncGenerator[None, None]:
+    """Listen for requests; on leaving, accept no new connection and answer the requests in flight."""
+    runner = web.ServerRunner(app.server(), shutdown_timeout=settings.drain_seconds)
     await runner.setup()
-    await web.TCPSite(runner, settings.host, settings.port, backlog=CONNECTION_BACKLOG).start()
+    await web.TCPSite(runner, settings.host, settings.port, backlog=LISTEN_BACKLOG).start()
     try:
         yield
     finally:
@@ -180,20 +186,18 @@ async def _open_door(settings: IngressSettings, served: Application) -> AsyncGen
 
 
 @asynccontextmanager
-async def _telling(served: Application, backlog: Backlog) -> AsyncGenerator[None, None]:
-    """Tell the record of refusals in the background; on leaving tell what is left."""
+async def _recording(app: Application, recorder: BackgroundRecorder) -> AsyncGenerator[None, None]:
+    """Record refusals in the background; on leaving, record the remaining ones."""
 
-    async def summarise() -> None:
-        while True:
-            await asyncio.sleep(SUMMARY_SECONDS)
-            served.summarise()
+    async def publish_summaries() -> None:
+        app.publish_summaries()
 
-    tasks = [asyncio.create_task(summarise()), asyncio.create_task(backlog.run())]
-    try:
-        yield
-    finally:
-        served.summarise(final=True)
-        await backlog.empty(seconds=3.0)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with (
+        periodic("refusal recorder", recorder.run, recorder.retry_seconds),
+        periodic("refusal summaries", publish_summaries, SUMMARY_SECONDS, delayed=True),
+    ):
+        try:
+            yield
+        finally:
+            app.publish_summaries(final=True)
+            await recorder.drain(seconds=3.0)

@@ -1,27 +1,25 @@
-"""What ingress needs from the outside world; the ports of `libs.store` are used as they are."""
+"""Ingress's own ports; the ports of `libs.store` are used directly."""
 
-import asyncio
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from libs.contracts.events import Event, WebhookAnswered
-from libs.store.decisions import Proposal, Settlement
+from libs.contracts.events import Event
 
 
 class RateLimits(Protocol):
-    """How often an integration may call, over all replicas."""
+    """Limits how often an integration may call, across all replicas."""
 
     async def hit(self, integration_id: str) -> float | None:
-        """Count one request: None when it is within the limit, else seconds until there is room again.
+        """Count one request: None when it is within the limit, else the seconds until another one is.
 
-        Raises GatewayError(gateway_unavailable) when nobody can tell.
+        Raises GatewayError(gateway_unavailable) when the counters cannot be read.
         """
         ...
 
 
-class Outbox(Protocol):
-    """Where events leave the service."""
+class Publisher(Protocol):
+    """Publishes events."""
 
     async def publish(
         self,
@@ -31,33 +29,16 @@ class Outbox(Protocol):
         at: datetime | None = None,
         correlation_id: str | None = None,
     ) -> None:
-        """Return once the broker has confirmed; GatewayError(gateway_unavailable) leaves open whether it has it."""
-        ...
+        """Return once the broker has confirmed.
 
-
-class Replies(Protocol):
-    """Where results come in."""
-
-    def expect(self, event_id: UUID) -> asyncio.Future[WebhookAnswered]:
-        """Begin to wait for an event's answer; to be called before the event is published."""
-        ...
-
-    def forget(self, event_id: UUID, future: asyncio.Future[WebhookAnswered]) -> None:
-        """Stop waiting."""
-        ...
-
-
-class Settlements(Protocol):
-    """The one decision that an event has for ever; the part of `libs.store`'s Decisions that ingress needs."""
-
-    async def settle(self, proposal: Proposal) -> Settlement:
-        """Make the proposal the event's decision unless it has one already."""
+        Raises GatewayError(gateway_unavailable) otherwise; the broker may have the event all the same.
+        """
         ...
 
 
 class Recorder(Protocol):
-    """Tells the record of refusals without making a caller wait."""
+    """Publishes events for the record without delaying a caller."""
 
-    def tell(self, event: Event, event_id: UUID) -> None:
-        """Publish `event` when the broker takes it; more than can be held are counted and dropped."""
+    def record(self, event: Event, event_id: UUID) -> None:
+        """Publish `event` as soon as the broker accepts it. Events beyond a bound are counted and dropped."""
         ...

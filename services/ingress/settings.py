@@ -1,4 +1,4 @@
-"""What an operator can tell ingress."""
+"""The settings of ingress."""
 
 from ipaddress import ip_network
 
@@ -14,19 +14,19 @@ class IngressSettings(ServiceSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="Port that ingress listens on.")
     ingress_metrics_port: int = Field(default=9101, ge=0, le=65535, description="Port of ingress's metrics and probes.")
     reply_timeout: float = Field(
-        default=8.0, gt=0, le=120, description="Seconds a caller waits for the result before it is told `pending`."
+        default=8.0, gt=0, le=120, description="Seconds that a caller waits for the result before it gets `pending`."
     )
-    body_timeout: float = Field(default=10.0, gt=0, le=120, description="Seconds within which a body must be here.")
+    body_timeout: float = Field(default=10.0, gt=0, le=120, description="Seconds within which a body must arrive.")
     trusted_proxies: tuple[str, ...] = Field(
-        default=(), description="CIDRs, separated by commas, whose `X-Forwarded-For` is believed."
+        default=(), description="CIDRs, separated by commas, whose `X-Forwarded-For` is trusted."
     )
     rate_limit_url: SecretStr = Field(
         default=SecretStr("store"),
-        description="Where requests are counted for all replicas: `store`, `memory://`, `redis://…` or `mongodb://…`.",
+        description="Where all replicas count requests: `store`, `memory://`, `redis://…` or `mongodb://…`.",
     )
-    whatsapp_app_secret: SecretStr = Field(min_length=8, description="Meta's app secret: signs its webhooks.")
+    whatsapp_app_secret: SecretStr = Field(min_length=8, description="Meta's app secret, which signs its webhooks.")
     whatsapp_verify_token: SecretStr = Field(
-        min_length=1, description="What Meta sends to prove that the webhook's set-up is ours."
+        min_length=1, description="Token that Meta sends when it verifies the webhook URL."
     )
 
     @field_validator("trusted_proxies", mode="before")

@@ -1,6 +1,6 @@
-"""Policy judges what 3CX asks for, keeps what customers tell us about themselves, and decides who is told of it.
+"""Policy decides about webhooks, handles customers' messages and preferences, and requests forwards to 3CX systems.
 
-*Hears* WebhookReceived, WhatsAppMessageReceived, WhatsAppPreferenceChanged, WhatsAppIdentityChanged, SuppressionAdded,
-MessageStatusUpdated and SimulationRequested. *Says* MessageApproved, WebhookAnswered, SuppressionAdded,
-SuppressionLifted, ForwardRequested and SimulationAnswered.
+*Consumes* WebhookReceived, WhatsAppMessageReceived, WhatsAppPreferenceChanged, WhatsAppIdentityChanged,
+SuppressionAdded, MessageStatusUpdated and SimulationRequested. *Publishes* MessageApproved, WebhookAnswered,
+SuppressionAdded, SuppressionLifted, ForwardRequested and SimulationAnswered.
 """

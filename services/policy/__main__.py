@@ -2,7 +2,7 @@
 
 import os
 
-from libs.chassis.serving import run
+from libs.chassis.runtime import run
 from services.policy.app import serve
 from services.policy.settings import PolicySettings
 

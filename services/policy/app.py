@@ -1,11 +1,12 @@
-"""The only module that knows which adapter stands behind which port."""
+"""Wires policy: chooses the adapter behind each port, and starts and stops the service."""
 
 import time
+from collections.abc import Mapping
 
 from libs.chassis.amqp import Broker
-from libs.chassis.consuming import Received, Subscriptions, on
-from libs.chassis.serving import Life, life_of
-from libs.chassis.topology import INBOUND, SIMULATIONS, TOLD, WEBHOOKS
+from libs.chassis.runtime import ServiceRuntime, service_runtime
+from libs.chassis.subscriptions import Received, Subscriptions, on
+from libs.chassis.topology import INBOUND, NOTIFICATIONS, SIMULATIONS, WEBHOOKS, WorkQueue
 from libs.contracts.events import (
     CONFIGURATION_CHANGES,
     Event,
@@ -17,64 +18,73 @@ from libs.contracts.events import (
     WhatsAppMessageReceived,
     WhatsAppPreferenceChanged,
 )
-from libs.store.cached import CachedDirectory, CachedIntegrations
-from libs.store.opening import Store, open_store
+from libs.contracts.identity import Pseudonyms
+from libs.store.directory_cache import CachedDirectory, CachedIntegrations
+from libs.store.factory import open_store
+from libs.store.store import Store
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
-from services.policy.handlers import Hear, HearAndTell, Heed, Judge, Know, Recognise, Simulate, Tell
+from services.policy.handlers.customer_identities import CustomerIdentities
+from services.policy.handlers.decide_webhook import DecideWebhook
+from services.policy.handlers.handle_inbound_message import HandleInboundMessage
+from services.policy.handlers.handle_preference import HandlePreference
+from services.policy.handlers.link_identity import LinkIdentity
+from services.policy.handlers.notify_integrations import HandleAndNotify, NotifyIntegrations
+from services.policy.handlers.simulate_decision import SimulateDecision
 from services.policy.settings import PolicySettings
 
 
 def subscriptions(
-    store: Store, directory: CachedDirectory, integrations: CachedIntegrations, key: bytes
-) -> tuple[Subscriptions, Subscriptions, Subscriptions, Subscriptions]:
-    """What policy does with webhooks, customers' words, what the 3CX side is to be told, and operators' questions."""
-    tell = Tell(directory, integrations)
-    judge = Judge(directory, store.decisions, ContentPolicy.load(), key, time.monotonic, store.turns)
-    know = Know(store.identities, store.suppressions, key)
-    hear = Hear(directory, store.conversations, store.suppressions, know, Keywords.load(), key)
-    inbound = (
-        on(WhatsAppMessageReceived, HearAndTell(hear, tell.of_message)),
-        on(WhatsAppPreferenceChanged, Heed(store.suppressions, know, key)),
-        on(WhatsAppIdentityChanged, Recognise(know, key)),
+    store: Store, directory: CachedDirectory, integrations: CachedIntegrations, pseudonyms: Pseudonyms
+) -> Mapping[WorkQueue, Subscriptions]:
+    """The handlers of each work queue. Customers' messages come first: an opt-out must precede the next webhook."""
+    decide = DecideWebhook(
+        directory, store.decisions, ContentPolicy.load(), pseudonyms, time.monotonic, store.delivery_order
     )
-    return (on(WebhookReceived, judge),), inbound, _told(tell), (on(SimulationRequested, Simulate(judge)),)
-
-
-def _told(tell: Tell) -> Subscriptions:
-    return on(SuppressionAdded, tell.of_opt_out), on(MessageStatusUpdated, tell.of_status)
+    identities = CustomerIdentities(store.identities, store.suppressions, pseudonyms)
+    handle_message = HandleInboundMessage(
+        directory, store.conversations, store.suppressions, identities, Keywords.load()
+    )
+    notify = NotifyIntegrations(directory, integrations)
+    return {
+        INBOUND: (
+            on(WhatsAppMessageReceived, HandleAndNotify(handle_message, notify.for_message)),
+            on(WhatsAppPreferenceChanged, HandlePreference(store.suppressions, identities)),
+            on(WhatsAppIdentityChanged, LinkIdentity(identities)),
+        ),
+        WEBHOOKS: (on(WebhookReceived, decide),),
+        NOTIFICATIONS: (on(SuppressionAdded, notify.for_opt_out), on(MessageStatusUpdated, notify.for_status)),
+        SIMULATIONS: (on(SimulationRequested, SimulateDecision(decide)),),
+    }
 
 
 async def serve(settings: PolicySettings) -> None:
-    """Run until told to stop."""
-    async with life_of("policy", settings, metrics_port=settings.policy_metrics_port) as life:
+    """Run until stopped."""
+    async with service_runtime("policy", settings, metrics_port=settings.policy_metrics_port) as runtime:
         store = await open_store(settings.store_url.get_secret_value())
         try:
-            async with Broker.connected(life.instance, settings.amqp_url.get_secret_value()) as broker:
-                await _work(settings, life, store, broker)
+            async with Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker:
+                await _serve(settings, runtime, store, broker)
         finally:
             await store.close()
 
 
-async def _work(settings: PolicySettings, life: Life, store: Store, broker: Broker) -> None:
+async def _serve(settings: PolicySettings, runtime: ServiceRuntime, store: Store, broker: Broker) -> None:
     directory, integrations = CachedDirectory(store.directory), CachedIntegrations(store.registry)
 
     async def changed(received: Received[Event]) -> None:
-        directory.forget(received.event)
-        integrations.forget(received.event)
+        directory.invalidate(received.event)
+        integrations.invalidate(received.event)
 
-    def missed() -> None:
-        directory.forget()
-        integrations.forget()
+    def reconnected() -> None:
+        directory.invalidate()
+        integrations.invalidate()
 
-    await broker.overhear("configuration", CONFIGURATION_CHANGES, changed, lost=missed)
-    key = settings.hash_key.get_secret_value().encode()
-    webhooks, inbound, told, simulations = subscriptions(store, directory, integrations, key)
-    # Customers first: an opt-out must be known before the next webhook is judged.
-    await broker.listen(INBOUND, inbound, prefetch=settings.prefetch)
-    await broker.listen(WEBHOOKS, webhooks, prefetch=settings.prefetch)
-    await broker.listen(TOLD, told, prefetch=settings.prefetch)
-    await broker.listen(SIMULATIONS, simulations, prefetch=settings.prefetch)
-    life.ready_when(store=store.healthy, broker=broker.healthy)
-    await life.until_stopped()
-    await broker.drain(settings.drain_seconds)
+    await broker.subscribe_exclusive("configuration", CONFIGURATION_CHANGES, changed, on_reconnect=reconnected)
+    pseudonyms = Pseudonyms(settings.hash_key.get_secret_value().encode())
+    for queue, handlers in subscriptions(store, directory, integrations, pseudonyms).items():
+        await broker.consume(queue, handlers, prefetch=settings.prefetch)
+    async with broker.retiring_queues():
+        runtime.mark_ready(store=store.healthy, broker=broker.healthy)
+        await runtime.wait_until_stopped()
+        await broker.drain(settings.drain_seconds)

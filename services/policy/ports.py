@@ -1,4 +1,4 @@
-"""What policy needs besides the store's own ports; each docstring is the contract."""
+"""Policy's own port; the ports of `libs.store` are used directly."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,13 +6,13 @@ from typing import Protocol
 from libs.store.accounts import Integration
 
 
-class Concerned(Protocol):
-    """Knows whose 3CX systems something concerns (`libs.store.cached.CachedIntegrations` does)."""
+class Integrations(Protocol):
+    """Lists integrations, from a cache that may be some seconds old (`libs.store.directory_cache`)."""
 
     async def of_number(self, number_id: str) -> Sequence[Integration]:
-        """Every integration of a number, at most some seconds old."""
+        """Every integration of a number."""
         ...
 
     async def of_account(self, account_id: str) -> Sequence[Integration]:
-        """Every integration of an account, at most some seconds old."""
+        """Every integration of an account."""
         ...

@@ -1,4 +1,4 @@
-"""What an operator can tell policy."""
+"""The settings of policy."""
 
 from pydantic import Field
 

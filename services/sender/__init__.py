@@ -1,6 +1,6 @@
-"""Sender hands approved messages to WhatsApp, each at most once, says what became of them, and tells 3CX systems.
+"""The sender: sends approved messages to WhatsApp, each at most once, and posts forwards to 3CX systems.
 
-*Hears* MessageApproved, WhatsAppStatusReceived, ForwardRequested. *Says* WebhookAnswered, MessageStatusUpdated,
-MessageSettled, WhatsAppStatusUnmatched, SuppressionAdded, ForwardDelivered, ForwardFailed, and NumberPaused through
-the outbox.
+Consumes MessageApproved, WhatsAppStatusReceived and ForwardRequested. Publishes WebhookAnswered, MessageStatusUpdated,
+MessageSettled, WhatsAppStatusUnmatched, SuppressionAdded, ForwardDelivered and ForwardFailed; NumberPaused through the
+outbox.
 """

@@ -2,7 +2,7 @@
 
 import os
 
-from libs.chassis.serving import run
+from libs.chassis.runtime import run
 from services.sender.app import serve
 from services.sender.settings import SenderSettings
 

@@ -1,4 +1,4 @@
-"""The only module that knows which adapter stands behind which port."""
+"""Starts the sender: wires adapters to handlers, and handlers to queues."""
 
 import asyncio
 import random
@@ -10,8 +10,8 @@ import aiohttp
 
 from libs.chassis.amqp import Broker
 from libs.chassis.clock import monotonic, utc_now
-from libs.chassis.consuming import Received, Subscriptions, on
-from libs.chassis.serving import Life, life_of
+from libs.chassis.runtime import ServiceRuntime, service_runtime
+from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import FORWARDS, MESSAGES, STATUSES
 from libs.contracts.events import (
     CONFIGURATION_CHANGES,
@@ -20,215 +20,215 @@ from libs.contracts.events import (
     MessageApproved,
     WhatsAppStatusReceived,
 )
-from libs.store.accounts import Directory, ProviderKind
-from libs.store.cached import CachedDirectory
-from libs.store.opening import Store, open_store
-from libs.store.sealing import sealer_from
+from libs.contracts.identity import Pseudonyms
+from libs.providers.http import open_session
+from libs.providers.provider import MessageSender, SenderOptions
+from libs.providers.registry import PROVIDERS
+from libs.store.accounts import Directory
+from libs.store.directory_cache import CachedDirectory
+from libs.store.factory import open_store
+from libs.store.sealer import sealer_from
+from libs.store.store import Store
 from services.sender import metrics
-from services.sender.adapters.cloud_api import CloudApi, open_session
-from services.sender.adapters.evolution import Evolution, open_evolution_session
+from services.sender.adapters.forward_client import AddressLimits, HttpForwardClient, open_forward_session
+from services.sender.adapters.forward_targets import DirectoryForwardTargets
+from services.sender.adapters.number_pauser import RegistryNumberPauser
 from services.sender.adapters.numbers import DirectoryNumbers
-from services.sender.adapters.pausing import RegistryPauses
-from services.sender.adapters.posting import Limits, Poster, open_forwarding
-from services.sender.adapters.targets import DirectoryTargets
-from services.sender.domain.breaker import BreakerLimits, Breakers, Circuit
-from services.sender.domain.retrying import RetryLimits
-from services.sender.domain.steps import Reaction
-from services.sender.domain.verdicts import packaged_table
-from services.sender.handlers import (
-    Conclude,
-    Consequences,
-    Deliver,
-    Follow,
-    Forward,
-    ForwardTerms,
-    LaneLimits,
-    Lanes,
-    Note,
-    Send,
-    Surroundings,
-    Terms,
-)
-from services.sender.handlers.calling import Call
-from services.sender.handlers.preparing import Prepare
-from services.sender.ports import Numbers, Provider
+from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreakers, CircuitState
+from services.sender.domain.next_steps import OutcomeRules
+from services.sender.domain.retry_delays import RetryLimits
+from services.sender.handlers.approved_messages import SendMessage
+from services.sender.handlers.bulkheads import BulkheadLimits, Bulkheads
+from services.sender.handlers.deliveries import DeliverMessage
+from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
+from services.sender.handlers.error_tables import ErrorTables
+from services.sender.handlers.follow_ups import FollowUps
+from services.sender.handlers.forwards import DeliverForward, ForwardOptions
+from services.sender.handlers.prepared_messages import PrepareMessage
+from services.sender.handlers.provider_calls import CallProvider
+from services.sender.handlers.refusal_effects import RefusalEffects
+from services.sender.handlers.result_writer import ResultWriter
+from services.sender.handlers.statuses import HandleStatus
+from services.sender.ports import Numbers
 from services.sender.settings import SenderSettings
 
 LEASE_MARGIN_S = 5.0
-"""How long a call stays ours beyond its time limit: enough to note its result."""
-
-
-LANE_PATIENCE_S = 5.0
-"""How long a forward waits in hand for a place in its integration's lane."""
+"""A claim's lease is longer than the call's time limit by this much, which is enough to write the result."""
+BULKHEAD_WAIT_S = 5.0
+"""How long a forward waits for a slot of its integration's bulkhead before it returns to a delay queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Three, since addresses that others chose are looked at before they are dialled."""
+    """One session each: those for addresses that accounts choose check every address that they dial."""
 
-    whatsapp: aiohttp.ClientSession
-    evolution: aiohttp.ClientSession
+    providers: aiohttp.ClientSession
+    account_providers: aiohttp.ClientSession
     forwards: aiohttp.ClientSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """What sender talks to."""
+class SenderDependencies:
+    """What the handlers share."""
 
     store: Store
     numbers: Numbers
-    providers: Mapping[ProviderKind, Provider]
+    providers: Mapping[str, MessageSender]
     owner: str
 
+    @property
+    def errors(self) -> ErrorTables:
+        """The error tables of the numbers' providers."""
+        return ErrorTables(self.numbers, self.providers)
 
-def sending(settings: SenderSettings, outside: Outside) -> Send:
-    """The handler of approved messages, wired for production."""
-    store = outside.store
-    reaction = _reaction(settings)
-    around = Surroundings(
+
+def message_handler(settings: SenderSettings, dependencies: SenderDependencies) -> SendMessage:
+    """The handler of MessageApproved."""
+    store = dependencies.store
+    limits = RetryLimits(attempts=settings.send_attempts, total_s=settings.send_retry_seconds)
+    rules = OutcomeRules(limits=limits, random=random.random)
+    deps = DeliveryDependencies(
         ledger=store.ledger,
         pacing=store.pacing,
         statuses=store.statuses,
-        reservations=store.decisions,
-        windows=store.conversations,
-        consents=store.suppressions,
+        decisions=store.decisions,
+        conversations=store.conversations,
+        suppressions=store.suppressions,
+        pseudonyms=_pseudonyms(settings),
         clock=utc_now,
         monotonic=monotonic,
         sleep=asyncio.sleep,
     )
-    return Send(
-        deliver=Deliver(
-            around=around,
-            note=Note(around=around, owner=outside.owner),
-            prepare=Prepare(
-                numbers=outside.numbers,
-                providers=outside.providers,
-                callback_key=settings.hash_key.get_secret_value().encode(),
-            ),
-            call=Call(
-                breakers=Breakers(_breaker_limits(settings), _breaker_changed),
-                reaction=reaction,
-                monotonic=monotonic,
-            ),
-            terms=Terms(
-                owner=outside.owner,
-                lease_s=settings.provider_timeout + LEASE_MARGIN_S,
-                smooth_s=settings.smoothing_seconds,
-            ),
+    breakers = CircuitBreakers(_breaker_limits(settings), _breaker_changed)
+    metrics.BREAKERS_STOPPED.set_function(breakers.stopped)
+    deliver = DeliverMessage(
+        deps=deps,
+        results=ResultWriter(deps=deps, owner=dependencies.owner),
+        prepare=PrepareMessage(numbers=dependencies.numbers, providers=dependencies.providers),
+        call=CallProvider(breakers=breakers, rules=rules, monotonic=monotonic),
+        errors=dependencies.errors,
+        options=DeliveryOptions(
+            owner=dependencies.owner,
+            lease_s=settings.provider_timeout + LEASE_MARGIN_S,
+            max_wait_s=settings.smoothing_seconds,
         ),
-        conclude=Conclude(statuses=store.statuses, consequences=consequences(store), table=reaction.table),
     )
+    follow_ups = FollowUps(statuses=store.statuses, effects=refusal_effects(store), errors=dependencies.errors)
+    return SendMessage(deliver=deliver, follow_ups=follow_ups)
 
 
-def following(settings: SenderSettings, store: Store) -> Follow:
-    """The handler of statuses, wired for production."""
-    return Follow(
+def status_handler(settings: SenderSettings, dependencies: SenderDependencies) -> HandleStatus:
+    """The handler of WhatsAppStatusReceived."""
+    store = dependencies.store
+    return HandleStatus(
         statuses=store.statuses,
-        reservations=store.decisions,
-        consequences=consequences(store),
-        table=packaged_table(),
+        decisions=store.decisions,
+        effects=refusal_effects(store),
+        errors=dependencies.errors,
         clock=utc_now,
-        parked=timedelta(seconds=settings.status_parking_seconds),
-        key=settings.hash_key.get_secret_value().encode(),
+        parking_time=timedelta(seconds=settings.status_parking_seconds),
+        pseudonyms=_pseudonyms(settings),
     )
 
 
-def consequences(store: Store) -> Consequences:
-    """What refusals lead to, wired for production."""
-    return Consequences(
-        windows=store.conversations,
-        stops=store.suppressions,
-        pauses=RegistryPauses(store.directory, store.registry),
+def refusal_effects(store: Store) -> RefusalEffects:
+    """The effects of refusals, on `store`."""
+    return RefusalEffects(
+        conversations=store.conversations,
+        suppressions=store.suppressions,
+        number_pauser=RegistryNumberPauser(store.directory, store.registry),
         pacing=store.pacing,
         clock=utc_now,
     )
 
 
-def forwarding(
+def forward_handler(
     settings: SenderSettings, *, store: Store, directory: Directory, session: aiohttp.ClientSession, owner: str
-) -> Forward:
-    """The handler of what 3CX systems are told, wired for production; `session` is one of `open_forwarding`."""
+) -> DeliverForward:
+    """The handler of ForwardRequested; `session` comes from `open_forward_session`."""
     breaker = BreakerLimits(
         calls=settings.forward_circuit_calls,
         window_s=60.0,
         open_s=settings.forward_circuit_seconds,
         longest_s=settings.forward_circuit_longest_seconds,
     )
-    return Forward(
-        ledger=store.forwards,
-        targets=DirectoryTargets(directory, sealer_from(settings.secret_keys.get_secret_value())),
-        posts=Poster(session, _forward_limits(settings), utc_now),
-        lanes=Lanes(
-            LaneLimits(width=settings.forward_width, patience_s=LANE_PATIENCE_S, breaker=breaker),
-            monotonic,
-            _forward_circuit_changed,
-        ),
+    limits = BulkheadLimits(concurrent=settings.forward_width, wait_s=BULKHEAD_WAIT_S, breaker=breaker)
+    return DeliverForward(
+        forwards=store.forwards,
+        targets=DirectoryForwardTargets(directory, sealer_from(settings.secret_keys.get_secret_value())),
+        client=HttpForwardClient(session, _forward_limits(settings), utc_now),
+        bulkheads=Bulkheads(limits, monotonic, _forward_circuit_changed),
         clock=utc_now,
         monotonic=monotonic,
-        chance=random.random,
-        terms=ForwardTerms(
+        random=random.random,
+        options=ForwardOptions(
             owner=owner,
             lease=timedelta(seconds=settings.forward_timeout + LEASE_MARGIN_S),
-            total=timedelta(hours=settings.forward_hours),
+            give_up_after=timedelta(hours=settings.forward_hours),
         ),
     )
 
 
-def subscriptions(send: Send) -> Subscriptions:
-    """What sender does with messages."""
-    return (on(MessageApproved, send),)
-
-
 async def serve(settings: SenderSettings) -> None:
-    """Run until told to stop."""
-    async with life_of("sender", settings, metrics_port=settings.sender_metrics_port) as life:
+    """Run until SIGTERM or SIGINT."""
+    async with service_runtime("sender", settings, metrics_port=settings.sender_metrics_port) as runtime:
         store = await open_store(settings.store_url.get_secret_value())
         try:
             async with (
                 open_session(timeout_s=settings.provider_timeout, connections=settings.provider_connections) as session,
-                open_evolution_session(
-                    _evolution_limits(settings),
+                open_session(
                     timeout_s=settings.provider_timeout,
                     connections=settings.provider_connections,
-                ) as evolution_session,
-                open_forwarding(
+                    addresses=_provider_limits(settings),
+                ) as guarded_session,
+                open_forward_session(
                     _forward_limits(settings),
                     timeout_s=settings.forward_timeout,
                     connections=settings.forward_prefetch,
                 ) as forward_session,
-                Broker.connected(life.instance, settings.amqp_url.get_secret_value()) as broker,
+                Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker,
             ):
-                sessions = Sessions(session, evolution_session, forward_session)
-                await _work(settings, life, sessions=sessions, store=store, broker=broker)
+                sessions = Sessions(session, guarded_session, forward_session)
+                await _consume(settings, runtime, sessions=sessions, store=store, broker=broker)
         finally:
             await store.close()
 
 
-async def _work(settings: SenderSettings, life: Life, *, sessions: Sessions, store: Store, broker: Broker) -> None:
+async def _consume(
+    settings: SenderSettings, runtime: ServiceRuntime, *, sessions: Sessions, store: Store, broker: Broker
+) -> None:
     directory = CachedDirectory(store.directory)
 
     async def changed(received: Received[Event]) -> None:
-        directory.forget(received.event)
+        directory.invalidate(received.event)
 
-    await broker.overhear("configuration", CONFIGURATION_CHANGES, changed, lost=directory.forget)
-    cloud_api = CloudApi(sessions.whatsapp, str(settings.whatsapp_api_url), settings.whatsapp_api_version, utc_now)
-    evolution = Evolution(sessions.evolution, _evolution_limits(settings), utc_now)
-    outside = Outside(
+    await broker.subscribe_exclusive("configuration", CONFIGURATION_CHANGES, changed, on_reconnect=directory.invalidate)
+    options = SenderOptions(
+        session=sessions.providers,
+        guarded_session=sessions.account_providers,
+        addresses=_provider_limits(settings),
+        clock=utc_now,
+        api_url=str(settings.whatsapp_api_url),
+        api_version=settings.whatsapp_api_version,
+    )
+    dependencies = SenderDependencies(
         store=store,
         numbers=DirectoryNumbers(directory, sealer_from(settings.secret_keys.get_secret_value())),
-        providers={ProviderKind.CLOUD_API: cloud_api, ProviderKind.EVOLUTION: evolution},
-        owner=life.instance,
+        providers={provider.kind: provider.sender(options) for provider in PROVIDERS.values()},
+        owner=runtime.replica,
     )
-    send = sending(settings, outside)
-    await broker.listen(MESSAGES, subscriptions(send), prefetch=settings.prefetch)
-    statuses = (on(WhatsAppStatusReceived, following(settings, store)),)
-    await broker.listen(STATUSES, statuses, prefetch=settings.prefetch)
-    forward = forwarding(settings, store=store, directory=directory, session=sessions.forwards, owner=life.instance)
-    metrics.FORWARDS_STOPPED.set_function(forward.lanes.closed)
-    await broker.listen(FORWARDS, (on(ForwardRequested, forward),), prefetch=settings.forward_prefetch)
-    life.ready_when(store=store.healthy, broker=broker.healthy)
-    await life.until_stopped()
-    # Whoever waits for a call is drained with its call; what is left then is found in the ledger by the next sender.
+    messages = (on(MessageApproved, message_handler(settings, dependencies)),)
+    await broker.consume(MESSAGES, messages, prefetch=settings.prefetch)
+    statuses = (on(WhatsAppStatusReceived, status_handler(settings, dependencies)),)
+    await broker.consume(STATUSES, statuses, prefetch=settings.prefetch)
+    forward = forward_handler(
+        settings, store=store, directory=directory, session=sessions.forwards, owner=runtime.replica
+    )
+    metrics.FORWARD_CIRCUITS_STOPPED.set_function(forward.bulkheads.stopped)
+    await broker.consume(FORWARDS, (on(ForwardRequested, forward),), prefetch=settings.forward_prefetch)
+    runtime.mark_ready(store=store.healthy, broker=broker.healthy)
+    await runtime.wait_until_stopped()
+    # The drain waits for running calls. The next sender finds in the ledger what is left after it.
     await broker.drain(settings.drain_seconds)
 
 
@@ -242,26 +242,22 @@ def _breaker_limits(settings: SenderSettings) -> BreakerLimits:
     )
 
 
-def _reaction(settings: SenderSettings) -> Reaction:
-    return Reaction(table=packaged_table(), limits=_retry_limits(settings), chance=random.random)
+def _pseudonyms(settings: SenderSettings) -> Pseudonyms:
+    return Pseudonyms(settings.hash_key.get_secret_value().encode())
 
 
-def _retry_limits(settings: SenderSettings) -> RetryLimits:
-    return RetryLimits(attempts=settings.send_attempts, total_s=settings.send_retry_seconds)
-
-
-def _breaker_changed(state: Circuit) -> None:
+def _breaker_changed(state: CircuitState) -> None:
     metrics.BREAKER_CHANGES.labels(state.value).inc()
 
 
-def _forward_limits(settings: SenderSettings) -> Limits:
-    return Limits(settings.allow_private_forward, frozenset(settings.forward_ports))
+def _forward_limits(settings: SenderSettings) -> AddressLimits:
+    return AddressLimits(settings.allow_private_forward, frozenset(settings.forward_ports))
 
 
-def _evolution_limits(settings: SenderSettings) -> Limits:
+def _provider_limits(settings: SenderSettings) -> AddressLimits:
     private_allowed = settings.allow_private_evolution or settings.allow_private_forward
-    return Limits(private_allowed, frozenset(settings.forward_ports))
+    return AddressLimits(private_allowed, frozenset(settings.forward_ports))
 
 
-def _forward_circuit_changed(state: Circuit) -> None:
+def _forward_circuit_changed(state: CircuitState) -> None:
     metrics.FORWARD_CIRCUIT_CHANGES.labels(state.value).inc()

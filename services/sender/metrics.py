@@ -1,58 +1,65 @@
-"""What sender counts; a closed list, and no label is a phone, an id or a text."""
+"""The sender's metrics. No label holds a phone number, an id or a text."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
 PROVIDER_CALLS = Counter(
-    "gateway_provider_calls_total", "Calls of WhatsApp by outcome, and by verdict when refused.", ["outcome", "verdict"]
+    "gateway_provider_calls_total", "Provider calls by outcome, and by verdict when refused.", ["outcome", "verdict"]
 )
 PROVIDER_CALL_SECONDS = Histogram(
     "gateway_provider_call_duration_seconds",
-    "Time of one call of WhatsApp.",
+    "Duration of one provider call.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0),
 )
-MESSAGES = Counter("gateway_messages_total", "Approved messages by what became of them.", ["code"])
+MESSAGES = Counter("gateway_messages_total", "Approved messages by result code.", ["code"])
 UNKNOWN_OUTCOMES = Counter(
-    "gateway_unknown_outcomes_total", "Messages of which nobody knows whether WhatsApp took them.", ["reason"]
+    "gateway_unknown_outcomes_total",
+    "Messages with an unknown outcome: WhatsApp may or may not have taken them.",
+    ["reason"],
 )
 UNCLASSIFIED_CODES = Counter(
-    "gateway_unclassified_provider_codes_total", "Refusals with a code that the verdict table does not know."
+    "gateway_unclassified_provider_codes_total", "Refusals with a code that is not in the error table."
 )
-CONTRADICTIONS = Counter(
-    "gateway_contradicted_results_total", "Results that came after another one had been noted for the same message."
+CONTRADICTED_RESULTS = Counter(
+    "gateway_contradicted_results_total",
+    "Results that were discarded because another result of the same message was written first.",
 )
 STATUSES = Counter(
     "gateway_message_statuses_total",
-    "Statuses of our messages, by kind and by what they did: changed, repeated, parked or unmatched.",
+    "Statuses of messages by kind and by effect: changed, repeated, parked or unmatched.",
     ["status", "effect"],
 )
-CONFLICTS = Counter("gateway_status_conflicts_total", "Messages of which WhatsApp told both a failure and a delivery.")
-SETTLED = Counter(
-    "gateway_unknown_outcomes_settled_total", "Unknown outcomes that a status settled, by outcome.", ["outcome"]
+STATUS_CONFLICTS = Counter(
+    "gateway_status_conflicts_total", "Messages for which WhatsApp reported both a failure and a delivery."
 )
-NUMBERS_PAUSED = Counter("gateway_numbers_paused_total", "Numbers that WhatsApp's refusals made us pause.")
-IN_LINE_SECONDS = Histogram(
-    "gateway_line_wait_seconds",
-    "Time that messages waited in this sender for an earlier one to the same customer.",
+UNKNOWN_OUTCOMES_SETTLED = Counter(
+    "gateway_unknown_outcomes_settled_total",
+    "Unknown outcomes that a status settled, by outcome: sent or failed.",
+    ["outcome"],
+)
+NUMBERS_PAUSED = Counter("gateway_numbers_paused_total", "Numbers paused because of a refusal by WhatsApp.")
+DELIVERY_ORDER_WAIT_SECONDS = Histogram(
+    "gateway_delivery_order_wait_seconds",
+    "Time that a message waited in this sender for an earlier message to the same customer.",
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0),
 )
 PACING_SECONDS = Histogram(
     "gateway_pacing_wait_seconds",
-    "Time that messages waited for their number's or pair's turn.",
+    "Time that a message waited for a sending slot of its number or pair.",
     buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0),
 )
-BREAKER_CHANGES = Counter("gateway_breaker_changes_total", "Changes of numbers' circuit breakers.", ["state"])
+BREAKER_CHANGES = Counter("gateway_breaker_changes_total", "State changes of the numbers' circuit breakers.", ["state"])
 FORWARDS = Counter(
-    "gateway_forwards_total", "Tries to tell 3CX systems, by kind and by how they ended.", ["kind", "outcome"]
+    "gateway_forwards_total", "Tries to deliver forwards to 3CX systems, by kind and outcome.", ["kind", "outcome"]
 )
 FORWARD_SECONDS = Histogram(
     "gateway_forward_duration_seconds",
-    "Time of one try to tell a 3CX system.",
+    "Duration of one try to deliver a forward.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0),
 )
 FORWARD_CIRCUIT_CHANGES = Counter(
-    "gateway_forward_circuit_changes_total", "Changes of integrations' forwarding circuits.", ["state"]
+    "gateway_forward_circuit_changes_total", "State changes of the integrations' forward circuits.", ["state"]
 )
-FORWARDS_STOPPED = Gauge(
-    "gateway_forward_circuits_stopped", "Integrations whose forwarding circuit is open or half-open in this process."
+FORWARD_CIRCUITS_STOPPED = Gauge(
+    "gateway_forward_circuits_stopped", "Integrations whose forward circuit is open or half-open in this process."
 )
 BREAKERS_STOPPED = Gauge("gateway_breakers_stopped", "Numbers whose circuit is open or half-open in this process.")

@@ -1,29 +1,29 @@
-"""What an operator can set about sending."""
+"""`SenderSettings`: the sender's settings."""
 
 from typing import Annotated
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
-from libs.store.sealing import sealer_from
+from libs.store.sealer import sealer_from
 
 
 class SenderSettings(ServiceSettings):
     """Settings of the sender service, read from `GATEWAY_*` variables."""
 
     sender_metrics_port: int = Field(default=9103, ge=0, le=65535, description="Port of /metrics and the probes.")
-    secret_keys: SecretStr = Field(description="Keys that open the numbers' access tokens, newest first.")
+    secret_keys: SecretStr = Field(description="Keys that decrypt the numbers' access tokens, newest first.")
     whatsapp_api_url: AnyHttpUrl = Field(
-        default=AnyHttpUrl("https://graph.facebook.com"), description="Where WhatsApp's Cloud API is."
+        default=AnyHttpUrl("https://graph.facebook.com"), description="Base URL of WhatsApp's Cloud API."
     )
     whatsapp_api_version: str = Field(
-        default="v25.0", pattern=r"^v\d{1,3}\.\d{1,2}$", description="Version of the Cloud API that is called."
+        default="v25.0", pattern=r"^v\d{1,3}\.\d{1,2}$", description="Version of the Cloud API."
     )
     provider_timeout: float = Field(
-        default=15.0, gt=0, le=120, description="Seconds one call of WhatsApp may take, connecting included."
+        default=15.0, gt=0, le=120, description="Seconds for one provider call, connecting included."
     )
     provider_connections: int = Field(
-        default=128, ge=1, le=10_000, description="Connections to WhatsApp at once; at least the prefetch is sensible."
+        default=128, ge=1, le=10_000, description="Connections to WhatsApp at once; use the prefetch or more."
     )
     allow_private_evolution: bool = Field(
         default=False,
@@ -31,31 +31,27 @@ class SenderSettings(ServiceSettings):
         "`GATEWAY_ALLOW_PRIVATE_FORWARD` allows it too.",
     )
     send_attempts: int = Field(
-        default=3, ge=1, le=10, description="How often a message is offered when WhatsApp surely did not take it."
+        default=3, ge=1, le=10, description="How often a message is offered to WhatsApp while it is not taken."
     )
-    send_retry_seconds: float = Field(
-        default=6.0, ge=0, le=60, description="Seconds within which further attempts may begin."
-    )
+    send_retry_seconds: float = Field(default=6.0, ge=0, le=60, description="Seconds within which attempts may begin.")
     smoothing_seconds: float = Field(
         default=2.0,
         ge=0,
         le=10,
-        description="Longest wait for a number's or pair's turn; beyond it: sending_throttled.",
+        description="Longest wait in seconds for a sending slot of a number or pair; beyond it: sending_throttled.",
     )
     status_parking_seconds: float = Field(
-        default=120.0, ge=0, le=3600, description="Seconds a status waits for the message that it belongs to."
+        default=120.0, ge=0, le=3600, description="Seconds for which a status waits for its message."
     )
     breaker_rate: float = Field(
-        default=0.5, gt=0, le=1, description="Share of failed calls at which a number's calls are stopped."
+        default=0.5, gt=0, le=1, description="Share of failed calls that opens a number's circuit."
     )
-    breaker_calls: int = Field(
-        default=10, ge=1, le=1000, description="Calls that must have been made before the share counts."
-    )
-    breaker_window_seconds: float = Field(
-        default=30.0, gt=0, description="Seconds that a call's result is remembered for the share."
-    )
+    breaker_calls: int = Field(default=10, ge=1, le=1000, description="Least number of calls for the share to count.")
+    breaker_window_seconds: float = Field(default=30.0, gt=0, description="Seconds for which a call's result counts.")
     breaker_open_seconds: float = Field(
-        default=2.0, gt=0, description="Seconds until a stopped number is probed; doubles while probes fail."
+        default=2.0,
+        gt=0,
+        description="Seconds until a number whose circuit is open is probed; doubles with each failed probe.",
     )
     breaker_longest_seconds: float = Field(default=60.0, gt=0, description="Longest pause between two probes.")
 
@@ -66,21 +62,23 @@ class SenderSettings(ServiceSettings):
         default=(443, 80, 8443, 8080, 5001), description="Ports that may be forwarded to, separated by commas."
     )
     forward_timeout: float = Field(
-        default=15.0, gt=0, le=60, description="Seconds one try to tell a 3CX system may take, connecting included."
+        default=15.0, gt=0, le=60, description="Seconds for one try to deliver a forward, connecting included."
     )
     forward_hours: float = Field(
-        default=24.0, gt=0, le=168, description="Hours for which a 3CX system is tried before its message is set aside."
+        default=24.0, gt=0, le=168, description="Hours for which a forward is tried before it becomes a dead letter."
     )
-    forward_width: int = Field(default=8, ge=1, le=256, description="Tries at once for one integration.")
-    forward_prefetch: int = Field(default=256, ge=1, le=10_000, description="Forwards in hand at once.")
+    forward_width: int = Field(default=8, ge=1, le=256, description="Concurrent tries for one integration.")
+    forward_prefetch: int = Field(default=256, ge=1, le=10_000, description="Forwards in flight at once.")
     forward_circuit_calls: int = Field(
-        default=5, ge=1, le=1000, description="Tries that must have been made before an integration's can be stopped."
+        default=5, ge=1, le=1000, description="Least number of tries for an integration's circuit to open."
     )
     forward_circuit_seconds: float = Field(
-        default=10.0, gt=0, description="Seconds until a stopped integration is probed; doubles while probes fail."
+        default=10.0,
+        gt=0,
+        description="Seconds until an integration whose circuit is open is probed; doubles with each failed probe.",
     )
     forward_circuit_longest_seconds: float = Field(
-        default=300.0, gt=0, description="Longest pause between two probes of an integration."
+        default=300.0, gt=0, description="Longest pause between probes of an integration."
     )
 
     @field_validator("forward_ports", mode="before")

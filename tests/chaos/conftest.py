@@ -1,4 +1,4 @@
-"""A gateway to be hurt: its own broker behind a proxy, two replicas of all that is killed, and a report of figures."""
+"""The environment of the chaos tests: a gateway with two replicas per service and its own broker behind a proxy."""
 
 import os
 import random
@@ -20,12 +20,12 @@ SETTINGS = {
     "GATEWAY_PROVIDER_TIMEOUT": "2",
     "GATEWAY_BODY_TIMEOUT": "10",
 }
-"""A short lease of a call (7 s), so that what a killed sender leaves behind is settled within a test."""
+"""A short lease of provider calls (7 s), so that claims of a killed sender expire within a test."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """The gateway and what can be broken around it."""
+class Environment:
+    """The gateway, and the broker and the proxy that a test can break."""
 
     gateway: Gateway
     node: BrokerNode
@@ -34,19 +34,19 @@ class Stage:
 
 @pytest.fixture
 def seed() -> int:
-    """Chance of this test; `GATEWAY_CHAOS_SEED` repeats one that is told in a report's line."""
+    """The random seed of this test; set `GATEWAY_CHAOS_SEED` to repeat a reported one."""
     return int(os.environ.get("GATEWAY_CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
 
 
 @pytest.fixture
 def chance(seed: int) -> random.Random:
-    """The chance that the seed gives."""
+    """A random generator with the seed."""
     return random.Random(seed)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """Everything runs, and all traffic with the broker goes through the proxy."""
+async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
+    """A running gateway; all its traffic with the broker goes through the proxy."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # inherited by the services; thousands of connections
     folder = tmp_path_factory.mktemp("chaos")
@@ -54,5 +54,5 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         plan = StackPlan(data_dir=folder, environ=SETTINGS, replicas=REPLICAS, amqp_url=proxy.url(node.url))
         async with Stack(plan) as stack, Gateway.of(stack, node, node.url) as gateway:
             await gateway.whatsapp.configure(statuses={"enabled": False})
-            yield Stage(gateway, node, proxy)
+            yield Environment(gateway, node, proxy)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

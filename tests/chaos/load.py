@@ -1,6 +1,6 @@
-"""Callers under load: each message has a key, and is said again with it until its caller knows the end.
+"""The load of the chaos tests: callers that send messages with an Idempotency-Key and retry until they have an answer.
 
-That is what a careful 3CX integration does, and all it needs: no message may be lost or doubled by it.
+A correct 3CX integration does the same. No message may be lost or sent twice.
 """
 
 import asyncio
@@ -12,55 +12,55 @@ from typing import Any
 
 import aiohttp
 
-from tests.e2e.driver import Answer, Gateway, Line, outbound
-from tests.e2e.ledger_check import Findings, finals, ledger_check
+from tests.e2e.driver import Answer, Gateway, Integration, outbound
+from tests.e2e.ledger_check import Findings, final_answers, ledger_check
 
 ACCOUNTS = 4
-LINES = 64
-"""Each may ask 60 times a minute: 2,000 messages and as many repetitions find room."""
-LINES_OF_ONE = LINES // ACCOUNTS
+INTEGRATIONS = 64
+"""Each may send 60 requests a minute, enough for 2,000 messages and as many retries."""
+INTEGRATIONS_PER_ACCOUNT = INTEGRATIONS // ACCOUNTS
 CUSTOMERS = 64
-"""Of each number; a pair may take ten messages at once."""
+"""Per number. A customer may be sent ten messages at once."""
 NO_ANSWER = (aiohttp.ClientError, TimeoutError, ConnectionError)
-PATIENCE = 60
-"""Times that a caller asks again."""
+MOST_REQUESTS = 60
+"""Requests that a caller makes for one message."""
 
 
 @dataclass(eq=False)
 class Load:
-    """A crowd of callers and what they were told."""
+    """Concurrent callers and the answers that they got."""
 
     gateway: Gateway
     chance: random.Random
-    lines: list[Line]
+    integrations: list[Integration]
     people: dict[str, list[str]] = field(repr=False)
-    told: dict[int, tuple[Line, Answer]] = field(default_factory=dict)
+    answers: dict[int, tuple[Integration, Answer]] = field(default_factory=dict)
     unanswered: Counter[str] = field(default_factory=Counter)
-    """Why callers had to ask again."""
+    """Reasons for retries."""
     refusals: list[Answer] = field(default_factory=list)
-    """Each 503, for its `Retry-After` and how long it took."""
+    """Every 503, to check its `Retry-After` and its latency."""
 
     @classmethod
-    async def prepared(cls, gateway: Gateway, chance: random.Random) -> "Load":
-        """Accounts, numbers, integrations, and customers who wrote."""
-        lines: list[Line] = []
+    async def create(cls, gateway: Gateway, chance: random.Random) -> "Load":
+        """Create accounts, numbers, integrations, and customers who wrote."""
+        integrations: list[Integration] = []
         people: dict[str, list[str]] = {}
         for _ in range(ACCOUNTS):
-            first = await gateway.open_line(
+            first = await gateway.create_integration(
                 account={"daily_limit": 1_000_000, "plan": "scale"}, number={"messages_per_second": 1000}
             )
             more = [
-                await gateway.connect(first.account_id, first.instance_id, first.number)
-                for _ in range(LINES_OF_ONE - 1)
+                await gateway.add_integration(first.account_id, first.instance_id, first.number)
+                for _ in range(INTEGRATIONS_PER_ACCOUNT - 1)
             ]
-            lines += [first, *more]
+            integrations += [first, *more]
             people[first.number] = [gateway.a_customer() for _ in range(CUSTOMERS)]
             await gateway.customers_write(first, people[first.number])
-        return cls(gateway, chance, lines, people)
+        return cls(gateway, chance, integrations, people)
 
     async def run(self, count: int, *, in_flight: int = 24) -> None:
-        """Have `count` messages sent; returns when each caller knows its end, or that it is pending."""
-        order = iter(range(len(self.told), len(self.told) + count))
+        """Send `count` messages; returns when every caller has an answer, which may be `pending`."""
+        order = iter(range(len(self.answers), len(self.answers) + count))
 
         async def caller() -> None:
             for serial in order:
@@ -68,24 +68,26 @@ class Load:
 
         await asyncio.gather(*(caller() for _ in range(in_flight)))
 
-    async def until_told(self, count: int) -> None:
-        """Wait until so many callers have an answer."""
-        while len(self.told) < count:
+    async def wait_for_answers(self, count: int) -> None:
+        """Wait until `count` messages have an answer."""
+        while len(self.answers) < count:
             await asyncio.sleep(0.005)
 
     async def check(self) -> tuple[Findings, Counter[str]]:
-        """The ledger check over everything said so far, and how it ended."""
-        answers = await finals(self.gateway, self.told.values())
-        return await ledger_check(self.gateway, self.lines, answers), Counter(_end(a) for a in answers.values())
+        """Run the ledger check over all answers, and count the final results."""
+        answers = await final_answers(self.gateway, self.answers.values())
+        return await ledger_check(self.gateway, self.integrations, answers), Counter(_end(a) for a in answers.values())
 
     async def _send(self, serial: int) -> None:
-        turn, place = divmod(serial, LINES)
-        line = self.lines[place]
-        customer = self.people[line.number][(turn * LINES_OF_ONE + place % LINES_OF_ONE) % CUSTOMERS]
+        turn, place = divmod(serial, INTEGRATIONS)
+        integration = self.integrations[place]
+        customer = self.people[integration.number][
+            (turn * INTEGRATIONS_PER_ACCOUNT + place % INTEGRATIONS_PER_ACCOUNT) % CUSTOMERS
+        ]
         body = outbound(customer, f"Message {serial}")
-        for _ in range(PATIENCE):
+        for _ in range(MOST_REQUESTS):
             try:
-                answer = await self.gateway.post(line, body, Idempotency_Key=f"m{serial}")
+                answer = await self.gateway.post(integration, body, Idempotency_Key=f"m{serial}")
             except NO_ANSWER as error:
                 self.unanswered[type(error).__name__] += 1
                 await asyncio.sleep(self.chance.uniform(0.05, 0.3))
@@ -95,18 +97,18 @@ class Load:
                 self.refusals.append(answer)
                 await asyncio.sleep(self.chance.uniform(0.2, 1.5))
                 continue
-            self.told[serial] = (line, answer)
+            self.answers[serial] = (integration, answer)
             return
         raise AssertionError(f"message {serial} was never answered: {self.unanswered}")
 
 
 def _end(answer: Answer) -> str:
     outcome = answer.details.get("outcome")
-    return f"{answer.word} ({outcome})" if outcome else answer.word
+    return f"{answer.result} ({outcome})" if outcome else answer.result
 
 
-async def beside(load: Load, count: int, disturbance: Coroutine[Any, Any, None]) -> None:
-    """Run the load and a disturbance side by side; what fails in either fails the test."""
+async def run_with(load: Load, count: int, disturbance: Coroutine[Any, Any, None]) -> None:
+    """Run the load and a disturbance concurrently; a failure of either fails the test."""
     async with asyncio.TaskGroup() as group:
         group.create_task(load.run(count))
         group.create_task(disturbance)

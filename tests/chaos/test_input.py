@@ -1,4 +1,4 @@
-"""Hostile input: poison on a queue, the same webhook many times over, and thousands of slow connections."""
+"""Hostile input: poison messages, duplicate webhooks and thousands of slow connections."""
 
 import asyncio
 import random
@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from libs.chassis.topology import EXCHANGE, RECORDS, WEBHOOKS
-from tests.chaos.conftest import Stage
-from tests.chaos.load import NO_ANSWER, Load, beside
+from tests.chaos.conftest import Environment
+from tests.chaos.load import NO_ANSWER, Load, run_with
 from tests.e2e import scenarios
-from tests.e2e.driver import SECRET, Answer, Gateway, Line, all_of, outbound
+from tests.e2e.driver import SECRET, Answer, Gateway, Integration, gather_answers, outbound
 from tests.e2e.ledger_check import ledger_check
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -32,10 +32,10 @@ POISON: dict[str, tuple[bytes, dict[str, object]]] = {
 }
 
 
-async def poisoned(stage: Stage) -> dict[str, str]:
+async def poisoned(environment: Environment) -> dict[str, str]:
     """Put the poison where webhooks go; the message ids and what each is."""
     ids: dict[str, str] = {}
-    async with await aio_pika.connect(stage.node.url) as connection:
+    async with await aio_pika.connect(environment.node.url) as connection:
         channel = await connection.channel()
         exchange = await channel.get_exchange(EXCHANGE)
         for number, (name, (body, fields)) in enumerate(POISON.items()):
@@ -46,52 +46,52 @@ async def poisoned(stage: Stage) -> dict[str, str]:
     return ids
 
 
-async def reasons_in(stage: Stage, queue: str) -> dict[str, str]:
+async def reasons_in(environment: Environment, queue: str) -> dict[str, str]:
     """The dead letters of a work queue: message id and reason."""
-    page = await stage.gateway.done("GET", "/dead-letters", queue=queue, limit=200)
+    page = await environment.gateway.done("GET", "/dead-letters", queue=queue, limit=200)
     return {str(letter["message_id"]): str(letter["reason"]) for letter in page["items"]}
 
 
-async def test_poison_is_set_aside_with_its_reason_and_the_good_go_on(
-    stage: Stage, seed: int, chance: random.Random
+async def test_poison_messages_are_dead_lettered_with_a_reason_and_others_are_processed(
+    environment: Environment, seed: int, chance: random.Random
 ) -> None:
-    load = await Load.prepared(stage.gateway, chance)
+    load = await Load.create(environment.gateway, chance)
     poison: dict[str, str] = {}
 
     async def in_between() -> None:
-        await load.until_told(60)
-        poison.update(await poisoned(stage))
+        await load.wait_for_answers(60)
+        poison.update(await poisoned(environment))
 
-    await beside(load, 200, in_between())
+    await run_with(load, 200, in_between())
     findings, ends = await load.check()
-    dead = {queue: await reasons_in(stage, queue) for queue in (WEBHOOKS.name, RECORDS.name)}
+    dead = {queue: await reasons_in(environment, queue) for queue in (WEBHOOKS.name, RECORDS.name)}
 
     passed = findings.holds and ends == {"sent": 200} and all(dead[WEBHOOKS.name].values())
-    scenarios.tell("12 poison", seed=seed, passed=passed, poison=len(poison), **findings.figures)
+    scenarios.report("12 poison", seed=seed, passed=passed, poison=len(poison), **findings.figures)
     assert findings.holds, findings.faults
     assert ends == {"sent": 200}
     assert set(dead[WEBHOOKS.name]) == set(poison)
     assert all(reason.startswith("unreadable: ") for queue in dead.values() for reason in queue.values())
     assert set(dead[RECORDS.name]) <= set(poison)
-    assert all(p.running for p in stage.gateway.stack.processes)
+    assert all(p.running for p in environment.gateway.stack.processes)
 
 
 async def test_duplicates_over_two_replicas_and_a_restart_are_one_message_each(
-    stage: Stage, seed: int, chance: random.Random
+    environment: Environment, seed: int, chance: random.Random
 ) -> None:
-    gateway = stage.gateway
-    lines = [await gateway.open_line() for _ in range(10)]
-    bodies = [outbound(await gateway.a_writer(line)) for line in lines]
+    gateway = environment.gateway
+    integrations = [await gateway.create_integration() for _ in range(10)]
+    bodies = [outbound(await gateway.a_customer_who_wrote(integration)) for integration in integrations]
     victim = gateway.stack.services["ingress"][1]
 
     async def repeated(times: int) -> list[tuple[int, Answer]]:
         async def one(index: int) -> tuple[int, Answer] | None:
             try:
-                return index, await gateway.post(lines[index], bodies[index], Idempotency_Key="only")
+                return index, await gateway.post(integrations[index], bodies[index], Idempotency_Key="only")
             except NO_ANSWER:
                 return None  # the ingress was killed in between
 
-        order = [index for index in range(len(lines)) for _ in range(times)]
+        order = [index for index in range(len(integrations)) for _ in range(times)]
         chance.shuffle(order)
         answers = await asyncio.gather(*(one(index) for index in order))
         return [answer for answer in answers if answer is not None]
@@ -99,20 +99,20 @@ async def test_duplicates_over_two_replicas_and_a_restart_are_one_message_each(
     async def killed() -> None:
         await asyncio.sleep(chance.uniform(0.02, 0.2))  # a random moment
         victim.kill()
-        victim.begin()
+        victim.start()
 
     [first, _] = await asyncio.gather(repeated(20), killed())
-    await victim.ready()
+    await victim.wait_until_ready()
     again = await repeated(5)
 
-    told = [answer for _, answer in first + again if answer.status in {200, 202}]
-    finals = {i: await gateway.final(lines[i], a) for i, a in first + again if a.status in {200, 202}}
-    findings = await ledger_check(gateway, lines, {answer.event_id: answer for answer in finals.values()})
-    passed = findings.holds and findings.figures["received"] == len(lines)
-    scenarios.tell("18 duplicates", seed=seed, passed=passed, asked=250, answered=len(told), **findings.figures)
+    accepted = [answer for _, answer in first + again if answer.status in {200, 202}]
+    finals = {i: await gateway.final_answer(integrations[i], a) for i, a in first + again if a.status in {200, 202}}
+    findings = await ledger_check(gateway, integrations, {answer.event_id: answer for answer in finals.values()})
+    passed = findings.holds and findings.figures["received"] == len(integrations)
+    scenarios.report("18 duplicates", seed=seed, passed=passed, asked=250, answered=len(accepted), **findings.figures)
     assert findings.holds, findings.faults
-    assert {answer.word for answer in finals.values()} == {"sent"}
-    assert len({answer.event_id for answer in told}) == findings.figures["received"] == len(lines)
+    assert {answer.result for answer in finals.values()} == {"sent"}
+    assert len({answer.event_id for answer in accepted}) == findings.figures["received"] == len(integrations)
 
 
 ATTACKERS = 2_000
@@ -121,15 +121,15 @@ P99_SECONDS = 0.5
 GROWTH = 200 * MEGABYTE
 
 
-async def attacker(gateway: Gateway, line: Line, kind: int) -> float:
+async def attacker(gateway: Gateway, integration: Integration, kind: int) -> float:
     """A connection that sends its headers, or its body, a byte at a time, or nothing more; how long it was borne."""
-    server = urlsplit(gateway.url(line.path))
+    server = urlsplit(gateway.url(integration.path))
     reader, writer = await asyncio.open_connection(server.hostname, server.port)
-    begun = time.monotonic()
-    start = f"POST {line.path} HTTP/1.1\r\nHost: x\r\n"
+    began = time.monotonic()
+    start = f"POST {integration.path} HTTP/1.1\r\nHost: x\r\n"
     opening = (
         start.encode(),
-        f"{start}{SECRET}: {line.secret}\r\nContent-Length: 100000\r\n\r\n{{".encode(),
+        f"{start}{SECRET}: {integration.secret}\r\nContent-Length: 100000\r\n\r\n{{".encode(),
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     )[kind]
     try:
@@ -144,7 +144,7 @@ async def attacker(gateway: Gateway, line: Line, kind: int) -> float:
         pass
     finally:
         writer.transport.abort()
-    return time.monotonic() - begun
+    return time.monotonic() - began
 
 
 async def _trickle(writer: asyncio.StreamWriter) -> None:
@@ -153,20 +153,24 @@ async def _trickle(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(1.0)  # slowness is the attack
 
 
-async def test_thousands_of_slow_connections_slow_nobody_down(stage: Stage, seed: int, chance: random.Random) -> None:
-    gateway = stage.gateway
-    victim = await gateway.open_line()
-    lines = [await gateway.open_line() for _ in range(10)]
+async def test_thousands_of_slow_connections_do_not_delay_other_callers(
+    environment: Environment, seed: int, chance: random.Random
+) -> None:
+    gateway = environment.gateway
+    victim = await gateway.create_integration()
+    integrations = [await gateway.create_integration() for _ in range(10)]
     ingresses = [psutil.Process(process.pid) for process in gateway.stack.services["ingress"]]
     before = [process.memory_info().rss for process in ingresses]
 
     attack = [asyncio.create_task(attacker(gateway, victim, number % 3)) for number in range(ATTACKERS)]
     times: list[float] = []
     while not all(task.done() for task in attack):
-        answers = await all_of(*(gateway.post(line, {"event_type": "test"}) for line in lines[:2]))
+        answers = await gather_answers(
+            *(gateway.post(integration, {"event_type": "test"}) for integration in integrations[:2])
+        )
         times += [answer.seconds for answer in answers]
         assert {answer.status for answer in answers} <= {200, 429}
-        lines = lines[2:] + lines[:2]
+        integrations = integrations[2:] + integrations[:2]
         await asyncio.sleep(0.05)
     borne = await asyncio.gather(*attack)
     growth = [now.memory_info().rss - then for now, then in zip(ingresses, before, strict=True)]
@@ -176,6 +180,6 @@ async def test_thousands_of_slow_connections_slow_nobody_down(stage: Stage, seed
     figures = {"connections": ATTACKERS, "borne_s": round(max(borne), 1), "p99_ms": round(p99 * 1000, 1)}
     figures |= {"growth_mb": round(max(growth) / MEGABYTE, 1), "asked": len(times)}
     findings = await ledger_check(gateway, [victim], {})
-    scenarios.tell("21 slow-loris", seed=seed, passed=passed, **figures)
+    scenarios.report("21 slow-loris", seed=seed, passed=passed, **figures)
     assert passed, figures
     assert findings.holds, findings.faults

@@ -1,4 +1,4 @@
-"""One gateway for all end-to-end tests: two replicas of whatever takes part in a decision, on a vhost of its own."""
+"""One gateway for all end-to-end tests: two replicas of each service on the message path, on a separate vhost."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -17,7 +17,7 @@ SETTINGS = {
     "GATEWAY_TRUSTED_PROXIES": "127.0.0.1/32",
     "GATEWAY_BODY_TIMEOUT": "3",
 }
-"""Shorter waits than in production; only 127.0.0.1 is a proxy, the rest of 127.0.0.0/8 are strangers."""
+"""Shorter time limits than in production. Only 127.0.0.1 is a trusted proxy; the rest of 127.0.0.0/8 is not."""
 
 
 @pytest.fixture(scope="package")
@@ -39,6 +39,6 @@ def stack(
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def gateway(stack: Stack, broker: BrokerNode) -> AsyncIterator[Gateway]:
-    """The gateway that the tests talk to."""
+    """The driver of the gateway."""
     async with Gateway.of(stack, broker, stack.settings["GATEWAY_AMQP_URL"]) as gateway:
         yield gateway

@@ -1,4 +1,4 @@
-"""Requests byte by byte, for what no HTTP library agrees to send."""
+"""Raw HTTP requests, for bytes that no HTTP library sends."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import orjson
 
 ANSWER_SECONDS = 20.0
-"""Longer than any time limit of ingress: an answer that takes longer is a hang."""
+"""Longer than any time limit of ingress."""
 Headers = Sequence[tuple[str, str | bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """An answer as it came over the line; header names keep their case and order."""
+    """An answer as received; header names keep their case and order."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -29,18 +29,18 @@ class RawAnswer:
         return read
 
     @property
-    def word(self) -> str:
+    def result(self) -> str:
         """The status of a success, or the code of a refusal."""
         return str(self.body.get("status") or self.body.get("error"))
 
     @property
     def undated(self) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
-        """All of it but the time of day."""
+        """The answer without its `Date` header."""
         return self.status, tuple(header for header in self.headers if header[0] != "Date"), self.content
 
 
 def head(url: str, headers: Headers, *, method: str = "POST") -> bytes:
-    """A request's first lines, the headers exactly as given."""
+    """The request line and the headers, exactly as given."""
     parts = urlsplit(url)
     lines = [f"{method} {parts.path} HTTP/1.1".encode(), f"Host: {parts.netloc}".encode()]
     lines += [
@@ -56,7 +56,7 @@ def chunked(pieces: Iterable[bytes], *, end: bool = True) -> bytes:
 
 
 async def exchange(url: str, *parts: bytes, source: str = "127.0.0.1") -> RawAnswer:
-    """Write the parts one after the other and read one answer; TimeoutError means that the gateway hung."""
+    """Write the parts one after the other and read one answer; raises TimeoutError when there is none."""
     async with asyncio.timeout(ANSWER_SECONDS):
         server = urlsplit(url)
         reader, writer = await asyncio.open_connection(server.hostname, server.port, local_addr=(source, 0))
@@ -78,7 +78,7 @@ async def _send(writer: asyncio.StreamWriter, parts: Sequence[bytes]) -> None:
 
 
 async def read_answer(reader: asyncio.StreamReader) -> RawAnswer:
-    """One answer, whose length its header tells."""
+    """Read one answer with a Content-Length."""
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines if line))
     length = int({name.lower(): value for name, value in headers}.get("content-length", "0"))
@@ -86,5 +86,5 @@ async def read_answer(reader: asyncio.StreamReader) -> RawAnswer:
 
 
 async def post(url: str, headers: Headers, body: bytes = b"", *, source: str = "127.0.0.1") -> RawAnswer:
-    """Post a body of a told length."""
+    """Post a body with its Content-Length."""
     return await exchange(url, head(url, [*headers, ("Content-Length", str(len(body)))]) + body, source=source)

@@ -1,4 +1,4 @@
-"""Who may come in: nine reasons to be turned away that nobody outside can tell apart."""
+"""Authentication: nine reasons for a rejection, all with the same answer."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from tests.e2e.driver import SECRET, Gateway, Line
+from tests.e2e.driver import SECRET, Gateway, Integration
 from tests.e2e.raw import Headers, RawAnswer, post
 from tests.e2e.waiting import eventually
 
@@ -29,69 +29,73 @@ def signature(secret: str, timestamp: str, body: bytes = BODY) -> str:
     return hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
 
 
-def signed(line: Line, timestamp: str, body: bytes = BODY, *, secret: str | None = None) -> Headers:
-    key = secret or line.secret
-    told = f"sha256={signature(key, timestamp, body)}"
-    return [JSON, (SECRET, key), (TIMESTAMP, timestamp), (SIGNATURE, told)]
+def signed(integration: Integration, timestamp: str, body: bytes = BODY, *, secret: str | None = None) -> Headers:
+    key = secret or integration.secret
+    signature_header = f"sha256={signature(key, timestamp, body)}"
+    return [JSON, (SECRET, key), (TIMESTAMP, timestamp), (SIGNATURE, signature_header)]
 
 
 def seconds_ago(seconds: float) -> str:
     return str(int(time.time() - seconds))
 
 
-async def knock(gateway: Gateway, line: Line, headers: Headers, body: bytes = BODY, **options: str) -> RawAnswer:
-    return await post(gateway.url(line.path), headers, body, **options)
+async def authenticate(
+    gateway: Gateway, integration: Integration, headers: Headers, body: bytes = BODY, **options: str
+) -> RawAnswer:
+    return await post(gateway.url(integration.path), headers, body, **options)
 
 
-Caller = Callable[[Gateway], Awaitable[tuple[Line, Headers]]]
+Caller = Callable[[Gateway], Awaitable[tuple[Integration, Headers]]]
 
 
-async def to_nobody(gateway: Gateway) -> tuple[Line, Headers]:
-    line = await gateway.open_line()
-    nobody = Line(f"int_{uuid4().hex}", line.account_id, line.instance_id, line.number, line.secret)
-    return nobody, [JSON, (SECRET, line.secret)]
+async def to_an_unknown_integration(gateway: Gateway) -> tuple[Integration, Headers]:
+    integration = await gateway.create_integration()
+    unknown = Integration(
+        f"int_{uuid4().hex}", integration.account_id, integration.instance_id, integration.number, integration.secret
+    )
+    return unknown, [JSON, (SECRET, integration.secret)]
 
 
-async def to_a_closed_door(gateway: Gateway) -> tuple[Line, Headers]:
-    line = await gateway.open_line(enabled=False)
-    return line, [JSON, (SECRET, line.secret)]
+async def to_a_closed_door(gateway: Gateway) -> tuple[Integration, Headers]:
+    integration = await gateway.create_integration(enabled=False)
+    return integration, [JSON, (SECRET, integration.secret)]
 
 
-async def from_elsewhere(gateway: Gateway) -> tuple[Line, Headers]:
-    line = await gateway.open_line(allowed_ips=["203.0.113.0/24"])
-    return line, [JSON, (SECRET, line.secret)]
+async def from_elsewhere(gateway: Gateway) -> tuple[Integration, Headers]:
+    integration = await gateway.create_integration(allowed_ips=["203.0.113.0/24"])
+    return integration, [JSON, (SECRET, integration.secret)]
 
 
-async def without_secret(gateway: Gateway) -> tuple[Line, Headers]:
-    return await gateway.open_line(), [JSON]
+async def without_secret(gateway: Gateway) -> tuple[Integration, Headers]:
+    return await gateway.create_integration(), [JSON]
 
 
-async def with_a_guess(gateway: Gateway) -> tuple[Line, Headers]:
-    return await gateway.open_line(), [JSON, (SECRET, "guess")]
+async def with_a_guess(gateway: Gateway) -> tuple[Integration, Headers]:
+    return await gateway.create_integration(), [JSON, (SECRET, "guess")]
 
 
-async def without_timestamp(gateway: Gateway) -> tuple[Line, Headers]:
-    line = await gateway.open_line(auth_mode="secret_hmac")
-    return line, [JSON, (SECRET, line.secret), (SIGNATURE, signature(line.secret, seconds_ago(0)))]
+async def without_timestamp(gateway: Gateway) -> tuple[Integration, Headers]:
+    integration = await gateway.create_integration(auth_mode="secret_hmac")
+    return integration, [JSON, (SECRET, integration.secret), (SIGNATURE, signature(integration.secret, seconds_ago(0)))]
 
 
-async def too_late(gateway: Gateway) -> tuple[Line, Headers]:
-    line = await gateway.open_line(auth_mode="secret_hmac")
-    return line, signed(line, seconds_ago(310))
+async def too_late(gateway: Gateway) -> tuple[Integration, Headers]:
+    integration = await gateway.create_integration(auth_mode="secret_hmac")
+    return integration, signed(integration, seconds_ago(310))
 
 
-async def without_signature(gateway: Gateway) -> tuple[Line, Headers]:
-    line = await gateway.open_line(auth_mode="secret_hmac")
-    return line, [JSON, (SECRET, line.secret), (TIMESTAMP, seconds_ago(0))]
+async def without_signature(gateway: Gateway) -> tuple[Integration, Headers]:
+    integration = await gateway.create_integration(auth_mode="secret_hmac")
+    return integration, [JSON, (SECRET, integration.secret), (TIMESTAMP, seconds_ago(0))]
 
 
-async def wrongly_signed(gateway: Gateway) -> tuple[Line, Headers]:
-    line = await gateway.open_line(auth_mode="secret_hmac")
-    return line, signed(line, seconds_ago(0), b'{"event_type": "tesT"}')
+async def wrongly_signed(gateway: Gateway) -> tuple[Integration, Headers]:
+    integration = await gateway.create_integration(auth_mode="secret_hmac")
+    return integration, signed(integration, seconds_ago(0), b'{"event_type": "tesT"}')
 
 
 REASONS: dict[str, Caller] = {
-    "unknown_integration": to_nobody,
+    "unknown_integration": to_an_unknown_integration,
     "integration_disabled": to_a_closed_door,
     "ip_not_allowed": from_elsewhere,
     "missing_secret": without_secret,
@@ -106,13 +110,15 @@ REASONS: dict[str, Caller] = {
 async def test_nine_reasons_have_one_answer_to_the_byte_and_nine_records(gateway: Gateway) -> None:
     callers = {reason: await make(gateway) for reason, make in REASONS.items()}
 
-    answers = {reason: await knock(gateway, *caller) for reason, caller in callers.items()}
+    answers = {reason: await authenticate(gateway, *caller) for reason, caller in callers.items()}
 
     assert {answer.undated for answer in answers.values()} == {answers["wrong_secret"].undated}
     assert (answers["wrong_secret"].status, answers["wrong_secret"].content) == (401, GENERIC)
-    for reason, (line, _) in callers.items():
-        query: dict[str, Any] = {"code": reason} if reason == "unknown_integration" else {"integration_id": line.id}
-        [record, *_] = await gateway.recorded(type="webhook.rejected", **query)
+    for reason, (integration, _) in callers.items():
+        query: dict[str, Any] = (
+            {"code": reason} if reason == "unknown_integration" else {"integration_id": integration.id}
+        )
+        [record, *_] = await gateway.wait_for_records(type="webhook.rejected", **query)
         assert record["code"] == reason
         assert await gateway.metric("ingress", "gateway_webhook_rejections_total", reason=reason) >= 1
 
@@ -120,13 +126,13 @@ async def test_nine_reasons_have_one_answer_to_the_byte_and_nine_records(gateway
 @pytest.mark.parametrize(
     "body", [b"x" * 300_000, b"", b"{", b'{"event_type": "fax"}'], ids=["huge", "empty", "broken", "fax"]
 )
-async def test_a_stranger_learns_nothing_from_any_body(gateway: Gateway, body: bytes) -> None:
-    line = await gateway.open_line()
+async def test_an_unauthenticated_request_gets_one_answer_for_every_body(gateway: Gateway, body: bytes) -> None:
+    integration = await gateway.create_integration()
 
-    told = await knock(gateway, line, [JSON, (SECRET, "guess")], body)
-    usual = await knock(gateway, line, [JSON, (SECRET, "guess")])
+    signature_header = await authenticate(gateway, integration, [JSON, (SECRET, "guess")], body)
+    usual = await authenticate(gateway, integration, [JSON, (SECRET, "guess")])
 
-    assert told.undated == usual.undated
+    assert signature_header.undated == usual.undated
 
 
 @pytest.mark.parametrize(
@@ -140,20 +146,25 @@ async def test_a_stranger_learns_nothing_from_any_body(gateway: Gateway, body: b
         pytest.param(lambda now: str(int(now.timestamp()) + 290), id="a clock 290 s fast"),
     ],
 )
-async def test_a_signed_request_comes_in(gateway: Gateway, moment: Callable[[datetime], str]) -> None:
-    line = await gateway.open_line(auth_mode="secret_hmac")
+async def test_a_signed_request_is_accepted(gateway: Gateway, moment: Callable[[datetime], str]) -> None:
+    integration = await gateway.create_integration(auth_mode="secret_hmac")
 
-    answer = await knock(gateway, line, signed(line, moment(datetime.now(UTC))))
+    answer = await authenticate(gateway, integration, signed(integration, moment(datetime.now(UTC))))
 
-    assert (answer.status, answer.word) == (200, "ok")
+    assert (answer.status, answer.result) == (200, "ok")
 
 
-async def test_a_bare_hex_signature_in_capitals_is_one(gateway: Gateway) -> None:
-    line = await gateway.open_line(auth_mode="secret_hmac")
+async def test_an_upper_case_hex_signature_is_accepted(gateway: Gateway) -> None:
+    integration = await gateway.create_integration(auth_mode="secret_hmac")
     now = seconds_ago(0)
-    headers = [JSON, (SECRET, line.secret), (TIMESTAMP, now), (SIGNATURE, signature(line.secret, now).upper())]
+    headers = [
+        JSON,
+        (SECRET, integration.secret),
+        (TIMESTAMP, now),
+        (SIGNATURE, signature(integration.secret, now).upper()),
+    ]
 
-    assert (await knock(gateway, line, headers)).status == 200
+    assert (await authenticate(gateway, integration, headers)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -165,47 +176,49 @@ async def test_a_bare_hex_signature_in_capitals_is_one(gateway: Gateway) -> None
     ],
 )
 async def test_an_absurd_timestamp_is_stale_however_well_signed(gateway: Gateway, timestamp: str) -> None:
-    line = await gateway.open_line()
+    integration = await gateway.create_integration()
 
-    answer = await knock(
-        gateway, line, [(name, v if isinstance(v, bytes) else v.encode()) for name, v in signed(line, timestamp)]
+    answer = await authenticate(
+        gateway,
+        integration,
+        [(name, v if isinstance(v, bytes) else v.encode()) for name, v in signed(integration, timestamp)],
     )
 
     assert answer.status == 401
-    [record] = await gateway.recorded(type="webhook.rejected", integration_id=line.id)
+    [record] = await gateway.wait_for_records(type="webhook.rejected", integration_id=integration.id)
     assert record["code"] in {"stale_timestamp", "invalid_signature"}
 
 
-async def test_in_mode_secret_what_is_sent_is_checked(gateway: Gateway) -> None:
-    line = await gateway.open_line()
+async def test_in_secret_mode_a_signature_is_checked_when_present(gateway: Gateway) -> None:
+    integration = await gateway.create_integration()
     now = seconds_ago(0)
-    plain = [JSON, (SECRET, line.secret)]
+    plain = [JSON, (SECRET, integration.secret)]
 
     answers = [
-        await knock(gateway, line, plain),
-        await knock(gateway, line, [*plain, (TIMESTAMP, now)]),
-        await knock(gateway, line, signed(line, now)),
-        await knock(gateway, line, [*plain, (TIMESTAMP, seconds_ago(400))]),
-        await knock(gateway, line, [*plain, (SIGNATURE, signature(line.secret, now))]),
-        await knock(gateway, line, [*plain, (TIMESTAMP, now), (SIGNATURE, "0" * 64)]),
+        await authenticate(gateway, integration, plain),
+        await authenticate(gateway, integration, [*plain, (TIMESTAMP, now)]),
+        await authenticate(gateway, integration, signed(integration, now)),
+        await authenticate(gateway, integration, [*plain, (TIMESTAMP, seconds_ago(400))]),
+        await authenticate(gateway, integration, [*plain, (SIGNATURE, signature(integration.secret, now))]),
+        await authenticate(gateway, integration, [*plain, (TIMESTAMP, now), (SIGNATURE, "0" * 64)]),
     ]
 
     assert [answer.status for answer in answers] == [200, 200, 200, 401, 401, 401]
 
 
-async def test_an_old_secret_holds_for_its_overlap_and_no_longer(gateway: Gateway) -> None:
-    line = await gateway.open_line(auth_mode="secret_hmac")
-    rotated = await gateway.done("POST", f"/integrations/{line.id}/rotate-secret", {"overlap_seconds": 3})
+async def test_a_rotated_secret_is_valid_until_the_end_of_its_overlap(gateway: Gateway) -> None:
+    integration = await gateway.create_integration(auth_mode="secret_hmac")
+    rotated = await gateway.done("POST", f"/integrations/{integration.id}/rotate-secret", {"overlap_seconds": 3})
 
     async def taken(secret: str) -> bool:
-        headers = signed(line, seconds_ago(0), secret=secret)
-        return [(await knock(gateway, line, headers)).status for _ in range(2)] == [200, 200]
+        headers = signed(integration, seconds_ago(0), secret=secret)
+        return [(await authenticate(gateway, integration, headers)).status for _ in range(2)] == [200, 200]
 
     async def turned_away() -> bool:
-        return not await taken(line.secret)
+        return not await taken(integration.secret)
 
     await eventually(lambda: taken(rotated["secret"]), seconds=20)
-    overlapping = await taken(line.secret)
+    overlapping = await taken(integration.secret)
     await eventually(turned_away, seconds=8, pause=0.3)
 
     assert overlapping
@@ -223,46 +236,46 @@ async def test_an_old_secret_holds_for_its_overlap_and_no_longer(gateway: Gatewa
         pytest.param("127.0.0.1", ["203.0.113.9, 198.51.100.1"], 401, id="a client cannot write itself in"),
         pytest.param("127.0.0.1", ["203.0.113.9", "198.51.100.1"], 401, id="not with two headers either"),
         pytest.param("127.0.0.1", ["203.0.113.9, 127.0.0.1"], 200, id="two trusted proxies in a row"),
-        pytest.param("127.0.0.1", ["203.0.113.9, unknown"], 401, id="a hop that nobody knows"),
+        pytest.param("127.0.0.1", ["203.0.113.9, unknown"], 401, id="an unknown hop"),
         pytest.param("127.0.0.1", [], 401, id="the proxy itself is not on the list"),
         pytest.param(STRANGER, ["203.0.113.9"], 401, id="a stranger's header is not believed"),
     ],
 )
-async def test_the_allowlist_is_asked_about_the_first_address_beyond_our_proxies(
+async def test_the_allowlist_checks_the_first_untrusted_address(
     gateway: Gateway, peer: str, forwarded: list[str], status: int
 ) -> None:
-    line = await gateway.open_line(allowed_ips=["203.0.113.0/24", "2001:db8::/32"])
-    headers = [JSON, (SECRET, line.secret), *(("X-Forwarded-For", hops) for hops in forwarded)]
+    integration = await gateway.create_integration(allowed_ips=["203.0.113.0/24", "2001:db8::/32"])
+    headers = [JSON, (SECRET, integration.secret), *(("X-Forwarded-For", hops) for hops in forwarded)]
 
-    assert (await knock(gateway, line, headers, source=peer)).status == status
+    assert (await authenticate(gateway, integration, headers, source=peer)).status == status
 
 
-async def test_a_flood_of_guesses_is_recorded_twenty_times_and_keeps_nobody_out(gateway: Gateway) -> None:
-    line = await gateway.open_line()
+async def test_many_rejections_are_recorded_twenty_times_and_block_no_valid_request(gateway: Gateway) -> None:
+    integration = await gateway.create_integration()
 
     for _ in range(20):
-        assert (await knock(gateway, line, [JSON, (SECRET, "guess")])).status == 401
+        assert (await authenticate(gateway, integration, [JSON, (SECRET, "guess")])).status == 401
     for _ in range(20):
-        assert (await post(gateway.url(line.path, 0), [JSON, (SECRET, "guess")], BODY)).status == 401
-    rightful = await knock(gateway, line, [JSON, (SECRET, line.secret)])
+        assert (await post(gateway.url(integration.path, 0), [JSON, (SECRET, "guess")], BODY)).status == 401
+    rightful = await authenticate(gateway, integration, [JSON, (SECRET, integration.secret)])
 
     assert rightful.status == 200
     # Each of two ingresses counts for itself: 10 by turns and 20 more at the first, of which 10 are only counted.
-    found = await gateway.recorded(30, type="webhook.rejected", integration_id=line.id)
+    found = await gateway.wait_for_records(30, type="webhook.rejected", integration_id=integration.id)
     assert len(found) == 30
 
 
-async def test_the_status_of_an_event_is_told_to_its_own_integration_alone(gateway: Gateway) -> None:
-    line, other = await gateway.open_line(), await gateway.open_line()
-    asked = orjson.loads((await knock(gateway, line, [JSON, (SECRET, line.secret)])).content)
+async def test_the_status_of_an_event_is_visible_to_its_own_integration_only(gateway: Gateway) -> None:
+    integration, other = await gateway.create_integration(), await gateway.create_integration()
+    asked = orjson.loads((await authenticate(gateway, integration, [JSON, (SECRET, integration.secret)])).content)
 
-    await gateway.recorded(event_id=asked["event_id"], type="webhook.answered")
-    own = await gateway.status(line, asked["event_id"])
-    guessed = await gateway.status(line, asked["event_id"], secret="guess")
+    await gateway.wait_for_records(event_id=asked["event_id"], type="webhook.answered")
+    own = await gateway.status(integration, asked["event_id"])
+    guessed = await gateway.status(integration, asked["event_id"], secret="guess")
     foreign = await gateway.status(other, asked["event_id"])
-    unknown = await gateway.status(line, str(uuid4()))
+    unknown = await gateway.status(integration, str(uuid4()))
 
-    assert (own.status, own.word) == (200, "ok")
+    assert (own.status, own.result) == (200, "ok")
     assert (guessed.status, guessed.content) == (401, GENERIC)
     assert [foreign.status, unknown.status] == [404, 404]
     assert {**foreign.body} == {**unknown.body}

@@ -1,11 +1,11 @@
-"""Bodies that are too long, in chunks, or break off; broken HTTP; addresses that nobody serves."""
+"""Invalid HTTP: oversized, chunked and incomplete bodies, malformed requests, unknown paths."""
 
 from collections.abc import Sequence
 
 import pytest
 
 from libs.contracts.errors import ErrorCode, OperatorCode
-from tests.e2e.driver import SECRET, Gateway, Line
+from tests.e2e.driver import SECRET, Gateway, Integration
 from tests.e2e.raw import Headers, RawAnswer, chunked, exchange, head
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -15,8 +15,8 @@ LIMIT = 262_144
 TEST = b'{"event_type": "test"}'
 
 
-def door(line: Line, *more: tuple[str, str | bytes]) -> Headers:
-    return [(SECRET, line.secret), *more]
+def door(integration: Integration, *more: tuple[str, str | bytes]) -> Headers:
+    return [(SECRET, integration.secret), *more]
 
 
 BROKEN_HTTP = {
@@ -30,22 +30,22 @@ BROKEN_HTTP = {
 
 
 @pytest.mark.parametrize("request_bytes", BROKEN_HTTP.values(), ids=BROKEN_HTTP.keys())
-async def test_broken_http_gets_an_answer_of_ours(gateway: Gateway, request_bytes: bytes) -> None:
+async def test_malformed_http_gets_a_json_error(gateway: Gateway, request_bytes: bytes) -> None:
     answer = await exchange(gateway.stack.ingress_url, request_bytes)
 
     assert 400 <= answer.status < 500
-    assert answer.word in {*ErrorCode, *OperatorCode}
+    assert answer.result in {*ErrorCode, *OperatorCode}
 
 
 async def test_a_chunked_body_is_read(gateway: Gateway) -> None:
-    line = await gateway.open_line()
-    request = head(gateway.url(line.path), door(line, JSON, ("Transfer-Encoding", "chunked")))
+    integration = await gateway.create_integration()
+    request = head(gateway.url(integration.path), door(integration, JSON, ("Transfer-Encoding", "chunked")))
 
     answer = await exchange(
-        gateway.url(line.path), request, *(chunked([bytes([b])], end=False) for b in TEST), b"0\r\n\r\n"
+        gateway.url(integration.path), request, *(chunked([bytes([b])], end=False) for b in TEST), b"0\r\n\r\n"
     )
 
-    assert answer.word == "ok"
+    assert answer.result == "ok"
 
 
 @pytest.mark.parametrize(
@@ -60,20 +60,20 @@ async def test_a_chunked_body_is_read(gateway: Gateway) -> None:
         pytest.param(10**30, 10, "", id="more than there is in the world promised"),
     ],
 )
-async def test_a_body_is_never_read_past_256_kilobytes(
+async def test_a_body_is_not_read_beyond_256_kilobytes(
     gateway: Gateway, declared: int | None, sent: int, word: str
 ) -> None:
-    line = await gateway.open_line()
-    url = gateway.url(line.path)
+    integration = await gateway.create_integration()
+    url = gateway.url(integration.path)
     body = TEST + b" " * (sent - len(TEST)) if sent > len(TEST) else b"x" * sent
     length = ("Transfer-Encoding", "chunked") if declared is None else ("Content-Length", str(declared))
     pieces = [body[i : i + 16_384] for i in range(0, len(body), 16_384)]
 
     answer = await exchange(
-        url, head(url, door(line, JSON, length)), *(_framed(pieces) if declared is None else pieces)
+        url, head(url, door(integration, JSON, length)), *(_framed(pieces) if declared is None else pieces)
     )
 
-    assert answer.word == word or (word == "" and 400 <= answer.status < 500)
+    assert answer.result == word or (word == "" and 400 <= answer.status < 500)
 
 
 def _framed(pieces: Sequence[bytes]) -> list[bytes]:
@@ -84,13 +84,13 @@ def _framed(pieces: Sequence[bytes]) -> list[bytes]:
     "body",
     [pytest.param(b"5\r\nhell", id="a chunk that ends early"), pytest.param(b"zz\r\n", id="a length that is none")],
 )
-async def test_a_body_that_breaks_off_is_answered_in_time(gateway: Gateway, body: bytes) -> None:
-    line = await gateway.open_line()
-    url = gateway.url(line.path)
+async def test_an_incomplete_body_is_answered_in_time(gateway: Gateway, body: bytes) -> None:
+    integration = await gateway.create_integration()
+    url = gateway.url(integration.path)
 
-    answer: RawAnswer = await exchange(url, head(url, door(line, JSON, ("Transfer-Encoding", "chunked"))) + body)
+    answer: RawAnswer = await exchange(url, head(url, door(integration, JSON, ("Transfer-Encoding", "chunked"))) + body)
 
-    assert (answer.status, answer.word) == (400, "invalid_json")
+    assert (answer.status, answer.result) == (400, "invalid_json")
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,10 @@ async def test_a_body_that_breaks_off_is_answered_in_time(gateway: Gateway, body
         ("POST", "/integrations/whatsapp/webhook", 401),
     ],
 )
-async def test_addresses_beside_the_point_have_their_answer(
-    gateway: Gateway, method: str, path: str, status: int
-) -> None:
+async def test_unknown_paths_are_answered(gateway: Gateway, method: str, path: str, status: int) -> None:
     url = gateway.stack.ingress_url
 
     answer = await exchange(url, head(url + path, [("Content-Length", "0")], method=method))
 
     assert answer.status == status
-    assert answer.word in {*ErrorCode, *OperatorCode}
+    assert answer.result in {*ErrorCode, *OperatorCode}

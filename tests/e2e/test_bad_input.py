@@ -1,4 +1,4 @@
-"""What bad input gets: a clear answer from the catalogue, whatever the bytes; never a 500, never a hang."""
+"""Invalid input is answered with a code of the catalogue; never with 500, and never too late."""
 
 import gzip
 import hashlib
@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.e2e.driver import SECRET, Gateway, Line, outbound
+from tests.e2e.driver import SECRET, Gateway, Integration, outbound
 from tests.e2e.raw import Headers, post
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -19,8 +19,8 @@ DEEP = b'{"event_type": "test", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 TEST = b'{"event_type": "test"}'
 
 
-def door(line: Line, *more: tuple[str, str | bytes]) -> Headers:
-    return [(SECRET, line.secret), *more]
+def door(integration: Integration, *more: tuple[str, str | bytes]) -> Headers:
+    return [(SECRET, integration.secret), *more]
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def door(line: Line, *more: tuple[str, str | bytes]) -> Headers:
         pytest.param(gzip.compress(TEST), id="compressed, and not said so"),
     ],
 )
-async def test_what_is_no_json_object_is_invalid_json(gateway: Gateway, body: bytes) -> None:
-    line = await gateway.open_line()
+async def test_a_body_that_is_not_a_json_object_is_invalid_json(gateway: Gateway, body: bytes) -> None:
+    integration = await gateway.create_integration()
 
-    answer = await post(gateway.url(line.path), door(line, JSON), body)
+    answer = await post(gateway.url(integration.path), door(integration, JSON), body)
 
-    assert (answer.status, answer.word) == (400, "invalid_json")
+    assert (answer.status, answer.result) == (400, "invalid_json")
     assert answer.body["details"]["field"] == "body"
 
 
@@ -76,19 +76,25 @@ async def test_what_is_no_json_object_is_invalid_json(gateway: Gateway, body: by
     ids=["none", "text", "nearly", "a list", "twice", "empty", "not ASCII"],
 )
 async def test_another_content_type_is_invalid_json(gateway: Gateway, types: Sequence[str]) -> None:
-    line = await gateway.open_line()
+    integration = await gateway.create_integration()
 
-    answer = await post(gateway.url(line.path), door(line, *(("Content-Type", told.encode()) for told in types)), TEST)
+    answer = await post(
+        gateway.url(integration.path),
+        door(integration, *(("Content-Type", content_type.encode()) for content_type in types)),
+        TEST,
+    )
 
-    assert (answer.status, answer.word) == (400, "invalid_json")
+    assert (answer.status, answer.result) == (400, "invalid_json")
     assert answer.body["details"]["field"] in {"Content-Type", "request"}
 
 
-@pytest.mark.parametrize("told", ["application/json; charset=utf-8", "Application/JSON", "application/json;"])
-async def test_parameters_and_case_of_the_content_type_do_not_matter(gateway: Gateway, told: str) -> None:
-    line = await gateway.open_line()
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", "application/json;"])
+async def test_parameters_and_case_of_the_content_type_do_not_matter(gateway: Gateway, content_type: str) -> None:
+    integration = await gateway.create_integration()
 
-    assert (await post(gateway.url(line.path), door(line, ("Content-Type", told)), TEST)).word == "ok"
+    assert (
+        await post(gateway.url(integration.path), door(integration, ("Content-Type", content_type)), TEST)
+    ).result == "ok"
 
 
 JUNK: dict[str, Any] = {
@@ -115,16 +121,16 @@ AT_MOST = {"unsupported_event_type", "missing_phone", "missing_message_text", "m
 
 @pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK.keys())
 async def test_a_wrong_type_in_any_field_is_a_missing_field(gateway: Gateway, junk: Any) -> None:
-    line = await gateway.open_line()
+    integration = await gateway.create_integration()
     good = outbound(gateway.a_customer())
     bodies = [orjson.dumps(good)[:-1] + b", " + b'"x": 1}']
     for name in (*FIELDS, *OTHER_FIELDS):
         text = orjson.dumps(good | {name: 0}).replace(f'"{name}":0'.encode(), f'"{name}":'.encode() + _json(junk))
         bodies.append(text)
 
-    answers = [await post(gateway.url(line.path), door(line, JSON), body) for body in bodies]
+    answers = [await post(gateway.url(integration.path), door(integration, JSON), body) for body in bodies]
 
-    assert {answer.word for answer in answers} <= AT_MOST
+    assert {answer.result for answer in answers} <= AT_MOST
     assert all(answer.status in {409, 422} for answer in answers)
 
 
@@ -133,10 +139,10 @@ def _json(junk: Any) -> bytes:
 
 
 @pytest.mark.parametrize("event_type", ["TEST", " test ", "test\u0000"])
-async def test_an_event_type_is_read_with_goodwill(gateway: Gateway, event_type: str) -> None:
-    line = await gateway.open_line()
+async def test_an_event_type_is_read_in_any_case_and_with_spaces(gateway: Gateway, event_type: str) -> None:
+    integration = await gateway.create_integration()
 
-    assert (await gateway.post(line, {"event_type": event_type})).word == "ok"
+    assert (await gateway.post(integration, {"event_type": event_type})).result == "ok"
 
 
 @pytest.mark.parametrize(
@@ -144,12 +150,14 @@ async def test_an_event_type_is_read_with_goodwill(gateway: Gateway, event_type:
     [[b""], [b"a b"], [b"\xe4"], [b"x" * 256], [b"a", b"a"], ["ключ".encode()], [b"\x7f"]],
     ids=["empty", "with a space", "latin-1", "256 long", "twice", "Cyrillic", "a control character"],
 )
-async def test_an_idempotency_key_that_is_none_is_named(gateway: Gateway, keys: list[bytes]) -> None:
-    line = await gateway.open_line()
+async def test_an_invalid_idempotency_key_is_named_in_the_refusal(gateway: Gateway, keys: list[bytes]) -> None:
+    integration = await gateway.create_integration()
 
-    answer = await post(gateway.url(line.path), door(line, JSON, *(("Idempotency-Key", key) for key in keys)), TEST)
+    answer = await post(
+        gateway.url(integration.path), door(integration, JSON, *(("Idempotency-Key", key) for key in keys)), TEST
+    )
 
-    assert (answer.status, answer.word) == (400, "invalid_json")
+    assert (answer.status, answer.result) == (400, "invalid_json")
     assert answer.body["details"]["field"] in {"Idempotency-Key", "request"}
 
 
@@ -175,21 +183,19 @@ async def test_an_idempotency_key_that_is_none_is_named(gateway: Gateway, keys: 
         ),
     ],
 )
-async def test_headers_out_of_the_ordinary_are_no_way_in(
-    gateway: Gateway, headers: Sequence[tuple[str, bytes]]
-) -> None:
-    line = await gateway.open_line()
-    sent = [(name, value.replace(b"{secret}", line.secret.encode())) for name, value in headers]
+async def test_unusual_headers_do_not_authenticate(gateway: Gateway, headers: Sequence[tuple[str, bytes]]) -> None:
+    integration = await gateway.create_integration()
+    sent = [(name, value.replace(b"{secret}", integration.secret.encode())) for name, value in headers]
 
-    answer = await post(gateway.url(line.path), [JSON, *sent], TEST)
+    answer = await post(gateway.url(integration.path), [JSON, *sent], TEST)
 
-    assert (answer.status, answer.word) == (401, "invalid_3cx_webhook")
+    assert (answer.status, answer.result) == (401, "invalid_3cx_webhook")
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"[]", b'{"entry": 1}', b'{"entry": [{"changes": [null]}]}', b"\xff", DEEP]
 )
-async def test_a_signed_post_of_whatsapp_that_makes_no_sense_is_taken(gateway: Gateway, body: bytes) -> None:
+async def test_a_signed_whatsapp_webhook_with_unknown_content_is_accepted(gateway: Gateway, body: bytes) -> None:
     url = gateway.url("/integrations/whatsapp/webhook")
     key = gateway.stack.secrets["GATEWAY_WHATSAPP_APP_SECRET"].encode()
     good = "sha256=" + _hmac(key, body)
@@ -205,10 +211,10 @@ def _hmac(key: bytes, body: bytes) -> str:
     return hmac.new(key, body, hashlib.sha256).hexdigest()
 
 
-async def test_after_all_of_it_the_gateway_works(gateway: Gateway) -> None:
-    line = await gateway.open_line()
+async def test_the_gateway_still_works_after_invalid_input(gateway: Gateway) -> None:
+    integration = await gateway.create_integration()
 
-    answers = [await gateway.post(line, {"event_type": "test"}, at=at) for at in range(2)]
+    answers = [await gateway.post(integration, {"event_type": "test"}, at=at) for at in range(2)]
 
-    assert [answer.word for answer in answers] == ["ok", "ok"]
+    assert [answer.result for answer in answers] == ["ok", "ok"]
     assert all(process.running for process in gateway.stack.processes)

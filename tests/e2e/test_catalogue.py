@@ -1,4 +1,4 @@
-"""Every row of the error catalogue, provoked from outside, and the order of its rows.
+"""Every code of the error catalogue, and the order in which codes are checked.
 
 Each request is wrong in several ways at once: the answer names the way that is checked first.
 """
@@ -11,7 +11,7 @@ import pytest
 
 from libs.contracts.errors import ErrorCode
 from tests.e2e.driver import Gateway, outbound
-from tools.simulator.faults import Fault, Match, Step
+from tools.simulator.faults import Fault, FaultStep, Match
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -68,37 +68,43 @@ LADDER = (
 
 
 @pytest.mark.parametrize("rung", LADDER, ids=[f"{i}. {rung.code}" for i, rung in enumerate(LADDER)])
-async def test_of_several_faults_the_first_in_the_catalogue_is_told(gateway: Gateway, rung: Rung) -> None:
-    line = await gateway.open_line(account=rung.account, **rung.integration)
-    people = {"suppressed": gateway.a_customer(), "silent": gateway.a_customer(), "open": await gateway.a_writer(line)}
+async def test_of_several_faults_the_first_in_the_catalogue_is_answered(gateway: Gateway, rung: Rung) -> None:
+    integration = await gateway.create_integration(account=rung.account, **rung.integration)
+    people = {
+        "suppressed": gateway.a_customer(),
+        "silent": gateway.a_customer(),
+        "open": await gateway.a_customer_who_wrote(integration),
+    }
     await gateway.done(
-        "POST", "/suppressions", {"account_id": line.account_id, "phone": people["suppressed"], "reason": "asked"}
+        "POST",
+        "/suppressions",
+        {"account_id": integration.account_id, "phone": people["suppressed"], "reason": "asked"},
     )
     event = dict(rung.event) | {"to": str(rung.event.get("to", "")).format(**people)}
     if "daily_limit" in rung.account:
-        assert (await gateway.reply(line, people["open"])).word == "sent"
+        assert (await gateway.reply(integration, people["open"])).result == "sent"
 
-    answer = await gateway.post(line, event)
+    answer = await gateway.post(integration, event)
 
     code = {each.value: each for each in ErrorCode}[rung.code]
-    assert (answer.word, answer.status) == (code, code.explanation.status)
+    assert (answer.result, answer.status) == (code, code.explanation.status)
     assert answer.body["message"] == code.explanation.message
     assert set(rung.details) <= set(answer.details)
     assert answer.headers["Content-Type"] == "application/json"
-    [record] = await gateway.recorded(event_id=answer.event_id, type="webhook.answered")
+    [record] = await gateway.wait_for_records(event_id=answer.event_id, type="webhook.answered")
     assert record["code"] == rung.code
 
 
 async def test_size_comes_before_rate_and_rate_before_form(gateway: Gateway) -> None:
-    line = await gateway.open_line()
+    integration = await gateway.create_integration()
     for _ in range(60):
-        assert (await gateway.post(line, {"event_type": "test"})).status == 200
+        assert (await gateway.post(integration, {"event_type": "test"})).status == 200
 
-    large = await gateway.post(line, b"x" * 300_000)
-    stranger = await gateway.post(line, b"x" * 300_000, secret="guess")
-    broken = await gateway.post(line, b"{")
+    large = await gateway.post(integration, b"x" * 300_000)
+    stranger = await gateway.post(integration, b"x" * 300_000, secret="guess")
+    broken = await gateway.post(integration, b"{")
 
-    assert [large.word, stranger.word, broken.word] == [
+    assert [large.result, stranger.result, broken.result] == [
         "payload_too_large",
         "invalid_3cx_webhook",
         "webhook_rate_limited",
@@ -107,28 +113,28 @@ async def test_size_comes_before_rate_and_rate_before_form(gateway: Gateway) -> 
 
 
 async def test_the_thirteenth_message_to_one_customer_at_once_is_throttled(gateway: Gateway) -> None:
-    line = await gateway.open_line()
-    customer = await gateway.a_writer(line)
+    integration = await gateway.create_integration()
+    customer = await gateway.a_customer_who_wrote(integration)
 
-    answers = [await gateway.reply(line, customer) for _ in range(12)]
+    answers = [await gateway.reply(integration, customer) for _ in range(12)]
 
-    assert [answer.word for answer in answers[:10]] == ["sent"] * 10
+    assert [answer.result for answer in answers[:10]] == ["sent"] * 10
     throttled = answers[-1]
-    assert (throttled.status, throttled.word, throttled.details["scope"]) == (429, "sending_throttled", "pair")
+    assert (throttled.status, throttled.result, throttled.details["scope"]) == (429, "sending_throttled", "pair")
     assert 1 <= int(throttled.headers["Retry-After"]) <= 12
-    assert len(await gateway.whatsapp.messages(phone_number_id=line.number)) < 12
+    assert len(await gateway.whatsapp.messages(phone_number_id=integration.number)) < 12
 
 
 async def test_a_refusal_by_whatsapp_is_a_failed_sending(gateway: Gateway) -> None:
-    line = await gateway.open_line()
-    customer = await gateway.a_writer(line)
+    integration = await gateway.create_integration()
+    customer = await gateway.a_customer_who_wrote(integration)
     await gateway.whatsapp.script(
-        Step(match=Match(phone_number_id=line.number), fault=Fault(kind="error", code=131026))
+        FaultStep(match=Match(phone_number_id=integration.number), fault=Fault(kind="error", code=131026))
     )
 
-    answer = await gateway.reply(line, customer)
+    answer = await gateway.reply(integration, customer)
 
-    assert (answer.status, answer.word) == (502, "gateway_send_failed")
+    assert (answer.status, answer.result) == (502, "gateway_send_failed")
     assert answer.details["outcome"] == "failed"
 
 

@@ -1,4 +1,4 @@
-"""The operators' API from outside: what can be made, changed and asked; the rest is refused in one shape."""
+"""The operators' API: creating, editing, listing, and refusals of one form."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ ACCOUNT = {"name": "Acme", "business_name": "Acme Clinic", "timezone": "Asia/Riy
 
 
 @pytest.mark.parametrize("token", ["", "guess", "Bearer", "x" * 5000])
-async def test_nobody_comes_in_without_a_token(gateway: Gateway, token: str) -> None:
+async def test_a_call_without_a_valid_token_is_refused(gateway: Gateway, token: str) -> None:
     for method, path in (("GET", "/accounts"), ("POST", "/accounts"), ("GET", "/events"), ("GET", "/nowhere")):
         answer = await gateway.api(method, path, {} if method == "POST" else None, token=token)
 
-        assert (answer.status, answer.word) == (401, "unauthorized")
+        assert (answer.status, answer.result) == (401, "unauthorized")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_what_was_made_is_shown_listed_and_changed(gateway: Gateway) -> None:
+async def test_created_objects_are_shown_listed_and_edited(gateway: Gateway) -> None:
     made = await gateway.done("POST", "/accounts", ACCOUNT | {"plan": "growth"})
     changed = await gateway.done("PATCH", f"/accounts/{made['id']}", {"daily_limit": 700})
     pages = await gateway.done("GET", "/accounts", limit=1)
@@ -33,14 +33,14 @@ async def test_what_was_made_is_shown_listed_and_changed(gateway: Gateway) -> No
 
 
 async def test_secrets_are_shown_once_and_tokens_never(gateway: Gateway) -> None:
-    line = await gateway.open_line(forward_url="http://127.0.0.1:9/hook")
+    integration = await gateway.create_integration(forward_url="http://127.0.0.1:9/hook")
 
     shown = [
-        await gateway.api("GET", f"/integrations/{line.id}"),
-        await gateway.api("GET", "/integrations", account_id=line.account_id),
-        await gateway.api("PATCH", f"/integrations/{line.id}", {"enabled": True}),
-        await gateway.api("GET", f"/accounts/{line.account_id}/instances/{line.instance_id}"),
-        await gateway.api("GET", "/events", account_id=line.account_id),
+        await gateway.api("GET", f"/integrations/{integration.id}"),
+        await gateway.api("GET", "/integrations", account_id=integration.account_id),
+        await gateway.api("PATCH", f"/integrations/{integration.id}", {"enabled": True}),
+        await gateway.api("GET", f"/accounts/{integration.account_id}/instances/{integration.instance_id}"),
+        await gateway.api("GET", "/events", account_id=integration.account_id),
     ]
 
     assert all(answer.status == 200 for answer in shown)
@@ -65,7 +65,7 @@ async def test_secrets_are_shown_once_and_tokens_never(gateway: Gateway) -> None
 async def test_a_wrong_field_is_named(gateway: Gateway, change: dict[str, Any], field: str) -> None:
     answer = await gateway.api("POST", "/accounts", ACCOUNT | change)
 
-    assert (answer.status, answer.word) == (422, "invalid_request")
+    assert (answer.status, answer.result) == (422, "invalid_request")
     assert field in str(answer.details["errors"])
 
 
@@ -82,57 +82,64 @@ async def test_a_wrong_field_is_named(gateway: Gateway, change: dict[str, Any], 
         ("GET", "/events?surprise=1", OperatorCode.INVALID_REQUEST),
     ],
 )
-async def test_every_refusal_has_the_one_shape(gateway: Gateway, method: str, path: str, code: OperatorCode) -> None:
+async def test_every_refusal_has_the_same_form(gateway: Gateway, method: str, path: str, code: OperatorCode) -> None:
     answer = await gateway.api(method, path, {"enabled": True} if method == "PATCH" else None)
 
-    assert (answer.status, answer.word) == (code.explanation.status, code.value)
+    assert (answer.status, answer.result) == (code.explanation.status, code.value)
     assert {"success", "error", "message"} <= set(answer.body) <= {"success", "error", "message", "details"}
 
 
 async def test_one_number_belongs_to_one_account(gateway: Gateway) -> None:
-    line, other = await gateway.open_line(), await gateway.open_line()
-    body = {"provider": "cloud_api", "phone_number_id": line.number, "access_token": "EAA"}
+    integration, other = await gateway.create_integration(), await gateway.create_integration()
+    body = {"provider": "cloud_api", "phone_number_id": integration.number, "access_token": "EAA"}
 
     answer = await gateway.api("POST", f"/accounts/{other.account_id}/instances", body)
 
-    assert (answer.status, answer.word) == (409, "conflict")
+    assert (answer.status, answer.result) == (409, "conflict")
 
 
-async def test_every_change_is_on_record_with_who_made_it(gateway: Gateway) -> None:
-    line = await gateway.open_line()
-    await gateway.done("PATCH", f"/integrations/{line.id}", {"strict_window": False})
-    await gateway.done("POST", f"/integrations/{line.id}/rotate-secret", {"overlap_seconds": 60})
+async def test_every_change_is_recorded_with_its_actor(gateway: Gateway) -> None:
+    integration = await gateway.create_integration()
+    await gateway.done("PATCH", f"/integrations/{integration.id}", {"strict_window": False})
+    await gateway.done("POST", f"/integrations/{integration.id}/rotate-secret", {"overlap_seconds": 60})
     row = await gateway.done(
-        "POST", "/suppressions", {"account_id": line.account_id, "phone": gateway.a_customer(), "reason": "asked"}
+        "POST",
+        "/suppressions",
+        {"account_id": integration.account_id, "phone": gateway.a_customer(), "reason": "asked"},
     )
     await gateway.done("DELETE", f"/suppressions/{row['id']}")
 
     types = {"account.changed", "number.changed", "integration.changed", "integration.secret_rotated"}
     types |= {"suppression.added", "suppression.lifted"}
     for type_ in types:
-        found = await gateway.recorded(account_id=line.account_id, type=type_)
+        found = await gateway.wait_for_records(account_id=integration.account_id, type=type_)
         assert all(record["actor"] for record in found), type_
     assert row["masked_phone"].startswith("+966")
     assert "•" in row["masked_phone"]
 
 
 async def test_the_record_is_filtered_and_paged(gateway: Gateway) -> None:
-    line, other = await gateway.open_line(), await gateway.open_line()
+    integration, other = await gateway.create_integration(), await gateway.create_integration()
     for n in range(7):
-        await gateway.post(line, outbound(gateway.a_customer()) if n % 2 else {"event_type": "test"})
+        await gateway.post(integration, outbound(gateway.a_customer()) if n % 2 else {"event_type": "test"})
     await gateway.post(other, {"event_type": "test"})
-    await gateway.recorded(7, account_id=line.account_id, type="webhook.answered")
+    await gateway.wait_for_records(7, account_id=integration.account_id, type="webhook.answered")
 
     seen: list[str] = []
-    page = await gateway.done("GET", "/events", account_id=line.account_id, type="webhook.answered", limit=3)
+    page = await gateway.done("GET", "/events", account_id=integration.account_id, type="webhook.answered", limit=3)
     while True:
         seen += [item["id"] for item in page["items"]]
         if page["next_cursor"] is None:
             break
-        query = {"account_id": line.account_id, "type": "webhook.answered", "limit": 3, "cursor": page["next_cursor"]}
+        query = {
+            "account_id": integration.account_id,
+            "type": "webhook.answered",
+            "limit": 3,
+            "cursor": page["next_cursor"],
+        }
         page = await gateway.done("GET", "/events", **query)
-    refused = await gateway.records(integration_id=line.id, code="conversation_window_closed")
-    times = [record["at"] for record in await gateway.records(account_id=line.account_id)]
+    refused = await gateway.records(integration_id=integration.id, code="conversation_window_closed")
+    times = [record["at"] for record in await gateway.records(account_id=integration.account_id)]
 
     assert len(seen) == len(set(seen)) == 7
     assert len(refused) == 3

@@ -1,4 +1,4 @@
-"""The way back: what customers do reaches the 3CX side, signed, once per id, whatever the 3CX side is up to."""
+"""Forwarding to 3CX: signatures, ids, retries and dead letters."""
 
 import asyncio
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from libs.contracts.forwarding import own_signature
-from tests.e2e.driver import MARK, Gateway, Line
-from tests.e2e.pbx import Pbx, a_pbx
+from libs.contracts.forwards import own_signature
+from tests.e2e.driver import MARK, Gateway, Integration
+from tests.e2e.pbx import Pbx, running_pbx
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -17,11 +17,11 @@ RETRIED_WITHIN = 60.0
 """Seconds: the first wait is 5 to 7.5 s, a circuit's first 10 to 15 s; a loaded machine gets some more."""
 
 
-async def a_line(gateway: Gateway, pbx: Pbx, **integration: Any) -> tuple[Line, str]:
+async def an_integration(gateway: Gateway, pbx: Pbx, **settings: Any) -> tuple[Integration, str]:
     """A line that is forwarded to, and its forward secret."""
-    line = await gateway.open_line(forward_url=pbx.url, **integration)
-    rotated = await gateway.done("POST", f"/integrations/{line.id}/rotate-secret", {"which": "forward"})
-    return line, str(rotated["secret"])
+    integration = await gateway.create_integration(forward_url=pbx.url, **settings)
+    rotated = await gateway.done("POST", f"/integrations/{integration.id}/rotate-secret", {"which": "forward"})
+    return integration, str(rotated["secret"])
 
 
 async def has_taken(pbx: Pbx, kind: str, count: int, *, seconds: float = 15.0) -> None:
@@ -31,33 +31,35 @@ async def has_taken(pbx: Pbx, kind: str, count: int, *, seconds: float = 15.0) -
     await eventually(there, seconds=seconds)
 
 
-async def test_what_a_customer_writes_is_told_with_both_signatures(gateway: Gateway) -> None:
-    async with a_pbx() as pbx:
-        line, secret = await a_line(gateway, pbx)
+async def test_a_customers_message_is_forwarded_with_both_signatures(gateway: Gateway) -> None:
+    async with running_pbx() as pbx:
+        integration, secret = await an_integration(gateway, pbx)
 
-        customer = await gateway.a_writer(line, text=f"Is my {MARK} ready? «مرحبا»")
+        customer = await gateway.a_customer_who_wrote(integration, text=f"Is my {MARK} ready? «مرحبا»")
         await has_taken(pbx, "message.received", 1)
 
-        [told] = pbx.of("message.received")
-        timestamp = told.headers["x-whatsapp-gateway-timestamp"]
-        assert told.headers["x-whatsapp-gateway-signature"] == own_signature(secret, timestamp, told.raw)
-        assert told.headers["x-whatsapp-gateway-event"] == "message.received"
-        assert Webhook(secret.encode()).verify(told.raw, told.headers)["id"] == told.headers["webhook-id"] == told.id
-        assert (told.body["integration_id"], told.body["account_id"]) == (line.id, line.account_id)
-        assert told.body["customer"]["phone"] == customer
-        assert told.body["number"] == {"instance_id": line.instance_id, "phone_number_id": line.number}
-        assert told.body["message"]["text"] == f"Is my {MARK} ready? «مرحبا»"
-        records = await gateway.recorded(1, integration_id=line.id, type="forward.delivered")
+        [post] = pbx.of("message.received")
+        timestamp = post.headers["x-whatsapp-gateway-timestamp"]
+        assert post.headers["x-whatsapp-gateway-signature"] == own_signature(secret, timestamp, post.raw)
+        assert post.headers["x-whatsapp-gateway-event"] == "message.received"
+        assert Webhook(secret.encode()).verify(post.raw, post.headers)["id"] == post.headers["webhook-id"] == post.id
+        assert (post.body["integration_id"], post.body["account_id"]) == (integration.id, integration.account_id)
+        assert post.body["customer"]["phone"] == customer
+        assert post.body["number"] == {"instance_id": integration.instance_id, "phone_number_id": integration.number}
+        assert post.body["message"]["text"] == f"Is my {MARK} ready? «مرحبا»"
+        records = await gateway.wait_for_records(1, integration_id=integration.id, type="forward.delivered")
         assert [record["details"]["attempts"] for record in records] == [1]
 
 
-async def test_every_integration_of_a_number_is_told_and_no_other(gateway: Gateway) -> None:
-    async with a_pbx() as first, a_pbx() as second, a_pbx() as stranger:
-        line, _ = await a_line(gateway, first)
-        await gateway.connect(line.account_id, line.instance_id, line.number, forward_url=second.url)
-        await a_line(gateway, stranger)
+async def test_a_message_is_forwarded_to_every_integration_of_its_number_only(gateway: Gateway) -> None:
+    async with running_pbx() as first, running_pbx() as second, running_pbx() as stranger:
+        integration, _ = await an_integration(gateway, first)
+        await gateway.add_integration(
+            integration.account_id, integration.instance_id, integration.number, forward_url=second.url
+        )
+        await an_integration(gateway, stranger)
 
-        await gateway.a_writer(line)
+        await gateway.a_customer_who_wrote(integration)
         await has_taken(first, "message.received", 1)
         await has_taken(second, "message.received", 1)
 
@@ -65,58 +67,58 @@ async def test_every_integration_of_a_number_is_told_and_no_other(gateway: Gatew
         assert stranger.posts == []
 
 
-async def test_an_opt_out_is_told_once(gateway: Gateway) -> None:
-    async with a_pbx() as pbx:
-        line, _ = await a_line(gateway, pbx)
+async def test_an_opt_out_is_forwarded_once(gateway: Gateway) -> None:
+    async with running_pbx() as pbx:
+        integration, _ = await an_integration(gateway, pbx)
         customer = gateway.a_customer()
 
-        await gateway.customers_write(line, [customer], text="STOP")
-        await gateway.customers_write(line, [customer], text="stop!")
+        await gateway.customers_write(integration, [customer], text="STOP")
+        await gateway.customers_write(integration, [customer], text="stop!")
         await has_taken(pbx, "recipient.opted_out", 1)
         await has_taken(pbx, "message.received", 2)
         await has_taken(pbx, "message.status_updated", 3)  # of the one confirmation
 
-        [told] = pbx.of("recipient.opted_out")
-        assert (told.body["customer"]["phone"], told.body["opt_out"]["scope"]) == (customer, "all")
-        assert "text" not in told.body["opt_out"]
+        [post] = pbx.of("recipient.opted_out")
+        assert (post.body["customer"]["phone"], post.body["opt_out"]["scope"]) == (customer, "all")
+        assert "text" not in post.body["opt_out"]
 
 
-async def test_what_became_of_a_reply_is_told(gateway: Gateway) -> None:
-    async with a_pbx() as pbx:
-        line, _ = await a_line(gateway, pbx)
-        customer = await gateway.a_writer(line)
+async def test_the_statuses_of_a_reply_are_forwarded(gateway: Gateway) -> None:
+    async with running_pbx() as pbx:
+        integration, _ = await an_integration(gateway, pbx)
+        customer = await gateway.a_customer_who_wrote(integration)
 
-        answer = await gateway.reply(line, customer)
+        answer = await gateway.reply(integration, customer)
         await has_taken(pbx, "message.status_updated", 3)
 
-        told = pbx.of("message.status_updated")
-        assert {one.body["message"]["id"] for one in told} == {answer.body["message_id"]}
-        assert {one.body["message"]["event_id"] for one in told} == {answer.event_id}
-        assert sorted(one.body["message"]["status"] for one in told) == ["delivered", "read", "sent"]
+        post = pbx.of("message.status_updated")
+        assert {one.body["message"]["id"] for one in post} == {answer.body["message_id"]}
+        assert {one.body["message"]["event_id"] for one in post} == {answer.event_id}
+        assert sorted(one.body["message"]["status"] for one in post) == ["delivered", "read", "sent"]
 
 
-async def test_a_target_that_was_down_is_told_everything_once_and_under_the_same_ids(gateway: Gateway) -> None:
-    async with a_pbx() as pbx:
-        line, _ = await a_line(gateway, pbx)
+async def test_a_target_that_was_down_gets_every_forward_once_under_the_same_id(gateway: Gateway) -> None:
+    async with running_pbx() as pbx:
+        integration, _ = await an_integration(gateway, pbx)
         pbx.status = 503
         customers = [gateway.a_customer() for _ in range(20)]
         for customer in customers:
-            await gateway.customers_write(line, [customer], text=f"{MARK} from {customer}")
+            await gateway.customers_write(integration, [customer], text=f"{MARK} from {customer}")
         await eventually(lambda: _any(pbx.posts))
         victim = gateway.stack.services["sender"][0]
         victim.kill()
-        victim.begin()
-        await pbx.down()
+        victim.start()
+        await pbx.stop()
 
         pbx.status = 200
-        await pbx.up()
-        await victim.ready()
+        await pbx.start()
+        await victim.wait_until_ready()
         await has_taken(pbx, "message.received", len(customers), seconds=RETRIED_WITHIN)
 
         assert pbx.texts() == {f"{MARK} from {customer}": 1 for customer in customers}
-        assert {told.id for told in pbx.posts} == {told.id for told in pbx.taken}
-        await gateway.recorded(len(customers), integration_id=line.id, type="forward.delivered")
-        shown = await gateway.done("GET", "/forwards", integration_id=line.id, limit=200)
+        assert {post.id for post in pbx.posts} == {post.id for post in pbx.accepted}
+        await gateway.wait_for_records(len(customers), integration_id=integration.id, type="forward.delivered")
+        shown = await gateway.done("GET", "/forwards", integration_id=integration.id, limit=200)
         assert [item["status"] for item in shown["items"]] == ["delivered"] * len(customers)
 
 
@@ -124,44 +126,48 @@ async def _any(found: list[Any]) -> bool:
     return bool(found)
 
 
-async def test_a_target_that_hangs_delays_nobody_else(gateway: Gateway) -> None:
-    async with a_pbx() as hanging, a_pbx() as healthy:
+async def test_a_target_that_hangs_delays_no_other_target(gateway: Gateway) -> None:
+    async with running_pbx() as hanging, running_pbx() as healthy:
         hanging.hanging = asyncio.Event()
-        stuck, _ = await a_line(gateway, hanging)
-        line, _ = await a_line(gateway, healthy)
+        stuck, _ = await an_integration(gateway, hanging)
+        integration, _ = await an_integration(gateway, healthy)
         await gateway.customers_write(stuck, [gateway.a_customer() for _ in range(100)])
         await eventually(lambda: _any(hanging.posts))
 
-        await gateway.customers_write(line, [gateway.a_customer() for _ in range(20)])
+        await gateway.customers_write(integration, [gateway.a_customer() for _ in range(20)])
         await has_taken(healthy, "message.received", 20, seconds=10.0)
 
-        assert hanging.taken == []
+        assert hanging.accepted == []
         hanging.hanging.set()
         await has_taken(hanging, "message.received", 100, seconds=RETRIED_WITHIN)
 
 
-async def test_what_a_target_refuses_for_good_is_a_dead_letter_that_can_be_replayed(gateway: Gateway) -> None:
-    async with a_pbx() as pbx:
-        line, _ = await a_line(gateway, pbx)
+async def test_a_forward_that_is_refused_with_410_is_a_dead_letter_that_can_be_replayed(gateway: Gateway) -> None:
+    async with running_pbx() as pbx:
+        integration, _ = await an_integration(gateway, pbx)
         pbx.status = 410
-        await gateway.a_writer(line, text=f"{MARK}, please")
+        await gateway.a_customer_who_wrote(integration, text=f"{MARK}, please")
 
         async def letters() -> list[dict[str, Any]]:
-            page = await gateway.done("GET", "/dead-letters", account_id=line.account_id, status="waiting")
+            page = await gateway.done("GET", "/dead-letters", account_id=integration.account_id, status="waiting")
             return list(page["items"])
 
         [letter] = await eventually(letters)
-        [failed] = await gateway.recorded(1, integration_id=line.id, type="forward.failed")
+        [failed] = await gateway.wait_for_records(1, integration_id=integration.id, type="forward.failed")
         pbx.status = 200
         await gateway.done("POST", f"/dead-letters/{letter['id']}/replay")
         await has_taken(pbx, "message.received", 1)
 
-        assert (letter["queue"], letter["reason"], letter["integration_id"]) == ("sender.forwards", "http_410", line.id)
+        assert (letter["queue"], letter["reason"], letter["integration_id"]) == (
+            "sender.forwards",
+            "http_410",
+            integration.id,
+        )
         assert MARK not in str(letter)
         assert failed["details"]["reason"] == "http_410"
-        assert {told.id for told in pbx.posts} == {letter["message_id"]}
-        await gateway.recorded(1, integration_id=line.id, type="forward.delivered")
-        told = await gateway.done("GET", f"/forwards/{letter['message_id']}")
-        assert [attempt["status"] for attempt in told["attempts"]] == [410, 200]
-        await gateway.recorded(1, integration_id=line.id, type="dead_letter.replayed")
+        assert {post.id for post in pbx.posts} == {letter["message_id"]}
+        await gateway.wait_for_records(1, integration_id=integration.id, type="forward.delivered")
+        post = await gateway.done("GET", f"/forwards/{letter['message_id']}")
+        assert [attempt["status"] for attempt in post["attempts"]] == [410, 200]
+        await gateway.wait_for_records(1, integration_id=integration.id, type="dead_letter.replayed")
         assert await letters() == []

@@ -1,4 +1,4 @@
-"""What Prometheus and Kubernetes ask every service, and what stops in order."""
+"""Operations: probes, metrics, logs, traces and graceful shutdown."""
 
 import re
 
@@ -14,20 +14,20 @@ SERVICES = ("ingress", "policy", "sender", "audit", "console")
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_service_tells_its_health_and_its_readiness(gateway: Gateway, service: str) -> None:
+async def test_a_service_reports_its_health_and_readiness(gateway: Gateway, service: str) -> None:
     for process in gateway.stack.services[service]:
         async with gateway.http.get(process.ready_url.replace("/readyz", "/healthz")) as alive:
             assert (alive.status, await alive.json()) == (200, {"status": "ok"})
         async with gateway.http.get(process.ready_url) as ready:
-            told = await ready.json()
-            assert (ready.status, told["status"]) == (200, "ready")
-            assert {"store", "broker"} <= set(told["checks"])
+            entries = await ready.json()
+            assert (ready.status, entries["status"]) == (200, "ready")
+            assert {"store", "broker"} <= set(entries["checks"])
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_metrics_follow_prometheus_conventions_and_name_nobody(gateway: Gateway, service: str) -> None:
-    line = await gateway.open_line()
-    await gateway.post(line, outbound(gateway.a_customer()))
+async def test_metrics_follow_prometheus_conventions_and_hold_no_ids(gateway: Gateway, service: str) -> None:
+    integration = await gateway.create_integration()
+    await gateway.post(integration, outbound(gateway.a_customer()))
 
     for process in gateway.stack.services[service]:
         async with gateway.http.get(process.ready_url.replace("/readyz", "/metrics")) as answer:
@@ -36,27 +36,26 @@ async def test_metrics_follow_prometheus_conventions_and_name_nobody(gateway: Ga
         names = set(re.findall(r"^# TYPE (\S+) counter$", page, re.MULTILINE))
         assert "gateway_ready 1.0" in page
         assert all(name.endswith("_total") for name in names)
-        assert line.id not in page
-        assert line.account_id not in page
+        assert integration.id not in page
+        assert integration.account_id not in page
 
 
 async def test_answers_are_counted_by_their_code(gateway: Gateway) -> None:
-    line = await gateway.open_line()
+    integration = await gateway.create_integration()
     before = await gateway.metric("ingress", "gateway_webhooks_total", code="missing_phone")
 
-    await gateway.post(line, outbound("101"))
+    await gateway.post(integration, outbound("101"))
 
     assert await gateway.metric("ingress", "gateway_webhooks_total", code="missing_phone") == before + 1
 
 
-async def test_a_trace_leads_through_all_services_of_a_message(gateway: Gateway) -> None:
-    """Logs carry the trace id of the webhook wherever something is worth a line."""
-    line = await gateway.open_line(account={"daily_limit": 3})
-    customer = await gateway.a_writer(line)
+async def test_all_records_of_a_message_share_one_correlation_id(gateway: Gateway) -> None:
+    integration = await gateway.create_integration(account={"daily_limit": 3})
+    customer = await gateway.a_customer_who_wrote(integration)
 
-    answer = await gateway.reply(line, customer)
+    answer = await gateway.reply(integration, customer)
 
-    found = await gateway.recorded(3, event_id=answer.event_id)
+    found = await gateway.wait_for_records(3, event_id=answer.event_id)
     assert len({record["correlation_id"] for record in found}) == 1
 
 
@@ -65,24 +64,24 @@ async def test_every_line_of_a_log_is_json_with_its_service(gateway: Gateway) ->
         if process.name == "simulator":
             continue
         lines = process.log.read_bytes().splitlines()
-        told = [orjson.loads(text) for text in lines]
-        assert told, process.name
-        assert {each["service"] for each in told if "service" in each} == {process.name.split("-")[0]}
-        assert all({"event", "level", "timestamp"} <= set(each) for each in told)
+        entries = [orjson.loads(text) for text in lines]
+        assert entries, process.name
+        assert {each["service"] for each in entries if "service" in each} == {process.name.split("-")[0]}
+        assert all({"event", "level", "timestamp"} <= set(each) for each in entries)
 
 
-async def test_a_service_told_to_end_ends_in_order_and_comes_back(gateway: Gateway) -> None:
+async def test_a_service_shuts_down_gracefully_and_restarts(gateway: Gateway) -> None:
     [audit] = gateway.stack.services["audit"]
-    line = await gateway.open_line()
+    integration = await gateway.create_integration()
 
     code = await audit.stop()
-    answer = await gateway.post(line, {"event_type": "test"})  # the record is kept by the broker meanwhile
-    audit.begin()
-    await audit.ready()
+    answer = await gateway.post(integration, {"event_type": "test"})  # the record is kept by the broker meanwhile
+    audit.start()
+    await audit.wait_until_ready()
 
     assert code == 0
-    assert answer.word == "ok"
-    assert await gateway.recorded(event_id=answer.event_id, type="webhook.answered")
+    assert answer.result == "ok"
+    assert await gateway.wait_for_records(event_id=answer.event_id, type="webhook.answered")
 
     async def all_ready() -> bool:
         return all([(await gateway.http.get(p.ready_url)).status == 200 for p in gateway.stack.services["audit"]])

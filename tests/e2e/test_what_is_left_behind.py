@@ -1,4 +1,4 @@
-"""Runs last: after all other tests nothing personal is written anywhere it should not be, and the ledger holds."""
+"""Runs last: no personal data in logs, metrics, queues and stores, and the ledger check of the whole run."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e import scenarios
 from tests.e2e.driver import MARK, Gateway, outbound
-from tests.e2e.ledger_check import drained, ledger_check
+from tests.e2e.ledger_check import ledger_check, wait_until_drained
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,14 +23,16 @@ def logs(gateway: Gateway) -> list[Path]:
     return [path for path in folder.iterdir() if path.name != "simulator.log"]
 
 
-async def test_no_phone_text_or_secret_is_in_a_log_a_metric_a_queues_name_or_the_record(
+async def test_no_phone_text_or_secret_is_in_logs_metrics_queue_names_or_the_record(
     gateway: Gateway, logs: list[Path]
 ) -> None:
-    line = await gateway.open_line()
-    customer = await gateway.a_writer(line)
-    await gateway.post(line, outbound(customer))
-    await gateway.post(line, outbound("101") | {"conversation_id": customer, "queue": customer, "event_type": customer})
-    await drained(gateway)
+    integration = await gateway.create_integration()
+    customer = await gateway.a_customer_who_wrote(integration)
+    await gateway.post(integration, outbound(customer))
+    await gateway.post(
+        integration, outbound("101") | {"conversation_id": customer, "queue": customer, "event_type": customer}
+    )
+    await wait_until_drained(gateway)
 
     places = {path.name: path.read_bytes() for path in logs}
     for group in gateway.stack.services.values():
@@ -38,7 +40,7 @@ async def test_no_phone_text_or_secret_is_in_a_log_a_metric_a_queues_name_or_the
             page = await gateway.page(process.ready_url.replace("/readyz", "/metrics"))
             places[f"metrics of {process.name}"] = page.encode()
     places["queues"] = (await gateway.node.rabbitmqctl("list_queues", "-p", vhost_of(gateway), "name")).encode()
-    places["the record"] = str(await gateway.records(account_id=line.account_id)).encode()
+    places["the record"] = str(await gateway.records(account_id=integration.account_id)).encode()
 
     assert len(places) >= 12
     assert {name: found for name, text in places.items() if (found := list(personal(gateway, text)))} == {}
@@ -51,10 +53,10 @@ async def test_no_secret_is_in_the_store(gateway: Gateway) -> None:
     assert not PHONE.search(stored)
 
 
-async def test_the_whole_run_holds_the_ledger(gateway: Gateway) -> None:
-    findings = await ledger_check(gateway, gateway.lines, {})
+async def test_the_whole_run_passes_the_ledger_check(gateway: Gateway) -> None:
+    findings = await ledger_check(gateway, gateway.integrations, {})
 
-    scenarios.tell("end to end", passed=findings.holds, **findings.figures)
+    scenarios.report("end to end", passed=findings.holds, **findings.figures)
     assert findings.holds, findings.faults
     assert findings.figures["dead_letters"] == 0
 

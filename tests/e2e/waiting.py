@@ -1,4 +1,4 @@
-"""Waiting for what becomes true: a test never sleeps for a fixed time."""
+"""Waiting for a condition: tests never sleep for a fixed time."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 async def eventually(look: Callable[[], Awaitable[T]], *, seconds: float = 15.0, pause: float = 0.03) -> T:
-    """The first true value that `look` returns; fails with the last one when there is none in time."""
+    """Poll `look` until it returns a true value, and return that; fails with the last value when the time is up."""
     end = time.monotonic() + seconds
     while not (found := await look()):
         assert time.monotonic() < end, f"not within {seconds:g} s; last seen: {found!r}"

@@ -13,7 +13,7 @@ from uuid import UUID
 import aiohttp
 
 from libs.chassis.amqp import Broker
-from libs.chassis.consuming import Received
+from libs.chassis.subscriptions import Received
 from libs.chassis.topology import RECORDS
 from libs.contracts.events import AccountChanged, Event
 from tools.broker import BrokerNode
@@ -94,7 +94,7 @@ async def test_changes_made_while_the_broker_is_away_are_told_when_it_is_back(tm
             await node.restart()
 
             async with asyncio.timeout(60), Broker.connected("listener", node.url) as broker:
-                await broker.listen_in_batches(RECORDS, hear)
+                await broker.consume_in_batches(RECORDS, hear)
                 while len(heard) < 4:
                     await asyncio.sleep(0.05)
             process.send_signal(signal.SIGTERM)

@@ -17,12 +17,13 @@ import aiohttp
 import pytest
 
 from libs.chassis.amqp import Broker
-from libs.chassis.consuming import Received, on
+from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import RECORDS, WEBHOOKS
 from libs.contracts.events import Event, IntegrationChanged, WebhookAnswered, WebhookReceived, WebhookRejected
 from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Integration, SecretHash
-from libs.store.opening import Store, open_store
+from libs.store.factory import open_store
+from libs.store.store import Store
 from tests.builders import an_integration
 from tools.broker import BrokerNode
 
@@ -95,7 +96,7 @@ class Place:
 
     async def answer(self, event_id: UUID, event: WebhookReceived) -> None:
         answered = WebhookAnswered(event_id=event_id, reply_to=event.reply_to, code=AnswerStatus.OK)
-        await self.broker.publish(answered, id=answered.id_after(event_id))
+        await self.broker.publish(answered, id=answered.derived_id(event_id))
 
     def of(self, kind: type[Event]) -> list[tuple[UUID, Any]]:
         return [(id_, event) for id_, event in self.recorded if isinstance(event, kind)]
@@ -119,8 +120,8 @@ async def placed(amqp_url: str, folder: Path) -> AsyncIterator[Place]:
     }
     async with Broker.connected("test", amqp_url) as broker, aiohttp.ClientSession() as http:
         place = Place(environ, broker, store, http)
-        await broker.listen(WEBHOOKS, (on(WebhookReceived, place.judge),), prefetch=10)
-        await broker.listen_in_batches(RECORDS, place.record)
+        await broker.consume(WEBHOOKS, (on(WebhookReceived, place.judge),), prefetch=10)
+        await broker.consume_in_batches(RECORDS, place.record)
         try:
             yield place
         finally:

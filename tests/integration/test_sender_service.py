@@ -16,8 +16,8 @@ from aiohttp import web
 
 from libs.chassis.amqp import Broker
 from libs.chassis.clock import utc_now
-from libs.chassis.consuming import Received
-from libs.contracts.callback import callback_from
+from libs.chassis.subscriptions import Received
+from libs.contracts.callback_data import callback_from
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import (
     Event,
@@ -29,15 +29,16 @@ from libs.contracts.events import (
     WhatsAppStatusUnmatched,
     answer_id,
 )
+from libs.contracts.identity import Pseudonyms
 from libs.contracts.results import AnswerStatus
-from libs.store.opening import open_store
-from libs.store.sealing import sealer_from
+from libs.store.factory import open_store
+from libs.store.sealer import sealer_from
 from services.sender.adapters.numbers import TOKEN_FIELD
 from tests.unit.sender.gateway import a_number, approved
 from tools.simulator.app import simulator_runner
 from tools.simulator.client import SimulatorClient
-from tools.simulator.faults import Fault, Match, Step
-from tools.simulator.state import SimulatorSettings
+from tools.simulator.faults import Fault, FaultStep, Match
+from tools.simulator.simulator_state import SimulatorSettings
 
 E = TypeVar("E", bound=Event)
 ROOT = Path(__file__).parents[2]
@@ -73,7 +74,7 @@ class Place:
         return process
 
     async def say(self, event: MessageApproved) -> None:
-        await self.broker.publish(event, id=event.id_after(event.event_id))
+        await self.broker.publish(event, id=event.derived_id(event.event_id))
 
     async def report(self, status: str, message_id: str, callback: str | None = None) -> None:
         """WhatsApp reports a status, as ingress tells of it."""
@@ -140,7 +141,7 @@ async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
             else:
                 place.followed.append(received.event)
 
-        await broker.overhear("answers", ["result.#", *FOLLOWING], hear)
+        await broker.subscribe_exclusive("answers", ["result.#", *FOLLOWING], hear)
         yield place
         for process in place.processes:
             if process.returncode is None:
@@ -164,7 +165,7 @@ async def test_an_event_said_three_times_to_two_senders_is_sent_once_and_answere
 
 
 async def test_sigterm_lets_the_call_under_way_end_and_its_answer_go_out(place: Place) -> None:
-    await place.whatsapp.script(Step(fault=Fault(kind="late", seconds=1.0)))
+    await place.whatsapp.script(FaultStep(fault=Fault(kind="late", seconds=1.0)))
     process = await place.start()
     event = approved(event_id=uuid4())
     await place.say(event)
@@ -178,7 +179,7 @@ async def test_sigterm_lets_the_call_under_way_end_and_its_answer_go_out(place: 
 
 
 async def test_a_sender_killed_in_its_call_leaves_an_unknown_outcome_that_is_never_sent_again(place: Place) -> None:
-    await place.whatsapp.script(Step(match=Match(times=1), fault=Fault(kind="late", seconds=1.0)))
+    await place.whatsapp.script(FaultStep(match=Match(times=1), fault=Fault(kind="late", seconds=1.0)))
     process = await place.start()
     event = approved(event_id=uuid4())
     await place.say(event)
@@ -195,7 +196,7 @@ async def test_a_sender_killed_in_its_call_leaves_an_unknown_outcome_that_is_nev
 
 
 async def test_a_status_settles_what_a_killed_sender_left_unknown(place: Place) -> None:
-    await place.whatsapp.script(Step(match=Match(times=1), fault=Fault(kind="late", seconds=1.0)))
+    await place.whatsapp.script(FaultStep(match=Match(times=1), fault=Fault(kind="late", seconds=1.0)))
     process = await place.start()
     event = approved(event_id=uuid4())
     await place.say(event)
@@ -205,7 +206,7 @@ async def test_a_status_settles_what_a_killed_sender_left_unknown(place: Place) 
     await place.start()
     await place.answered(event.event_id)
 
-    await place.report("delivered", "wamid.late", callback_from(event.event_id, b"h" * 32))
+    await place.report("delivered", "wamid.late", callback_from(event.event_id, Pseudonyms(b"h" * 32)))
 
     settled = await place.heard(MessageSettled)
     assert (settled.event_id, settled.outcome, settled.message_id) == (event.event_id, "sent", "wamid.late")

@@ -19,10 +19,10 @@ from aiohttp import web
 from tools.simulator.app import simulator_app, simulator_runner
 from tools.simulator.behaviour import Behaviour, RetryPlan, StatusPlan
 from tools.simulator.client import SimulatorClient, SimulatorError
-from tools.simulator.faults import Fault, Match, Step
-from tools.simulator.memory import journal_messages
-from tools.simulator.payloads import Inbound, signature_of
-from tools.simulator.state import SimulatorSettings
+from tools.simulator.faults import Fault, FaultStep, Match
+from tools.simulator.history import journal_messages
+from tools.simulator.simulator_state import SimulatorSettings
+from tools.simulator.webhook_payloads import Inbound, signature_of
 
 SECRET = "app-secret"
 NUMBER = "106540352242922"
@@ -332,7 +332,7 @@ async def test_the_handshake_shows_whether_the_token_is_right(whatsapp: WhatsApp
 async def test_a_scripted_error_is_answered_in_metas_envelope(
     whatsapp: WhatsApp, fault: Fault, status: int, code: int
 ) -> None:
-    await whatsapp.control.script(Step(match=Match(times=1), fault=fault))
+    await whatsapp.control.script(FaultStep(match=Match(times=1), fault=fault))
 
     async with whatsapp.post() as answer:
         told = await answer.json()
@@ -347,7 +347,7 @@ async def test_a_scripted_error_is_answered_in_metas_envelope(
 
 @pytest.mark.parametrize("accepted", [False, True])
 async def test_a_500_is_no_envelope_and_may_hide_a_message(whatsapp: WhatsApp, *, accepted: bool) -> None:
-    await whatsapp.control.script(Step(fault=Fault(kind="http_status", http_status=500, accepted=accepted)))
+    await whatsapp.control.script(FaultStep(fault=Fault(kind="http_status", http_status=500, accepted=accepted)))
 
     async with whatsapp.post() as answer:
         body = await answer.text()
@@ -371,7 +371,7 @@ async def test_a_broken_answer_breaks_as_it_was_told(
 ) -> None:
     await whatsapp.send()  # the line is warm, as a pooled one is
     await whatsapp.control.reset()
-    await whatsapp.control.script(Step(match=Match(times=1), fault=fault))
+    await whatsapp.control.script(FaultStep(match=Match(times=1), fault=fault))
 
     with pytest.raises(error):
         await whatsapp.send()
@@ -382,7 +382,7 @@ async def test_a_broken_answer_breaks_as_it_was_told(
 
 @pytest.mark.parametrize("kind", ["late", "slow_body"])
 async def test_a_slow_answer_is_right_in_the_end(whatsapp: WhatsApp, kind: Any) -> None:
-    await whatsapp.control.script(Step(fault=Fault(kind=kind, seconds=0.5)))
+    await whatsapp.control.script(FaultStep(fault=Fault(kind=kind, seconds=0.5)))
     started = time.monotonic()
 
     sending = asyncio.create_task(whatsapp.send())
@@ -396,7 +396,7 @@ async def test_a_slow_answer_is_right_in_the_end(whatsapp: WhatsApp, kind: Any) 
 
 
 async def test_a_hanging_send_is_never_answered_until_the_script_ends(whatsapp: WhatsApp) -> None:
-    await whatsapp.control.script(Step(fault=Fault(kind="hang")))
+    await whatsapp.control.script(FaultStep(fault=Fault(kind="hang")))
 
     sending = asyncio.create_task(whatsapp.send())
     done, _ = await asyncio.wait({sending}, timeout=0.3)
@@ -411,7 +411,7 @@ async def test_a_hanging_send_is_never_answered_until_the_script_ends(whatsapp: 
 
 async def test_a_hanging_caller_who_leaves_is_let_go(whatsapp: WhatsApp) -> None:
     await whatsapp.control.configure(statuses={"enabled": False})
-    await whatsapp.control.script(Step(match=Match(times=1), fault=Fault(kind="hang", accepted=True)))
+    await whatsapp.control.script(FaultStep(match=Match(times=1), fault=Fault(kind="hang", accepted=True)))
     before = len(asyncio.all_tasks())
 
     with pytest.raises(TimeoutError):
@@ -423,7 +423,7 @@ async def test_a_hanging_caller_who_leaves_is_let_go(whatsapp: WhatsApp) -> None
 
 
 async def test_a_message_can_be_accepted_and_fail_by_webhook(whatsapp: WhatsApp, callback: Callback) -> None:
-    await whatsapp.control.script(Step(fault=Fault(kind="failed_status", code=131047)))
+    await whatsapp.control.script(FaultStep(fault=Fault(kind="failed_status", code=131047)))
 
     status, _ = await whatsapp.send()
 
@@ -501,7 +501,7 @@ async def test_webhooks_are_never_sent_unsigned_by_mistake() -> None:
 
 async def test_a_reset_forgets_everything_and_stops_what_is_pending(whatsapp: WhatsApp, callback: Callback) -> None:
     await whatsapp.control.configure(statuses={"delays": [60.0]})
-    await whatsapp.control.script(Step(match=Match(to="1234567"), fault=Fault(kind="hang")))
+    await whatsapp.control.script(FaultStep(match=Match(to="1234567"), fault=Fault(kind="hang")))
     await whatsapp.send()
     pending = (await whatsapp.control.stats()).webhooks["pending"]
 
@@ -593,7 +593,7 @@ async def test_a_simulator_stops_soon_after_sigterm_even_with_a_hanging_caller()
         SimulatorClient(url) as control,
         aiohttp.ClientSession() as session,
     ):
-        await control.script(Step(fault=Fault(kind="hang")))
+        await control.script(FaultStep(fault=Fault(kind="hang")))
         hanging = asyncio.create_task(WhatsApp(url, control, session).send())
         async with asyncio.timeout(20):
             while not (await control.stats()).requests:

@@ -9,11 +9,12 @@ import orjson
 import pytest
 
 from tools.simulator.behaviour import Behaviour, PairLimit, StatusPlan
-from tools.simulator.faults import Fault, FaultKind, Match, Script, Step
+from tools.simulator.faults import Fault, FaultKind, FaultScript, FaultStep, Match
+from tools.simulator.history import AcceptedMessage, History, HistoryFilter, journal_messages
 from tools.simulator.limits import PairRates, Windows
-from tools.simulator.memory import Accepted, Filter, Memory, journal_messages
 from tools.simulator.meta_errors import error_from, status_of
-from tools.simulator.payloads import (
+from tools.simulator.status_schedule import schedule_from
+from tools.simulator.webhook_payloads import (
     Inbound,
     Shape,
     contact_from,
@@ -23,8 +24,7 @@ from tools.simulator.payloads import (
     signature_of,
     status_changes,
 )
-from tools.simulator.statuses import arrivals_from
-from tools.simulator.wire import Ids, Send, answer_from, fault_in, send_from, user_id_from
+from tools.simulator.wire import Ids, Send, answer_from, error_in, send_from, user_id_from
 
 NUMBER = "106540352242922"
 CUSTOMER = "966500000001"
@@ -62,7 +62,7 @@ def send_of(**changes: Any) -> Send:
     ],
 )
 def test_what_meta_takes_is_taken(changes: dict[str, Any]) -> None:
-    assert fault_in(send_of(**changes)) is None
+    assert error_in(send_of(**changes)) is None
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_meta_takes_is_taken(changes: dict[str, Any]) -> None:
     ],
 )
 def test_what_meta_refuses_is_refused_with_its_code(changes: dict[str, Any], code: int) -> None:
-    error = fault_in(send_of(**changes))
+    error = error_in(send_of(**changes))
 
     assert error is not None
     assert error.code == code
@@ -102,7 +102,7 @@ def test_what_meta_refuses_is_refused_with_its_code(changes: dict[str, Any], cod
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"null", b"\xff"])
 def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
-    error = fault_in(send_from(NUMBER, body))
+    error = error_in(send_from(NUMBER, body))
 
     assert error is not None
     assert error.code == 100
@@ -235,7 +235,7 @@ def test_a_signature_is_the_hmac_of_the_raw_bytes() -> None:
 
 
 def test_statuses_follow_in_order_and_echo_the_callback_data() -> None:
-    arrivals = arrivals_from(StatusPlan(delays=(1, 2, 3)), send_of(), wamid="wamid.1", now=100.5)
+    arrivals = schedule_from(StatusPlan(delays=(1, 2, 3)), send_of(), wamid="wamid.1", now=100.5)
 
     told = [(each.delay, each.status["status"], each.status["timestamp"]) for each in arrivals]
     assert told == [(1, "sent", "101"), (2, "delivered", "102"), (3, "read", "103")]
@@ -246,14 +246,14 @@ def test_statuses_follow_in_order_and_echo_the_callback_data() -> None:
 def test_reversed_statuses_keep_their_true_times() -> None:
     plan = StatusPlan(delays=(1, 2, 3), modes=("reversed", "late"), late_seconds=10)
 
-    arrivals = arrivals_from(plan, send_of(), wamid="wamid.1", now=100)
+    arrivals = schedule_from(plan, send_of(), wamid="wamid.1", now=100)
 
     told = [(each.delay, each.status["status"], each.status["timestamp"]) for each in arrivals]
     assert told == [(11, "read", "103"), (12, "delivered", "102"), (13, "sent", "101")]
 
 
 def test_a_message_that_fails_late_gets_one_failed_status_with_its_error() -> None:
-    arrivals = arrivals_from(StatusPlan(), send_of(), wamid="wamid.1", now=100, error=error_from(131047))
+    arrivals = schedule_from(StatusPlan(), send_of(), wamid="wamid.1", now=100, error=error_from(131047))
 
     assert [each.status["status"] for each in arrivals] == ["failed"]
     assert arrivals[0].status["errors"][0]["code"] == 131047
@@ -265,7 +265,7 @@ def test_statuses_of_one_number_share_a_change() -> None:
     assert [change["value"]["statuses"] for change in changes] == [[{"id": "a"}, {"id": "c"}], [{"id": "b"}]]
 
 
-def kinds_of(script: Script, *sends: Send) -> list[FaultKind | None]:
+def kinds_of(script: FaultScript, *sends: Send) -> list[FaultKind | None]:
     """Which kind of fault each send meets."""
     return [fault.kind if fault else None for fault in map(script.fault_for, sends)]
 
@@ -278,42 +278,42 @@ OTHER = send_of(to="966500000002")
     ("steps", "met"),
     [
         pytest.param([], [None, None, None], id="no script, no faults"),
-        pytest.param([Step(fault=HANG)], ["hang", "hang", "hang"], id="a step without match hits everything"),
+        pytest.param([FaultStep(fault=HANG)], ["hang", "hang", "hang"], id="a step without match hits everything"),
         pytest.param(
-            [Step(match=Match(times=2), fault=HANG)], ["hang", "hang", None], id="a step ends after its times"
+            [FaultStep(match=Match(times=2), fault=HANG)], ["hang", "hang", None], id="a step ends after its times"
         ),
         pytest.param(
-            [Step(match=Match(after=1, times=1), fault=HANG)],
+            [FaultStep(match=Match(after=1, times=1), fault=HANG)],
             [None, "hang", None],
             id="a step waits until some have passed",
         ),
         pytest.param(
-            [Step(match=Match(to="+966500000002"), fault=HANG)],
+            [FaultStep(match=Match(to="+966500000002"), fault=HANG)],
             [None, None, "hang"],
             id="a step for one customer leaves others alone",
         ),
         pytest.param(
-            [Step(match=Match(times=1), fault=HANG), Step(fault=LATE)],
+            [FaultStep(match=Match(times=1), fault=HANG), FaultStep(fault=LATE)],
             ["hang", "late", "late"],
             id="the first step that hits wins",
         ),
         pytest.param(
-            [Step(match=Match(to=CUSTOMER), fault=Fault(kind="none")), Step(fault=LATE)],
+            [FaultStep(match=Match(to=CUSTOMER), fault=Fault(kind="none")), FaultStep(fault=LATE)],
             [None, None, "late"],
             id="a step without fault shields from those below",
         ),
-        pytest.param([Step(match=Match(phone_number_id="9"), fault=HANG)], [None] * 3, id="another number"),
-        pytest.param([Step(match=Match(callback="gw1:2"), fault=HANG)], [None] * 3, id="other callback data"),
-        pytest.param([Step(match=Match(kind="read"), fault=HANG)], [None] * 3, id="only marks as read"),
-        pytest.param([Step(match=Match(probability=0), fault=HANG)], [None] * 3, id="no chance"),
+        pytest.param([FaultStep(match=Match(phone_number_id="9"), fault=HANG)], [None] * 3, id="another number"),
+        pytest.param([FaultStep(match=Match(callback="gw1:2"), fault=HANG)], [None] * 3, id="other callback data"),
+        pytest.param([FaultStep(match=Match(kind="read"), fault=HANG)], [None] * 3, id="only marks as read"),
+        pytest.param([FaultStep(match=Match(probability=0), fault=HANG)], [None] * 3, id="no chance"),
     ],
 )
-def test_a_script_chooses_the_fault(steps: list[Step], met: list[FaultKind | None]) -> None:
-    assert kinds_of(Script(steps), send_of(), send_of(), OTHER) == met
+def test_a_script_chooses_the_fault(steps: list[FaultStep], met: list[FaultKind | None]) -> None:
+    assert kinds_of(FaultScript(steps), send_of(), send_of(), OTHER) == met
 
 
 def test_a_mark_as_read_does_not_use_up_a_step_for_messages() -> None:
-    script = Script([Step(match=Match(times=1), fault=HANG)])
+    script = FaultScript([FaultStep(match=Match(times=1), fault=HANG)])
 
     met = kinds_of(script, send_of(status="read", message_id="wamid.1"), send_of())
 
@@ -323,7 +323,7 @@ def test_a_mark_as_read_does_not_use_up_a_step_for_messages() -> None:
 
 def test_chance_is_the_same_for_the_same_seed_and_about_as_likely_as_asked() -> None:
     def hits(seed: int) -> list[bool]:
-        script = Script([Step(match=Match(probability=0.25, seed=seed), fault=HANG)])
+        script = FaultScript([FaultStep(match=Match(probability=0.25, seed=seed), fault=HANG)])
         return [script.fault_for(send_of()) is not None for _ in range(400)]
 
     assert hits(1) == hits(1)
@@ -369,23 +369,23 @@ def test_a_window_counts_from_the_latest_message() -> None:
 
 
 def test_memory_keeps_the_last_messages_and_counts_them_all(tmp_path: Path) -> None:
-    memory = Memory(2, tmp_path / "journal" / "messages.jsonl")
+    memory = History(2, tmp_path / "journal" / "messages.jsonl")
 
     for number in range(1, 4):
-        memory.accept(send_of(biz_opaque_callback_data=f"gw1:{number}"), f"wamid.{number}", at=number)
+        memory.add_message(send_of(biz_opaque_callback_data=f"gw1:{number}"), f"wamid.{number}", at=number)
 
     assert [message.callback for message in memory.messages] == ["gw1:2", "gw1:3"]
     assert memory.accepted == 3
     kept = journal_messages(tmp_path / "journal" / "messages.jsonl")
-    assert kept[0] == Accepted(1, "wamid.1", NUMBER, CUSTOMER, "text", "Hello", "gw1:1", 1)
+    assert kept[0] == AcceptedMessage(1, "wamid.1", NUMBER, CUSTOMER, "text", "Hello", "gw1:1", 1)
     assert [message.order for message in kept] == [1, 2, 3]
     memory.close()
 
 
 def test_a_torn_last_line_of_the_journal_is_left_out(tmp_path: Path) -> None:
     journal = tmp_path / "messages.jsonl"
-    memory = Memory(2, journal)
-    memory.accept(send_of(), "wamid.1", at=1)
+    memory = History(2, journal)
+    memory.add_message(send_of(), "wamid.1", at=1)
     memory.close()
 
     journal.write_bytes(journal.read_bytes() + b'{"order":2,"id":"wam')
@@ -397,27 +397,27 @@ def test_a_torn_last_line_of_the_journal_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "orders"),
     [
-        pytest.param(Filter(), [1, 2, 3], id="everything"),
-        pytest.param(Filter(to="+966 500 000 001"), [1, 3], id="one customer, however the phone is written"),
-        pytest.param(Filter(callback="b"), [2], id="one callback"),
-        pytest.param(Filter(since=1.0), [2, 3], id="later than a time"),
-        pytest.param(Filter(after=2), [3], id="after an order number"),
-        pytest.param(Filter(limit=2), [2, 3], id="the last two"),
-        pytest.param(Filter(limit=0), [], id="none"),
-        pytest.param(Filter(phone_number_id="9"), [], id="another number"),
+        pytest.param(HistoryFilter(), [1, 2, 3], id="everything"),
+        pytest.param(HistoryFilter(to="+966 500 000 001"), [1, 3], id="one customer, however the phone is written"),
+        pytest.param(HistoryFilter(callback="b"), [2], id="one callback"),
+        pytest.param(HistoryFilter(since=1.0), [2, 3], id="later than a time"),
+        pytest.param(HistoryFilter(after=2), [3], id="after an order number"),
+        pytest.param(HistoryFilter(limit=2), [2, 3], id="the last two"),
+        pytest.param(HistoryFilter(limit=0), [], id="none"),
+        pytest.param(HistoryFilter(phone_number_id="9"), [], id="another number"),
     ],
 )
-def test_a_filter_chooses_messages(asked: Filter, orders: list[int]) -> None:
+def test_a_filter_chooses_messages(asked: HistoryFilter, orders: list[int]) -> None:
     made = [(1, CUSTOMER, "a"), (2, "966500000002", "b"), (3, CUSTOMER, "c")]
-    lines = [Accepted(n, f"wamid.{n}", NUMBER, to, "text", "Hi", callback, n) for n, to, callback in made]
+    lines = [AcceptedMessage(n, f"wamid.{n}", NUMBER, to, "text", "Hi", callback, n) for n, to, callback in made]
 
-    assert [message.order for message in asked.chosen(lines)] == orders
+    assert [message.order for message in asked.select(lines)] == orders
 
 
 def test_behaviour_changes_where_it_is_told_and_nowhere_else() -> None:
     before = Behaviour(webhook_urls=("http://a",))
 
-    after = before.changed_by({"statuses": {"modes": ["doubled"]}, "window": "status"})
+    after = before.with_changes({"statuses": {"modes": ["doubled"]}, "window": "status"})
 
     assert after.statuses.modes == ("doubled",)
     assert after.statuses.delays == before.statuses.delays
@@ -427,4 +427,4 @@ def test_behaviour_changes_where_it_is_told_and_nowhere_else() -> None:
 @pytest.mark.parametrize("changes", [{"statuses": {"mode": "doubled"}}, {"colour": 1}, {"window": "ajar"}])
 def test_a_change_that_does_not_exist_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="validation error"):
-        Behaviour().changed_by(changes)
+        Behaviour().with_changes(changes)

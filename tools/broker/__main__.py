@@ -1,4 +1,4 @@
-"""Runs a broker node in the foreground until it is told to stop: `python -m tools.broker --data-dir DIR`."""
+"""Runs a broker node in the foreground until SIGTERM or SIGINT: `python -m tools.broker --data-dir DIR`."""
 
 import argparse
 import asyncio
@@ -20,9 +20,9 @@ async def run(data_dir: Path, *, port: int | None) -> None:
 
 
 def main() -> None:
-    """Read the command line; exit 1 with a sentence when the node cannot run."""
-    parser = argparse.ArgumentParser(prog="python -m tools.broker", description="A RabbitMQ node of its own.")
-    parser.add_argument("--data-dir", type=Path, required=True, help="where the node keeps everything")
+    """Read the command line; exit with 1 and an error message when the node cannot run."""
+    parser = argparse.ArgumentParser(prog="python -m tools.broker", description="Run a private RabbitMQ node.")
+    parser.add_argument("--data-dir", type=Path, required=True, help="the folder for all of the node's files")
     parser.add_argument("--port", type=int, help="the AMQP port on 127.0.0.1 (default: any free one)")
     given = parser.parse_args()
     try:

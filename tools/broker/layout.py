@@ -1,4 +1,4 @@
-"""A node's files and ports: everything lies in its data directory, and no setting from outside counts."""
+"""A node's files, ports and environment: everything is in its data directory, independent of other settings."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-# Below the range from which systems take the ports of outgoing connections (32768 and up on Linux, 49152 elsewhere):
-# while a killed node is down, nobody else is handed its port.
+# Below the range of ports for outgoing connections (from 32768 on Linux, from 49152 elsewhere), so that no connection
+# takes the port of a node that is down.
 _LOWEST_PORT, _HIGHEST_PORT = 20_000, 32_000
 SHARED_MACHINE = "+sbwt none +sbwtdcpu none +sbwtdio none"
 """Schedulers sleep instead of spinning: RabbitMQ's runtime tuning guide, for machines that a node shares."""
-RARE_FIGURES = "-rabbit quorum_tick_interval 60000"
-"""Queues tell their figures (`rabbitmqctl list_queues`) once a minute, not every 5 s."""
+RARE_STATISTICS = "-rabbit quorum_tick_interval 60000"
+"""Queues report their statistics (`rabbitmqctl list_queues`) once a minute instead of every 5 s."""
 _FOREIGN = ("RABBITMQ_", "ERL_", "CONF_ENV_FILE", "NOTIFY_SOCKET", "XDG_CONFIG_HOME")
 
 
@@ -30,10 +30,10 @@ class Ports:
 
     @classmethod
     def free(cls, amqp: int | None = None) -> Self:
-        """Ports on which nothing listens now; `amqp` is taken as it is."""
+        """Ports on which no server listens; a given `amqp` port is used as it is."""
         taken = {amqp} if amqp is not None else set()
         while len(taken) < len(cls.__slots__):
-            candidate = random.randint(_LOWEST_PORT, _HIGHEST_PORT)  # noqa: S311 -- chance, not a secret
+            candidate = random.randint(_LOWEST_PORT, _HIGHEST_PORT)  # noqa: S311 -- not a secret
             if is_free(candidate):
                 taken.add(candidate)
         others = sorted(taken - {amqp})
@@ -41,7 +41,7 @@ class Ports:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this loopback port now."""
+    """True when a server can listen on this loopback port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -53,49 +53,49 @@ def is_free(port: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A data directory with its ports and its one user; `password` and the Erlang cookie never leave it."""
+    """A data directory with its ports and its one user."""
 
     folder: Path
     ports: Ports
     user: str
     password: str = field(repr=False)
-    rare_figures: bool = False
+    rare_statistics: bool = False
 
     @classmethod
-    def prepare(cls, folder: Path, port: int | None, *, rare_figures: bool = False) -> Self:
-        """Create or reuse a data directory; the user made on its first start stays for good."""
+    def prepare(cls, folder: Path, port: int | None, *, rare_statistics: bool = False) -> Self:
+        """Create or reuse a data directory; its user is created once."""
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         account_file = folder / "account.json"
         if not account_file.exists():
-            made = {"user": "gateway", "password": secrets.token_urlsafe(18), "cookie": secrets.token_hex(20)}
-            _write_private(account_file, json.dumps(made))
+            account = {"user": "gateway", "password": secrets.token_urlsafe(18), "cookie": secrets.token_hex(20)}
+            _write_private(account_file, json.dumps(account))
         account = json.loads(account_file.read_text())
-        layout = cls(folder, Ports.free(port), account["user"], account["password"], rare_figures)
+        layout = cls(folder, Ports.free(port), account["user"], account["password"], rare_statistics)
         layout._write_config(account["cookie"])
         return layout
 
     @property
     def url(self) -> str:
-        """Where AMQP clients connect, with the node's user and password."""
+        """The AMQP URL with the node's user and password."""
         return f"amqp://{self.user}:{self.password}@127.0.0.1:{self.ports.amqp}/"
 
     @property
     def _erlang(self) -> str:
-        return f"{SHARED_MACHINE} {RARE_FIGURES}" if self.rare_figures else SHARED_MACHINE
+        return f"{SHARED_MACHINE} {RARE_STATISTICS}" if self.rare_statistics else SHARED_MACHINE
 
     @property
     def log(self) -> Path:
-        """The node's own log."""
+        """The node's log file."""
         return self.folder / "log" / "rabbit.log"
 
     @property
     def output(self) -> Path:
-        """What the node's process wrote to its terminal."""
+        """The file with the process' standard output and error."""
         return self.folder / "log" / "output.log"
 
     def environ(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """The process environment for the server, rabbitmqctl and epmd: no setting of another RabbitMQ gets in."""
+        """The environment of the server, rabbitmqctl and epmd, without settings of another RabbitMQ."""
         kept = {name: value for name, value in inherited.items() if not name.startswith(_FOREIGN)}
         loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
         names = {
@@ -118,14 +118,14 @@ class Layout:
             "PATH": kept.get("PATH", os.defpath) + ":/usr/bin:/opt/homebrew/bin:/usr/local/bin",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self.ports.epmd),
-            "ERL_CRASH_DUMP_SECONDS": "0",  # no memory dump: the log says why
-            "RABBITMQ_NODENAME": "gateway@localhost",  # the machine may change its name, the data stay readable
+            "ERL_CRASH_DUMP_SECONDS": "0",  # no memory dump; the log has the reason
+            "RABBITMQ_NODENAME": "gateway@localhost",  # independent of the host name, so that the data stay readable
             "RABBITMQ_LOGS": str(self.log),
             "RABBITMQ_DIST_PORT": str(self.ports.distribution),
             "RABBITMQ_CTL_DIST_PORT_MIN": "0",  # any free port for rabbitmqctl
             "RABBITMQ_CTL_DIST_PORT_MAX": "0",
             "RABBITMQ_CTL_ERL_ARGS": loopback,
-            "RABBITMQ_ALLOW_INPUT": "1",  # the script replaces itself by the node: one process, one pid
+            "RABBITMQ_ALLOW_INPUT": "1",  # the script replaces itself with the node: one process, one pid
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {loopback} {self._erlang}",
             **{f"RABBITMQ_{name}": str(self.folder / path) for name, path in names.items()},
         }
@@ -141,7 +141,7 @@ class Layout:
             "log.console": "false",
             "log.file.level": "info",
             "log.connection.level": "error",
-            # The default of 512 MB is for a machine that a broker has to itself.
+            # The default of 512 MB suits a dedicated machine.
             "raft.wal_max_size_bytes": "67108864",
         }
         text = "".join(f"{name} = {value}\n" for name, value in settings.items())

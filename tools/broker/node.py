@@ -1,4 +1,4 @@
-"""Runs one RabbitMQ node as a child process; only processes that the node itself started are ever signalled."""
+"""`BrokerNode`: runs one RabbitMQ node as a child process. It signals only processes that it started."""
 
 import asyncio
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tools.broker.ending import end, end_leftovers
-from tools.broker.install import ensure_installed
+from tools.broker.installation import ensure_installed
 from tools.broker.layout import Layout, is_free
+from tools.broker.processes import kill_leftovers, terminate
 
 _START_LIMIT = 60.0  # seconds; 3 to 6 are usual on two cores
 _POLL = 0.03
@@ -29,18 +29,18 @@ end, [%(names)s]).
 """
 
 
-class BrokerFailed(Exception):  # noqa: N818 -- reads as the fact it states
-    """The node did not start, or a command to it failed; the text ends with what the node last logged."""
+class BrokerFailed(Exception):  # noqa: N818 -- a name that states the fact
+    """The node did not start, or a command failed; the text ends with the node's last log lines."""
 
 
 class BrokerNode:
-    """A RabbitMQ node with its own data, ports, user, and epmd, listening on 127.0.0.1 alone.
+    """A RabbitMQ node with its own data, ports, user and epmd that listens on 127.0.0.1 only.
 
-    It belongs to no event loop: it may be started in one `asyncio.run` and stopped in another.
+    It is not bound to an event loop: you can start it in one `asyncio.run` and stop it in another.
     """
 
     def __init__(self, layout: Layout, *, programs: Path) -> None:
-        """Describe a node; `start` is what callers use."""
+        """Describe a node; use `start` to create one."""
         self._layout = layout
         self._programs = programs
         self._environ = layout.environ(os.environ)
@@ -48,60 +48,62 @@ class BrokerNode:
         self._epmd: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    async def start(cls, data_dir: Path, *, port: int | None = None, rare_figures: bool = False) -> Self:
-        """Start a node on this data directory, which is made if need be, and wait until it speaks AMQP.
+    async def start(cls, data_dir: Path, *, port: int | None = None, rare_statistics: bool = False) -> Self:
+        """Start a node on this data directory, created if necessary, and wait until it accepts AMQP connections.
 
-        With `rare_figures` its queues tell theirs once a minute: thousands of idle ones cost a fifth of a core else.
+        With `rare_statistics` queues report once a minute; thousands of idle queues otherwise cost a fifth of a core.
         Raises BrokerMissing when RabbitMQ is not installed and cannot be, BrokerFailed when the node does not start.
         """
         programs = ensure_installed()
         if port is not None and not is_free(port):
-            raise BrokerFailed(f"port {port} on 127.0.0.1 is taken: choose another or end the program that has it")
-        await end_leftovers(data_dir.resolve())
-        node = cls(Layout.prepare(data_dir, port, rare_figures=rare_figures), programs=programs)
+            raise BrokerFailed(
+                f"port {port} on 127.0.0.1 is in use: choose another one or stop the program that uses it"
+            )
+        await kill_leftovers(data_dir.resolve())
+        node = cls(Layout.prepare(data_dir, port, rare_statistics=rare_statistics), programs=programs)
         await node._launch()
         return node
 
     @property
     def url(self) -> str:
-        """`amqp://user:password@127.0.0.1:port/`, the vhost being `/`. A secret: keep it out of logs."""
+        """`amqp://user:password@127.0.0.1:port/` with the vhost `/`. It contains a password: do not log it."""
         return self._layout.url
 
     @property
     def port(self) -> int:
-        """The AMQP port, the same for the node's whole life."""
+        """The AMQP port; a restart keeps it."""
         return self._layout.ports.amqp
 
     @property
     def pid(self) -> int:
-        """The process id of the Erlang VM that is the broker. Raises BrokerFailed when it does not run."""
+        """The process id of the broker's Erlang VM. Raises BrokerFailed when it is not running."""
         if self._server is None or self._server.poll() is not None:
             raise BrokerFailed("the broker's node is not running")
         return self._server.pid
 
     @property
     def running(self) -> bool:
-        """Whether the broker's process exists."""
+        """True while the broker's process runs."""
         return self._server is not None and self._server.poll() is None
 
     async def stop(self) -> None:
-        """End the node gracefully, and its epmd; a node that does not end within 20 s is killed. May be repeated."""
-        await end(self._server)
-        await end(self._epmd)
+        """Stop the node and its epmd; kill a node that does not stop within 20 s. Safe to repeat."""
+        await terminate(self._server)
+        await terminate(self._epmd)
 
     def kill(self) -> None:
-        """Send SIGKILL to the broker, as a power cut would: nothing is flushed. `restart` brings it back."""
+        """Send SIGKILL to the broker, which flushes nothing; `restart` starts it again."""
         if self._server is not None:
             self._server.kill()
             self._server.wait()
 
     async def restart(self) -> None:
-        """Stop the node unless it is dead already, then start it on the same ports and data."""
+        """Stop the node if it runs, then start it on the same ports and data."""
         await self.stop()
         await self._launch()
 
     async def rabbitmqctl(self, *arguments: str) -> str:
-        """What `rabbitmqctl --quiet …` prints for this node. Takes about a second. Raises BrokerFailed."""
+        """The output of `rabbitmqctl --quiet …` for this node; takes about a second. Raises BrokerFailed."""
         process = await asyncio.create_subprocess_exec(
             self._programs / "rabbitmqctl",
             "--quiet",
@@ -118,22 +120,21 @@ class BrokerNode:
         return output.decode()
 
     async def sync(self) -> None:
-        """Force to disk what RabbitMQ writes with a delay: which queues there are.
+        """Write the list of queues to disk; call it between declaring a queue and killing the node.
 
-        RabbitMQ 3.10 registers a quorum queue on disk up to a second after declaring it. A node killed in between
-        comes back with the queue empty, whatever was confirmed, and without a leader, so that consuming from it hangs.
-        Who declares a queue and kills the node at once to learn something else calls this in between.
+        RabbitMQ 3.10 registers a quorum queue on disk up to a second after its declaration. After a kill in between
+        the queue has lost its confirmed messages and has no leader, so that consuming from it hangs.
         """
         await self.rabbitmqctl("eval", "lists:foreach(fun dets:sync/1, dets:all()).")
 
     async def add_vhosts(self, *names: str) -> list[str]:
-        """Make vhosts that the node's user may use, all in one command; returns their URLs in the same order.
+        """Create vhosts for the node's user with one command; return their URLs in the same order.
 
-        Names are of letters, digits, `-` and `_`. About 20 ms for each beside the 0.3 s of the command.
+        Names consist of letters, digits, `-` and `_`. Takes 0.3 s and about 20 ms for each vhost.
         """
         unfit = [name for name in names if not _VHOST_NAME.fullmatch(name)]
         if unfit:
-            raise ValueError(f"a vhost's name is of letters, digits, - and _, not {unfit[0]!r}")
+            raise ValueError(f"a vhost's name consists of letters, digits, - and _, not {unfit[0]!r}")
         listed = ",".join(f'<<"{name}">>' for name in names)
         await self.rabbitmqctl("eval", _ADD_VHOSTS % {"names": listed, "user": self._layout.user})
         return [self.url + name for name in names]
@@ -147,14 +148,14 @@ class BrokerNode:
         await self.stop()
 
     async def _launch(self) -> None:
-        # Our own epmd in the foreground is a child that can be ended; one that Erlang starts would outlive the node.
+        # An epmd that Erlang starts would outlive the node; this one is a child that can be terminated.
         self._epmd = self._spawn([shutil.which("epmd", path=self._environ["PATH"]) or "epmd"])
         self._server = self._spawn([str(self._programs / "rabbitmq-server")])
         try:
-            await self._speaks_amqp()
+            await self._wait_for_amqp()
         except BaseException:
             self.kill()
-            await end(self._epmd)
+            await terminate(self._epmd)
             raise
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
@@ -166,14 +167,14 @@ class BrokerNode:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # an interrupt typed at the terminal is for whoever runs the node, not for it
+                start_new_session=True,  # Ctrl+C goes to the parent, which stops the node
             )
 
-    async def _speaks_amqp(self) -> None:
+    async def _wait_for_amqp(self) -> None:
         deadline = time.monotonic() + _START_LIMIT
         while not await _answers_handshake(self.port):
             if not self.running:
-                raise BrokerFailed(f"RabbitMQ ended while starting:\n{self._tail()}")
+                raise BrokerFailed(f"RabbitMQ exited while it started:\n{self._tail()}")
             if time.monotonic() > deadline:
                 raise BrokerFailed(f"RabbitMQ did not start within {_START_LIMIT:.0f} s:\n{self._tail()}")
             await asyncio.sleep(_POLL)
@@ -181,7 +182,7 @@ class BrokerNode:
     def _tail(self) -> str:
         files = [file for file in (self._layout.output, self._layout.log) if file.exists()]
         lines = [line for file in files for line in file.read_text(errors="replace").splitlines()[-20:]]
-        return "\n".join(lines) or "(it logged nothing)"
+        return "\n".join(lines) or "(no log output)"
 
 
 async def _answers_handshake(port: int) -> bool:

@@ -1,1 +1,1 @@
-"""`gateway`, the operators' command line: everything it does goes through the operators' HTTP API."""
+"""`gateway`, the operators' command line. It calls the operators' HTTP API."""

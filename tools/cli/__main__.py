@@ -1,4 +1,4 @@
-"""Start the command line: `gateway`, or `python -m tools.cli`."""
+"""Entry point of `gateway` and `python -m tools.cli`."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from tools.cli.program import run
 
 
 def main() -> None:
-    """Run the command that the program was called with."""
+    """Run the command in `sys.argv`."""
     sys.exit(run(sys.argv[1:], os.environ))
 
 

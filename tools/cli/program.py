@@ -1,4 +1,4 @@
-"""The program: reads a command line, runs one command, and ends with a code that says how it went."""
+"""The `gateway` program: parses a command line, runs one command and returns an exit code."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from tools.cli.commands import (
     accounts,
     audit,
     dead_letters,
+    delivery_verification,
     errors,
     events,
     forwards,
@@ -19,26 +20,24 @@ from tools.cli.commands import (
     reports,
     subjects,
     suppressions,
-    verifying,
 )
 from tools.cli.commands import tokens as api_tokens
 from tools.cli.commands.session import Session
-from tools.cli.console import Console, Exit, Failed, token_from, url_from
-from tools.cli.showing import Show, terminal
+from tools.cli.console_client import CommandFailed, ConsoleClient, ExitCode, token_from, url_from
+from tools.cli.output import Output, terminal
 
-HELP = """Run the WhatsApp gateway for 3CX from the command line.
+HELP = """Operate the WhatsApp gateway for 3CX.
 
-It talks to the console at GATEWAY_CONSOLE_URL (this machine's by default) with the token in GATEWAY_ADMIN_TOKEN, or
-with the one in GATEWAY_DATA_DIR. It ends with 0 done, 1 refused, 2 wrong usage, 3 not reachable, 4 no access.
+Calls the console at GATEWAY_CONSOLE_URL (default: this machine) with the token in GATEWAY_ADMIN_TOKEN, or with the
+token file in GATEWAY_DATA_DIR. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 unreachable, 4 no access.
 """
 
-
 _OFFLINE = frozenset({("errors",), ("verify-delivery",), ("audit", "check-proof")})
-"""Commands that ask no console."""
+"""Commands that need no console."""
 
 
 def program(environ: Mapping[str, str]) -> App:
-    """All commands; each is given its session when it runs."""
+    """The application with all its commands; each command receives its session when it runs."""
     app = App(name="gateway", help=HELP, version_flags=[], result_action="return_value")
     groups = (
         *(accounts.app, instances.app, integrations.app, suppressions.app),
@@ -49,7 +48,7 @@ def program(environ: Mapping[str, str]) -> App:
         app.command(group)
     app.command(events.explain)
     app.command(integrations.rotate_secret)
-    app.command(verifying.verify_delivery)
+    app.command(delivery_verification.verify_delivery)
     app.command(integrations.crm_template)
     app.command(subjects.erase)
     app.command(subjects.subject_export)
@@ -57,13 +56,12 @@ def program(environ: Mapping[str, str]) -> App:
     @app.meta.default
     def launch(
         *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-        json: Annotated[bool, Parameter(help="Print the API's JSON, for machines.", negative="")] = False,
+        json: Annotated[bool, Parameter(help="Print the API's JSON.", negative="")] = False,
     ) -> None:
         command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=True)
         if "session" in command.__annotations__:
             offline = {tokens[:1], tokens[:2]} & _OFFLINE or (tokens[:1] == ("audit",) and "--file" in tokens)
-            needs_console = not offline
-            bound.arguments["session"] = _session(environ, as_json=json, needs_console=needs_console)
+            bound.arguments["session"] = _session(environ, as_json=json, needs_console=not offline)
         command(*bound.args, **bound.kwargs)
 
     return app
@@ -71,21 +69,21 @@ def program(environ: Mapping[str, str]) -> App:
 
 def _session(environ: Mapping[str, str], *, as_json: bool, needs_console: bool) -> Session:
     token = token_from(environ) if needs_console else ""
-    return Session(Console(url_from(environ), token), Show(as_json))
+    return Session(ConsoleClient(url_from(environ), token), Output(as_json))
 
 
-def run(arguments: Sequence[str], environ: Mapping[str, str]) -> Exit:
-    """Run one command."""
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> ExitCode:
+    """Run one command and return its exit code."""
     try:
         program(environ).meta(list(arguments), exit_on_error=False, print_error=True)
     except CycloptsError:
-        return Exit.USAGE
-    except Failed as failed:
+        return ExitCode.USAGE
+    except CommandFailed as failed:
         if "--json" in arguments:
-            Show(as_json=True).item(failed.body)
+            Output(as_json=True).item(failed.body)
         terminal(stderr=True).print(str(failed))
         return failed.code
     except KeyboardInterrupt:
         sys.stderr.write("\n")
-        return Exit.USAGE
-    return Exit.DONE
+        return ExitCode.USAGE
+    return ExitCode.DONE

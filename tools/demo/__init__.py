@@ -1,1 +1,1 @@
-"""A scripted day of traffic through the public interfaces: what was asked, what was answered, and why."""
+"""The demo: plays scripted traffic through the public interfaces and shows each answer with its reason."""

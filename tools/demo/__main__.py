@@ -1,4 +1,4 @@
-"""`make demo`: play the day, show the table, and exit 0 only if every answer was the expected one."""
+"""`make demo`: play the scenes and show them in a table. Exits with 0 only if every result was as expected."""
 
 import asyncio
 import os
@@ -14,46 +14,48 @@ from rich.table import Table
 
 from libs.contracts.errors import ErrorCode
 from tools.broker import BrokerFailed, BrokerMissing
-from tools.demo.day import Scene, day
-from tools.demo.report import filed, verified
-from tools.demo.tampering import found_out
-from tools.demo.world import World
+from tools.demo.client import DemoClient
+from tools.demo.results import verify_record, write_reports
+from tools.demo.scenes import Scene, play_scenes
+from tools.demo.tampering import detect_tampering
 from tools.simulator.client import SimulatorClient
 from tools.stack import Stack, StackPlan
-from tools.stack.ports import PortTaken
+from tools.stack.ports import PortInUse
 from tools.stack.processes import StartFailed
 
 
 def _table(scenes: list[Scene]) -> Table:
-    table = Table(title="A day at the gateway", expand=True)
-    table.add_column("asked", ratio=3)
+    table = Table(title="Gateway demo", expand=True)
+    table.add_column("request", ratio=3)
     table.add_column("HTTP", justify="right")
-    table.add_column("answered", ratio=2)
-    table.add_column("why", ratio=4)
+    table.add_column("result", ratio=2)
+    table.add_column("reason", ratio=4)
     table.add_column("", justify="center")
     for scene in scenes:
         mark = "[green]✓[/]" if scene.as_expected else f"[red]✗ expected {scene.expected}[/]"
         style = "green" if scene.answer.body.get("success") else "yellow"
-        table.add_row(scene.asked, str(scene.answer.status), f"[{style}]{scene.answer.word}[/]", _why(scene), mark)
+        table.add_row(
+            scene.description, str(scene.answer.status), f"[{style}]{scene.answer.result}[/]", _reason(scene), mark
+        )
     return table
 
 
-def _why(scene: Scene) -> str:
+def _reason(scene: Scene) -> str:
     body = scene.answer.body
     if body.get("success"):
         return str(body.get("message_id") or body.get("reason") or "")[:40]
     details = {k: v for k, v in body.get("details", {}).items() if not isinstance(v, list | dict)}
-    told = " ".join(f"{k}={v}" for k, v in details.items())
-    return f"{body.get('message', '')} {told}".strip()
+    values = " ".join(f"{k}={v}" for k, v in details.items())
+    return f"{body.get('message', '')} {values}".strip()
 
 
 async def run(environ: Mapping[str, str], console: Console) -> bool:
-    """Start a fresh gateway, play the day, and say whether everything was as promised."""
+    """Start a new gateway, play the scenes, and return whether all results were as expected."""
     data_dir = Path(environ.get("GATEWAY_DATA_DIR", "var")) / "demo"
     shutil.rmtree(data_dir, ignore_errors=True)
     console.print("Starting broker, simulator and five services …")
-    told = {"GATEWAY_CHECKPOINT_SECONDS": "5", **environ}  # the demo's day is short
-    plan = StackPlan(data_dir=data_dir, environ={k: v for k, v in told.items() if k != "GATEWAY_DATA_DIR"})
+    settings = {"GATEWAY_CHECKPOINT_SECONDS": "5", **environ}  # the demo takes less than the default interval
+    plan = StackPlan(data_dir=data_dir, environ={k: v for k, v in settings.items() if k != "GATEWAY_DATA_DIR"})
     scenes: list[Scene] = []
     async with (
         Stack(plan) as stack,
@@ -61,22 +63,22 @@ async def run(environ: Mapping[str, str], console: Console) -> bool:
         SimulatorClient(stack.whatsapp_url) as whatsapp,
     ):
         with Live(_table(scenes), console=console, refresh_per_second=4) as live:
-            world = World(stack, session, whatsapp)
-            async for scene in day(world):
+            client = DemoClient(stack, session, whatsapp)
+            async for scene in play_scenes(client):
                 scenes.append(scene)
                 live.update(_table(scenes))
-        for path in await filed(world, "Acme", data_dir / "reports"):
+        for path in await write_reports(client, "Acme", data_dir / "reports"):
             console.print(f"Compliance report: {path.resolve()}")
-        intact, sentence = await verified(world)
+        intact, sentence = await verify_record(client)
         console.print(sentence)
-        named, sentence = await found_out(world, stack.settings, data_dir / "tampered")
+        detected, sentence = await detect_tampering(client, stack.settings, data_dir / "tampered")
         console.print(sentence)
-    return _verdict(scenes, console) and intact and named
+    return _all_as_expected(scenes, console) and intact and detected
 
 
-def _verdict(scenes: list[Scene], console: Console) -> bool:
-    told = {scene.answer.word for scene in scenes}
-    missing = [code.value for code in ErrorCode if code.value not in told]
+def _all_as_expected(scenes: list[Scene], console: Console) -> bool:
+    seen = {scene.answer.result for scene in scenes}
+    missing = [code.value for code in ErrorCode if code.value not in seen]
     wrong = [scene for scene in scenes if not scene.as_expected]
     console.print(
         f"{len(scenes)} scenes, {len(scenes) - len(wrong)} as expected, "
@@ -88,13 +90,13 @@ def _verdict(scenes: list[Scene], console: Console) -> bool:
 
 
 def main() -> None:
-    """Play, and exit with 1 when anything was not as promised."""
+    """Run the demo; exits with 1 when a result was not as expected."""
     console = Console()
     try:
-        good = asyncio.run(run(os.environ, console))
-    except (BrokerFailed, BrokerMissing, PortTaken, StartFailed) as error:
+        passed = asyncio.run(run(os.environ, console))
+    except (BrokerFailed, BrokerMissing, PortInUse, StartFailed) as error:
         sys.exit(str(error))
-    sys.exit(0 if good else 1)
+    sys.exit(0 if passed else 1)
 
 
 if __name__ == "__main__":

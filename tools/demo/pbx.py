@@ -1,4 +1,4 @@
-"""The 3CX side of the way back: a small server that takes what the gateway tells and checks its signature."""
+"""A receiver of forwards: an HTTP server that checks each forward's signature, as a 3CX system's owner would."""
 
 import asyncio
 import hashlib
@@ -14,28 +14,28 @@ EVENT, TIMESTAMP, SIGNATURE = (f"X-WhatsApp-Gateway-{name}" for name in ("Event"
 
 
 class Pbx:
-    """What it was told, by kind; `secret` is the integration's forward secret."""
+    """The receiver; `received` lists the event of each genuine forward, `secret` is the forward secret."""
 
     def __init__(self) -> None:
         self.url = f"http://127.0.0.1:{free_port()}/whatsapp"
         self.secret = ""
-        self.told: list[str] = []
+        self.received: list[str] = []
         self.forged = 0
 
-    async def take(self, request: web.Request) -> web.Response:
-        """Take one delivery if its signature is genuine."""
+    async def receive(self, request: web.Request) -> web.Response:
+        """Accept a forward when its signature is valid, and refuse it with 401 otherwise."""
         signed = f"{request.headers.get(TIMESTAMP, '')}.".encode() + await request.read()
         expected = "sha256=" + hmac.new(self.secret.encode(), signed, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(request.headers.get(SIGNATURE, ""), expected):
             self.forged += 1
             return web.Response(status=401)
-        self.told.append(request.headers.get(EVENT, ""))
+        self.received.append(request.headers.get(EVENT, ""))
         return web.Response()
 
-    async def hears(self, kind: str, seconds: float = 15.0) -> str:
-        """Wait until something of this kind was told; the kind, or `nothing` when time is up."""
+    async def wait_for_forward(self, kind: str, seconds: float = 15.0) -> str:
+        """Wait for a forward of this kind; returns the kind, or `nothing` when time is up."""
         end = asyncio.get_running_loop().time() + seconds
-        while kind not in self.told:
+        while kind not in self.received:
             if asyncio.get_running_loop().time() > end:
                 return "nothing"
             await asyncio.sleep(0.05)
@@ -43,11 +43,11 @@ class Pbx:
 
 
 @asynccontextmanager
-async def a_pbx() -> AsyncIterator[Pbx]:
-    """Serve as long as the block runs."""
+async def running_pbx() -> AsyncIterator[Pbx]:
+    """Run the receiver as long as the block runs."""
     pbx = Pbx()
     app = web.Application()
-    app.router.add_post("/whatsapp", pbx.take)
+    app.router.add_post("/whatsapp", pbx.receive)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", int(pbx.url.split(":")[2].split("/")[0])).start()

@@ -1,6 +1,6 @@
-"""The day's last scene: whoever has the whole database turns one refusal into a success, and is found out.
+"""Shows that verification detects tampering: forges one record in a copy of the database and verifies the copy.
 
-It plays on a copy; the gateway's own record stays as it is.
+The gateway's own record is not changed.
 """
 
 import asyncio
@@ -13,33 +13,33 @@ from pathlib import Path
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookAnswered
 from libs.contracts.results import AnswerStatus
-from libs.record.faults import Verdict
-from libs.record.keys import Keys, keys_from
-from libs.store.opening import open_store, sqlite_path
-from libs.store.verifying import verify
-from tools.demo.world import World
+from libs.record.faults import VerificationResult
+from libs.record.keys import PublicKeys, public_keys_from
+from libs.store.factory import open_store, sqlite_path
+from libs.store.verification import verify
+from tools.demo.client import DemoClient
 
-FORGED = "UPDATE records SET code = ? WHERE id = ?"
-REFUSED = "SELECT id FROM records WHERE type = ? AND code = ? ORDER BY seq LIMIT 1"
+FORGE_RECORD = "UPDATE records SET code = ? WHERE id = ?"
+FIND_REFUSAL = "SELECT id FROM records WHERE type = ? AND code = ? ORDER BY seq LIMIT 1"
 
 
-async def found_out(world: World, settings: Mapping[str, str], folder: Path) -> tuple[bool, str]:
-    """Forge a record in a copy of the record and verify that; whether it was named, and what to say of it."""
+async def detect_tampering(client: DemoClient, settings: Mapping[str, str], folder: Path) -> tuple[bool, str]:
+    """Forge a record in a copy and verify it; returns whether the fault was named, and a sentence about it."""
     url = settings["GATEWAY_STORE_URL"]
     if not url.startswith("sqlite:"):
-        return True, "The record lies in a database that is not ours to copy: no forgery was played."
-    keys = keys_from((await world.api("GET", "/audit/keys"))["keys"])
+        return True, "The record is not in a SQLite file: the tampering test was skipped."
+    keys = public_keys_from((await client.api("GET", "/audit/keys"))["keys"])
     original = sqlite_path(url)
     forged = await asyncio.to_thread(_forged_copy, original, folder)
-    verdict = await _verdict_on(folder / original.name, keys)
-    fault = verdict.first_fault
+    result = await _verify_file(folder / original.name, keys)
+    fault = result.first_fault
     named = fault is not None and fault.record_id == forged
-    told = "no fault was found" if fault is None else f"{fault.kind.value} at place {fault.seq}: {fault.kind.sentence}"
-    return named, f"In a copy the refusal {forged} was turned into `sent`; verifying the copy says: {told}."
+    found = "no fault" if fault is None else f"{fault.kind.value} at seq {fault.seq}: {fault.kind.meaning}"
+    return named, f"In a copy, the refusal {forged} was changed to `sent`; verifying the copy found: {found}."
 
 
 def _forged_copy(original: Path, folder: Path) -> str:
-    """Copy the file of records, forge one of them, and return its id."""
+    """Copy the database file of records, forge one record, and return its id."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     name = f"{original.stem}-records{original.suffix}"
@@ -48,13 +48,13 @@ def _forged_copy(original: Path, folder: Path) -> str:
         closing(sqlite3.connect(folder / name)) as copy,
     ):
         source.backup(copy)
-        (record_id,) = copy.execute(REFUSED, (WebhookAnswered.name, ErrorCode.POLICY_VIOLATION)).fetchone()
-        copy.execute(FORGED, (AnswerStatus.SENT, record_id))
+        (record_id,) = copy.execute(FIND_REFUSAL, (WebhookAnswered.name, ErrorCode.POLICY_VIOLATION)).fetchone()
+        copy.execute(FORGE_RECORD, (AnswerStatus.SENT, record_id))
         copy.commit()
     return str(record_id)
 
 
-async def _verdict_on(path: Path, keys: Keys) -> Verdict:
+async def _verify_file(path: Path, keys: PublicKeys) -> VerificationResult:
     store = await open_store(f"sqlite:///{path.resolve()}")
     try:
         return await verify(store.chains, store.checkpoints, keys=keys)

@@ -1,4 +1,4 @@
-"""A stand-in for Meta's WhatsApp Cloud API: it takes sends, signs webhooks and fails on command.
+"""A simulator of Meta's WhatsApp Cloud API: it accepts sends, posts signed webhooks, and fails as a script says.
 
-It speaks Meta's wire format and nothing of the gateway's; no service may import it.
+It uses Meta's wire format and none of the gateway's; no service may import it.
 """

@@ -1,4 +1,4 @@
-"""`python -m tools.simulator`: runs one simulator until SIGTERM and prints one JSON line once it listens."""
+"""`python -m tools.simulator`: runs a simulator until SIGTERM and prints one JSON line when it listens."""
 
 import argparse
 import asyncio
@@ -14,39 +14,39 @@ from aiohttp import web
 
 from tools.simulator.app import simulator_runner
 from tools.simulator.behaviour import Behaviour, StatusPlan
-from tools.simulator.state import SimulatorSettings
+from tools.simulator.simulator_state import SimulatorSettings
 
 _PREFIX = "GATEWAY_SIMULATOR_"
 
 
 def parser_from(environ: Mapping[str, str]) -> argparse.ArgumentParser:
-    """The flags; each default comes from `GATEWAY_SIMULATOR_<FLAG>` where that is set."""
+    """The flags; `GATEWAY_SIMULATOR_<FLAG>` sets a flag's default."""
 
-    def told(flag: str, default: str = "") -> str:
-        return environ.get(_PREFIX + flag, default)
+    def default_of(flag: str, fallback: str = "") -> str:
+        return environ.get(_PREFIX + flag, fallback)
 
     parser = argparse.ArgumentParser(prog="python -m tools.simulator", description=__doc__)
-    parser.add_argument("--host", default=told("HOST", "127.0.0.1"))
-    parser.add_argument("--port", type=int, default=int(told("PORT", "0")), help="0 picks a free one")
-    parser.add_argument("--webhook-url", action="append", help="where webhooks go; may be repeated", metavar="URL")
+    parser.add_argument("--host", default=default_of("HOST", "127.0.0.1"))
+    parser.add_argument("--port", type=int, default=int(default_of("PORT", "0")), help="0 for any free port")
+    parser.add_argument("--webhook-url", action="append", help="URL for webhooks; may be repeated", metavar="URL")
     parser.add_argument(
         "--app-secret-env",
-        default=told("APP_SECRET_ENV", "GATEWAY_WHATSAPP_APP_SECRET"),
+        default=default_of("APP_SECRET_ENV", "GATEWAY_WHATSAPP_APP_SECRET"),
         help="name of the environment variable with the app secret that signs webhooks",
         metavar="NAME",
     )
-    parser.add_argument("--journal", default=told("JOURNAL"), help="file that gets a line for each message")
-    parser.add_argument("--max-messages", type=int, default=int(told("MAX_MESSAGES", "200000")))
+    parser.add_argument("--journal", default=default_of("JOURNAL"), help="file to append a line to for each message")
+    parser.add_argument("--max-messages", type=int, default=int(default_of("MAX_MESSAGES", "200000")))
     parser.add_argument(
-        "--phone-number-id", action="append", default=[], help="the only numbers it knows; any when left out"
+        "--phone-number-id", action="append", default=[], help="a known number; every number is known without this flag"
     )
     parser.add_argument(
         "--statuses",
         choices=["on", "off"],
-        default=told("STATUSES", "on"),
-        help="whether sends are followed by status webhooks",
+        default=default_of("STATUSES", "on"),
+        help="whether status webhooks follow an accepted message",
     )
-    parser.set_defaults(webhook_urls=told("WEBHOOK_URL").split())
+    parser.set_defaults(webhook_urls=default_of("WEBHOOK_URL").split())
     return parser
 
 
@@ -65,7 +65,7 @@ def settings_from(arguments: argparse.Namespace, environ: Mapping[str, str]) -> 
 
 
 async def serve(settings: SimulatorSettings, *, host: str, port: int) -> None:
-    """Listen, say where, and stop in order on SIGTERM or SIGINT."""
+    """Listen, print the address, and stop on SIGTERM or SIGINT."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -82,7 +82,7 @@ async def serve(settings: SimulatorSettings, *, host: str, port: int) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit 0 after a stop that was asked for, 2 for settings that cannot work."""
+    """Exit 0 after SIGTERM or SIGINT, 2 for invalid settings."""
     arguments = parser_from(os.environ).parse_args(argv)
     settings = settings_from(arguments, os.environ)
     try:

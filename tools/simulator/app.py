@@ -1,23 +1,23 @@
-"""The simulator as an aiohttp application, so that a test may run it in its own process."""
+"""The simulator as an aiohttp application, which tests can run in their own process."""
 
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from tools.simulator.control import control_routes
-from tools.simulator.sending import Messages
-from tools.simulator.state import STATE, SimulatorSettings, State
+from tools.simulator.messages_endpoint import MessagesEndpoint
+from tools.simulator.simulator_state import STATE, SimulatorSettings, SimulatorState
 
 _MAX_BODY = 16 * 1024 * 1024  # a raw webhook of 4 MB, escaped inside a control call
 
 
 def simulator_app(settings: SimulatorSettings) -> web.Application:
-    """A new simulator with a state of its own; raises ValueError where webhooks could not be signed."""
+    """A new simulator with its own state. Raises ValueError for webhook URLs without an app secret."""
     app = web.Application(client_max_size=_MAX_BODY)
-    state = app[STATE] = State(settings)
-    state.behave(settings.behaviour)
+    state = app[STATE] = SimulatorState(settings)
+    state.set_behaviour(settings.behaviour)
     app.add_routes(control_routes(state))
-    app.router.add_post("/{version}/{phone_number_id}/messages", Messages(state).__call__)
+    app.router.add_post("/{version}/{phone_number_id}/messages", MessagesEndpoint(state).__call__)
     app.cleanup_ctx.append(_webhooks_running)
     return app
 
@@ -26,9 +26,9 @@ async def _webhooks_running(app: web.Application) -> AsyncIterator[None]:
     app[STATE].webhooks.start()
     yield
     await app[STATE].webhooks.stop()
-    app[STATE].memory.close()
+    app[STATE].history.close()
 
 
 def simulator_runner(settings: SimulatorSettings) -> web.AppRunner:
-    """The application in a runner as `__main__` uses it: no access log, and no long wait for hanging callers."""
+    """A runner of the application, without access log and with a short wait for hanging requests."""
     return web.AppRunner(simulator_app(settings), access_log=None, shutdown_timeout=1.0)

@@ -1,10 +1,10 @@
-"""What the simulator may be told while it runs: status webhooks, retries, limits; values only."""
+"""`Behaviour`: the settings that can change while the simulator runs: status webhooks, retries and limits."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.simulator.payloads import StatusName
+from tools.simulator.webhook_payloads import StatusName
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 StatusMode = Literal["late", "doubled", "reversed", "batched", "early"]
@@ -29,9 +29,9 @@ class StatusPlan(BaseModel):
 
 
 class RetryPlan(BaseModel):
-    """How a webhook is posted again after anything but a 2xx: `attempts` in all, waits doubling up to `cap` seconds.
+    """Retries of a webhook after any answer but 2xx: `attempts` in all, with waits that double up to `cap` seconds.
 
-    Meta goes on for days; the default here ends after about a minute and a half.
+    Meta retries for days; the default here ends after about 90 seconds.
     """
 
     model_config = _STRICT
@@ -43,7 +43,7 @@ class RetryPlan(BaseModel):
 
 
 class PairLimit(BaseModel):
-    """Messages from one number to one customer: one in `seconds` after a burst of `burst`, else 131056."""
+    """The pair rate limit: one message per `seconds` after a burst of `burst`, else error 131056."""
 
     model_config = _STRICT
 
@@ -53,9 +53,9 @@ class PairLimit(BaseModel):
 
 
 class Behaviour(BaseModel):
-    """All of it. `window` says how a closed 24 h window shows: not at all, in the answer, or in a failed status.
+    """All changeable settings. `window`: whether a closed 24 h window fails the send or its status, or neither.
 
-    With several `webhook_urls` each post goes to the next one, as through a load balancer.
+    With several `webhook_urls`, posts go to them in turn, as through a load balancer.
     """
 
     model_config = _STRICT
@@ -67,8 +67,8 @@ class Behaviour(BaseModel):
     window: Literal["off", "answer", "status"] = "off"
     user_ids: bool = True
 
-    def changed_by(self, changes: dict[str, Any]) -> "Behaviour":
-        """The behaviour with some fields changed, nested ones too; ValidationError for what does not exist."""
+    def with_changes(self, changes: dict[str, Any]) -> "Behaviour":
+        """A copy with changed fields, nested ones too. Raises ValidationError for unknown fields."""
         return Behaviour.model_validate(_merged(self.model_dump(), changes))
 
 

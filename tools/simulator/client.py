@@ -1,27 +1,38 @@
-"""The control API as typed calls, for tests and the demo; every method is one HTTP request."""
+"""`SimulatorClient`: the control API as typed calls, for tests and the demo. Each method is one HTTP request."""
 
 import asyncio
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 import aiohttp
 import orjson
 
-from tools.simulator.faults import Step
-from tools.simulator.memory import Accepted, Seen
-from tools.simulator.orders import InboundBatch, RawWebhook, StatusOrder
-from tools.simulator.payloads import Inbound, Shape, StatusName
+from tools.simulator.control_requests import InboundBatch, RawWebhook, StatusRequest
+from tools.simulator.faults import FaultStep
+from tools.simulator.history import AcceptedMessage, ReceivedRequest
+from tools.simulator.webhook_payloads import Inbound, Shape, StatusName
 from tools.simulator.webhooks import Signature
 
 
 class SimulatorError(Exception):
-    """The simulator refused an order; the text is its answer."""
+    """The simulator rejected a control request; the text is its answer."""
+
+
+class HistoryQuery(TypedDict, total=False):
+    """The fields of `tools.simulator.history.HistoryFilter`."""
+
+    to: str
+    callback: str
+    phone_number_id: str
+    since: float
+    after: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
-    """What became of a webhook: the statuses of the first tries (0: no answer) and the ids of its messages."""
+class WebhookResult:
+    """The HTTP statuses of a webhook's first tries (0: no answer), and the ids of its messages."""
 
     answers: tuple[int, ...]
     wamids: tuple[str, ...] = ()
@@ -39,14 +50,13 @@ class Stats:
 
 
 class SimulatorClient:
-    """Use as `async with SimulatorClient(base_url) as whatsapp:`; raises SimulatorError for refused orders."""
+    """Use as `async with SimulatorClient(base_url) as whatsapp:`; raises SimulatorError for rejected requests."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession()
         return self
 
     async def __aexit__(
@@ -60,12 +70,14 @@ class SimulatorClient:
             await self._session.close()
             self._session = None
 
-    async def write(self, *inbounds: Inbound, shape: Shape = "changes", times: int = 1, retry: bool = True) -> Posted:
-        """Customers write in: one webhook with all of these messages, posted `times` over."""
+    async def write(
+        self, *inbounds: Inbound, shape: Shape = "changes", times: int = 1, retry: bool = True
+    ) -> WebhookResult:
+        """Post one webhook with these customers' messages, `times` times."""
         return await self._post("inbound", InboundBatch(messages=inbounds, shape=shape, times=times, retry=retry))
 
     async def inbound(self, phone_number_id: str, sender: str, text: str = "Hello", **fields: Any) -> str:
-        """A customer writes one message; its wamid. `fields` are those of `Inbound`."""
+        """Post one customer's message; returns its wamid. `fields` are those of `Inbound`."""
         message = Inbound.model_validate({"phone_number_id": phone_number_id, "sender": sender, "text": text} | fields)
         return (await self.write(message)).wamids[0]
 
@@ -77,94 +89,74 @@ class SimulatorClient:
         signature: Signature = "valid",
         times: int = 1,
         retry: bool = True,
-    ) -> Posted:
+    ) -> WebhookResult:
         """Sign and post any payload, or exactly `body`."""
-        order = RawWebhook(payload=payload, body=body, signature=signature, times=times, retry=retry)
-        return await self._post("webhook", order)
+        request = RawWebhook(payload=payload, body=body, signature=signature, times=times, retry=retry)
+        return await self._post("webhook", request)
 
     async def status(
         self, wamid: str, status: StatusName, *, code: int | None = None, timestamp: int | None = None
-    ) -> Posted:
+    ) -> WebhookResult:
         """Report a status of an accepted message, with an error where `code` is given."""
-        return await self._post("status", StatusOrder(id=wamid, status=status, code=code, timestamp=timestamp))
+        return await self._post("status", StatusRequest(id=wamid, status=status, code=code, timestamp=timestamp))
 
     async def verify(self, verify_token: str) -> bool:
-        """True when the webhook answers Meta's handshake as it must."""
+        """True when the webhook answers Meta's handshake correctly."""
         return bool((await self._call("POST", "verify", {"verify_token": verify_token}))["verified"])
 
-    async def script(self, *steps: Step, append: bool = False) -> None:
-        """Replace the script of faults (or add to it)."""
-        told = [step.model_dump() for step in steps]
-        await self._call("POST", "script", {"steps": told, "append": append})
+    async def script(self, *steps: FaultStep, append: bool = False) -> None:
+        """Replace the fault script, or append to it."""
+        body = {"steps": [step.model_dump() for step in steps], "append": append}
+        await self._call("POST", "script", body)
 
     async def fired(self) -> list[int]:
-        """How often each step of the script has hit."""
+        """How often each step of the script has fired."""
         return list((await self._call("GET", "script"))["fired"])
 
     async def clear_script(self) -> None:
-        """No faults from now on; what hangs is cut off."""
+        """Remove the script, and drop hanging requests."""
         await self._call("DELETE", "script")
 
-    async def messages(
-        self,
-        *,
-        to: str | None = None,
-        callback: str | None = None,
-        phone_number_id: str | None = None,
-        since: float | None = None,
-        after: int | None = None,
-        limit: int | None = None,
-    ) -> list[Accepted]:
+    async def messages(self, **filters: Unpack[HistoryQuery]) -> list[AcceptedMessage]:
         """Accepted messages in their order."""
-        query = {"to": to, "callback": callback, "phone_number_id": phone_number_id, "since": since}
-        answer = await self._call("GET", "messages", query=query | {"after": after, "limit": limit})
-        return [Accepted(**each) for each in answer["messages"]]
+        answer = await self._call("GET", "messages", query=filters)
+        return [AcceptedMessage(**each) for each in answer["messages"]]
 
-    async def requests(
-        self,
-        *,
-        to: str | None = None,
-        callback: str | None = None,
-        phone_number_id: str | None = None,
-        since: float | None = None,
-        after: int | None = None,
-        limit: int | None = None,
-    ) -> list[Seen]:
-        """All requests in their order, refused ones too; their `at` shows the rate of retries."""
-        query = {"to": to, "callback": callback, "phone_number_id": phone_number_id, "since": since}
-        answer = await self._call("GET", "requests", query=query | {"after": after, "limit": limit})
-        return [Seen(**each) for each in answer["requests"]]
+    async def requests(self, **filters: Unpack[HistoryQuery]) -> list[ReceivedRequest]:
+        """All requests in their order, including refused ones; their `at` shows the rate of retries."""
+        answer = await self._call("GET", "requests", query=filters)
+        return [ReceivedRequest(**each) for each in answer["requests"]]
 
     async def stats(self) -> Stats:
-        """Counts of everything."""
+        """All counts."""
         return Stats(**await self._call("GET", "stats"))
 
     async def reset(self) -> None:
-        """As after the start."""
+        """Return to the initial state."""
         await self._call("POST", "reset")
 
     async def configure(self, **changes: Any) -> dict[str, Any]:
-        """Change fields of `Behaviour`, such as `statuses={"modes": ["reversed"]}`; the whole behaviour."""
+        """Change fields of `Behaviour`, such as `statuses={"modes": ["reversed"]}`; returns the whole behaviour."""
         return await self._call("POST", "config", changes)
 
-    async def wait_for_messages(self, count: int, *, timeout: float = 10.0) -> list[Accepted]:
-        """The messages, as soon as at least `count` were accepted; TimeoutError when it takes too long."""
+    async def wait_for_messages(self, count: int, *, timeout: float = 10.0) -> list[AcceptedMessage]:
+        """The messages when at least `count` were accepted. Raises TimeoutError after `timeout` seconds."""
         async with asyncio.timeout(timeout):
             while (await self.stats()).accepted < count:  # noqa: ASYNC110  # the event is in another process
                 await asyncio.sleep(0.02)
         return await self.messages()
 
-    async def _post(self, call: str, order: InboundBatch | RawWebhook | StatusOrder) -> Posted:
-        answer = await self._call("POST", call, order.model_dump())
-        return Posted(tuple(answer["answers"]), tuple(answer.get("wamids", ())))
+    async def _post(self, call: str, body: InboundBatch | RawWebhook | StatusRequest) -> WebhookResult:
+        answer = await self._call("POST", call, body.model_dump())
+        return WebhookResult(tuple(answer["answers"]), tuple(answer.get("wamids", ())))
 
     async def _call(
-        self, method: str, call: str, order: Any = None, *, query: dict[str, str | float | None] | None = None
+        self, method: str, call: str, content: Any = None, *, query: HistoryQuery | None = None
     ) -> dict[str, Any]:
         if self._session is None:
             self._session = aiohttp.ClientSession()
         params = {key: str(value) for key, value in (query or {}).items() if value is not None}
-        body = None if order is None else orjson.dumps(order)
+        body = None if content is None else orjson.dumps(content)
         url = f"{self.base_url}/_control/{call}"
         async with self._session.request(method, url, params=params, data=body) as response:
             answer = await response.read()

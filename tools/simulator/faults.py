@@ -1,4 +1,4 @@
-"""A script of faults: which sends go wrong, how, how often; deterministic for a given seed, no I/O."""
+"""`FaultScript`: which sends fail, how, and how often. Deterministic for a given seed; no I/O."""
 
 import random
 from collections.abc import Iterable
@@ -10,25 +10,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from tools.simulator.wire import Send, digits_of
 
 FaultKind = Literal[
-    "none",  # answers as usual: shields a send from the steps below it
+    "none",  # the usual answer: excludes a send from the steps below
     "error",  # Meta's error `code`
-    "throttle",  # the same, 130429 unless told otherwise, with `retry_after`
+    "throttle",  # like `error`, by default 130429, with `retry_after`
     "http_status",  # `http_status` with a page that is not Meta's envelope
     "hang",  # never answers
     "late",  # answers after `seconds`
-    "drop_before",  # the line is closed, nothing was accepted
-    "drop_after",  # accepted, then the line is reset before the answer
+    "drop_before",  # the connection is closed, nothing was accepted
+    "drop_after",  # accepted, then the connection is reset before the answer
     "garbage",  # 200 with a body that is not JSON
-    "slow_body",  # the answer's body trickles over `seconds`
-    "truncated",  # the line closes in the middle of the answer's body
-    "failed_status",  # accepted, then a `failed` status with `code` comes by webhook
+    "slow_body",  # the answer's body takes `seconds`
+    "truncated",  # the connection closes in the middle of the answer's body
+    "failed_status",  # accepted, then a webhook reports `failed` with `code`
 ]
 _ACCEPTING = frozenset({"none", "late", "drop_after", "garbage", "slow_body", "truncated", "failed_status"})
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
 class Fault(BaseModel):
-    """What goes wrong. `accepted` overrides whether WhatsApp took the message all the same."""
+    """A fault. `accepted` overrides whether the message counts as accepted."""
 
     model_config = _STRICT
 
@@ -42,15 +42,15 @@ class Fault(BaseModel):
 
     @property
     def accepts(self) -> bool:
-        """True when the message counts as accepted although the caller may never learn it."""
+        """True when the message counts as accepted, although the caller may not receive the answer."""
         return self.kind in _ACCEPTING if self.accepted is None else self.accepted
 
 
 class Match(BaseModel):
-    """Which sends a step is for; what is left out matches everything.
+    """The sends that a step applies to; an omitted field matches everything.
 
-    The first `after` matching sends are let pass, then at most `times` are hit (None: for ever),
-    each with `probability`, drawn from `seed`.
+    The step skips the first `after` matching sends, then fires for at most `times` (None: all), each with
+    `probability`, drawn from `seed`.
     """
 
     model_config = _STRICT
@@ -65,7 +65,7 @@ class Match(BaseModel):
     seed: int = 0
 
     def covers(self, send: Send) -> bool:
-        """True when the send is one of those this step is for, whatever the counts say."""
+        """True when the fields match the send, whatever the counts."""
         if self.kind != "any" and send.is_read != (self.kind == "read"):
             return False
         return (
@@ -75,8 +75,8 @@ class Match(BaseModel):
         )
 
 
-class Step(BaseModel):
-    """One line of a script."""
+class FaultStep(BaseModel):
+    """One step of a script."""
 
     model_config = _STRICT
 
@@ -85,13 +85,13 @@ class Step(BaseModel):
 
 
 @dataclass(slots=True)
-class _Armed:
-    step: Step
+class _StepState:
+    step: FaultStep
     chance: random.Random
     seen: int = 0
     fired: int = field(default=0)
 
-    def hits(self, send: Send) -> bool:
+    def fires(self, send: Send) -> bool:
         match = self.step.match
         if not match.covers(send):
             return False
@@ -104,26 +104,26 @@ class _Armed:
         return True
 
 
-class Script:
-    """Steps in their order: the first that hits a send is the fault of that send."""
+class FaultScript:
+    """Steps in order: the first one that fires for a send gives its fault."""
 
-    def __init__(self, steps: Iterable[Step] = ()) -> None:
-        # Chance is repeatable on purpose: a failing test must fail again.
-        self._armed = [_Armed(step, random.Random(step.match.seed)) for step in steps]  # noqa: S311
+    def __init__(self, steps: Iterable[FaultStep] = ()) -> None:
+        # Seeded, so that a failing test fails again.
+        self._states = [_StepState(step, random.Random(step.match.seed)) for step in steps]  # noqa: S311
 
     def fault_for(self, send: Send) -> Fault | None:
-        """The fault of this send, or None; counts it against the step."""
-        for armed in self._armed:
-            if armed.hits(send):
-                return None if armed.step.fault.kind == "none" else armed.step.fault
+        """The fault of this send, or None; counts the send."""
+        for state in self._states:
+            if state.fires(send):
+                return None if state.step.fault.kind == "none" else state.step.fault
         return None
 
     @property
-    def steps(self) -> tuple[Step, ...]:
-        """The steps as they were given."""
-        return tuple(armed.step for armed in self._armed)
+    def steps(self) -> tuple[FaultStep, ...]:
+        """The script's steps."""
+        return tuple(state.step for state in self._states)
 
     @property
     def fired(self) -> list[int]:
-        """How often each step has hit, in the script's order."""
-        return [armed.fired for armed in self._armed]
+        """How often each step has fired, in order."""
+        return [state.fired for state in self._states]

@@ -1,21 +1,21 @@
-"""WhatsApp's own limits that the simulator can enforce: pair rate and 24 h window; time is passed in."""
+"""`PairRates` and `Windows`: WhatsApp's pair rate limit and 24 h window. Time is passed in."""
 
 from typing import Final
 
 from tools.simulator.behaviour import PairLimit
 
 _WINDOW: Final = 86_400.0
-_MOST: Final = 200_000  # entries kept; the oldest go first
+_MAX_ENTRIES: Final = 200_000  # entries kept; the oldest go first
 
 
 class PairRates:
-    """One message in so many seconds for each pair of number and customer, after a burst."""
+    """The pair rate limit: one message per interval for a number and a customer, after a burst."""
 
     def __init__(self) -> None:
         self._due: dict[tuple[str, str], float] = {}
 
     def allows(self, number: str, customer: str, *, limit: PairLimit, now: float) -> bool:
-        """True, and counted, when the pair may send now (a virtual queue: each message adds `seconds` to it)."""
+        """True when the pair may send now; counts the message (each one adds `seconds` to a virtual queue)."""
         key = (number, customer)
         due = max(self._due.pop(key, now), now)
         allowed = due - now <= (limit.burst - 1) * limit.seconds
@@ -25,13 +25,13 @@ class PairRates:
 
 
 class Windows:
-    """When each customer last wrote to each number, by Meta's timestamps."""
+    """The time of each customer's last message to each number, by Meta's timestamps."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], float] = {}
 
     def opened(self, number: str, customer: str, *, at: float) -> None:
-        """A customer wrote; an older message never shortens the window."""
+        """Open the window at a customer's message; an older message never shortens it."""
         key = (number, customer)
         self._last[key] = max(self._last.pop(key, at), at)
         _bound(self._last)
@@ -43,5 +43,5 @@ class Windows:
 
 
 def _bound(entries: dict[tuple[str, str], float]) -> None:
-    while len(entries) > _MOST:
+    while len(entries) > _MAX_ENTRIES:
         del entries[next(iter(entries))]

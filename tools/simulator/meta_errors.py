@@ -1,4 +1,4 @@
-"""Meta's error codes as data, and the envelope in which they are answered.
+"""Meta's error codes as data, and the envelope of an error answer.
 
 Codes, titles and HTTP statuses follow the "Error codes" page of the Cloud API documentation.
 """
@@ -68,7 +68,7 @@ _CODES: Final[dict[int, tuple[int, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class MetaError:
-    """One refusal as Meta words it; `status` is the HTTP status it is answered with."""
+    """One error in Meta's words; `status` is the HTTP status of its answer."""
 
     code: int
     status: int
@@ -99,41 +99,41 @@ class MetaError:
 
 
 def title_of(code: int) -> str:
-    """Meta's title of a code; a generic one for a code that is not in the table."""
+    """Meta's title of a code; a generic one for an unlisted code."""
     return _CODES.get(code, (_BAD_REQUEST, "Unknown error"))[1]
 
 
 def status_of(code: int) -> int:
-    """The HTTP status Meta documents for a code: 403 for 200-299, 400 where nothing is known."""
+    """The HTTP status that Meta documents for a code: 403 for 200-299, 400 for an unlisted code."""
     if 200 <= code <= 299:
         return _FORBIDDEN
     return _CODES.get(code, (_BAD_REQUEST, ""))[0]
 
 
 def error_from(code: int, details: str | None = None, *, status: int | None = None) -> MetaError:
-    """The error for a code, with its documented title and status unless told otherwise."""
+    """The error of a code, with its documented title, and its documented status without `status`."""
     title = title_of(code)
-    told = None if code in _GRAPH_LEVEL else (details or title)
-    return MetaError(code, status or status_of(code), f"(#{code}) {title}", told)
+    data = None if code in _GRAPH_LEVEL else (details or title)
+    return MetaError(code, status or status_of(code), f"(#{code}) {title}", data)
 
 
-def missing(parameter: str) -> MetaError:
-    """131008: a parameter that the message's type needs is not there."""
+def missing_parameter(parameter: str) -> MetaError:
+    """131008: a parameter that the message's type needs is missing."""
     return error_from(131008, f"Parameter '{parameter}' is mandatory.")
 
 
-def not_valid(parameter: str, why: str) -> MetaError:
-    """131009: a parameter is there with a value that cannot be."""
+def invalid_parameter(parameter: str, why: str) -> MetaError:
+    """131009: a parameter has an invalid value."""
     return error_from(131009, f"Parameter '{parameter}' is not valid: {why}.")
 
 
-def invalid(message: str) -> MetaError:
+def invalid_request(message: str) -> MetaError:
     """100: the request does not have the shape of a send."""
     return MetaError(100, _BAD_REQUEST, f"(#100) {message}", message)
 
 
 def unknown_number(phone_number_id: str) -> MetaError:
-    """100 with subcode 33: what Graph says of an id that the token cannot see."""
+    """100 with subcode 33: Graph's answer for an id that the token has no access to."""
     message = (
         f"Unsupported post request. Object with ID '{phone_number_id}' does not exist, cannot be loaded "
         "due to missing permissions, or does not support this operation."

@@ -1,4 +1,4 @@
-"""Posts signed webhooks and tries again until they are taken; holds no more than a bounded number at a time."""
+"""`WebhookSender`: posts signed webhooks with retries; the number of pending ones is limited."""
 
 import asyncio
 import itertools
@@ -11,17 +11,17 @@ import aiohttp
 import orjson
 
 from tools.simulator.behaviour import Behaviour
-from tools.simulator.payloads import envelope_from, signature_of, status_changes
+from tools.simulator.webhook_payloads import envelope_from, signature_of, status_changes
 
 Signature = Literal["valid", "wrong", "missing"]
-_MOST_PENDING: Final = 50_000  # about 6 KB each: 300 MB at worst
+_MAX_PENDING: Final = 50_000  # about 6 KB each: 300 MB at worst
 _CONNECTIONS: Final = 32
 _JITTER: Final = 0.2
-_NO_ANSWER: Final = 0  # stands for a status where no answer came
+_NO_ANSWER: Final = 0  # the status without an answer
 
 
-class Webhooks:
-    """One sender of webhooks; `behaviour` is asked anew for every try, so a change holds at once."""
+class WebhookSender:
+    """Posts webhooks. It reads `behaviour` before every try, so that a change applies at once."""
 
     def __init__(self, behaviour: Callable[[], Behaviour], app_secret: str) -> None:
         self.counts: Counter[str] = Counter()
@@ -30,27 +30,27 @@ class Webhooks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._batch: list[tuple[str, dict[str, Any]]] = []
         self._turn = 0
-        self._lines = asyncio.Semaphore(_CONNECTIONS)  # cheaper to wait here than inside the client
-        self._chance = random.Random(1)  # noqa: S311  # jitter that a failing test can repeat
+        self._slots = asyncio.Semaphore(_CONNECTIONS)  # cheaper to wait here than inside the client
+        self._chance = random.Random(1)  # noqa: S311  # seeded, so that a failing test fails again
         self._session: aiohttp.ClientSession | None = None
 
     @property
     def pending(self) -> int:
-        """Webhooks that are waiting for their time or for another try."""
+        """The number of webhooks that wait for their time or for a retry."""
         return len(self._tasks)
 
     def start(self) -> None:
-        """Open the client; call it in the loop that will post."""
+        """Open the HTTP client in the running loop."""
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS))
 
     async def stop(self) -> None:
-        """Drop what is pending and close the client."""
+        """Drop pending webhooks and close the client."""
         await self.cancel()
         if self._session is not None:
             await self._session.close()
 
     async def cancel(self) -> None:
-        """Drop everything that is pending."""
+        """Drop pending webhooks."""
         self._batch.clear()
         tasks = list(self._tasks)
         for task in tasks:
@@ -62,7 +62,7 @@ class Webhooks:
     ) -> asyncio.Future[int]:
         """Post these bytes after `delay` seconds. The future is the first try's HTTP status, 0 for no answer."""
         first: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        if len(self._tasks) >= _MOST_PENDING:
+        if len(self._tasks) >= _MAX_PENDING:
             self.counts["dropped"] += 1
             first.set_result(_NO_ANSWER)
             return first
@@ -71,12 +71,12 @@ class Webhooks:
         return first
 
     def post_status(self, phone_number_id: str, status: dict[str, Any], *, delay: float) -> asyncio.Future[int]:
-        """Post one status after `delay`, alone; twice where the plan says doubled."""
+        """Post one status after `delay`, alone; twice in the mode `doubled`."""
         body = orjson.dumps(envelope_from(status_changes([(phone_number_id, status)])))
         return self._post_statuses(body, delay)
 
     def batch_status(self, phone_number_id: str, status: dict[str, Any], *, delay: float) -> None:
-        """Put one status into the post that leaves `batch_seconds` after the first one in it came due."""
+        """Add one status to the batch that is posted `batch_seconds` after its first status is due."""
         self._spawn(self._collect(phone_number_id, status, delay))
 
     async def _collect(self, phone_number_id: str, status: dict[str, Any], delay: float) -> None:
@@ -106,7 +106,7 @@ class Webhooks:
             await asyncio.sleep(delay)
         wait = self._behaviour().retries.base
         for attempt in itertools.count(1):
-            async with self._lines:
+            async with self._slots:
                 status = await self._try(body, signature)
             if not first.done():
                 first.set_result(status)
@@ -137,7 +137,7 @@ class Webhooks:
             return _NO_ANSWER
 
     async def handshake(self, verify_token: str, challenge: str) -> tuple[int, bool]:
-        """Meta's verification of the callback: the answer's status, and whether it gave the challenge back."""
+        """Meta's verification request: the answer's status, and whether it holds the challenge."""
         behaviour = self._behaviour()
         if self._session is None or not behaviour.webhook_urls:
             return _NO_ANSWER, False

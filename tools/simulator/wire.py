@@ -1,4 +1,4 @@
-"""What a send says and what it is answered, in Meta's own words; pure, and strict as Meta is."""
+"""Send requests and their answers in Meta's wire format, validated as strictly as Meta does. Pure."""
 
 import base64
 import hashlib
@@ -11,34 +11,21 @@ from typing import Any, Final
 
 import orjson
 
-from tools.simulator.meta_errors import MetaError, invalid, missing, not_valid
+from tools.simulator.meta_errors import MetaError, invalid_parameter, invalid_request, missing_parameter
 
 _MAX_TEXT: Final = 4_096
 _MAX_CALLBACK: Final = 512
 _PHONE_NOISE: Final = re.compile(r"[\s()+.-]")
-_PHONE: Final = re.compile(r"\d{5,15}")  # E.164 allows 15 digits; shorter than 5 is no subscriber
-_TYPES: Final = frozenset(
-    {
-        "audio",
-        "contacts",
-        "document",
-        "image",
-        "interactive",
-        "location",
-        "reaction",
-        "sticker",
-        "template",
-        "text",
-        "video",
-    }
-)
+_PHONE: Final = re.compile(r"\d{5,15}")  # E.164 allows 15 digits; shorter than 5 is no phone number
+_MEDIA_TYPES: Final = {"audio", "document", "image", "sticker", "video"}
+_TYPES: Final = _MEDIA_TYPES | {"contacts", "interactive", "location", "reaction", "template", "text"}
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One request to a number's messages endpoint, read leniently; `fault_in` says what is wrong with it.
+    """One request to a number's messages endpoint, parsed leniently; `error_in` validates it.
 
-    `to` is the customer's phone in digits, or their business-scoped user id when there is no phone.
+    `to` is the customer's phone in digits, or their business-scoped user id without a phone.
     """
 
     phone_number_id: str
@@ -48,12 +35,12 @@ class Send:
 
     @property
     def is_read(self) -> bool:
-        """True when it marks a customer's message as read instead of sending one."""
+        """True when it marks a customer's message as read."""
         return self.payload is not None and "status" in self.payload
 
     @property
     def type(self) -> str:
-        """The message's type; text when it is left out, as at Meta."""
+        """The message's type; without one `text`, as at Meta."""
         kind = self.payload.get("type", "text") if self.payload else "text"
         return kind if isinstance(kind, str) else ""
 
@@ -61,8 +48,8 @@ class Send:
     def text(self) -> str:
         """The text's body, the template's name, or nothing."""
         part = self.payload.get(self.type) if self.payload else None
-        said = (part.get("body") or part.get("name")) if isinstance(part, dict) else None
-        return said if isinstance(said, str) else ""
+        text = (part.get("body") or part.get("name")) if isinstance(part, dict) else None
+        return text if isinstance(text, str) else ""
 
 
 def digits_of(phone: str) -> str:
@@ -72,7 +59,7 @@ def digits_of(phone: str) -> str:
 
 
 def send_from(phone_number_id: str, body: bytes) -> Send:
-    """Read a request's body; what is not a JSON object gives a `Send` without payload."""
+    """Parse a request's body; a `Send` without payload when it is not a JSON object."""
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -80,84 +67,78 @@ def send_from(phone_number_id: str, body: bytes) -> Send:
     if not isinstance(payload, dict):
         return Send(phone_number_id, None)
     to, callback = payload.get("to") or payload.get("recipient"), payload.get("biz_opaque_callback_data")
-    return Send(
-        phone_number_id,
-        payload,
-        digits_of(to) if isinstance(to, str) else "",
-        callback if isinstance(callback, str) else None,
-    )
+    known = callback if isinstance(callback, str) else None
+    return Send(phone_number_id, payload, digits_of(to) if isinstance(to, str) else "", known)
 
 
-def fault_in(send: Send) -> MetaError | None:
-    """What Meta would refuse in this request, or None: 100, 131008, 131009."""
+def error_in(send: Send) -> MetaError | None:
+    """The error that Meta answers to this request (100, 131008 or 131009); None for a valid one."""
     payload = send.payload
     if payload is None or "messaging_product" not in payload:
-        return invalid("The parameter messaging_product is required.")
+        return invalid_request("The parameter messaging_product is required.")
     if payload["messaging_product"] != "whatsapp":
-        return invalid("Param messaging_product must be one of {WHATSAPP}.")
-    return _fault_in_read(payload) if send.is_read else _fault_in_message(send, payload)
+        return invalid_request("Param messaging_product must be one of {WHATSAPP}.")
+    return _error_in_read(payload) if send.is_read else _error_in_message(send, payload)
 
 
-def _fault_in_read(payload: Mapping[str, Any]) -> MetaError | None:
+def _error_in_read(payload: Mapping[str, Any]) -> MetaError | None:
     if payload["status"] != "read":
-        return invalid("Param status must be one of {READ}.")
+        return invalid_request("Param status must be one of {READ}.")
     if "message_id" not in payload:
-        return missing("message_id")
+        return missing_parameter("message_id")
     if not str(payload["message_id"]).startswith("wamid."):
-        return not_valid("message_id", "no message has this id")
+        return invalid_parameter("message_id", "no message has this id")
     return None
 
 
-def _fault_in_message(send: Send, payload: Mapping[str, Any]) -> MetaError | None:
-    error = _fault_in_recipient(send, payload)
+def _error_in_message(send: Send, payload: Mapping[str, Any]) -> MetaError | None:
+    error = _error_in_recipient(send, payload)
     if error is not None:
         return error
     if send.type not in _TYPES:
-        return invalid(f"Param type must be one of {{{', '.join(sorted(_TYPES)).upper()}}}.")
+        return invalid_request(f"Param type must be one of {{{', '.join(sorted(_TYPES)).upper()}}}.")
     if send.type not in payload:
-        return missing(send.type)
+        return missing_parameter(send.type)
     if "biz_opaque_callback_data" in payload and not 0 < len(send.callback or "") <= _MAX_CALLBACK:
-        return not_valid("biz_opaque_callback_data", f"a string of at most {_MAX_CALLBACK} characters")
+        return invalid_parameter("biz_opaque_callback_data", f"a string of at most {_MAX_CALLBACK} characters")
     check = _CHECKS.get(send.type)
     return check(payload[send.type]) if check else None
 
 
-def _fault_in_recipient(send: Send, payload: Mapping[str, Any]) -> MetaError | None:
+def _error_in_recipient(send: Send, payload: Mapping[str, Any]) -> MetaError | None:
     if "to" in payload:
-        return None if _PHONE.fullmatch(send.to) else not_valid("to", "not a phone number")
+        return None if _PHONE.fullmatch(send.to) else invalid_parameter("to", "not a phone number")
     if "recipient" in payload:
-        return None if send.to else not_valid("recipient", "not a user id")
-    return invalid("The parameter to is required.")
+        return None if send.to else invalid_parameter("recipient", "not a user id")
+    return invalid_request("The parameter to is required.")
 
 
-def _fault_in_text(text: Any) -> MetaError | None:
+def _error_in_text(text: Any) -> MetaError | None:
     if not isinstance(text, dict) or "body" not in text:
-        return missing("text['body']")
+        return missing_parameter("text['body']")
     body = text["body"]
     if not isinstance(body, str) or not body.strip():
-        return not_valid("text['body']", "a string that is not empty")
+        return invalid_parameter("text['body']", "a string that is not empty")
     if len(body) > _MAX_TEXT:
-        return invalid(f"Param text['body'] must be at most {_MAX_TEXT} characters long.")
+        return invalid_request(f"Param text['body'] must be at most {_MAX_TEXT} characters long.")
     return None
 
 
-def _fault_in_template(template: Any) -> MetaError | None:
+def _error_in_template(template: Any) -> MetaError | None:
     if not isinstance(template, dict) or not template.get("name"):
-        return missing("template['name']")
+        return missing_parameter("template['name']")
     language = template.get("language")
     if not isinstance(language, dict) or not language.get("code"):
-        return missing("template['language']['code']")
+        return missing_parameter("template['language']['code']")
     return None
 
 
-_CHECKS: Final[Mapping[str, Callable[[Any], MetaError | None]]] = {
-    "text": _fault_in_text,
-    "template": _fault_in_template,
-}
+Check = Callable[[Any], MetaError | None]
+_CHECKS: Final[Mapping[str, Check]] = {"text": _error_in_text, "template": _error_in_template}
 
 
 def user_id_from(phone: str) -> str:
-    """The business-scoped user id of a phone: always the same one for the same phone."""
+    """A made-up business-scoped user id for a phone, always the same."""
     digest = hashlib.blake2b(digits_of(phone).encode(), digest_size=7).digest()
     return f"US.{int.from_bytes(digest, 'big')}"
 
@@ -168,7 +149,7 @@ def is_phone(to: str) -> bool:
 
 
 def answer_from(send: Send, wamid: str, *, with_user_id: bool) -> bytes:
-    """Meta's answer to a send it accepted; accepted is not delivered."""
+    """Meta's answer to an accepted send."""
     to = send.to
     given = (send.payload or {}).get("to", to)
     contact: dict[str, str] = {"input": given}
@@ -185,7 +166,7 @@ def answer_from(send: Send, wamid: str, *, with_user_id: bool) -> bytes:
 
 
 class Ids:
-    """Makes wamids and trace ids that no other run of the simulator makes."""
+    """Makes wamids and trace ids that are unique across runs of the simulator."""
 
     def __init__(self) -> None:
         self._run = secrets.token_bytes(9)
@@ -197,6 +178,6 @@ class Ids:
         return "wamid.HBgM" + base64.b64encode(raw).decode()
 
     def fbtrace_id(self) -> str:
-        """A new id of a request, as found in error answers."""
+        """A new request id, as in error answers."""
         raw = self._run[:3] + next(self._numbers).to_bytes(8, "big")
         return "A" + base64.urlsafe_b64encode(raw).decode().rstrip("=")

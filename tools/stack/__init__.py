@@ -1,4 +1,4 @@
-"""The whole gateway on one machine: broker, simulator and the five services as processes of their own."""
+"""Runs the whole gateway on one machine: a broker, a simulator and the five services as processes."""
 
 from tools.stack.stack import Stack, StackPlan
 

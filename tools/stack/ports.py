@@ -1,4 +1,4 @@
-"""Which ports a stack listens on: the documented ones where they are free, any others where they are not."""
+"""Ports of a stack: the documented ones when they are free, others when they are not."""
 
 import random
 import socket
@@ -15,26 +15,26 @@ DOCUMENTED = {
 }
 
 LOWEST, HIGHEST = 10_000, 19_999
-"""Below the range from which systems take the ports of outgoing connections, and beside that of our broker nodes: while
-a killed process is down nobody else is handed its port, and no caller can end up connected to itself."""
-_handed_out: set[int] = set()
+"""Below the range of ephemeral ports and separate from the range of the broker nodes, so that no other process gets the
+port of a process that is being restarted, and no caller connects to itself."""
+_allocated: set[int] = set()
 
 
-class PortTaken(Exception):  # noqa: N818 -- reads as the fact it states
-    """A port that was asked for by name is in use."""
+class PortInUse(Exception):  # noqa: N818 -- reads as the fact it states
+    """The port in a setting is in use."""
 
 
 def free_port() -> int:
-    """A port that nothing listens on right now, and that stays free while a process that has it is started again."""
+    """A port that nothing listens on, and that this process has not returned before."""
     while True:
         port = random.randint(LOWEST, HIGHEST)  # noqa: S311 -- chance, not a secret
-        if port not in _handed_out and is_free(port):
-            _handed_out.add(port)
+        if port not in _allocated and is_free(port):
+            _allocated.add(port)
             return port
 
 
 def is_free(port: int) -> bool:
-    """True when we could listen on the port."""
+    """True when the port can be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -50,10 +50,10 @@ def port_for(name: str, environ: Mapping[str, str], *, documented: bool) -> int:
     Raises PortTaken when the one asked for is in use.
     """
     if name in environ:
-        asked = int(environ[name])
-        if asked and not is_free(asked):
-            raise PortTaken(f"{name}={asked} is in use by another program; set {name} to a free port.")
-        return asked or free_port()
+        requested = int(environ[name])
+        if requested and not is_free(requested):
+            raise PortInUse(f"{name}={requested} is in use by another program; set {name} to a free port.")
+        return requested or free_port()
     if documented and is_free(DOCUMENTED[name]):
         return DOCUMENTED[name]
     return free_port()

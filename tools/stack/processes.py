@@ -1,4 +1,4 @@
-"""One service as a process: started, waited for until ready, stopped, killed, started again."""
+"""A service as a child process: start, wait until ready, stop, kill, restart."""
 
 import asyncio
 import os
@@ -16,11 +16,11 @@ POLL_SECONDS = 0.05
 
 
 class StartFailed(Exception):  # noqa: N818 -- reads as the fact it states
-    """A process did not come up; the text ends with its last lines."""
+    """A process did not become ready; the text ends with the last lines of its log."""
 
 
 class ServiceProcess:
-    """A `python -m …` of ours with its own log file; `ready_url` answers 200 once it can work."""
+    """A `python -m …` process with its own log file. It is ready when `ready_url` answers 200."""
 
     def __init__(
         self,
@@ -41,23 +41,23 @@ class ServiceProcess:
 
     @property
     def pid(self) -> int:
-        """The running process's id."""
+        """The process id. Raises RuntimeError before the first start."""
         if self._process is None:
             raise RuntimeError(f"{self.name} was not started")
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """True while the process lives."""
+        """True while the process runs."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
+        """The exit code; None while the process runs."""
         return None if self._process is None else self._process.poll()
 
-    def begin(self) -> None:
-        """Start the process; it is not ready yet."""
+    def start(self) -> None:
+        """Start the process. It is not ready when this returns."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -67,22 +67,22 @@ class ServiceProcess:
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C in a terminal is for us; we stop them in order
+                start_new_session=True,  # Ctrl-C reaches the parent only, which stops its children in order
             )
 
-    async def ready(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until it can work. Raises StartFailed when it ends before, or takes longer."""
+    async def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until the process is ready. Raises StartFailed when it ends first or the time is up."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
             try:
                 async with asyncio.timeout(seconds):
-                    while not await self._answers(session):
+                    while not await self._is_ready(session):
                         if not self.running:
                             raise StartFailed(f"{self.name} ended with {self.exit_code}:\n{self.tail()}")
                         await asyncio.sleep(POLL_SECONDS)
             except TimeoutError:
                 raise StartFailed(f"{self.name} was not ready after {seconds:.0f} s:\n{self.tail()}") from None
 
-    async def _answers(self, session: aiohttp.ClientSession) -> bool:
+    async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
         try:
             async with session.get(self.ready_url) as answer:
                 return answer.status == 200
@@ -90,13 +90,13 @@ class ServiceProcess:
             return False
 
     def kill(self) -> None:
-        """SIGKILL: it gets no chance to tidy up."""
+        """Send SIGKILL and wait for the process to end."""
         if self.running and self._process is not None:
             self._process.kill()
             self._process.wait()
 
     async def stop(self, seconds: float = 40.0) -> int | None:
-        """SIGTERM, and SIGKILL after `seconds`; returns the exit code."""
+        """Send SIGTERM, and SIGKILL after `seconds`; returns the exit code."""
         if self._process is None:
             return None
         if self.running:
@@ -108,7 +108,7 @@ class ServiceProcess:
         return self._process.returncode
 
     def tail(self, lines: int = 20) -> str:
-        """The end of its log."""
+        """The last lines of the log."""
         try:
             return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
         except OSError:

@@ -1,4 +1,4 @@
-"""A whole gateway: what is started, with which settings, in which order; and everything stopped again."""
+"""A stack: the processes of one gateway with their settings, ports and secrets, started and stopped together."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ SERVICES = ("audit", "policy", "sender", "ingress", "console")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackPlan:
-    """What to run. `environ` is handed to every process; its `GATEWAY_*` settings win over the plan's own."""
+    """What to run. Every process gets `environ`; its `GATEWAY_*` settings override those of the stack."""
 
     data_dir: Path
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -25,7 +25,7 @@ class StackPlan:
     documented_ports: bool = False
     simulator_arguments: tuple[str, ...] = ()
     amqp_url: str | None = field(default=None, repr=False)
-    """A broker that is there already; else the setting's, else a node of the stack's own."""
+    """A running broker. Default: the one in GATEWAY_AMQP_URL, else the stack starts its own."""
 
 
 class Stack:
@@ -36,7 +36,7 @@ class Stack:
         self.broker: BrokerNode | None = None
         self.simulator: ServiceProcess | None = None
         self.services: dict[str, list[ServiceProcess]] = {}
-        self.secrets, self.fresh_secrets = secrets_in(plan.data_dir, plan.environ)
+        self.secrets, self.new_secrets = secrets_in(plan.data_dir, plan.environ)
         self.ingress_urls: list[str] = []
         self.console_url = ""
         self.whatsapp_url = ""
@@ -55,34 +55,32 @@ class Stack:
 
     @property
     def ingress_url(self) -> str:
-        """The first ingress."""
+        """URL of the first ingress replica."""
         return self.ingress_urls[0]
 
     @property
     def admin_token(self) -> str:
-        """The operators' token."""
+        """The first admin's token of the operators' API."""
         return self.secrets["GATEWAY_ADMIN_TOKEN"]
 
     @property
     def processes(self) -> list[ServiceProcess]:
-        """Every process but the broker."""
+        """Every process except the broker."""
         services = [process for group in self.services.values() for process in group]
         return [*services, self.simulator] if self.simulator else services
 
     async def start(self) -> None:
-        """Start everything at once and wait until all of it is ready."""
+        """Start all processes at once and wait until all of them are ready."""
         self.plan.data_dir.mkdir(parents=True, exist_ok=True)
         self.settings = await self._settings()
         for service in SERVICES:
             count = self.plan.replicas.get(service, 1)
-            self.services[service] = [self._service(service, index) for index in range(count)]
-        self._simulate()
-        processes = [p for group in self.services.values() for p in group] + (
-            [self.simulator] if self.simulator else []
-        )
-        for process in processes:
-            process.begin()
-        await asyncio.gather(*(process.ready() for process in processes))
+            replicas = [self._service(service, index) for index in range(max(count, 1))]
+            self.services[service] = replicas[:count]  # with 0, its ports stay reserved for a process that you start
+        self._add_simulator()
+        for process in self.processes:
+            process.start()
+        await asyncio.gather(*(process.wait_until_ready() for process in self.processes))
 
     async def _settings(self) -> dict[str, str]:
         environ = dict(self.plan.environ)
@@ -110,7 +108,7 @@ class Stack:
         return settings
 
     def _port(self, name: str, index: int) -> int:
-        """The port of a replica: the first has the one that is asked for or documented, the others any free one."""
+        """The port of a replica: the first one gets the configured or documented port, the others a free one."""
         if index:
             return free_port()
         if name not in self._first_ports:
@@ -120,7 +118,7 @@ class Stack:
     def _service(self, service: str, index: int) -> ServiceProcess:
         metrics_name = f"GATEWAY_{service.upper()}_METRICS_PORT"
         metrics_port = self._port(metrics_name, index)
-        environ = self.settings | {metrics_name: str(metrics_port), "GATEWAY_INSTANCE": f"{service}-{index + 1}"}
+        environ = self.settings | {metrics_name: str(metrics_port), "GATEWAY_REPLICA": f"{service}-{index + 1}"}
         if service == "ingress":
             port = self._port("GATEWAY_PORT", index)
             environ["GATEWAY_PORT"] = str(port)
@@ -135,7 +133,7 @@ class Stack:
             ready_url=f"http://127.0.0.1:{metrics_port}/readyz",
         )
 
-    def _simulate(self) -> None:
+    def _add_simulator(self) -> None:
         if "GATEWAY_WHATSAPP_API_URL" in self.plan.environ:
             return
         webhook = f"{self.ingress_url}/integrations/whatsapp/webhook"
@@ -150,7 +148,7 @@ class Stack:
         )
 
     async def stop(self) -> None:
-        """Stop in reverse: what takes in work first, the broker last."""
+        """Stop the services in reverse order of their start, then the simulator, then the broker."""
         for service in reversed(SERVICES):
             await asyncio.gather(*(process.stop() for process in self.services.get(service, [])))
         if self.simulator is not None:

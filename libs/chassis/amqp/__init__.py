@@ -1,8 +1,4 @@
-"""RabbitMQ. The only package that imports aio_pika.
-
-Order of acts for one delivery: handle, publish what was said (confirmed), then acknowledge. A crash between any two
-repeats the delivery; handlers are safe to repeat.
-"""
+"""Access to RabbitMQ through `Broker`. Only this package imports aio_pika."""
 
 from libs.chassis.amqp.broker import Broker
 

@@ -1,7 +1,7 @@
-"""One service's view of RabbitMQ: two connections, the whole topology, and ways to publish, listen and wait.
+"""`Broker`: one service's access to RabbitMQ, which publishes events and runs the consumers.
 
-Two connections, because an alarm blocks a connection that publishes, and consuming must go on. Everything opened is
-held here: aio_pika keeps its channels in a WeakSet, and one that is collected during an outage is never restored.
+It has two connections, because an alarm blocks a connection that publishes, and consuming must go on. It holds every
+channel that it opens: aio_pika keeps weak references only, and does not restore a channel that was collected.
 """
 
 import asyncio
@@ -14,32 +14,40 @@ from uuid import UUID
 
 from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
 
-from libs.chassis.amqp.batching import BatchListener
-from libs.chassis.amqp.burying import DeadListener, message_in
-from libs.chassis.amqp.connecting import HEARTBEAT, connection_to, let_go, persistently, robust_channel
-from libs.chassis.amqp.delivering import HANDLE_LIMIT
-from libs.chassis.amqp.fanout import FanoutListener
-from libs.chassis.amqp.keeping import KEEP_INTERVAL, Keeper, declare_once
-from libs.chassis.amqp.listening import WorkListener
-from libs.chassis.amqp.publishing import PUBLISH_TIMEOUT, Publisher
+from libs.chassis.amqp.batch_consumer import BatchConsumer
+from libs.chassis.amqp.connections import (
+    HEARTBEAT,
+    close_quietly,
+    connection_to,
+    retry_until_connected,
+    robust_channel,
+)
+from libs.chassis.amqp.dead_letters import DeadLetterConsumer, message_from_dead_letter
+from libs.chassis.amqp.deliveries import HANDLE_LIMIT, Processing
+from libs.chassis.amqp.exclusive_consumer import ExclusiveConsumer
+from libs.chassis.amqp.publisher import PUBLISH_TIMEOUT, Publisher
+from libs.chassis.amqp.queue_consumer import QueueConsumer
+from libs.chassis.amqp.retired_queues import RETIREMENT_INTERVAL, RetiredQueues
+from libs.chassis.amqp.topology_monitor import CHECK_INTERVAL, TopologyMonitor, declare_on_new_channel
 from libs.chassis.clock import Clock, utc_now
-from libs.chassis.consuming import BatchHandler, BuriedListener, Listener, Postmark, Subscription
-from libs.chassis.settling import PAUSES, Pauses
+from libs.chassis.periodic import periodic
+from libs.chassis.settlement import RETRY_DELAYS, RetryDelays
+from libs.chassis.subscriptions import BatchHandler, DeadLetterHandler, EventListener, MessageMetadata, Subscription
 from libs.chassis.telemetry import trace_headers
-from libs.chassis.topology import WORK_QUEUES, WorkQueue, queues_of
+from libs.chassis.topology import WORK_QUEUES, WorkQueue, current_queue
 from libs.contracts.events import Event
 
 
-class _Listens(Protocol):
+class _Consumer(Protocol):
     async def start(self, channel: AbstractRobustChannel) -> None: ...
 
     async def stop(self, seconds: float) -> None: ...
 
-    async def listening(self) -> bool: ...
+    async def is_consuming(self) -> bool: ...
 
 
 class Broker:
-    """Publish, listen, and close in order. Made by `Broker.connected`."""
+    """Publishes, consumes, and closes in order. Create it with `Broker.connected`."""
 
     def __init__(
         self,
@@ -48,20 +56,18 @@ class Broker:
         consuming: AbstractRobustConnection,
         *,
         clock: Clock = utc_now,
-        pauses: Pauses = PAUSES,
-        keep_interval: float = KEEP_INTERVAL,
+        delays: RetryDelays = RETRY_DELAYS,
         handle_limit: float = HANDLE_LIMIT,
     ) -> None:
         self._producer = producer
         self._publishing = publishing
         self._consuming = consuming
         self._clock = clock
-        self._pauses = pauses
+        self._delays = delays
         self._limit = handle_limit
         self._publisher: Publisher | None = None
         self._channels: list[AbstractRobustChannel] = []
-        self._listeners: list[_Listens] = []
-        self._keeper = Keeper(consuming, pauses=pauses, interval=keep_interval)
+        self._consumers: list[_Consumer] = []
 
     @classmethod
     @asynccontextmanager
@@ -72,36 +78,28 @@ class Broker:
         *,
         clock: Clock = utc_now,
         heartbeat: int = HEARTBEAT,
-        pauses: Pauses = PAUSES,
-        keep_interval: float = KEEP_INTERVAL,
+        delays: RetryDelays = RETRY_DELAYS,
+        check_interval: float = CHECK_INTERVAL,
         handle_limit: float = HANDLE_LIMIT,
     ) -> AsyncGenerator["Broker", None]:
-        """Connect, waiting for a broker that is not there yet, and declare the topology; close on leaving."""
+        """Wait until the broker can be reached, connect and declare the topology; close everything on leaving."""
         connections: list[AbstractRobustConnection] = []
         try:
             for use in ("publish", "consume"):
                 connect = partial(connection_to, url, f"{producer}-{use}", heartbeat=heartbeat)
-                connections.append(await persistently(connect))
-            broker = cls(
-                producer,
-                *connections,
-                clock=clock,
-                pauses=pauses,
-                keep_interval=keep_interval,
-                handle_limit=handle_limit,
-            )
+                connections.append(await retry_until_connected(connect))
+            broker = cls(producer, *connections, clock=clock, delays=delays, handle_limit=handle_limit)
             try:
-                await persistently(broker._begin)
-                broker._keeper.start()
-                yield broker
+                await retry_until_connected(broker._start)
+                async with TopologyMonitor(broker._consuming, delays=delays, interval=check_interval).running():
+                    yield broker
             finally:
-                await broker._keeper.stop()
                 await broker.drain(1.0)
         finally:
-            await asyncio.gather(*(let_go(connection) for connection in connections))
+            await asyncio.gather(*(close_quietly(connection) for connection in connections))
 
-    async def _begin(self) -> None:
-        await declare_once(self._consuming, self._pauses)
+    async def _start(self) -> None:
+        await declare_on_new_channel(self._consuming, self._delays)
         self._publisher = await Publisher.open(self._publishing, self._producer)
 
     @property
@@ -118,70 +116,87 @@ class Broker:
         id: UUID,  # noqa: A002 -- an event's id is called id everywhere
         at: datetime | None = None,
         correlation_id: str | None = None,
-        timeout: float = PUBLISH_TIMEOUT,  # noqa: ASYNC109 -- an outcome, not a cancellation: it becomes gateway_unavailable
+        timeout: float = PUBLISH_TIMEOUT,  # noqa: ASYNC109 -- a time-out becomes a GatewayError
     ) -> None:
         """Return once the broker has confirmed `event`, or raise GatewayError(gateway_unavailable) in `timeout` s."""
-        mark = Postmark(id=id, at=at or self._clock(), correlation_id=correlation_id, headers=trace_headers())
-        await self.publisher.publish(event, mark, timeout=timeout)
+        metadata = MessageMetadata(
+            id=id, at=at or self._clock(), correlation_id=correlation_id, headers=trace_headers()
+        )
+        await self.publisher.publish(event, metadata, timeout=timeout)
 
-    async def listen(self, work: WorkQueue, subscriptions: Sequence[Subscription[Any]], *, prefetch: int) -> None:
+    async def consume(self, work: WorkQueue, subscriptions: Sequence[Subscription[Any]], *, prefetch: int) -> None:
         """Deliver a work queue's events to handlers, at most `prefetch` at once."""
-        made = partial(WorkListener, work, subscriptions, publisher=self.publisher, clock=self._clock)
-        await self._start(partial(made, pauses=self._pauses, limit=self._limit), prefetch=prefetch)
+        await self._attach(partial(QueueConsumer, work, subscriptions, self._processing()), prefetch=prefetch)
 
-    async def listen_in_batches(
+    async def consume_in_batches(
         self, work: WorkQueue, handler: BatchHandler, *, size: int = 256, linger: float = 0.02
     ) -> None:
-        """Deliver a work queue's events to one handler, many at a time."""
-        made = partial(BatchListener, work, handler, publisher=self.publisher, clock=self._clock)
-        made = partial(made, pauses=self._pauses, limit=self._limit, size=size, linger=linger)
-        await self._start(made, prefetch=size * 2)
+        """Deliver a work queue's events to one handler in batches of up to `size`, collected for `linger` seconds."""
+        create = partial(BatchConsumer, work, handler, self._processing(), size=size, linger=linger)
+        await self._attach(create, prefetch=size * 2)
 
-    async def listen_to_the_dead(self, keeper: BuriedListener, *, prefetch: int = 16) -> None:
-        """Hand every dead letter of every work queue to `keeper`, which is safe to repeat."""
+    async def consume_dead_letters(self, handler: DeadLetterHandler, *, prefetch: int = 16) -> None:
+        """Deliver the dead letters of every work queue to `handler`, which must be safe to repeat."""
         for work in WORK_QUEUES:
-            dead = next(queue for queue in queues_of(work) if queue.name == work.dead)
-            await self._start(partial(DeadListener, work, dead, keeper, clock=self._clock), prefetch=prefetch)
+            await self._attach(partial(DeadLetterConsumer, work, handler, clock=self._clock), prefetch=prefetch)
 
-    async def replay(self, queue: str, packed: str) -> None:
-        """Put a dead letter back onto its work queue, its tries beginning anew; raises as `publish`."""
-        await self.publisher.to_queue(message_in(packed), queue)
+    async def replay(self, queue: str, serialized: str) -> None:
+        """Publish a dead letter to its work queue, or to the queue's successor; raises as `publish`."""
+        await self.publisher.publish_to_queue(message_from_dead_letter(serialized), current_queue(queue))
 
-    async def overhear(
-        self, name: str, bindings: Sequence[str], listener: Listener, *, lost: Callable[[], Any] | None = None
+    @asynccontextmanager
+    async def retiring_queues(self, seconds: float = RETIREMENT_INTERVAL) -> AsyncGenerator[None, None]:
+        """Move the messages of retired queues to their successors while the block runs; one service does this."""
+        retired = RetiredQueues(self._consuming, self._processing())
+        async with periodic("retired queues", retired.check, seconds):
+            yield
+
+    async def subscribe_exclusive(
+        self,
+        name: str,
+        bindings: Sequence[str],
+        listener: EventListener,
+        *,
+        on_reconnect: Callable[[], Any] | None = None,
     ) -> None:
-        """Hear events on an exclusive queue that lives as long as this connection; nothing is acknowledged.
+        """Deliver events on a queue that lives as long as this connection; `name` is for the log.
 
-        `lost` is called after each reconnect, once events are heard again: some may have been missed in between.
+        Nothing is acknowledged. `on_reconnect` is called once events arrive again after a reconnect, since some may
+        have been missed.
         """
-        channel = await self._start(partial(FanoutListener, name, bindings, listener), prefetch=0)
-        if lost is not None:
-            channel.reopen_callbacks.add(lambda *_: lost())
+        channel = await self._attach(partial(ExclusiveConsumer, name, bindings, listener), prefetch=0)
+        if on_reconnect is not None:
+            channel.reopen_callbacks.add(lambda *_: on_reconnect())
 
     async def healthy(self) -> bool:
-        """True when publishes are confirmed now and every queue that we listen to delivers to us."""
+        """True when the broker confirms publishes and delivers to every consumer."""
         if self._consuming.is_closed or not self._consuming.connected.is_set():
             return False
-        heard = [await listener.listening() for listener in self._listeners]
-        return all(heard) and await self.publisher.answers()
+        consuming = [await consumer.is_consuming() for consumer in self._consumers]
+        return all(consuming) and await self.publisher.accepts_publishes()
 
     async def drain(self, seconds: float) -> None:
-        """Stop listening and wait for the work in hand; what is not done by then is delivered again."""
-        listeners, self._listeners = self._listeners, []
-        await asyncio.gather(*(listener.stop(seconds) for listener in listeners))
+        """Stop consuming and wait up to `seconds` for deliveries in flight; the rest is delivered again."""
+        consumers, self._consumers = self._consumers, []
+        await asyncio.gather(*(consumer.stop(seconds) for consumer in consumers))
 
-    async def _start(self, make: Callable[[], _Listens], *, prefetch: int) -> AbstractRobustChannel:
+    def _processing(self) -> Processing:
+        return Processing(self.publisher, self._clock, self._delays, self._limit)
+
+    async def _attach(self, create: Callable[[], _Consumer], *, prefetch: int) -> AbstractRobustChannel:
+        """Start a new consumer on a channel of its own, retrying until the broker can be reached."""
+
         async def attach() -> AbstractRobustChannel:
-            listener, channel = make(), await robust_channel(self._consuming)
+            consumer, channel = create(), await robust_channel(self._consuming)
             try:
                 if prefetch:
                     await channel.set_qos(prefetch_count=prefetch)
-                await listener.start(channel)
+                await consumer.start(channel)
             except BaseException:
-                await let_go(channel)
+                await close_quietly(channel)
                 raise
             self._channels.append(channel)
-            self._listeners.append(listener)
+            self._consumers.append(consumer)
             return channel
 
-        return await persistently(attach)
+        return await retry_until_connected(attach)

@@ -1,4 +1,4 @@
-"""How an event and its postmark become an AMQP message, and back; what comes back is validated like any input."""
+"""Converts an event and its metadata to an AMQP message and back; a received message is validated like any input."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,64 +9,66 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractIncomingMessage
 from pydantic import ValidationError
 
-from libs.chassis.consuming import Postmark, Received
-from libs.chassis.settling import UnreadableEvent
+from libs.chassis.settlement import UnreadableEvent
+from libs.chassis.subscriptions import MessageMetadata, Received
 from libs.contracts.events import BY_NAME, Event
 
 ATTEMPT, AT, VERSION = "x-attempt", "x-at", "x-version"
 SINCE, DUE = "x-since", "x-due"
-"""In microseconds: when a delivery was first made to wait, and until when it still has to."""
+"""In microseconds since the epoch: when a delivery was first delayed, and when it is due."""
 REASON, QUEUE, DIED_AT = "x-reason", "x-queue", "x-died-at"
 _KEPT = (ATTEMPT, AT, VERSION, SINCE)
 _TRACE = ("traceparent", "tracestate")
+_PROPERTIES = ("content_type", "message_id", "correlation_id", "type", "app_id")
 
 
-def message_from(event: Event, mark: Postmark, producer: str) -> Message:
-    """The message for one event; `x-at` is in microseconds since AMQP's own timestamp knows seconds alone."""
+def message_from(event: Event, metadata: MessageMetadata, producer: str) -> Message:
+    """The message for one event; `x-at` is in microseconds, because AMQP's timestamp is in whole seconds."""
     return Message(
         event.model_dump_json(exclude_none=True).encode(),
         content_type="application/json",
         delivery_mode=DeliveryMode.PERSISTENT,
-        message_id=str(mark.id),
-        correlation_id=mark.correlation_id or str(mark.id),
+        message_id=str(metadata.id),
+        correlation_id=metadata.correlation_id or str(metadata.id),
         type=event.name,
         app_id=producer,
-        timestamp=mark.at,
+        timestamp=metadata.at,
         headers={
-            ATTEMPT: mark.attempt,
-            AT: int(mark.at.timestamp() * 1_000_000),
+            ATTEMPT: metadata.attempt,
+            AT: int(metadata.at.timestamp() * 1_000_000),
             VERSION: event.version,
-            **mark.headers,
+            **metadata.headers,
         },
     )
 
 
-def again(incoming: AbstractIncomingMessage, headers: Mapping[str, str | int]) -> Message:
-    """The same message once more, with some headers changed; for waiting queues, dead letters and replays."""
+def republish(incoming: AbstractIncomingMessage, headers: Mapping[str, str | int]) -> Message:
+    """A copy of a message with other headers, for a wait queue, a dead-letter queue or a retired queue's successor."""
     kept: dict[str, Any] = {
         k: v for k, v in incoming.headers.items() if k in (*_KEPT, *_TRACE) and isinstance(v, str | int)
     }
     return Message(
         incoming.body,
-        content_type=incoming.content_type,
         delivery_mode=DeliveryMode.PERSISTENT,
-        message_id=incoming.message_id,
-        correlation_id=incoming.correlation_id,
-        type=incoming.type,
-        app_id=incoming.app_id,
         timestamp=incoming.timestamp,
         headers=kept | dict(headers),
+        **properties_of(incoming),
     )
 
 
+def properties_of(incoming: AbstractIncomingMessage) -> dict[str, Any]:
+    """The AMQP properties that every copy of a message keeps."""
+    return {name: getattr(incoming, name) for name in _PROPERTIES}
+
+
 def attempt_of(incoming: AbstractIncomingMessage) -> int:
-    """Which try this delivery is; 1 when nobody said."""
+    """The number of this try; 1 without the header."""
     value = incoming.headers.get(ATTEMPT, 1)
     return max(1, value) if isinstance(value, int) else 1
 
 
-def moment_in(incoming: AbstractIncomingMessage, header: str) -> datetime | None:
-    """The time that a header of ours tells; None when it is not there. Raises UnreadableEvent."""
+def time_header(incoming: AbstractIncomingMessage, header: str) -> datetime | None:
+    """The time in a header, given in microseconds; None without the header. Raises UnreadableEvent."""
     at = incoming.headers.get(header)
     if not isinstance(at, int) or isinstance(at, bool):
         return None
@@ -77,12 +79,12 @@ def moment_in(incoming: AbstractIncomingMessage, header: str) -> datetime | None
 
 
 def trace_of(incoming: AbstractIncomingMessage) -> dict[str, str]:
-    """The trace context that came with a message."""
+    """The trace context of a message."""
     return {k: v for k in _TRACE if isinstance(v := incoming.headers.get(k), str)}
 
 
 def received_from(incoming: AbstractIncomingMessage) -> Received[Event]:
-    """The event of a message. Raises UnreadableEvent, which says which part is wrong and no value."""
+    """The event of a message. Raises UnreadableEvent, which names the part at fault and no value."""
     event_class = BY_NAME.get(incoming.type or "")
     if event_class is None:
         raise UnreadableEvent("unknown event type")
@@ -96,22 +98,22 @@ def received_from(incoming: AbstractIncomingMessage) -> Received[Event]:
     try:
         event = event_class.model_validate_json(incoming.body)
     except ValidationError as error:
-        # Below the first level a place may be named by a key that somebody sent.
-        places = {str(e["loc"][0]) if e["loc"] else "body" for e in error.errors(include_url=False)}
-        raise UnreadableEvent(f"{event_class.name}: {', '.join(sorted(places))}") from None
+        # Below the first level a location may contain a key from outside.
+        parts = {str(e["loc"][0]) if e["loc"] else "body" for e in error.errors(include_url=False)}
+        raise UnreadableEvent(f"{event_class.name}: {', '.join(sorted(parts))}") from None
     return Received(
         event=event,
         id=message_id,
         at=_time_of(incoming),
         attempt=attempt_of(incoming),
-        since=moment_in(incoming, SINCE),
+        waiting_since=time_header(incoming, SINCE),
         correlation_id=incoming.correlation_id,
         producer=incoming.app_id or "",
     )
 
 
 def _time_of(incoming: AbstractIncomingMessage) -> datetime:
-    at = moment_in(incoming, AT) or incoming.timestamp
+    at = time_header(incoming, AT) or incoming.timestamp
     if at is not None:
         return at
     raise UnreadableEvent("no time")

@@ -1,31 +1,39 @@
-"""What a lost broker looks like from here: one tuple of exceptions, and cancellations that nobody asked for."""
+"""The exceptions that a lost broker causes, and the conversion of the library's cancellations into one of them."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aio_pika.exceptions import AMQPError
 
 FAULTS = (AMQPError, OSError, RuntimeError)
-"""What the library raises when connection or channel is gone; connection errors and time-outs are OSErrors."""
+"""What the library raises when a connection or channel is gone; connection errors and time-outs are OSErrors."""
 
 
-class LineLost(ConnectionError):  # noqa: N818 -- reads as the fact it states
-    """The library cancelled a wait of ours because its connection died."""
+class ConnectionLost(ConnectionError):  # noqa: N818 -- a name that states the fact
+    """The library cancelled this task's wait because its connection died."""
 
 
-def asked_to_end() -> bool:
+def cancellation_requested() -> bool:
     """True when a CancelledError in this task was meant for it, as by SIGTERM or a timeout around it."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
 
 
 @contextmanager
-def cancelled_only_when_asked() -> Iterator[None]:
-    """Turn the library's cancellations into LineLost: left alone, they end whichever task of ours was waiting."""
+def library_cancellations_as_errors() -> Iterator[None]:
+    """Raise ConnectionLost for a cancellation by the library, which would otherwise end the task that was waiting."""
     try:
         yield
     except asyncio.CancelledError as error:
-        if asked_to_end():
+        if cancellation_requested():
             raise
-        raise LineLost("the connection died") from error
+        raise ConnectionLost("the connection died") from error
+
+
+@asynccontextmanager
+async def time_limit(seconds: float) -> AsyncGenerator[None, None]:
+    """Raise TimeoutError after `seconds`, and ConnectionLost for a cancellation by the library."""
+    with library_cancellations_as_errors():
+        async with asyncio.timeout(seconds):
+            yield

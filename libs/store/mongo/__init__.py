@@ -1,1 +1,1 @@
-"""The production store: MongoDB through motor, with calls that PyMongo's async API has too."""
+"""The production store: MongoDB through motor, using only calls that PyMongo's async API has too."""

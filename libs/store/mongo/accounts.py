@@ -1,16 +1,16 @@
-"""Accounts, numbers and integrations as documents: the row as JSON text, beside it what is searched and its events.
+"""`Directory` and `Registry` in MongoDB: each row as JSON text, with the searched values and its events beside it.
 
-The rule: a row and the events that tell of its change are one document, so one operation writes both. The row is text,
-since its keys are users' words (dots, dollars) and its times have microseconds, which BSON would refuse or cut.
+The rule: a row and the events about its change are one document, so one operation writes both. The row is JSON text
+because users choose some of its keys (dots, dollars) and its times have microseconds: BSON refuses or truncates these.
 """
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from libs.store.accounts import Account, Integration, Number, Page, Row
-from libs.store.mongo.database import TAKEN, Database, Document, ask, unless_taken
+from libs.store.mongo.database import DUPLICATE_KEY, Database, Document, run, unless_duplicate
 from libs.store.mongo.outbox import entries_from
-from libs.store.outbox import Posted
+from libs.store.outbox import OutboxEvent
 
 _COLLECTIONS: dict[type[Account | Number | Integration], str] = {
     Account: "accounts",
@@ -34,7 +34,7 @@ def _fields_from(row: Account | Number | Integration) -> Document:
 
 
 class MongoDirectory:
-    """A `Directory` of point reads."""
+    """`Directory`: point reads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,12 +54,12 @@ class MongoDirectory:
         return await self._one(Integration, {"_id": integration_id})
 
     async def _one(self, kind: type[T], wanted: Document) -> T | None:
-        found = await ask(self._database[_COLLECTIONS[kind]].find_one(wanted, _ROW))
+        found = await run(self._database[_COLLECTIONS[kind]].find_one(wanted, _ROW))
         return None if found is None else kind.model_validate_json(found["row"])
 
 
 class MongoRegistry:
-    """A `Registry`; an edit names the version it leads to in its filter."""
+    """`Registry`: an edit has the version that was read in its filter."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -73,19 +73,19 @@ class MongoRegistry:
             wanted.append({_ACCOUNT_FIELD[kind]: page.account_id})
         return await self._rows(kind, {"$and": wanted} if wanted else {}, limit=page.limit)
 
-    async def save(self, row: Account | Number | Integration, events: Sequence[Posted], *, created: bool) -> bool:
+    async def save(self, row: Account | Number | Integration, events: Sequence[OutboxEvent], *, created: bool) -> bool:
         """As `Registry.save`."""
         collection = self._database[_COLLECTIONS[type(row)]]
         fields, outbox = _fields_from(row), entries_from(events)
         if created:
-            inserted = await unless_taken(collection.insert_one({"_id": row.id, **fields, "outbox": outbox}))
-            return inserted is not TAKEN
-        edited: Any = await unless_taken(
+            inserted = await unless_duplicate(collection.insert_one({"_id": row.id, **fields, "outbox": outbox}))
+            return inserted is not DUPLICATE_KEY
+        edited: Any = await unless_duplicate(
             collection.update_one(
                 {"_id": row.id, "version": row.version - 1}, {"$set": fields, "$push": {"outbox": {"$each": outbox}}}
             )
         )
-        return edited is not TAKEN and edited.matched_count == 1
+        return edited is not DUPLICATE_KEY and edited.matched_count == 1
 
     async def integrations_of(self, number_id: str) -> Sequence[Integration]:
         """As `Registry.integrations_of`."""
@@ -93,4 +93,4 @@ class MongoRegistry:
 
     async def _rows(self, kind: type[T], wanted: Document, *, limit: int = 0) -> Sequence[T]:
         cursor = self._database[_COLLECTIONS[kind]].find(wanted, _ROW).sort("_id", 1).limit(limit)
-        return [kind.model_validate_json(found["row"]) for found in await ask(cursor.to_list(None))]
+        return [kind.model_validate_json(found["row"]) for found in await run(cursor.to_list(None))]

@@ -1,4 +1,4 @@
-"""The record's chains in MongoDB, read as they are; checkpoints and purges are JSON text, so they stay as signed."""
+"""`Chains`, `Checkpoints` and `Purges` in MongoDB. Checkpoints and purges are stored as JSON text, as signed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from typing import Any
 
 import orjson
 
-from libs.record.canonical import NOBODY, Link, account_of, chain_of
-from libs.record.checkpoints import Checkpoint, Purge, checkpoint_kept, purge_kept
+from libs.record.canonical import NO_ACCOUNT_CHAIN, Link, account_of, chain_of
+from libs.record.checkpoints import Checkpoint, Purge, stored_checkpoint_from, stored_purge_from
 from libs.store.chains import Head
-from libs.store.mongo.database import TAKEN, Database, Document, ask, unless_taken
-from libs.store.mongo.records import values_of
+from libs.store.mongo.database import DUPLICATE_KEY, Database, Document, run, unless_duplicate
+from libs.store.mongo.records import values_from_document
 
-_AT_ONCE = 50
+_HEADS_AT_ONCE = 50
 _NUMBERED = {"$type": "number"}
 
 
@@ -28,50 +28,50 @@ class MongoChains:
         """As `Chains.heads`."""
         names = [chain] if chain is not None else await self._names()
         heads: list[Head] = []
-        for start in range(0, len(names), _AT_ONCE):
-            heads += await asyncio.gather(*map(self._head, names[start : start + _AT_ONCE]))
+        for start in range(0, len(names), _HEADS_AT_ONCE):
+            heads += await asyncio.gather(*map(self._head, names[start : start + _HEADS_AT_ONCE]))
         return [head for head in heads if head.seq or head.last or head.stray or head.checkpoint or head.purge]
 
     async def links(self, chain: str, *, after: int | None, limit: int) -> Sequence[Link]:
         """As `Chains.links`."""
-        found = await self._behind(chain, after, limit, None)
-        return [Link(d.get("seq"), d.get("previous"), d.get("hash"), values_of(d)) for d in found]  # type: ignore[arg-type]  # as it is kept; the verifier looks
+        found = await self._after(chain, after, limit, None)
+        return [Link(d.get("seq"), d.get("previous"), d.get("hash"), values_from_document(d)) for d in found]  # type: ignore[arg-type]  # as stored; the verifier checks it
 
-    async def joints(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
-        """As `Chains.joints`."""
-        found = await self._behind(chain, after, limit, {"_id": 0, "previous": 1, "hash": 1})
+    async def hash_pairs(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
+        """As `Chains.hash_pairs`."""
+        found = await self._after(chain, after, limit, {"_id": 0, "previous": 1, "hash": 1})
         return [(document["previous"], document["hash"]) for document in found]
 
-    async def place(self, record_id: str) -> tuple[str, int] | None:
-        """As `Chains.place`."""
-        found = await ask(self._records.find_one({"id": record_id}, {"account_id": 1, "seq": 1}))
+    async def position_of(self, record_id: str) -> tuple[str, int] | None:
+        """As `Chains.position_of`."""
+        found = await run(self._records.find_one({"id": record_id}, {"account_id": 1, "seq": 1}))
         return None if found is None else (chain_of(found.get("account_id")), found["seq"])
 
-    async def _behind(self, chain: str, after: int | None, limit: int, shown: Document | None) -> list[Document]:
+    async def _after(self, chain: str, after: int | None, limit: int, shown: Document | None) -> list[Document]:
         query: Document = {"account_id": account_of(chain)}
         if after is not None:
             query["seq"] = {"$gt": after}
-        found: list[Document] = await ask(
+        found: list[Document] = await run(
             self._records.find(query, shown).sort([("seq", 1)]).limit(limit).to_list(None)
         )
         return found
 
     async def _names(self) -> list[str]:
-        accounts = await ask(self._records.distinct("account_id"))
-        nobodys = await ask(self._records.find_one({"account_id": None}, {"_id": 1}))
-        sealed = await ask(self._checkpoints.distinct("chain"))
-        purged = await ask(self._purges.distinct("_id"))
-        names = {*accounts, *sealed, *purged, *([] if nobodys is None else [NOBODY])} - {None}
+        accounts = await run(self._records.distinct("account_id"))
+        without_account = await run(self._records.find_one({"account_id": None}, {"_id": 1}))
+        checkpointed = await run(self._checkpoints.distinct("chain"))
+        purged = await run(self._purges.distinct("_id"))
+        names = {*accounts, *checkpointed, *purged, *([] if without_account is None else [NO_ACCOUNT_CHAIN])} - {None}
         return sorted(str(name) for name in names)
 
     async def _head(self, chain: str) -> Head:
         mine = {"account_id": account_of(chain)}
-        greatest = await ask(self._records.find_one(mine, {"seq": 1, "id": 1}, sort=[("seq", -1)]))
-        placed = greatest is None or type(greatest.get("seq")) is int
-        last = greatest if placed else await ask(self._records.find_one(mine | {"seq": _NUMBERED}, sort=[("seq", -1)]))
-        checkpoint = await ask(self._checkpoints.find_one({"chain": chain}, sort=[("number", -1)]))
-        purged = await ask(self._purges.find_one({"_id": chain}))
-        purge = None if purged is None else purge_kept(purged.get("body"), chain=chain)
+        greatest = await run(self._records.find_one(mine, {"seq": 1, "id": 1}, sort=[("seq", -1)]))
+        has_seq = greatest is None or type(greatest.get("seq")) is int
+        last = greatest if has_seq else await run(self._records.find_one(mine | {"seq": _NUMBERED}, sort=[("seq", -1)]))
+        checkpoint = await run(self._checkpoints.find_one({"chain": chain}, sort=[("number", -1)]))
+        purged = await run(self._purges.find_one({"_id": chain}))
+        purge = None if purged is None else stored_purge_from(purged.get("body"), chain=chain)
         seq = max(0 if last is None else int(last["seq"]), 0 if purge is None else purge.seq)
         return Head(
             chain=chain,
@@ -79,17 +79,17 @@ class MongoChains:
             last=seq,
             checkpoint=None if checkpoint is None else _checkpoint_from(checkpoint),
             purge=purge,
-            stray=None if placed or greatest is None else str(greatest.get("id")),
+            stray=None if has_seq or greatest is None else str(greatest.get("id")),
         )
 
 
 def _checkpoint_from(document: Document) -> Checkpoint:
     number: Any = document["number"]
-    return checkpoint_kept(document.get("body"), chain=document["chain"], number=number)
+    return stored_checkpoint_from(document.get("body"), chain=document["chain"], number=number)
 
 
 class MongoCheckpoints:
-    """`Checkpoints`: `_id` is chain and number, so that a number is given once."""
+    """`Checkpoints`: `_id` is chain and number, so each number exists once."""
 
     def __init__(self, database: Database) -> None:
         self._checkpoints = database["checkpoints"]
@@ -98,7 +98,7 @@ class MongoCheckpoints:
         """As `Checkpoints.page`."""
         query = {"chain": chain, "number": {"$gt": after}}
         cursor = self._checkpoints.find(query).sort([("number", 1)]).limit(limit)
-        return [_checkpoint_from(document) for document in await ask(cursor.to_list(None))]
+        return [_checkpoint_from(document) for document in await run(cursor.to_list(None))]
 
     async def add(self, checkpoint: Checkpoint) -> bool:
         """As `Checkpoints.add`."""
@@ -106,20 +106,20 @@ class MongoCheckpoints:
             "_id": f"{checkpoint.chain}:{checkpoint.number}",
             "chain": checkpoint.chain,
             "number": checkpoint.number,
-            "body": orjson.dumps(checkpoint.shown()).decode(),
+            "body": orjson.dumps(checkpoint.as_json()).decode(),
             "shipped": False,
         }
-        return await unless_taken(self._checkpoints.insert_one(document)) is not TAKEN
+        return await unless_duplicate(self._checkpoints.insert_one(document)) is not DUPLICATE_KEY
 
     async def unshipped(self, limit: int) -> Sequence[Checkpoint]:
         """As `Checkpoints.unshipped`."""
         cursor = self._checkpoints.find({"shipped": False}).sort([("chain", 1), ("number", 1)]).limit(limit)
-        return [_checkpoint_from(document) for document in await ask(cursor.to_list(None))]
+        return [_checkpoint_from(document) for document in await run(cursor.to_list(None))]
 
-    async def shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """As `Checkpoints.shipped`."""
+    async def mark_shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """As `Checkpoints.mark_shipped`."""
         names = [f"{checkpoint.chain}:{checkpoint.number}" for checkpoint in checkpoints]
-        await ask(self._checkpoints.update_many({"_id": {"$in": names}}, {"$set": {"shipped": True}}))
+        await run(self._checkpoints.update_many({"_id": {"$in": names}}, {"$set": {"shipped": True}}))
 
 
 class MongoPurges:
@@ -131,12 +131,14 @@ class MongoPurges:
 
     async def purge(self, purge: Purge, *, limit: int) -> int:
         """As `Purges.purge`."""
-        note = {"$set": {"seq": purge.seq, "body": orjson.dumps(purge.shown()).decode()}}
+        note = {"$set": {"seq": purge.seq, "body": orjson.dumps(purge.as_json()).decode()}}
         older = {"_id": purge.chain, "seq": {"$lt": purge.seq}}
-        await unless_taken(self._purges.update_one(older, note, upsert=True))  # taken: this purge, or a later one
+        await unless_duplicate(
+            self._purges.update_one(older, note, upsert=True)
+        )  # duplicate: this purge is stored, or a later one
         due = {"account_id": account_of(purge.chain), "seq": {"$lte": purge.seq}}
         oldest = self._records.find(due, {"_id": 1}).sort([("seq", 1)]).limit(limit)
-        names = [document["_id"] for document in await ask(oldest.to_list(None))]
+        names = [document["_id"] for document in await run(oldest.to_list(None))]
         if names:
-            await ask(self._records.delete_many({"_id": {"$in": names}}))
+            await run(self._records.delete_many({"_id": {"$in": names}}))
         return len(names)

@@ -1,11 +1,11 @@
-"""The way to MongoDB: the one import of the driver, the client's options, and the one translation of its errors.
+"""Connects to MongoDB: the driver, the client's options, and the translation of the driver's errors.
 
-The rule: no adapter meets an exception of the driver's; a call ends with its answer, `TAKEN`, or GatewayError. Every
-change is one operation on one document, acknowledged by a majority with its journal; transactions are not used.
+The rule: adapters never see the driver's exceptions. A call returns its result or `DUPLICATE_KEY`, or raises
+GatewayError. Every change is one operation on one document, acknowledged by a majority and journaled; there are no
+transactions.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from inspect import isawaitable
 from typing import Any, Final, TypeVar
@@ -13,94 +13,97 @@ from urllib.parse import parse_qsl, urlsplit
 
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, PyMongoError
+from pymongo import ReturnDocument
+from pymongo.errors import BulkWriteError, ConfigurationError, DuplicateKeyError, InvalidURI, PyMongoError
 
 from libs.contracts.errors import GatewayError, unavailable
 
 DRIVER: Any = AsyncIOMotorClient
-"""The driver: motor, or PyMongo's AsyncMongoClient, which is the way out (docs/decisions/0003)."""
+"""The driver: motor. PyMongo's AsyncMongoClient can replace it (docs/decisions/0003)."""
 Client = Any
-"""A client of either driver; the adapters make only calls that both have."""
+"""A client of either driver; the adapters use only calls that both have."""
 Database = Any
 Collection = Any
 Document = dict[str, Any]
 
 TIMEOUT_MS = 2000
-"""How long one call may take, looking for the primary included; the driver's own 30 s outlast every caller."""
+"""How long one call may take, including the search for the primary. The driver's default of 30 s is too long."""
 _TIMEOUTS: Final[Mapping[str, int]] = {"timeoutMS": TIMEOUT_MS, "serverSelectionTimeoutMS": TIMEOUT_MS}
-"""What the URL may say otherwise; all other options are part of what the adapters promise."""
+"""Timeouts, which the URL may override. It may not override the other options: the adapters rely on them."""
 DEFAULT_DATABASE = "gateway"
 _OPTIONS: Final[Mapping[str, Any]] = {
     "appname": "whatsapp-gateway",
     "w": "majority",
     "journal": True,
-    "readConcernLevel": "majority",  # what a failover may undo is never acted on
+    "readConcernLevel": "majority",  # never act on what a failover may undo
     "readPreference": "primary",
     "retryWrites": True,
     "retryReads": True,
     "uuidRepresentation": "standard",
     "tz_aware": True,
 }
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+AFTER: Final = ReturnDocument.AFTER
+TOUCH: Final[Mapping[str, Any]] = {"$currentDate": {"touched_at": True}}
+"""An update that sets the time from which a document's time to live counts."""
+_DUPLICATE_KEY_CODE = 11000
 
 T = TypeVar("T")
 
 
-class Taken(Enum):
-    """What a call answers when a document with the same key is there, or does not fulfil the call's conditions."""
+class DuplicateKey(Enum):
+    """The result of a call that met a stored document with the same key, or one that does not match its filter."""
 
-    TAKEN = auto()
+    DUPLICATE_KEY = auto()
 
 
-TAKEN: Final = Taken.TAKEN
+DUPLICATE_KEY: Final = DuplicateKey.DUPLICATE_KEY
 
 
 def client_from(url: str) -> Client:
-    """A client for the URL, bound to the running loop; it connects with its first call.
+    """A client for the URL, bound to the running event loop; it connects with its first call.
 
-    Raises ValueError for a malformed URL, whose text does not repeat it.
+    Raises ValueError for a malformed URL; the message does not repeat the URL.
     """
     try:
-        query = urlsplit(url).query  # refuses brackets that are not escaped, which the driver lets through
-        said = {name.lower() for name, _ in parse_qsl(query)}
-        timeouts = {name: value for name, value in _TIMEOUTS.items() if name.lower() not in said}
+        query = urlsplit(url).query  # raises for unescaped brackets, which the driver accepts
+        given = {name.lower() for name, _ in parse_qsl(query)}
+        timeouts = {name: value for name, value in _TIMEOUTS.items() if name.lower() not in given}
         return DRIVER(url, **_OPTIONS, **timeouts)
     except (InvalidURI, ConfigurationError, ValueError, TypeError):
         raise ValueError("the store's URL is no valid mongodb:// URL: look at its escapes, hosts and options") from None
 
 
 async def close(client: Client) -> None:
-    """Let go of the client's connections; motor's `close` is a plain call, PyMongo's must be awaited."""
+    """Close the client's connections. Motor's `close` is a plain call, PyMongo's must be awaited."""
     closing = client.close()
     if isawaitable(closing):
         await closing
 
 
-async def ask(call: Awaitable[T]) -> T:
-    """What the call answers. Raises GatewayError(gateway_unavailable) when it has none."""
-    answer = await unless_taken(call)
-    if isinstance(answer, Taken):
+async def run(call: Awaitable[T]) -> T:
+    """The result of the call. Raises GatewayError(gateway_unavailable) when it fails."""
+    answer = await unless_duplicate(call)
+    if isinstance(answer, DuplicateKey):
         raise _unavailable("DuplicateKeyError")
     return answer
 
 
-async def unless_taken(call: Awaitable[T]) -> T | Taken:
-    """What the call answers, or `TAKEN` for a duplicate key.
+async def unless_duplicate(call: Awaitable[T]) -> T | DuplicateKey:
+    """The result of the call, or `DUPLICATE_KEY` when its key exists already.
 
-    Raises GatewayError(gateway_unavailable) as `ask`, and ValueError for what BSON cannot hold (a lone surrogate, an
-    integer of more than 64 bits): repeating that is useless. Neither repeats what the driver says, which can hold
-    documents; a note tells the error's kind.
+    Raises GatewayError(gateway_unavailable) as `run` does, and ValueError for values that BSON cannot hold (a lone
+    surrogate, an integer of more than 64 bits), which no retry can fix. The errors do not repeat the driver's message,
+    which may contain documents; a note names the kind of error.
     """
     failure: Exception
     try:
         return await call
     except DuplicateKeyError:
-        return TAKEN
+        return DUPLICATE_KEY
     except PyMongoError as error:
         failure = _unavailable(f"{type(error).__name__} {getattr(error, 'code', None) or ''}".strip())
     except (BSONError, UnicodeError, OverflowError) as error:
-        failure = ValueError(f"what is to be written cannot be kept in MongoDB: {type(error).__name__}")
+        failure = ValueError(f"the values cannot be stored in MongoDB: {type(error).__name__}")
     raise failure
 
 
@@ -110,8 +113,8 @@ def _unavailable(kind: str) -> GatewayError:
     return failure
 
 
-async def rows_of(collection: Collection, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
-    """All that an aggregation yields; motor's `aggregate` is a plain call, PyMongo's must be awaited."""
+async def aggregate(collection: Collection, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
+    """All results of an aggregation. Motor's `aggregate` is a plain call, PyMongo's must be awaited."""
 
     async def answer() -> list[Document]:
         cursor = collection.aggregate(pipeline)
@@ -120,14 +123,19 @@ async def rows_of(collection: Collection, pipeline: Sequence[Mapping[str, Any]])
         rows: list[Document] = await cursor.to_list(None)
         return rows
 
-    return await ask(answer())
+    return await run(answer())
 
 
-def micros_from(at: datetime) -> int:
-    """Microseconds since 1970: MongoDB's own dates keep milliseconds only."""
-    return (at - _EPOCH) // _MICROSECOND
+async def insert_missing(collection: Collection, documents: Sequence[Document], *, ordered: bool) -> int:
+    """Insert documents and return how many; those whose key exists already are skipped. Call it through `run`.
 
-
-def datetime_from(micros: int) -> datetime:
-    """The time (UTC) that `micros_from` was given."""
-    return _EPOCH + micros * _MICROSECOND
+    With `ordered`, it stops at the first document whose key exists.
+    """
+    try:
+        inserted = await collection.insert_many(documents, ordered=ordered)
+    except BulkWriteError as error:
+        details: Any = error.details
+        if details["writeConcernErrors"] or any(e["code"] != _DUPLICATE_KEY_CODE for e in details["writeErrors"]):
+            raise
+        return int(details["nInserted"])
+    return len(inserted.inserted_ids)

@@ -1,22 +1,29 @@
-"""Idempotency keys as documents named by integration and key; a key that is a day old is taken over in one operation.
+"""`Idempotency` and `Answers` in MongoDB.
 
-The rule: who inserts or takes over the document owns the key; everyone else reads what it says.
+The rule: whoever inserts or takes over a key's document owns the key; everyone else reads the document. A key that is
+24 hours old is taken over in one operation.
 """
 
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from pymongo import ReturnDocument
 
 from libs.contracts.errors import unavailable
-from libs.contracts.events import MessageSettled
-from libs.store.idempotency import KEPT_HOURS, Fresh, Reused, Twin, is_unknown, with_settlement
-from libs.store.mongo.database import TAKEN, Database, Document, ask, micros_from, unless_taken
-from libs.store.mongo.records import told_from
+from libs.contracts.events import MessageSettled, WebhookAnswered
+from libs.store.idempotency import (
+    KEPT_HOURS,
+    Duplicate,
+    Fresh,
+    Reused,
+    answer_from,
+    outcome_is_unknown,
+    with_settlement,
+)
+from libs.store.instants import micros_from
+from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Document, run, unless_duplicate
 
 _TRIES = 5
-_TOUCH = {"$currentDate": {"touched_at": True}}
 
 
 def _id_from(integration_id: str, key: str) -> str:
@@ -24,49 +31,49 @@ def _id_from(integration_id: str, key: str) -> str:
 
 
 class MongoIdempotency:
-    """An `Idempotency`."""
+    """`Idempotency`."""
 
     def __init__(self, database: Database) -> None:
         self._keys = database["idempotency"]
 
     async def claim(
         self, *, integration_id: str, key: str, body_hash: str, event_id: str, now: datetime
-    ) -> Fresh | Twin | Reused:
+    ) -> Fresh | Duplicate | Reused:
         """As `Idempotency.claim`."""
         name = _id_from(integration_id, key)
         expired = {"$lte": micros_from(now - timedelta(hours=KEPT_HOURS))}
         mine = {"event_id": event_id, "body_hash": body_hash, "at": micros_from(now)}
         for _ in range(_TRIES):
-            claimed = await unless_taken(
+            claimed = await unless_duplicate(
                 self._keys.find_one_and_update(
-                    {"_id": name, "at": expired}, {"$set": mine, "$unset": {"answer": ""}, **_TOUCH}, upsert=True
+                    {"_id": name, "at": expired}, {"$set": mine, "$unset": {"answer": ""}, **TOUCH}, upsert=True
                 )
             )
-            if claimed is not TAKEN:
+            if claimed is not DUPLICATE_KEY:
                 return Fresh()
             # A write, so that what it finds has reached a majority and survives a failover.
-            owner: Document | None = await ask(
-                self._keys.find_one_and_update({"_id": name}, _TOUCH, return_document=ReturnDocument.AFTER)
+            owner: Document | None = await run(
+                self._keys.find_one_and_update({"_id": name}, TOUCH, return_document=AFTER)
             )
             if owner is not None:
                 same = owner["body_hash"] == body_hash
-                return Twin(owner["event_id"], owner.get("answer")) if same else Reused()
+                return Duplicate(owner["event_id"], owner.get("answer")) if same else Reused()
         raise unavailable("store")
 
     async def answer(self, *, integration_id: str, key: str, event_id: str, answer: bytes) -> None:
         """As `Idempotency.answer`."""
         owned = {"_id": _id_from(integration_id, key), "event_id": event_id, "answer": {"$exists": False}}
-        await ask(self._keys.update_one(owned, {"$set": {"answer": answer}}))
+        await run(self._keys.update_one(owned, {"$set": {"answer": answer}}))
 
-    async def forget(self, *, integration_id: str, key: str, event_id: str) -> None:
-        """As `Idempotency.forget`."""
-        await ask(self._keys.delete_one({"_id": _id_from(integration_id, key), "event_id": event_id}))
+    async def release(self, *, integration_id: str, key: str, event_id: str) -> None:
+        """As `Idempotency.release`."""
+        await run(self._keys.delete_one({"_id": _id_from(integration_id, key), "event_id": event_id}))
 
 
 class MongoAnswers:
-    """An `Answers`: the answer record where there is one, else whether the caller was told to ask later.
+    """`Answers`. The answer is read from its record; before there is one, a document marks the event as pending.
 
-    The message's id, which leads to the customer, is the ledger's to tell: it goes when the customer is erased.
+    The message id, which identifies the customer, is read from the ledger, where an erasure removes it.
     """
 
     def __init__(self, database: Database) -> None:
@@ -74,24 +81,27 @@ class MongoAnswers:
         self._records = database["records"]
         self._ledger = database["ledger"]
 
-    async def pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
-        """As `Answers.pending`."""
-        update = {"$setOnInsert": {"integration_id": integration_id, "at": micros_from(now)}, **_TOUCH}
-        await ask(self._pending.update_one({"_id": event_id}, update, upsert=True))
+    async def mark_pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
+        """As `Answers.mark_pending`."""
+        update = {"$setOnInsert": {"integration_id": integration_id, "at": micros_from(now)}, **TOUCH}
+        await run(self._pending.update_one({"_id": event_id}, update, upsert=True))
 
     async def find(self, event_id: str, integration_id: str) -> dict[str, Any] | None:
         """As `Answers.find`."""
-        answer = {"event_id": event_id, "integration_id": integration_id, "type": "webhook.answered"}
-        found = await ask(self._records.find_one(answer))
-        if found is not None:
-            sent = await ask(self._ledger.find_one({"_id": event_id}, {"message_id": 1})) or {}
-            told = told_from(found, message_id=sent.get("message_id"))
-            if not is_unknown(told):
-                return told
-            settled = await ask(self._records.find_one({"event_id": event_id, "type": MessageSettled.name}))
-            if settled is None:
-                return told
-            known = {"message_id": sent["message_id"]} if sent.get("message_id") else {}
-            return with_settlement(told, orjson.loads(settled["details"]) | known)
-        asked = await ask(self._pending.find_one({"_id": event_id, "integration_id": integration_id}))
-        return None if asked is None else {}
+        wanted = {"event_id": event_id, "integration_id": integration_id, "type": WebhookAnswered.name}
+        answered = await run(self._records.find_one(wanted))
+        if answered is None:
+            pending = await run(self._pending.find_one({"_id": event_id, "integration_id": integration_id}))
+            return None if pending is None else {}
+        entry = await run(self._ledger.find_one({"_id": event_id}, {"message_id": 1})) or {}
+        message_id = entry.get("message_id")
+        answer = answer_from(answered.get("code"), answered["details"], message_id=message_id)
+        return (
+            with_settlement(answer, await self._settlement(event_id), message_id)
+            if outcome_is_unknown(answer)
+            else answer
+        )
+
+    async def _settlement(self, event_id: str) -> dict[str, Any] | None:
+        found = await run(self._records.find_one({"event_id": event_id, "type": MessageSettled.name}))
+        return None if found is None else orjson.loads(found["details"])

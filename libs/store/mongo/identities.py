@@ -1,14 +1,15 @@
-"""Links between customers' keys in MongoDB: one document for each key names its partner.
+"""`Identities` in MongoDB: one document per customer key, with its partner.
 
-The rule: a link is two documents that name each other, so one that was written half says nothing yet, and whoever sees
-the pair again writes the other half.
+The rule: a link is two documents that are each other's partner. One document alone is no link; the next call for the
+pair writes the other one.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from libs.store.identities import Identity
-from libs.store.mongo.database import TAKEN, Database, Document, ask, micros_from, unless_taken
+from libs.store.instants import micros_from
+from libs.store.mongo.database import DUPLICATE_KEY, Database, Document, run, unless_duplicate
 
 
 class MongoIdentities:
@@ -18,9 +19,9 @@ class MongoIdentities:
         self._identities = database["identities"]
 
     async def link(self, account_id: str, keys: Sequence[str], at: datetime) -> Identity:
-        """As `Identities.link`; one read when it is known."""
+        """As `Identities.link`; a link that is stored already costs one read."""
         if len(keys) == 1:
-            return await self._known(account_id, keys[0])
+            return await self._linked(account_id, keys[0])
         first, second = keys
         found = await self._documents(account_id, keys)
         if _mutual(found, first, second) and _merged(found):
@@ -33,17 +34,17 @@ class MongoIdentities:
                 continue
             older = {"_id": _id(account_id, mine), "$or": [{"at": {"$lte": when}}, {"partner": theirs}]}
             written = {"$set": {"customer_key": mine, "partner": theirs, "at": when, "merged": False}}
-            if await unless_taken(self._identities.update_one(older, written, upsert=True)) is TAKEN:
+            if await unless_duplicate(self._identities.update_one(older, written, upsert=True)) is DUPLICATE_KEY:
                 return Identity((first, second))
         return Identity((first, second), merged=False)
 
-    async def merged(self, account_id: str, keys: Sequence[str]) -> None:
-        """As `Identities.merged`."""
+    async def mark_merged(self, account_id: str, keys: Sequence[str]) -> None:
+        """As `Identities.mark_merged`."""
         for mine in keys:
             pair = {"_id": _id(account_id, mine), "partner": _other(keys, mine)}
-            await ask(self._identities.update_one(pair, {"$set": {"merged": True}}))
+            await run(self._identities.update_one(pair, {"$set": {"merged": True}}))
 
-    async def _known(self, account_id: str, key: str) -> Identity:
+    async def _linked(self, account_id: str, key: str) -> Identity:
         mine = (await self._documents(account_id, [key])).get(key)
         if mine is None:
             return Identity((key,))
@@ -53,7 +54,7 @@ class MongoIdentities:
 
     async def _documents(self, account_id: str, keys: Sequence[str]) -> dict[str, Document]:
         named = {"_id": {"$in": [_id(account_id, key) for key in keys]}}
-        found = await ask(self._identities.find(named).to_list(None))
+        found = await run(self._identities.find(named).to_list(None))
         return {each["customer_key"]: each for each in found}
 
 

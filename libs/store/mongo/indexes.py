@@ -1,15 +1,16 @@
-"""Which indexes there are, and how long documents are kept: made at every start, by any number of processes at once.
+"""The indexes and the times to live of documents. Every start creates what is missing; several may do so at once.
 
 Shard keys that fit: `_id` hashed for the big collections (`decisions`, `cooldowns`, `ledger`, `turns`, `idempotency`,
-`answers`, `buckets`, `conversations`, `suppressions`, `usage`), since every write of ours names one `_id` and no unique
-index has another key; the one exception is a status without our callback data, which asks every shard by message id.
-`account_id`, hashed, for `records`: a chain must stay on one shard, so that its places are taken in order, and its
-`_id`s, which begin with the account, are unique there. `accounts`, `numbers` and `integrations` are small and stay
-unsharded, as `numbers` has a second unique index. Lists (pages, the outbox) ask every shard; nothing on a message's way
-out does.
+`answers`, `buckets`, `conversations`, `suppressions`, `usage`), because every write is for one `_id`
+and no unique index has another key. The exception is a status without callback data, which queries all shards by
+message id.
+`account_id`, hashed, for `records`: a chain must stay on one shard, so that its `seq` values are taken in order and
+its `_id`s, which begin with the account, are unique. `accounts`, `numbers` and `integrations` are small and stay
+unsharded, because `numbers` has a second unique index. Lists (pages, the outbox) query all shards; nothing on the path
+of an outgoing message does.
 
-MongoDB removes what is older than its time to live within about a minute, by the server's clock, counted from
-`touched_at`, which the server itself sets. Where the exact time matters a query asks for it.
+MongoDB deletes documents within about a minute after their time to live, by the server's clock, counted from
+`touched_at`, which the server sets. Where the exact time matters, the query checks it.
 """
 
 from collections.abc import Mapping
@@ -18,11 +19,11 @@ from typing import Final
 import pymongo
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from libs.store.mongo.database import Database, ask
-from libs.store.turns import KEPT_DAYS
+from libs.store.delivery_order import KEPT_DAYS
+from libs.store.mongo.database import Database, run
 
 BUILD_SECONDS = 60.0
-"""How long building the indexes of a full database may keep a start waiting."""
+"""How long a start may wait while the indexes of a full database are built."""
 DAY = 86_400
 
 
@@ -38,7 +39,11 @@ def _kept(days: int) -> IndexModel:
 _OUTBOX = (_by("outbox.at"), _by("outbox.id"))
 INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "accounts": _OUTBOX,
-    "numbers": (*_OUTBOX, _by("phone_number_id", unique=True), _by("account_id", "_id")),
+    "numbers": (
+        *_OUTBOX,
+        _by("phone_number_id", unique=True),
+        _by("account_id", "_id"),
+    ),
     "integrations": (*_OUTBOX, _by("account_id", "_id"), _by("instance_id", "_id")),
     "suppressions": (
         *_OUTBOX,
@@ -49,16 +54,16 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     ),
     "decisions": (_kept(10),),  # 8 days are promised
     "cooldowns": (_kept(2),),  # a day at most
-    "usage": (_kept(400),),  # an account that was silent for a year has used nothing up
+    "usage": (_kept(400),),  # an account without messages for a year has used no quota
     "ledger": (
         _by("callback_id"),
         _by("message_id"),
         _by("account_id", "customer_key"),
         _kept(30),
-    ),  # outlives its decision: a late replay must not be sent again
+    ),  # longer than its decision: a late replay must not be sent again
     "turns": (_kept(KEPT_DAYS),),
-    "buckets": (_kept(8),),  # a rested bucket is a new one
-    "idempotency": (_by("event_id"), _kept(2)),  # 24 hours are promised, and asked for
+    "buckets": (_kept(8),),  # an idle bucket equals a new one
+    "idempotency": (_by("event_id"), _kept(2)),  # 24 hours are promised, and checked by queries
     "answers": (_kept(10),),
     "forwards": (
         _by("-at", "-_id"),
@@ -93,7 +98,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
 
 
 async def make_indexes(database: Database) -> None:
-    """Make what is missing; what is there is left alone. Raises GatewayError(gateway_unavailable)."""
+    """Create missing indexes; existing ones stay as they are. Raises GatewayError(gateway_unavailable)."""
     with pymongo.timeout(BUILD_SECONDS):
         for name, indexes in INDEXES.items():
-            await ask(database[name].create_indexes(list(indexes)))
+            await run(database[name].create_indexes(list(indexes)))

@@ -1,14 +1,14 @@
-"""Events that wait in the very document whose change they tell of, so that both are written in one operation.
+"""`Outbox` in MongoDB: events are stored in the document whose change they describe, so one operation writes both.
 
-The rule: who changes a document of `WITH_OUTBOX` pushes `entries_from(events)` onto its `outbox` in the same update.
+The rule: every change of a document in `WITH_OUTBOX` pushes `entries_from(events)` to its `outbox` in the same update.
 """
 
 import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from libs.store.mongo.database import Database, Document, ask
-from libs.store.outbox import Posted
+from libs.store.mongo.database import Database, Document, run
+from libs.store.outbox import OutboxEvent
 
 WITH_OUTBOX: Final = (
     "accounts",
@@ -20,33 +20,33 @@ WITH_OUTBOX: Final = (
     "erasures",
     "notes",
 )
-"""The collections whose documents carry events."""
+"""The collections whose documents have an `outbox`."""
 
 
-def entries_from(events: Sequence[Posted]) -> list[Document]:
-    """What is kept of the events, in their order."""
+def entries_from(events: Sequence[OutboxEvent]) -> list[Document]:
+    """The events as they are stored, in the same order."""
     return [{"id": event.id, "name": event.name, "body": event.body, "at": event.at} for event in events]
 
 
 class MongoOutbox:
-    """An `Outbox` over every document that carries events."""
+    """`Outbox` over all documents with events."""
 
     def __init__(self, database: Database) -> None:
         self._collections = [database[name] for name in WITH_OUTBOX]
         self._notes = database["notes"]
         self._erasures = database["erasures"]
 
-    async def post(self, events: Sequence[Posted]) -> None:
-        """As `Outbox.post`: a document that is nothing but its event, and goes with it."""
+    async def add(self, events: Sequence[OutboxEvent]) -> None:
+        """As `Outbox.add`: a document that holds only its event, and is deleted with it."""
         if events:
             notes = [{"_id": event.id, "outbox": entries_from([event])} for event in events]
-            await ask(self._notes.insert_many(notes))
+            await run(self._notes.insert_many(notes))
 
-    async def waiting(self, limit: int) -> Sequence[Posted]:
-        """As `Outbox.waiting`."""
-        carriers = await asyncio.gather(
+    async def unpublished(self, limit: int) -> Sequence[OutboxEvent]:
+        """As `Outbox.unpublished`."""
+        documents_by_collection = await asyncio.gather(
             *(
-                ask(
+                run(
                     collection.find({"outbox.at": {"$gte": 0}}, {"outbox": 1})
                     .sort("outbox.at", 1)
                     .limit(limit)
@@ -55,19 +55,24 @@ class MongoOutbox:
                 for collection in self._collections
             )
         )
-        posted = [Posted(**entry) for found in carriers for document in found for entry in document["outbox"]]
-        return sorted(posted, key=lambda event: event.at)[:limit]  # stable: one change's events keep their order
+        events = [
+            OutboxEvent(**entry)
+            for found in documents_by_collection
+            for document in found
+            for entry in document["outbox"]
+        ]
+        return sorted(events, key=lambda event: event.at)[:limit]  # stable: events of one change keep their order
 
-    async def published(self, ids: Sequence[str]) -> None:
-        """As `Outbox.published`."""
+    async def mark_published(self, ids: Sequence[str]) -> None:
+        """As `Outbox.mark_published`."""
         if not ids:
             return
         named = {"$in": list(ids)}
         await asyncio.gather(
             *(
-                ask(collection.update_many({"outbox.id": named}, {"$pull": {"outbox": {"id": named}}}))
+                run(collection.update_many({"outbox.id": named}, {"$pull": {"outbox": {"id": named}}}))
                 for collection in self._collections
             )
         )
-        await ask(self._notes.delete_many({"_id": named, "outbox": []}))
-        await ask(self._erasures.delete_many({"body": None, "outbox": []}))
+        await run(self._notes.delete_many({"_id": named, "outbox": []}))
+        await run(self._erasures.delete_many({"body": None, "outbox": []}))

@@ -1,12 +1,12 @@
-"""What accounts have used up: one document for each account, with counts by day and month, its speed, and marks.
+"""Quota usage in MongoDB: one document per account, with counts by day and month, the approval rate, and marks.
 
-The rule: a count and the mark that explains it change in one operation, and a mark is taken away exactly once, since
-its token is in the filter of whatever takes it away. So a step that is repeated, or done by somebody else on behalf of
-a process that died, never counts twice.
+The rule: a count and its mark change in one operation, and a mark is removed exactly once, because every removal has
+the mark's token in its filter. So a step that is repeated, also by another process after a crash, never counts twice.
 
-Two kinds of marks, each for what is not yet sure (the decision's document, see `decisions`, says what is):
-- `reserving`: an approval's quota is counted already; the mark goes when the decision stands, or with the count.
-- `returning`: an approval's quota shall be given back; the mark goes with the count once the decision says so.
+A mark stands for a step that is not final; the decision's document (`libs.store.mongo.decisions`) is. There are two
+kinds:
+- `reserving`: an approval's quota is counted. The mark is removed once the decision stands, or together with the count.
+- `returning`: an approval's quota is to be returned. The mark is removed with the count once the decision says so.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 
 from libs.contracts.errors import unavailable
-from libs.store.decisions import Budget, Exhausted, Limit
-from libs.store.mongo.counting import reservation
-from libs.store.mongo.database import Database, Document, Taken, ask, unless_taken
-from libs.store.speed import slot_from
+from libs.store.approval_rate import slot_from
+from libs.store.decisions import Budget, Limit, QuotaExhausted
+from libs.store.mongo.database import Database, Document, DuplicateKey, run, unless_duplicate
+from libs.store.mongo.quota_reservation import reservation
 
 RESERVING: Final = "reserving"
 RETURNING: Final = "returning"
-SURE_AFTER_SECONDS = 60.0
-"""A mark this old was left by somebody who died; nothing is wrong should they live after all, they only begin anew."""
+ABANDONED_AFTER_SECONDS = 60.0
+"""A mark this old was left by a process that died. If the process is only slow, it starts again: nothing breaks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is not yet sure of an event: its count in `account_id`'s document, in the list `kind`."""
+    """A mark of an event in the list `kind` of the account's document."""
 
     kind: str
     account_id: str
@@ -53,22 +53,22 @@ def marks_of(document: Document | None, kind: str) -> list[Mark]:
     return [Mark(kind=kind, account_id=document["_id"], **mark) for mark in document.get(kind, ())]
 
 
-def left_behind(document: Document | None, now: datetime) -> list[Mark]:
-    """The marks whose makers must have died."""
+def abandoned_marks(document: Document | None, now: datetime) -> list[Mark]:
+    """The marks whose processes must have died."""
     marks = marks_of(document, RESERVING) + marks_of(document, RETURNING)
-    return [mark for mark in marks if mark.at < now.timestamp() - SURE_AFTER_SECONDS]
+    return [mark for mark in marks if mark.at < now.timestamp() - ABANDONED_AFTER_SECONDS]
 
 
 class Quotas:
-    """Counts and gives back."""
+    """Counts approvals and returns their quota."""
 
     def __init__(self, database: Database) -> None:
         self._usage = database["usage"]
 
-    async def reserve(self, event_id: str, budget: Budget, now: datetime) -> tuple[Mark | Exhausted, list[Mark]]:
-        """Count an approval, or find the mark of one that is under way for the same event, or what is used up.
+    async def reserve(self, event_id: str, budget: Budget, now: datetime) -> tuple[Mark | QuotaExhausted, list[Mark]]:
+        """Count an approval. Returns its mark (an earlier one of the same event, if any) or the limit that is used up.
 
-        Also tells which marks were left behind.
+        Also returns the abandoned marks of the account.
         """
         mark = Mark(
             kind=RESERVING,
@@ -81,34 +81,34 @@ class Quotas:
             at=now.timestamp(),
         )
         document = await self._count(budget, mark)
-        standing = next((mark for mark in marks_of(document, RESERVING) if mark.event_id == event_id), None)
-        return standing or _exhausted(document, budget), left_behind(document, now)
+        existing = next((mark for mark in marks_of(document, RESERVING) if mark.event_id == event_id), None)
+        return existing or _exhausted(document, budget), abandoned_marks(document, now)
 
-    async def intend_to_return(self, mark: Mark) -> None:
-        """Note that an approval's quota shall be given back; nothing is counted yet."""
-        await ask(
+    async def mark_return(self, mark: Mark) -> None:
+        """Add a `returning` mark; the counts do not change yet."""
+        await run(
             self._usage.update_one({"_id": mark.account_id}, {"$push": {RETURNING: mark.document()}}, upsert=True)
         )
 
-    async def close(self, mark: Mark, *, give_back: bool) -> None:
-        """Take the mark away, and its count with it if `give_back`; nothing when the mark is gone already."""
-        gone: Document = {"$pull": {mark.kind: {"token": mark.token}}}
+    async def remove(self, mark: Mark, *, uncount: bool) -> None:
+        """Remove the mark, and with `uncount` its count too; does nothing when the mark is removed already."""
+        pulled: Document = {"$pull": {mark.kind: {"token": mark.token}}}
         marked = {"_id": mark.account_id, f"{mark.kind}.token": mark.token}
-        if not give_back:
-            await ask(self._usage.update_one(marked, gone))
+        if not uncount:
+            await run(self._usage.update_one(marked, pulled))
             return
         less = {f"days.{mark.day}": -1, f"months.{mark.month}": -1}
-        if mark.kind == RESERVING:  # never became an approval, so it is no part of the speed either
-            uncounted = {"$inc": less | {"speed.count": -1}, **gone}
-            closed = await ask(self._usage.update_one(marked | {"speed.slot": mark.slot}, uncounted))
+        if mark.kind == RESERVING:  # it never became an approval, so it does not count in the rate either
+            uncounted = {"$inc": less | {"speed.count": -1}, **pulled}
+            closed = await run(self._usage.update_one(marked | {"speed.slot": mark.slot}, uncounted))
             if closed.matched_count:
                 return
-        await ask(self._usage.update_one(marked, {"$inc": less, **gone}))
+        await run(self._usage.update_one(marked, {"$inc": less, **pulled}))
 
     async def _count(self, budget: Budget, mark: Mark) -> Document:
-        async def counted() -> Document | Taken:
+        async def counted() -> Document | DuplicateKey:
             update = reservation(budget, mark.slot, mark.document(), RESERVING)
-            found: Document | Taken = await unless_taken(
+            found: Document | DuplicateKey = await unless_duplicate(
                 self._usage.find_one_and_update(
                     {"_id": mark.account_id}, update, upsert=True, return_document=ReturnDocument.AFTER
                 )
@@ -116,14 +116,16 @@ class Quotas:
             return found
 
         document = await counted()
-        if isinstance(document, Taken):  # two began the account's document at once; now it is there
+        if isinstance(
+            document, DuplicateKey
+        ):  # two processes created the account's document at the same time; now it exists
             document = await counted()
-        if isinstance(document, Taken):
+        if isinstance(document, DuplicateKey):
             raise unavailable("store")
         return document
 
 
-def _exhausted(document: Document, budget: Budget) -> Exhausted:
+def _exhausted(document: Document, budget: Budget) -> QuotaExhausted:
     day = document["days"].get(budget.day, 0)
     month = document["months"].get(budget.month, 0)
-    return Exhausted(Limit.DAILY, day) if day >= budget.daily_limit else Exhausted(Limit.MONTHLY, month)
+    return QuotaExhausted(Limit.DAILY, day) if day >= budget.daily_limit else QuotaExhausted(Limit.MONTHLY, month)

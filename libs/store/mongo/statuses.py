@@ -1,15 +1,14 @@
-"""Statuses in the ledger's documents: a status is pushed once, and what stands then is the answer."""
+"""`Statuses` in MongoDB, in the ledger's documents: a status is pushed once, and the updated document is the result."""
 
 from typing import Any
 
-from pymongo import ReturnDocument
-
-from libs.store.mongo.database import Database, Document, ask
+from libs.store.mongo.database import AFTER, TOUCH, Database, Document, run
 from libs.store.progress import Progress
-from libs.store.statuses import Known, Told, plain_from, step_from
+from libs.store.statuses import StatusUpdate, TrackedMessage, json_from_step, step_from_json
 
-_AFTER = ReturnDocument.AFTER
-_OURS = {"number_id": {"$exists": True}}
+_CALLED = {"number_id": {"$exists": True}}
+"""Entries of messages; an event that was finished without a claim has no number."""
+_FIELDS = ("account_id", "integration_id", "number_id", "customer_key", "message_id", "outcome")
 
 
 class MongoStatuses:
@@ -18,49 +17,40 @@ class MongoStatuses:
     def __init__(self, database: Database) -> None:
         self._entries = database["ledger"]
 
-    async def tell(self, told: Told) -> Known | None:
-        """As `Statuses.tell`."""
-        where: list[Document] = [{"number_id": told.number_id, "message_id": told.message_id}]
-        if told.event_id is not None:
-            where.insert(0, {"_id": told.event_id, "number_id": told.number_id})
+    async def apply(self, update: StatusUpdate) -> TrackedMessage | None:
+        """As `Statuses.apply`."""
+        where: list[Document] = [{"number_id": update.number_id, "message_id": update.message_id}]
+        if update.event_id is not None:
+            where.insert(0, {"_id": update.event_id, "number_id": update.number_id})
         for wanted in where:
-            known = await self._take(wanted, told)
-            if known is not None:
-                return known
+            message = await self._apply(wanted, update)
+            if message is not None:
+                return message
         return None
 
-    async def of(self, event_id: str) -> Known | None:
-        """As `Statuses.of`; a write, so that what it finds has reached a majority."""
-        touch = {"$currentDate": {"touched_at": True}}
-        found = await ask(self._entries.find_one_and_update({"_id": event_id, **_OURS}, touch, return_document=_AFTER))
-        return None if found is None else _known_from(found)
+    async def find(self, event_id: str) -> TrackedMessage | None:
+        """As `Statuses.find`; a write, so that what it finds has reached a majority."""
+        wanted = {"_id": event_id, **_CALLED}
+        found = await run(self._entries.find_one_and_update(wanted, TOUCH, return_document=AFTER))
+        return None if found is None else _message_from(found)
 
-    async def _take(self, wanted: Document, told: Told) -> Known | None:
-        step = plain_from(told.step)
-        new = {**wanted, "steps.status": {"$ne": told.step.status.value}}
-        taken = {"$push": {"steps": {"status": step[0], "at": step[1], "codes": step[2]}}}
-        found = await ask(self._entries.find_one_and_update(new, taken, return_document=_AFTER))
+    async def _apply(self, wanted: Document, update: StatusUpdate) -> TrackedMessage | None:
+        status, at, codes = json_from_step(update.step)
+        new = {**wanted, "steps.status": {"$ne": status}}
+        push = {"$push": {"steps": {"status": status, "at": at, "codes": codes}}}
+        found = await run(self._entries.find_one_and_update(new, push, return_document=AFTER))
         if found is None:
-            touch = {"$currentDate": {"touched_at": True}}
-            found = await ask(self._entries.find_one_and_update(wanted, touch, return_document=_AFTER))
+            found = await run(self._entries.find_one_and_update(wanted, TOUCH, return_document=AFTER))
         if found is None:
             return None
         if found.get("message_id") is None:
-            nameless = {"_id": found["_id"], "message_id": None}
-            await ask(self._entries.update_one(nameless, {"$set": {"message_id": told.message_id}}))
-            found["message_id"] = told.message_id
-        return _known_from(found)
+            without_id = {"_id": found["_id"], "message_id": None}
+            await run(self._entries.update_one(without_id, {"$set": {"message_id": update.message_id}}))
+            found["message_id"] = update.message_id
+        return _message_from(found)
 
 
-def _known_from(document: Document) -> Known:
+def _message_from(document: Document) -> TrackedMessage:
     steps: list[Any] = [[step["status"], step["at"], step["codes"]] for step in document.get("steps", ())]
-    return Known(
-        event_id=document["_id"],
-        account_id=document.get("account_id"),
-        integration_id=document.get("integration_id"),
-        number_id=document["number_id"],
-        customer_key=document["customer_key"],
-        message_id=document.get("message_id"),
-        outcome=document.get("outcome"),
-        progress=Progress(tuple(map(step_from, steps))),
-    )
+    fields: dict[str, Any] = {name: document.get(name) for name in _FIELDS}
+    return TrackedMessage(event_id=document["_id"], progress=Progress(tuple(map(step_from_json, steps))), **fields)

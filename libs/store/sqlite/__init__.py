@@ -1,1 +1,1 @@
-"""The embedded store: SQLite in WAL mode, one file a writer, group commit."""
+"""The embedded store: SQLite in WAL mode, one file for each writing service, group commit."""

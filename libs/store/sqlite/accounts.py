@@ -1,4 +1,4 @@
-"""Accounts, numbers and integrations in SQLite: whole rows as JSON, beside them the columns that are searched."""
+"""`Directory` and `Registry` in SQLite: each row as JSON, with columns for the values that are searched."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from libs.store.accounts import Account, Integration, Number, Page, Row
-from libs.store.outbox import Posted
+from libs.store.outbox import OutboxEvent
 from libs.store.sqlite.database import Database
-from libs.store.sqlite.outbox import post
+from libs.store.sqlite.outbox import add_events
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Where one kind of row lives, and the columns beside `id`, `version` and `body`."""
+    """The table of one kind of row, and its columns besides `id`, `version` and `body`."""
 
     name: str
     searched: tuple[str, ...]
@@ -29,34 +29,34 @@ _TABLES: Mapping[type[Account | Number | Integration], _Table] = {
 
 @dataclass(frozen=True, slots=True)
 class SqliteDirectory:
-    """`Directory`: one indexed read, directly on the event loop."""
+    """`Directory`: one indexed read on the event loop."""
 
     main: Database
 
     async def account(self, account_id: str) -> Account | None:
-        """The account with this id."""
+        """As `Directory.account`."""
         return _row_from(Account, self.main.row("SELECT body FROM accounts WHERE id = ?", (account_id,)))
 
     async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
-        """The number with this id, or with this id of the provider's; with both when both are given."""
+        """As `Directory.number`; with both ids, the number that has both."""
         given = [(c, v) for c, v in (("id", number_id), ("phone_number_id", phone_number_id)) if v is not None]
         where = " AND ".join(f"{column} = ?" for column, _ in given) or "0"
         sql = f"SELECT body FROM numbers WHERE {where}"  # noqa: S608 -- column names from above
         return _row_from(Number, self.main.row(sql, [value for _, value in given]))
 
     async def integration(self, integration_id: str) -> Integration | None:
-        """The integration with this id."""
+        """As `Directory.integration`."""
         return _row_from(Integration, self.main.row("SELECT body FROM integrations WHERE id = ?", (integration_id,)))
 
 
 @dataclass(frozen=True, slots=True)
 class SqliteRegistry:
-    """`Registry`: an edit is an UPDATE that names the version it read."""
+    """`Registry`: an edit is an UPDATE with the version that was read in its WHERE clause."""
 
     main: Database
 
     async def page(self, kind: type[Row], page: Page) -> Sequence[Row]:
-        """Rows of one kind in the order of their ids."""
+        """As `Registry.page`."""
         table = _TABLES[kind]
         of_account = f"AND {table.account_column} = :account" if page.account_id is not None else ""
         sql = f"SELECT body FROM {table.name} WHERE id > :after {of_account} ORDER BY id LIMIT :limit"  # noqa: S608 -- names from `_TABLES`
@@ -64,21 +64,21 @@ class SqliteRegistry:
         rows = await self.main.rows(sql, wanted)
         return [kind.model_validate_json(body) for (body,) in rows]
 
-    async def save(self, row: Account | Number | Integration, events: Sequence[Posted], *, created: bool) -> bool:
-        """Write `row` and the events that tell of it in one step; False when somebody else was faster."""
+    async def save(self, row: Account | Number | Integration, events: Sequence[OutboxEvent], *, created: bool) -> bool:
+        """As `Registry.save`."""
         sql = _insert(_TABLES[type(row)]) if created else _update(_TABLES[type(row)])
         values = _values_from(row)
 
         def write(connection: sqlite3.Connection) -> bool:
             written = connection.execute(sql, values).rowcount == 1
             if written:
-                post(connection, events)
+                add_events(connection, events)
             return written
 
         return await self.main.change(write)
 
     async def integrations_of(self, number_id: str) -> Sequence[Integration]:
-        """Every integration that uses this number."""
+        """As `Registry.integrations_of`."""
         sql = "SELECT body FROM integrations WHERE instance_id = ? ORDER BY id"
         return [Integration.model_validate_json(body) for (body,) in await self.main.rows(sql, (number_id,))]
 

@@ -1,4 +1,4 @@
-"""The record's chains in SQLite: read as they are, in a thread; checkpoints and purges written by the file's writer."""
+"""`Chains`, `Checkpoints` and `Purges` in SQLite. Chains are read in a thread, exactly as stored."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from libs.record.canonical import FIELDS, Link, account_of, chain_of
-from libs.record.checkpoints import Checkpoint, Purge, checkpoint_kept, purge_kept
+from libs.record.checkpoints import Checkpoint, Purge, stored_checkpoint_from, stored_purge_from
 from libs.store.chains import Head
 from libs.store.sqlite.database import Database
 
@@ -22,7 +22,7 @@ UNION SELECT chain FROM chains
 UNION SELECT chain FROM checkpoints
 UNION SELECT chain FROM purges
 """
-"""Every chain of which anything is kept; accounts are leapt from one to the next along their index."""
+"""The names of all stored chains. The recursive query visits each account once, along the index."""
 _HEAD = """
 SELECT coalesce((SELECT seq FROM chains WHERE chain = :chain), 0),
   (SELECT max(chain_seq) FROM records WHERE account_id IS :account_id),
@@ -48,7 +48,7 @@ class SqliteChains:
         """As `Chains.heads`."""
 
         def read(connection: sqlite3.Connection) -> list[Head]:
-            connection.execute("BEGIN")  # all of it at one moment
+            connection.execute("BEGIN")  # one snapshot for all heads
             try:
                 names = [name for (name,) in connection.execute(_NAMES)] if chain is None else [chain]
                 heads = [_head_from(connection, name) for name in names]
@@ -63,16 +63,16 @@ class SqliteChains:
         rows = await self.records.rows(_LINKS, (account_of(chain), _LOWEST if after is None else after, limit))
         return [Link(row[0], row[1], row[2], row[3:]) for row in rows]
 
-    async def joints(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
-        """As `Chains.joints`."""
+    async def hash_pairs(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
+        """As `Chains.hash_pairs`."""
         sql = (
             "SELECT previous, hash FROM records INDEXED BY records_of_chain "
             "WHERE account_id IS ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?"
         )
         return await self.records.rows(sql, (account_of(chain), after, limit))
 
-    async def place(self, record_id: str) -> tuple[str, int] | None:
-        """As `Chains.place`."""
+    async def position_of(self, record_id: str) -> tuple[str, int] | None:
+        """As `Chains.position_of`."""
         rows = await self.records.rows("SELECT account_id, chain_seq FROM records WHERE id = ?", (record_id,))
         return (chain_of(rows[0][0]), rows[0][1]) if rows else None
 
@@ -80,14 +80,14 @@ class SqliteChains:
 def _head_from(connection: sqlite3.Connection, chain: str) -> Head:
     asked = {"chain": chain, "account_id": account_of(chain)}
     seq, last, checkpoint, number, purge, last_id = connection.execute(_HEAD, asked).fetchone()
-    placed = last is None or type(last) is int
+    has_seq = last is None or type(last) is int
     return Head(
         chain=chain,
         seq=seq,
-        last=(last or 0) if placed else 0,
-        checkpoint=None if number is None else checkpoint_kept(checkpoint, chain=chain, number=number),
-        purge=None if purge is None else purge_kept(purge, chain=chain),
-        stray=None if placed else str(last_id),
+        last=(last or 0) if has_seq else 0,
+        checkpoint=None if number is None else stored_checkpoint_from(checkpoint, chain=chain, number=number),
+        purge=None if purge is None else stored_purge_from(purge, chain=chain),
+        stray=None if has_seq else str(last_id),
     )
 
 
@@ -104,7 +104,7 @@ class SqliteCheckpoints:
 
     async def add(self, checkpoint: Checkpoint) -> bool:
         """As `Checkpoints.add`."""
-        values = (checkpoint.chain, checkpoint.number, orjson.dumps(checkpoint.shown()).decode())
+        values = (checkpoint.chain, checkpoint.number, orjson.dumps(checkpoint.as_json()).decode())
         sql = "INSERT INTO checkpoints (chain, number, body, shipped) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING"
         return await self.records.change(lambda connection: connection.execute(sql, values).rowcount == 1)
 
@@ -113,15 +113,15 @@ class SqliteCheckpoints:
         sql = "SELECT body, chain, number FROM checkpoints WHERE shipped = 0 ORDER BY chain, number LIMIT ?"
         return [_checkpoint_from(row) for row in await self.records.rows(sql, (limit,))]
 
-    async def shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """As `Checkpoints.shipped`."""
+    async def mark_shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """As `Checkpoints.mark_shipped`."""
         values = [(checkpoint.chain, checkpoint.number) for checkpoint in checkpoints]
         sql = "UPDATE checkpoints SET shipped = 1 WHERE chain = ? AND number = ?"
         await self.records.change(lambda connection: connection.executemany(sql, values).rowcount)
 
 
 def _checkpoint_from(row: Any) -> Checkpoint:
-    return checkpoint_kept(row[0], chain=row[1], number=row[2])
+    return stored_checkpoint_from(row[0], chain=row[1], number=row[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class SqlitePurges:
         )
 
         def write(connection: sqlite3.Connection) -> int:
-            connection.execute(note, (purge.chain, purge.seq, orjson.dumps(purge.shown()).decode()))
+            connection.execute(note, (purge.chain, purge.seq, orjson.dumps(purge.as_json()).decode()))
             return connection.execute(delete, (account_of(purge.chain), purge.seq, limit)).rowcount
 
         return await self.records.change(write)

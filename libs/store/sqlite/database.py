@@ -1,6 +1,7 @@
-"""One SQLite file: changes through its writer, point reads directly on the event loop, scans in a thread.
+"""One SQLite file: changes go through its writer, point reads run on the event loop, long reads in a thread.
 
-The rule: this is where SQLite's errors become `gateway_unavailable`; nothing else in the adapter catches them.
+The rule: only this module translates SQLite's errors to `gateway_unavailable`; no other module of the adapter catches
+them.
 """
 
 import asyncio
@@ -8,65 +9,66 @@ import queue
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
+
 from libs.contracts.errors import unavailable
-from libs.store.opening import OLDEST_SCHEMA, require_known_schema
-from libs.store.sqlite.writing import Writer
+from libs.store.sqlite.writer import Writer
+from libs.store.store import OLDEST_SCHEMA, require_known_schema
 
 T = TypeVar("T")
 _CREATE = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX)")
 _ADD = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+)")
 
 BUSY_MS = 4_000
-"""How long a writer waits for another process's transaction: half of the 8 s that ingress waits for a result."""
+"""How long a write waits for another process's transaction: half of the 8 s that ingress waits for a result."""
 READER_BUSY_MS = 250
-"""Readers of a WAL never wait for writers; this covers a crashed process's recovery, while the loop stands still."""
+"""Readers of a WAL never wait for writers. This covers recovery after a crash, during which the event loop blocks."""
 _WAL_KEPT = 64 << 20
-"""Bytes that the WAL file is cut back to after a burst."""
+"""The size in bytes to which the WAL file shrinks after a burst of writes."""
 
 
 class Database:
-    """One file, opened. Its methods raise GatewayError(gateway_unavailable) when the file cannot be used."""
+    """One open file. Its methods raise GatewayError(gateway_unavailable) when the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._writer: Writer | None = Writer(_connect(path), path.name)
         self._reader = _connect(path, busy_ms=READER_BUSY_MS, query_only=True)
         self._path = path
         self._scanners: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
-        self._scanners.put(None)  # a second one, opened when somebody waits for the first: a report stops no list
+        self._scanners.put(None)  # opened on demand: reports delay no lists
         self._scanners.put(_connect(path, query_only=True))
 
     async def change(self, make: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `make` in the writer's next transaction; returns when it is durable. Other errors are its own."""
+        """Run `make` in the writer's next transaction; returns once it is durable. Passes exceptions of `make` on."""
         if self._writer is None:
             raise unavailable("store")
-        with _translated():
-            result: T = await self._writer.ask(make)
+        with _translated_errors():
+            result: T = await self._writer.submit(make)
         return result
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first row of an indexed read, or None. Blocks the event loop for some microseconds."""
-        with _translated():
+        with _translated_errors():
             return self._reader.execute(sql, values).fetchone()
 
-    def few(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        """All rows of an indexed read that finds a handful. Blocks the event loop for some microseconds each."""
-        with _translated():
+    def few_rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """All rows of an indexed read with few results. Blocks the event loop for some microseconds per row."""
+        with _translated_errors():
             return self._reader.execute(sql, values).fetchall()
 
     async def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        """All rows of a read that may take long; runs in a thread."""
+        """All rows of a read that may take long. Runs in a thread."""
         return await self.scan(lambda connection: connection.execute(sql, values).fetchall())
 
     async def scan(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """Run several reads that may take long, in a thread; two at a time, others wait."""
+        """Run reads that may take long in a thread. Two calls run at a time; others wait."""
 
-        def alone() -> T:
+        def read_with_scanner() -> T:
             scanner = self._scanners.get()
             try:
                 scanner = scanner or _connect(self._path, query_only=True)
@@ -74,13 +76,13 @@ class Database:
             finally:
                 self._scanners.put(scanner)
 
-        with _translated():
-            return await asyncio.to_thread(alone)
+        with _translated_errors():
+            return await asyncio.to_thread(read_with_scanner)
 
-    async def scrub(self) -> bool:
-        """Let nothing that was deleted or changed stay in the write-ahead log; False when others kept it in use.
+    async def truncate_wal(self) -> bool:
+        """Remove deleted and changed values from the write-ahead log; False when other connections were using it.
 
-        The file itself never keeps it (`secure_delete`). What stays goes when the log is next begun anew.
+        The file itself does not contain them (`secure_delete`). What remains is overwritten when the log restarts.
         """
 
         def truncate() -> bool:
@@ -91,11 +93,11 @@ class Database:
                 connection.close()
             return not busy
 
-        with _translated():
+        with _translated_errors():
             return await asyncio.to_thread(truncate)
 
     async def close(self) -> None:
-        """Make the changes that wait, then close the file."""
+        """Run the queued changes, then close the file."""
         writer, self._writer = self._writer, None
         if writer is not None:
             await asyncio.to_thread(writer.stop)
@@ -103,7 +105,7 @@ class Database:
             await asyncio.to_thread(self._close_scanners)
 
     def _close_scanners(self) -> None:
-        """Wait for the reads under way; whoever reads later meets a closed connection."""
+        """Wait for running reads. Later reads get a closed connection, which raises `gateway_unavailable`."""
         opened = [scanner for scanner in (self._scanners.get(), self._scanners.get()) if scanner is not None]
         for scanner in opened:
             scanner.close()
@@ -111,15 +113,20 @@ class Database:
             self._scanners.put(opened[0])
 
 
-def prepare(path: Path, schema: str, version: int) -> None:
-    """Make the file and its tables unless they are there; blocks, and is safe for many processes at once."""
-    with _translated():
+def json_list(values: Iterable[str]) -> str:
+    """A JSON array, for use with `json_each`."""
+    return orjson.dumps(list(values)).decode()
+
+
+def create_tables(path: Path, schema: str, version: int) -> None:
+    """Create the file and its missing tables. Blocks; safe when several processes call it at the same time."""
+    with _translated_errors():
         connection = _connect(path)
         try:
             connection.execute("BEGIN IMMEDIATE")
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             require_known_schema(found, version, oldest=OLDEST_SCHEMA)
-            for statement in schema.split(";"):  # a release that adds a table finds files without it
+            for statement in schema.split(";"):  # an existing file may lack tables of a newer release
                 added = _ADD.match(statement.strip())
                 if added and added[2] in {column[1] for column in connection.execute(f"PRAGMA table_info({added[1]})")}:
                     continue
@@ -136,7 +143,7 @@ def _connect(path: Path, *, busy_ms: int = BUSY_MS, query_only: bool = False) ->
     connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
     _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")  # who is erased must not be found in the free pages
+    connection.execute("PRAGMA secure_delete = ON")  # erased persons must not be found in free pages
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
     if query_only:
         connection.execute("PRAGMA query_only = ON")
@@ -144,7 +151,7 @@ def _connect(path: Path, *, busy_ms: int = BUSY_MS, query_only: bool = False) ->
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch a new file to WAL; SQLite reports `busy` at once, without waiting, when two processes do so together."""
+    """Switch the file to WAL. SQLite reports `busy` without waiting if another process does the same, so retry."""
     for attempt in range(BUSY_MS // 20):
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -157,7 +164,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except (sqlite3.OperationalError, sqlite3.InternalError) as error:
@@ -167,6 +174,6 @@ def _translated() -> Iterator[None]:
             raise
         raise unavailable("store") from error
     except sqlite3.DatabaseError as error:
-        if type(error) is not sqlite3.DatabaseError:  # a broken constraint is a mistake of ours
+        if type(error) is not sqlite3.DatabaseError:  # a broken constraint is a defect of the gateway
             raise
         raise unavailable("store") from error

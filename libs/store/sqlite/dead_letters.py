@@ -1,4 +1,4 @@
-"""Dead letters in SQLite; those whose time is over go whenever they are counted."""
+"""`DeadLetters` in SQLite. Expired dead letters are deleted whenever the waiting ones are counted."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,16 @@ from typing import Any
 import orjson
 
 from libs.store.dead_letters import DeadLetter, DeadLetterFilter
-from libs.store.outbox import Posted
+from libs.store.instants import micros_from, optional_instant_from
+from libs.store.outbox import OutboxEvent
 from libs.store.sqlite.database import Database
-from libs.store.sqlite.instants import instant_from, micros_from
-from libs.store.sqlite.outbox import post
+from libs.store.sqlite.outbox import add_events
 
-_COLUMNS = "id, queue, account_id, died_at, expires_at, replayed_at, replayed_by, body, sealed"
+_FIELDS = ("id", "queue", "account_id", "died_at", "expires_at", "replayed_at", "replayed_by", "body", "sealed")
+_COLUMNS = ", ".join(_FIELDS)
 _IN_BODY = ("reason", "name", "message_id", "integration_id", "attempts")
-_AT_ONCE = 1_000
-"""Letters that are forgotten in one go."""
+_MAX_EXPIRED = 1_000
+"""Dead letters that one call deletes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class SqliteDeadLetters:
 
     main: Database
 
-    async def keep(self, letter: DeadLetter) -> None:
-        """Write the letter unless it is there."""
+    async def add(self, letter: DeadLetter) -> None:
+        """As `DeadLetters.add`."""
         body = orjson.dumps({name: getattr(letter, name) for name in _IN_BODY}).decode()
         values = (
             *(letter.id, letter.queue, letter.account_id),
@@ -44,7 +45,7 @@ class SqliteDeadLetters:
         await self.main.change(write)
 
     async def page(self, wanted: DeadLetterFilter, *, after: str | None, limit: int) -> Sequence[DeadLetter]:
-        """Letters, the latest id first."""
+        """As `DeadLetters.page`."""
         given = {"id": wanted.id, "queue": wanted.queue, "account_id": wanted.account_id}
         terms = {f"{column} = ?": value for column, value in given.items() if value is not None}
         if after is not None:
@@ -55,24 +56,24 @@ class SqliteDeadLetters:
         sql = f"SELECT {_COLUMNS} FROM dead_letters WHERE {' AND '.join(where) or '1'} ORDER BY id DESC LIMIT ?"  # noqa: S608 -- names from above
         return [_letter_from(row) for row in await self.main.rows(sql, (*terms.values(), limit))]
 
-    async def replayed(self, letter_id: str, *, at: datetime, by: str, events: Sequence[Posted]) -> None:
-        """Note a replay, and the events that tell of it, in one step."""
+    async def mark_replayed(self, letter_id: str, *, at: datetime, by: str, events: Sequence[OutboxEvent]) -> None:
+        """As `DeadLetters.mark_replayed`."""
 
-        def note(connection: sqlite3.Connection) -> None:
+        def mark(connection: sqlite3.Connection) -> None:
             sql = "UPDATE dead_letters SET replayed_at = ?, replayed_by = ? WHERE id = ?"
             connection.execute(sql, (micros_from(at), by, letter_id))
-            post(connection, events)
+            add_events(connection, events)
 
-        await self.main.change(note)
+        await self.main.change(mark)
 
-    async def waiting(self, now: datetime) -> Mapping[str, int]:
-        """How many letters nobody has replayed, by queue."""
+    async def count_waiting(self, now: datetime) -> Mapping[str, int]:
+        """As `DeadLetters.count_waiting`."""
 
         def count(connection: sqlite3.Connection) -> dict[str, int]:
             connection.execute(
                 "DELETE FROM dead_letters WHERE id IN "
                 "(SELECT id FROM dead_letters WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
-                (micros_from(now), _AT_ONCE),
+                (micros_from(now), _MAX_EXPIRED),
             )
             sql = "SELECT queue, count(*) FROM dead_letters WHERE replayed_at IS NULL GROUP BY queue"
             return dict(connection.execute(sql).fetchall())
@@ -81,15 +82,7 @@ class SqliteDeadLetters:
 
 
 def _letter_from(row: Any) -> DeadLetter:
-    letter_id, queue, account_id, died_at, expires_at, replayed_at, replayed_by, body, sealed = row
-    return DeadLetter(
-        id=letter_id,
-        queue=queue,
-        account_id=account_id,
-        died_at=instant_from(died_at),
-        expires_at=instant_from(expires_at),
-        replayed_at=None if replayed_at is None else instant_from(replayed_at),
-        replayed_by=replayed_by,
-        sealed=sealed,
-        **orjson.loads(body),
-    )
+    stored = dict(zip(_FIELDS, row, strict=True))
+    body = orjson.loads(stored.pop("body"))
+    times = {name: optional_instant_from(stored[name]) for name in ("died_at", "expires_at", "replayed_at")}
+    return DeadLetter(**stored | times | body)

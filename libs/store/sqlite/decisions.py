@@ -1,33 +1,34 @@
-"""Decisions and quotas in SQLite: facts are one read on the event loop, a settlement is one change."""
+"""`Decisions` in SQLite: facts are one read on the event loop, a decision is one change."""
 
 import sqlite3
 from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
-from libs.store.conversations import Conversation, SuppressionKind
+from libs.contracts.decisions import Decision
+from libs.store.approval_rate import ApprovalRate, rate_after_approval, rate_in_slot, slot_from
+from libs.store.conversations import SuppressionKind, conversation_from
 from libs.store.decisions import (
     DECISIONS_KEPT_DAYS,
     Budget,
     Cooldown,
     CoolingDown,
-    Exhausted,
+    DecisionResult,
+    FactsQuery,
     Limit,
     Proposal,
-    Question,
-    Settled,
-    Settlement,
+    QuotaExhausted,
+    StandingDecision,
     StoredFacts,
     Usage,
 )
-from libs.store.speed import Speed, slot_from, speed_after, speed_in
+from libs.store.instants import instant_from, micros_from
+from libs.store.sqlite.cleanup import ExpiredRowCleanup
 from libs.store.sqlite.database import Database
-from libs.store.sqlite.instants import instant_from, micros_from
-from libs.store.sqlite.purging import Purge
-from libs.store.sqlite.turns import SqliteTurns
+from libs.store.sqlite.delivery_order import SqliteDeliveryOrder
 
-_SPEED = "SELECT slot, count, normal FROM speeds WHERE account_id = ?"
+_RATE = "SELECT slot, count, normal FROM speeds WHERE account_id = ?"
+_KEPT = timedelta(days=DECISIONS_KEPT_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,43 +36,44 @@ class SqliteDecisions:
     """`Decisions`."""
 
     main: Database
-    turns: SqliteTurns
-    _purge: Purge = field(default_factory=lambda: Purge("decisions", timedelta(days=DECISIONS_KEPT_DAYS)))
-    _purge_cooldowns: Purge = field(default_factory=lambda: Purge("cooldowns", timedelta(days=1)))
+    delivery_order: SqliteDeliveryOrder
+    _cleanup: ExpiredRowCleanup = field(default_factory=lambda: ExpiredRowCleanup("decisions", _KEPT))
+    _cooldown_cleanup: ExpiredRowCleanup = field(
+        default_factory=lambda: ExpiredRowCleanup("cooldowns", timedelta(days=1))
+    )
 
-    async def facts(self, question: Question) -> StoredFacts:
-        """Read everything for one decision, of one moment, in one statement."""
-        keys = question.customer_keys
-        number, account = question.number_id, question.account_id
+    async def facts(self, query: FactsQuery) -> StoredFacts:
+        """As `Decisions.facts`: one statement, so all facts are from one moment."""
+        keys, number, account = query.customer_keys, query.number_id, query.account_id
         row = self.main.row(
             _facts_sql(len(keys)),
             (
                 *(number, *keys, number, *keys, account, *keys),
-                *(account, question.day, account, question.month, account, question.event_id),
+                *(account, query.day, account, query.month, account, query.event_id),
             ),
         )
         last, closed, kinds, day, month, slot, count, normal, decision = row
-        speed = speed_in(Speed(slot or 0, count or 0, normal or 0.0), slot_from(question.now))
+        rate = rate_in_slot(ApprovalRate(slot or 0, count or 0, normal or 0.0), slot_from(query.now))
         return StoredFacts(
-            conversation=_conversation_from(last, closed),
+            conversation=conversation_from(last, closed),
             suppressed=frozenset(map(SuppressionKind, kinds.split(","))) if kinds else frozenset(),
-            usage=Usage(day=day or 0, month=month or 0, ten_minutes=speed.count, normal=speed.normal),
-            decision=decision,
+            usage=Usage(day=day or 0, month=month or 0, ten_minutes=rate.count, normal=rate.normal),
+            decision=None if decision is None else Decision.from_stored(decision),
         )
 
-    async def settle(self, proposal: Proposal) -> Settlement:
-        """Make the proposal the event's decision unless it has one already."""
-        return await self.main.change(lambda connection: self._settle(connection, proposal))
+    async def decide(self, proposal: Proposal) -> DecisionResult:
+        """As `Decisions.decide`."""
+        return await self.main.change(lambda connection: self._decide(connection, proposal))
 
     async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
-        """Tell whether an event that comes now would come too soon."""
+        """As `Decisions.cooling_down`."""
         found = self.main.row("SELECT until FROM cooldowns WHERE id = ? AND until > ?", (cooldown.id, micros_from(now)))
         return CoolingDown(instant_from(found[0])) if found else None
 
-    async def release(self, event_id: str, now: datetime) -> bool:  # noqa: ARG002 -- other stores note when
-        """Give back the quota that the event's approval used up, once."""
+    async def release(self, event_id: str, now: datetime) -> bool:  # noqa: ARG002 -- the MongoDB adapter needs `now`
+        """As `Decisions.release`."""
 
-        def give_back(connection: sqlite3.Connection) -> bool:
+        def return_quota(connection: sqlite3.Connection) -> bool:
             reserved = connection.execute(
                 "UPDATE decisions SET reserved = 0 WHERE event_id = ? AND reserved = 1 "
                 "RETURNING account_id, day, month",
@@ -85,35 +87,35 @@ class SqliteDecisions:
             connection.execute("DELETE FROM cooldowns WHERE event_id = ?", (event_id,))
             return True
 
-        return await self.main.change(give_back)
+        return await self.main.change(return_quota)
 
-    def _settle(self, connection: sqlite3.Connection, proposal: Proposal) -> Settlement:
+    def _decide(self, connection: sqlite3.Connection, proposal: Proposal) -> DecisionResult:
         made = connection.execute("SELECT outcome FROM decisions WHERE event_id = ?", (proposal.event_id,)).fetchone()
         if made is not None:
-            return Settled(made[0], fresh=False)
+            return StandingDecision(Decision.from_stored(made[0]), fresh=False)
         budget = proposal.budget
         if budget is not None:
-            objection = _cooling_down(connection, proposal) or _use_up(connection, budget)
+            objection = _running_cooldown(connection, proposal) or _use_quota(connection, budget)
             if objection is not None:
                 return objection
-            _count(connection, budget.account_id, slot_from(proposal.now))
+            _count_approval(connection, budget.account_id, slot_from(proposal.now))
             if proposal.cooldown is not None:
-                _cool_down(connection, proposal, proposal.cooldown)
-                self._purge_cooldowns(connection, proposal.now)
+                _start_cooldown(connection, proposal, proposal.cooldown)
+                self._cooldown_cleanup(connection, proposal.now)
         of_budget = (budget.account_id, budget.day, budget.month) if budget else (None, None, None)
         connection.execute(
             "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (proposal.event_id, proposal.outcome, micros_from(proposal.now), *of_budget, budget is not None),
+            (proposal.event_id, proposal.decision.stored(), micros_from(proposal.now), *of_budget, budget is not None),
         )
-        self._purge(connection, proposal.now)
+        self._cleanup(connection, proposal.now)
         after = None
-        if budget is not None and proposal.place is not None:
-            after = self.turns.get_in_line(connection, proposal.place, proposal.event_id, proposal.now)
-        return Settled(proposal.outcome, fresh=True, after=after)
+        if budget is not None and proposal.position is not None:
+            after = self.delivery_order.enqueue_in(connection, proposal.position, proposal.event_id, proposal.now)
+        return StandingDecision(proposal.decision, fresh=True, after=after)
 
 
-def _cooling_down(connection: sqlite3.Connection, proposal: Proposal) -> CoolingDown | None:
-    """Tell whether another event's cooldown stands against the proposal."""
+def _running_cooldown(connection: sqlite3.Connection, proposal: Proposal) -> CoolingDown | None:
+    """Another event's cooldown that runs, if the proposal has a cooldown."""
     if proposal.cooldown is None:
         return None
     sql = "SELECT until FROM cooldowns WHERE id = ? AND until > ? AND event_id != ?"
@@ -121,25 +123,25 @@ def _cooling_down(connection: sqlite3.Connection, proposal: Proposal) -> Cooling
     return CoolingDown(instant_from(found[0])) if found else None
 
 
-def _cool_down(connection: sqlite3.Connection, proposal: Proposal, cooldown: Cooldown) -> None:
+def _start_cooldown(connection: sqlite3.Connection, proposal: Proposal, cooldown: Cooldown) -> None:
     until = proposal.now + timedelta(seconds=cooldown.seconds)
     values = (cooldown.id, proposal.event_id, micros_from(until), micros_from(proposal.now))
     connection.execute("INSERT OR REPLACE INTO cooldowns VALUES (?, ?, ?, ?)", values)
 
 
-def _use_up(connection: sqlite3.Connection, budget: Budget) -> Exhausted | None:
-    """Use one message of day and month up, or tell which of them is used up."""
-    asked = (
+def _use_quota(connection: sqlite3.Connection, budget: Budget) -> QuotaExhausted | None:
+    """Use one message of the day and the month; or return the limit that is used up."""
+    limits = (
         (Limit.DAILY, budget.day, budget.daily_limit),
         (Limit.MONTHLY, budget.month, budget.monthly_limit),
     )
-    for limit, period, allowed in asked:
+    for limit, period, allowed in limits:
         sql = "SELECT messages FROM used WHERE account_id = ? AND period = ?"
         found = connection.execute(sql, (budget.account_id, period)).fetchone()
         used = found[0] if found else 0
         if used >= allowed:
-            return Exhausted(limit, used)
-    for _, period, _ in asked:
+            return QuotaExhausted(limit, used)
+    for _, period, _ in limits:
         connection.execute(
             "INSERT INTO used VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET messages = messages + 1",
             (budget.account_id, period),
@@ -147,23 +149,16 @@ def _use_up(connection: sqlite3.Connection, budget: Budget) -> Exhausted | None:
     return None
 
 
-def _count(connection: sqlite3.Connection, account_id: str, slot: int) -> None:
-    found = connection.execute(_SPEED, (account_id,)).fetchone()
-    speed = speed_after(Speed(*found) if found else Speed(), slot)
-    connection.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?)", (account_id, *astuple(speed)))
-
-
-def _conversation_from(last: int | None, closed: int | None) -> Conversation:
-    """A closing counts until the customer writes again, in whatever order both came to be known."""
-    if closed is not None and last is not None and last > closed:
-        closed = None
-    return Conversation(None if last is None else instant_from(last), None if closed is None else instant_from(closed))
+def _count_approval(connection: sqlite3.Connection, account_id: str, slot: int) -> None:
+    found = connection.execute(_RATE, (account_id,)).fetchone()
+    rate = rate_after_approval(ApprovalRate(*found) if found else ApprovalRate(), slot)
+    connection.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?)", (account_id, *astuple(rate)))
 
 
 @cache
 def _facts_sql(keys: int) -> str:
     marks = ", ".join("?" * keys)
-    window: Any = f"FROM conversations WHERE number_id = ? AND customer_key IN ({marks})"
+    window = f"FROM conversations WHERE number_id = ? AND customer_key IN ({marks})"
     return (
         f"SELECT (SELECT max(last_inbound_at) {window}), (SELECT max(closed_at) {window}), "  # noqa: S608 -- marks alone
         "(SELECT group_concat(DISTINCT kind) FROM suppressions "

@@ -1,4 +1,4 @@
-"""The account of forwards in SQLite: taking a try is one change, so that exactly one sender gets it."""
+"""`Forwards` in SQLite: starting an attempt is one change, so exactly one sender gets it."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -12,21 +12,24 @@ from libs.store.cursors import cursor_from, position_from
 from libs.store.forwards import (
     ATTEMPTS_KEPT,
     FORWARDS_KEPT_DAYS,
+    AlreadyDelivered,
     Attempt,
-    Beginning,
-    Begun,
+    DeliveryInProgress,
     Forward,
     ForwardFilter,
     ForwardPage,
     ForwardState,
-    Told,
-    Underway,
+    Started,
+    StartResult,
 )
+from libs.store.instants import instant_from, micros_from
+from libs.store.sqlite.cleanup import ExpiredRowCleanup
 from libs.store.sqlite.database import Database
-from libs.store.sqlite.instants import instant_from, micros_from
-from libs.store.sqlite.purging import Purge
 
 _COLUMNS = "id, account_id, integration_id, at, state, tries, updated_at, body, attempts"
+_SELECT = f"SELECT {_COLUMNS} FROM forwards WHERE"  # noqa: S608 -- names from above
+_Stored = tuple[str, str, int, int, list[dict[str, Any]]]
+"""State, owner, end of the lease, number of attempts, latest attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,75 +37,74 @@ class SqliteForwards:
     """`Forwards`."""
 
     ledger: Database
-    _purge: Purge = field(default_factory=lambda: Purge("forwards", timedelta(days=FORWARDS_KEPT_DAYS)))
+    _cleanup: ExpiredRowCleanup = field(
+        default_factory=lambda: ExpiredRowCleanup("forwards", timedelta(days=FORWARDS_KEPT_DAYS))
+    )
 
-    async def begin(self, forward: Forward, *, owner: str, now: datetime, lease: timedelta) -> Beginning:
-        """Take the next try; exactly one of any number of callers is told `Begun`."""
+    async def start(self, forward: Forward, *, owner: str, now: datetime, lease: timedelta) -> StartResult:
+        """As `Forwards.start`."""
         until = micros_from(now + lease)
 
-        def take(connection: sqlite3.Connection) -> Beginning:
-            standing = _standing(connection, forward.id)
-            if standing is None:
+        def take(connection: sqlite3.Connection) -> StartResult:
+            stored = _stored(connection, forward.id)
+            if stored is None:
                 _insert(connection, forward, owner, until)
-                self._purge(connection, now)
-                return Begun()
-            state, _, lease_ends, tries, attempts = standing
+                self._cleanup(connection, now)
+                return Started()
+            state, _, lease_ends, tries, attempts = stored
             if state == ForwardState.DELIVERED:
-                return Told(_status_of(attempts), tries)
+                return AlreadyDelivered(_last_status(attempts), tries)
             if state == ForwardState.TRYING and lease_ends > micros_from(now):
-                return Underway(instant_from(lease_ends))
+                return DeliveryInProgress(instant_from(lease_ends))
             connection.execute(
                 "UPDATE forwards SET state = ?, owner = ?, until = ?, updated_at = ? WHERE id = ?",
                 (ForwardState.TRYING.value, owner, until, micros_from(now), forward.id),
             )
-            return Begun()
+            return Started()
 
         return await self.ledger.change(take)
 
-    async def end(
+    async def finish_attempt(
         self, forward_id: str, state: ForwardState, *, owner: str, now: datetime, attempt: Attempt | None = None
     ) -> None:
-        """Note a try and where the forward stands from now on."""
+        """As `Forwards.finish_attempt`."""
 
-        def note(connection: sqlite3.Connection) -> None:
-            standing = _standing(connection, forward_id)
-            if standing is None or standing[0] == ForwardState.DELIVERED:
+        def write(connection: sqlite3.Connection) -> None:
+            stored = _stored(connection, forward_id)
+            if stored is None or stored[0] == ForwardState.DELIVERED:
                 return
-            was, holder, _, tries, attempts = standing
-            stands = state.value if state is ForwardState.DELIVERED or holder == owner else was
-            shown = attempts if attempt is None else [*attempts, _told(attempt)][-ATTEMPTS_KEPT:]
+            before, holder, _, tries, attempts = stored
+            after = state.value if state is ForwardState.DELIVERED or holder == owner else before
+            latest = attempts if attempt is None else [*attempts, _json_from(attempt)][-ATTEMPTS_KEPT:]
             connection.execute(
                 "UPDATE forwards SET state = ?, tries = ?, attempts = ?, updated_at = ? WHERE id = ?",
-                (stands, tries + (attempt is not None), orjson.dumps(shown).decode(), micros_from(now), forward_id),
+                (after, tries + (attempt is not None), orjson.dumps(latest).decode(), micros_from(now), forward_id),
             )
 
-        await self.ledger.change(note)
+        await self.ledger.change(write)
 
     async def page(self, wanted: ForwardFilter, *, limit: int, cursor: str | None) -> ForwardPage:
-        """Forwards by (requested at, id), the latest first."""
+        """As `Forwards.page`."""
         given = {"account_id": wanted.account_id, "integration_id": wanted.integration_id, "state": wanted.state}
-        terms = [(f"{column} = ?", (str(value),)) for column, value in given.items() if value is not None]
-        where = [term for term, _ in terms]
-        values: list[Any] = [value for _, (value,) in terms]
+        terms = {f"{column} = ?": str(value) for column, value in given.items() if value is not None}
+        where, values = list(terms), [*terms.values()]
+        after: tuple[int | str, ...] = ()
         if cursor is not None:
             at, row_id = position_from(cursor)
             where.append("at <= ? AND (at < ? OR id < ?)")
-            values += [at, at, row_id]
-        sql = f"SELECT {_COLUMNS} FROM forwards WHERE {' AND '.join(where) or '1'} ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608 -- names from above
-        found = await self.ledger.rows(sql, (*values, limit + 1))
+            after = (at, at, row_id)
+        sql = f"{_SELECT} {' AND '.join(where) or '1'} ORDER BY at DESC, id DESC LIMIT ?"
+        found = await self.ledger.rows(sql, (*values, *after, limit + 1))
         items = [_forward_from(row) for row in found[:limit]]
         return ForwardPage(items, cursor_from(found[limit - 1][3], items[-1].id) if len(found) > limit else None)
 
     async def get(self, forward_id: str) -> Forward | None:
-        """The forward with this id."""
-        found = self.ledger.row(f"SELECT {_COLUMNS} FROM forwards WHERE id = ?", (forward_id,))  # noqa: S608 -- as above
+        """As `Forwards.get`."""
+        found = self.ledger.row(f"{_SELECT} id = ?", (forward_id,))
         return None if found is None else _forward_from(found)
 
 
-_Standing = tuple[str, str, int, int, list[dict[str, Any]]]
-
-
-def _standing(connection: sqlite3.Connection, forward_id: str) -> _Standing | None:
+def _stored(connection: sqlite3.Connection, forward_id: str) -> _Stored | None:
     sql = "SELECT state, owner, until, tries, attempts FROM forwards WHERE id = ?"
     found = connection.execute(sql, (forward_id,)).fetchone()
     return None if found is None else (*found[:4], orjson.loads(found[4]))
@@ -121,7 +123,7 @@ def _insert(connection: sqlite3.Connection, forward: Forward, owner: str, until:
     )
 
 
-def _told(attempt: Attempt) -> dict[str, Any]:
+def _json_from(attempt: Attempt) -> dict[str, Any]:
     return {
         "at": micros_from(attempt.at),
         "ms": attempt.duration_ms,
@@ -130,7 +132,7 @@ def _told(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _status_of(attempts: Sequence[dict[str, Any]]) -> int:
+def _last_status(attempts: Sequence[dict[str, Any]]) -> int:
     return (attempts[-1]["status"] if attempts else None) or 0
 
 

@@ -1,4 +1,4 @@
-"""Links between customers' keys in SQLite: each key names its partner, and a link is two rows that name each other."""
+"""`Identities` in SQLite. Each row stores a key's partner; a link is two rows that are each other's partner."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from libs.store.identities import Identity
+from libs.store.instants import micros_from
 from libs.store.sqlite.database import Database
-from libs.store.sqlite.instants import micros_from
 
 _PARTNER = (
     "SELECT mine.partner, min(mine.merged, theirs.merged) FROM identities AS mine JOIN identities AS theirs "
@@ -25,7 +25,7 @@ class SqliteIdentities:
     main: Database
 
     async def link(self, account_id: str, keys: Sequence[str], at: datetime) -> Identity:
-        """Whom a key is known as, or that two were seen together; what is known already is a mere read."""
+        """As `Identities.link`; a link that is stored already costs one read."""
         known = self.main.row(_PARTNER, (account_id, keys[0]))
         if len(keys) == 1:
             return Identity((keys[0],)) if known is None else Identity((keys[0], known[0]), bool(known[1]))
@@ -34,21 +34,21 @@ class SqliteIdentities:
             return Identity((first, second))
         return await self.main.change(lambda connection: _linked(connection, account_id, (first, second), at))
 
-    async def merged(self, account_id: str, keys: Sequence[str]) -> None:
-        """What held for one of the two keys holds for both."""
+    async def mark_merged(self, account_id: str, keys: Sequence[str]) -> None:
+        """As `Identities.mark_merged`."""
         first, second = keys
         values = [(account_id, first, second), (account_id, second, first)]
         sql = "UPDATE identities SET merged = 1 WHERE account_id = ? AND customer_key = ? AND partner = ?"
 
-        def note(connection: sqlite3.Connection) -> None:
+        def mark(connection: sqlite3.Connection) -> None:
             connection.executemany(sql, values)
 
-        await self.main.change(note)
+        await self.main.change(mark)
 
 
 def _linked(connection: sqlite3.Connection, account_id: str, pair: tuple[str, str], at: datetime) -> Identity:
     when = micros_from(at)
-    if any(_newer(connection, account_id, mine, theirs, when) for mine, theirs in (pair, pair[::-1])):
+    if any(_has_newer_partner(connection, account_id, mine, theirs, when) for mine, theirs in (pair, pair[::-1])):
         return Identity(pair)
     for mine, theirs in (pair, pair[::-1]):
         connection.execute(
@@ -60,7 +60,7 @@ def _linked(connection: sqlite3.Connection, account_id: str, pair: tuple[str, st
     return Identity(pair, bool(found[1]))
 
 
-def _newer(connection: sqlite3.Connection, account_id: str, mine: str, theirs: str, when: int) -> bool:
-    """Whether `mine` was seen with somebody else later than `when`."""
+def _has_newer_partner(connection: sqlite3.Connection, account_id: str, mine: str, theirs: str, when: int) -> bool:
+    """Whether `mine` was seen with another partner after `when`."""
     sql = "SELECT 1 FROM identities WHERE account_id = ? AND customer_key = ? AND partner <> ? AND at > ?"
     return connection.execute(sql, (account_id, mine, theirs, when)).fetchone() is not None

@@ -1,30 +1,30 @@
-"""The ledger and the pace of numbers and pairs in SQLite: a claim is one change, so that exactly one gets it."""
+"""`Ledger` and `Pacing` in SQLite: a claim is one change, so exactly one claimant gets it."""
 
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 
-from libs.store.claiming import (
+from libs.store.claim_rules import (
     Bucket,
     Entry,
     Slots,
     State,
+    blocked_by,
+    bucket_after_hold,
     bucket_id,
     bucket_ids,
-    held,
-    in_line,
-    kept_by_another,
+    claim_of_other_owner,
     objection_to,
     slots_for,
 )
-from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, Held, TooFast
+from libs.store.instants import instant_from, micros_from
+from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Finished, RateLimited
+from libs.store.sqlite.cleanup import ExpiredRowCleanup, IdleBucketCleanup
 from libs.store.sqlite.database import Database
-from libs.store.sqlite.instants import instant_from, micros_from
-from libs.store.sqlite.purging import Purge, Sweep
 
 ENTRIES_KEPT = timedelta(days=30)
-"""Longer than anything is redelivered, and than WhatsApp keeps telling of a message."""
+"""Longer than any delivery is repeated, and than WhatsApp sends statuses of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class SqliteLedger:
     """`Ledger`."""
 
     ledger: Database
-    _purge: Purge = field(default_factory=lambda: Purge("entries", ENTRIES_KEPT))
-    _sweep: Sweep = field(default_factory=Sweep)
+    _cleanup: ExpiredRowCleanup = field(default_factory=lambda: ExpiredRowCleanup("entries", ENTRIES_KEPT))
+    _bucket_cleanup: IdleBucketCleanup = field(default_factory=IdleBucketCleanup)
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
-        """Claim the call; exactly one of any number of claimants gets `Claimed`."""
+        """As `Ledger.claim`."""
         return await self.ledger.change(lambda connection: self._claim(connection, claim))
 
-    async def failed_surely(self, event_id: str, *, owner: str, until: datetime) -> None:
-        """The call surely did not reach the customer; the owner may claim again, others after `until`."""
+    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime) -> None:
+        """As `Ledger.mark_not_sent`."""
 
         def wait(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -52,13 +52,13 @@ class SqliteLedger:
 
     async def finish(
         self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
-    ) -> Finished | Held:
-        """Write the outcome unless there is one, or another's call is under way; returns what stands."""
+    ) -> Finished | ClaimInProgress:
+        """As `Ledger.finish`."""
 
-        def write(connection: sqlite3.Connection) -> Finished | Held:
-            kept = None if owner is None else kept_by_another(_entry(connection, event_id), owner, now)
-            if kept is not None:
-                return kept
+        def write(connection: sqlite3.Connection) -> Finished | ClaimInProgress:
+            other = None if owner is None else claim_of_other_owner(_entry(connection, event_id), owner, now)
+            if other is not None:
+                return other
             found = connection.execute(
                 "INSERT INTO entries (event_id, state, owner, attempt, until, at, message_id, outcome) "
                 "VALUES (?, ?, '', 0, 0, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -76,31 +76,31 @@ class SqliteLedger:
         objection = objection_to(claim, entry)
         if objection is not None:
             return objection
-        behind = in_line(claim, _entry(connection, claim.after)) if claim.after is not None else None
-        if behind is not None:
-            return behind
-        slots = _slots(connection, claim)
-        if isinstance(slots, TooFast):
+        blocked = blocked_by(claim, _entry(connection, claim.after)) if claim.after is not None else None
+        if blocked is not None:
+            return blocked
+        slots = _take_slots(connection, claim)
+        if isinstance(slots, RateLimited):
             return slots
         attempt = entry.attempt + 1 if entry else 1
-        _call(connection, claim, slots, attempt)
-        self._purge(connection, claim.now)
-        self._sweep(connection, claim.now)
+        _write_claim(connection, claim, slots, attempt)
+        self._cleanup(connection, claim.now)
+        self._bucket_cleanup(connection, claim.now)
         return Claimed(slots.wait, attempt)
 
 
 @dataclass(frozen=True, slots=True)
 class SqlitePacing:
-    """`Pacing`, in the ledger's file, so that a claim sees it within its own change."""
+    """`Pacing`, in the ledger's file, so that a claim reads the buckets within its own change."""
 
     ledger: Database
 
     async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
-        """Let nothing go from `scope` `key` before `until`."""
+        """As `Pacing.hold`."""
         name = bucket_id(scope, key)
 
         def write(connection: sqlite3.Connection) -> None:
-            bucket = held(_buckets(connection, [name]).get(name, Bucket()), until.timestamp(), slow_down)
+            bucket = bucket_after_hold(_buckets(connection, [name]).get(name, Bucket()), until.timestamp(), slow_down)
             connection.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?, ?)", (name, *astuple(bucket)))
 
         await self.ledger.change(write)
@@ -121,8 +121,8 @@ def _buckets(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Bu
     return {name: Bucket(*values) for name, *values in connection.execute(sql, ids)}
 
 
-def _slots(connection: sqlite3.Connection, claim: Claim) -> Slots | TooFast:
-    """Find the claim's slots and use them up."""
+def _take_slots(connection: sqlite3.Connection, claim: Claim) -> Slots | RateLimited:
+    """Compute the claim's slots and take them."""
     ids = bucket_ids(claim)
     slots = slots_for(claim, _buckets(connection, ids))
     if isinstance(slots, Slots):
@@ -133,23 +133,14 @@ def _slots(connection: sqlite3.Connection, claim: Claim) -> Slots | TooFast:
     return slots
 
 
-def _call(connection: sqlite3.Connection, claim: Claim, slots: Slots, attempt: int) -> None:
+def _write_claim(connection: sqlite3.Connection, claim: Claim, slots: Slots, attempt: int) -> None:
     until = claim.now + timedelta(seconds=slots.wait + claim.lease_seconds)
     connection.execute(
         "INSERT INTO entries (event_id, state, owner, attempt, until, at, account_id, number_id, customer_key, "
         "callback_id, integration_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "state = excluded.state, owner = excluded.owner, attempt = excluded.attempt, until = excluded.until",
         (
-            claim.event_id,
-            State.CALLING.value,
-            claim.owner,
-            attempt,
-            micros_from(until),
-            micros_from(claim.now),
-            claim.account_id,
-            claim.number_id,
-            claim.customer_key,
-            claim.callback_id,
-            claim.integration_id,
+            *(claim.event_id, State.CALLING.value, claim.owner, attempt, micros_from(until), micros_from(claim.now)),
+            *(claim.account_id, claim.number_id, claim.customer_key, claim.callback_id, claim.integration_id),
         ),
     )

@@ -1,10 +1,10 @@
-"""The outbox in SQLite; other adapters write to it within their own change."""
+"""`Outbox` in SQLite. Other adapters add events within their own change (`add_events`)."""
 
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from libs.store.outbox import Posted
+from libs.store.outbox import OutboxEvent
 from libs.store.sqlite.database import Database
 
 
@@ -14,28 +14,28 @@ class SqliteOutbox:
 
     main: Database
 
-    async def post(self, events: Sequence[Posted]) -> None:
-        """As `Outbox.post`."""
-        await self.main.change(lambda connection: post(connection, events))
+    async def add(self, events: Sequence[OutboxEvent]) -> None:
+        """As `Outbox.add`."""
+        await self.main.change(lambda connection: add_events(connection, events))
 
-    async def waiting(self, limit: int) -> Sequence[Posted]:
-        """The oldest events that nobody has marked as published."""
+    async def unpublished(self, limit: int) -> Sequence[OutboxEvent]:
+        """As `Outbox.unpublished`."""
         rows = await self.main.rows("SELECT id, name, body, at_s FROM outbox ORDER BY seq LIMIT ?", (limit,))
-        return [Posted(*row) for row in rows]
+        return [OutboxEvent(*row) for row in rows]
 
-    async def published(self, ids: Sequence[str]) -> None:
-        """Forget these; unknown ids are ignored."""
+    async def mark_published(self, ids: Sequence[str]) -> None:
+        """As `Outbox.mark_published`."""
         if not ids:
             return
 
-        def forget(connection: sqlite3.Connection) -> None:
-            connection.executemany("DELETE FROM outbox WHERE id = ?", [(posted_id,) for posted_id in ids])
+        def delete(connection: sqlite3.Connection) -> None:
+            connection.executemany("DELETE FROM outbox WHERE id = ?", [(event_id,) for event_id in ids])
 
-        await self.main.change(forget)
+        await self.main.change(delete)
 
 
-def post(connection: sqlite3.Connection, events: Sequence[Posted]) -> None:
-    """Write `events` within the change that they tell of."""
+def add_events(connection: sqlite3.Connection, events: Sequence[OutboxEvent]) -> None:
+    """Write `events` within the change that they describe."""
     connection.executemany(
         "INSERT INTO outbox (id, name, body, at_s) VALUES (?, ?, ?, ?)",
         [(event.id, event.name, event.body, event.at) for event in events],

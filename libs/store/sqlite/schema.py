@@ -1,8 +1,8 @@
-"""The tables of each file, and the version of all of them; a new version adds a step here and in `prepare`.
+"""The tables of each SQLite file, and the schema version. A new version needs a migration step in `create_tables`.
 
-A table or a column that is merely added needs no new version: every start makes what is missing.
+An added table or column needs no new version: every start creates what is missing.
 
-The rule: one file for each service that writes on the message path, so that processes do not wait for one lock.
+The rule: each service that writes on the message path has its own file, so that processes do not wait for one lock.
 Times are microseconds since 1970 unless a column ends in `_s`: Unix seconds as a float.
 """
 
@@ -104,10 +104,10 @@ CREATE INDEX records_of_code ON records (code, at) WHERE code IS NOT NULL;
 CREATE INDEX records_of_event ON records (event_id) WHERE event_id IS NOT NULL;
 CREATE INDEX records_of_customer ON records (customer_hash, at) WHERE customer_hash IS NOT NULL
 """
-"""Written by audit. `seq` is the order in which records were appended, `chain_seq` a record's place in its chain."""
+"""Written by audit. `seq` is the order in which records were appended, `chain_seq` the record's `seq` in its chain."""
 
 SUBJECTS = """
 CREATE TABLE subjects (customer_key TEXT PRIMARY KEY, pseudonym TEXT NOT NULL UNIQUE, sealed_key TEXT NOT NULL)
   WITHOUT ROWID
 """
-"""Written by audit, and by console when a person is erased. A backup of the record need not hold it."""
+"""Written by audit, and by console when a person is erased. A backup of the record need not contain it."""

@@ -1,4 +1,4 @@
-"""Statuses in the ledger's entries: each is taken in within one change."""
+"""`Statuses` in SQLite, in the ledger's entries: each status is applied within one change."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ import orjson
 
 from libs.store.progress import Progress
 from libs.store.sqlite.database import Database
-from libs.store.statuses import Known, Told, plain_from, step_from
+from libs.store.statuses import StatusUpdate, TrackedMessage, json_from_step, step_from_json
 
-_COLUMNS = "event_id, account_id, integration_id, number_id, customer_key, message_id, outcome, steps"
+_FIELDS = ("event_id", "account_id", "integration_id", "number_id", "customer_key", "message_id", "outcome")
+_COLUMNS = ", ".join((*_FIELDS, "steps"))
 _BY_EVENT = f"SELECT {_COLUMNS} FROM entries WHERE event_id = ? AND number_id IS NOT NULL"  # noqa: S608 -- names from above
 _BY_MESSAGE = f"SELECT {_COLUMNS} FROM entries WHERE message_id = ? AND number_id = ?"  # noqa: S608 -- names from above
 
@@ -21,48 +22,40 @@ class SqliteStatuses:
 
     ledger: Database
 
-    async def tell(self, told: Told) -> Known | None:
-        """Take one status in, once."""
+    async def apply(self, update: StatusUpdate) -> TrackedMessage | None:
+        """As `Statuses.apply`."""
 
-        def take(connection: sqlite3.Connection) -> Known | None:
-            known = _found(connection, told)
-            if known is None:
+        def write(connection: sqlite3.Connection) -> TrackedMessage | None:
+            message = _message_of(connection, update)
+            if message is None:
                 return None
-            progress = known.progress.with_step(told.step)
-            if progress is not known.progress:
+            progress = message.progress.with_step(update.step)
+            if progress is not message.progress:
+                steps = orjson.dumps([json_from_step(step) for step in progress.steps]).decode()
                 connection.execute(
                     "UPDATE entries SET steps = ?, message_id = ifnull(message_id, ?) WHERE event_id = ?",
-                    (orjson.dumps([plain_from(s) for s in progress.steps]).decode(), told.message_id, known.event_id),
+                    (steps, update.message_id, message.event_id),
                 )
-            found = connection.execute(_BY_EVENT, (known.event_id,)).fetchone()
-            return _known_from(found)
+            return _message_from(connection.execute(_BY_EVENT, (message.event_id,)).fetchone())
 
-        return await self.ledger.change(take)
+        return await self.ledger.change(write)
 
-    async def of(self, event_id: str) -> Known | None:
-        """What is known of a message."""
+    async def find(self, event_id: str) -> TrackedMessage | None:
+        """As `Statuses.find`."""
         found = self.ledger.row(_BY_EVENT, (event_id,))
-        return None if found is None else _known_from(found)
+        return None if found is None else _message_from(found)
 
 
-def _found(connection: sqlite3.Connection, told: Told) -> Known | None:
+def _message_of(connection: sqlite3.Connection, update: StatusUpdate) -> TrackedMessage | None:
     found = None
-    if told.event_id is not None:
-        found = connection.execute(f"{_BY_EVENT} AND number_id = ?", (told.event_id, told.number_id)).fetchone()
+    if update.event_id is not None:
+        found = connection.execute(f"{_BY_EVENT} AND number_id = ?", (update.event_id, update.number_id)).fetchone()
     if found is None:
-        found = connection.execute(_BY_MESSAGE, (told.message_id, told.number_id)).fetchone()
-    return None if found is None else _known_from(found)
+        found = connection.execute(_BY_MESSAGE, (update.message_id, update.number_id)).fetchone()
+    return None if found is None else _message_from(found)
 
 
-def _known_from(row: Any) -> Known:
-    event_id, account_id, integration_id, number_id, customer_key, message_id, outcome, steps = row
-    return Known(
-        event_id=event_id,
-        account_id=account_id,
-        integration_id=integration_id,
-        number_id=number_id,
-        customer_key=customer_key,
-        message_id=message_id,
-        outcome=outcome,
-        progress=Progress(tuple(map(step_from, orjson.loads(steps or "[]")))),
-    )
+def _message_from(row: Any) -> TrackedMessage:
+    *values, steps = row
+    progress = Progress(tuple(map(step_from_json, orjson.loads(steps or "[]"))))
+    return TrackedMessage(**dict(zip(_FIELDS, values, strict=True)), progress=progress)

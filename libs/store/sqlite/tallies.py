@@ -1,4 +1,4 @@
-"""The record in SQLite, counted by SQLite itself: no row comes to Python, and the event loop goes on meanwhile."""
+"""`Tallies` in SQLite. SQLite counts in a thread, so no row is loaded and the event loop stays free."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from libs.store.chaining import record_from
+from libs.store.chain_links import record_from
+from libs.store.instants import micros_from
 from libs.store.records import Record, RecordFilter
-from libs.store.sqlite.database import Database
-from libs.store.sqlite.instants import micros_from
-from libs.store.sqlite.records import _COLUMNS, _INDEXES, _shortest, _where
+from libs.store.sqlite.database import Database, json_list
+from libs.store.sqlite.records import COLUMNS, equal_columns, shortest_index, where_clause
 from libs.store.tallies import FACETS, MINUTE, RECEIVED_AT, Path, Tally, minute_of
 
 
@@ -24,7 +24,7 @@ def _json_path(path: Path) -> str:
 
 
 def _facets_sql() -> str:
-    """One expression for all types; a path that leads nowhere makes even one value come as a JSON array."""
+    """One expression for all types. The extra path `$.-` makes the result a JSON array, even for a single facet."""
     cases = (
         f"WHEN '{type_}' THEN json_extract(details, '$.-', {', '.join(repr(_json_path(path)) for path in paths)})"
         for type_, paths in FACETS.items()
@@ -39,7 +39,7 @@ _TALLY = (
     "FROM records INDEXED BY records_of_account WHERE account_id = :account_id AND at >= :from_ AND at < :to) "
     "GROUP BY 1, 2, 3, 4, 5"
 )
-_NEXT_STOP = (
+_BATCH_END = (
     "SELECT at FROM records INDEXED BY records_of_account WHERE account_id = :account_id AND at >= :from_ AND at < :to "
     "ORDER BY at LIMIT 1 OFFSET :skipped"
 )
@@ -50,19 +50,19 @@ class SqliteTallies:
     """`Tallies`."""
 
     records: Database
-    at_once: int = 100_000
-    """Records counted in one statement, some 0.3 s: pages of the record wait for no longer than that."""
+    batch_size: int = 100_000
+    """Records counted in one statement, which takes some 0.3 s; other reads wait no longer than that."""
 
     async def tally(self, account_id: str, *, from_: datetime, to: datetime, day_began: datetime) -> Sequence[Tally]:
         """As `Tallies.tally`."""
         found: list[Tally] = []
         end = micros_from(to)
         asked: dict[str, Any] = {"account_id": account_id, "day_began": minute_of(day_began.astimezone(UTC))}
-        asked |= {"from_": micros_from(from_), "to": end, "skipped": self.at_once}
+        asked |= {"from_": micros_from(from_), "to": end, "skipped": self.batch_size}
         while asked["from_"] < end:
-            stop = next(iter(await self.records.rows(_NEXT_STOP, asked)), None)
-            # Records of one microsecond are never parted, however many they are: time must move on.
-            asked["to"] = end if stop is None else max(stop[0], asked["from_"] + 1)
+            batch_end = next(iter(await self.records.rows(_BATCH_END, asked)), None)
+            # All records of one microsecond are counted together, so that every step moves forward in time.
+            asked["to"] = end if batch_end is None else max(batch_end[0], asked["from_"] + 1)
             found += [_tally_from(row) for row in await self.records.rows(_TALLY, asked)]
             asked |= {"from_": asked["to"], "to": end}
         return found
@@ -71,14 +71,14 @@ class SqliteTallies:
         self, wanted: RecordFilter, *, batch: int = 1_000, customers: Collection[str] | None = None
     ) -> AsyncIterator[Sequence[Record]]:
         """As `Tallies.scan`."""
-        equal = {column: value for column in _INDEXES if (value := getattr(wanted, column)) is not None}
-        where, values = _where(wanted, equal, None)
+        equal = equal_columns(wanted)
+        where, values = where_clause(wanted, equal, None)
         if customers is not None:
             where += " AND customer_hash IN (SELECT value FROM json_each(?))"
-            values = (*values, orjson.dumps(sorted(customers)).decode())
-        index = await self.records.scan(lambda connection: _shortest(connection, equal))
+            values = (*values, json_list(sorted(customers)))
+        index = await self.records.scan(lambda connection: shortest_index(connection, equal))
         sql = (
-            f"SELECT {_COLUMNS} FROM records INDEXED BY {index} WHERE {where} AND (at > ? OR (at = ? AND id > ?)) "  # noqa: S608 -- names from above
+            f"SELECT {COLUMNS} FROM records INDEXED BY {index} WHERE {where} AND (at > ? OR (at = ? AND id > ?)) "  # noqa: S608 -- names from above
             "AND at >= ? ORDER BY at, id LIMIT ?"
         )
         at, record_id = -(2**62), ""
@@ -93,8 +93,8 @@ class SqliteTallies:
 
 def _tally_from(row: Any) -> Tally:
     type_, code, purpose, facets, late, records = row
-    told = () if facets is None else tuple(_plain(value) for value in orjson.loads(facets)[1:])
-    return Tally(type_, code, purpose, told, late, records)
+    values = () if facets is None else tuple(_plain(value) for value in orjson.loads(facets)[1:])
+    return Tally(type_, code, purpose, values, late, records)
 
 
 def _plain(value: Any) -> Any:

@@ -1,1 +1,1 @@
-"""One class for each port and technology."""
+"""The adapters of audit's ports: one class for each port and technology."""

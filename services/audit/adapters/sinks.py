@@ -1,6 +1,7 @@
-"""Where checkpoints go so that whoever has the database cannot rewrite what they vouch for.
+"""Checkpoint sinks: a file, the log, a URL, and all of them together.
 
-The rule: shipping returns once the checkpoints have arrived and raises OSError otherwise; the same one may come twice.
+The rule: `ship` returns when the sink has stored the checkpoints and raises OSError otherwise. A checkpoint may be
+shipped twice.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import orjson
 
 from libs.chassis.telemetry import logger
 from libs.record.checkpoints import Checkpoint
-from libs.record.sinks import Sinks
+from libs.record.sinks import CheckpointSinks
 from services.audit.ports import Sink
 
 log = logger(__name__)
@@ -22,14 +23,14 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 @dataclass(frozen=True, slots=True)
-class ToFile:
-    """Appends JSON lines to a file; what is written is on the disk."""
+class FileSink:
+    """Appends JSON lines to a file, and syncs it to disk."""
 
     path: Path
 
     async def ship(self, checkpoints: Sequence[Checkpoint]) -> None:
         """As `Sink.ship`."""
-        await asyncio.to_thread(self._append, b"".join(orjson.dumps(c.shown()) + b"\n" for c in checkpoints))
+        await asyncio.to_thread(self._append, b"".join(orjson.dumps(c.as_json()) + b"\n" for c in checkpoints))
 
     def _append(self, lines: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,24 +43,24 @@ class ToFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ToLog:
-    """Writes each to the log, which is collected elsewhere."""
+class LogSink:
+    """Writes each checkpoint to the log, for a log collector."""
 
     async def ship(self, checkpoints: Sequence[Checkpoint]) -> None:
         """As `Sink.ship`."""
         for checkpoint in checkpoints:
-            log.info("checkpoint", checkpoint=checkpoint.shown())
+            log.info("checkpoint", checkpoint=checkpoint.as_json())
 
 
 @dataclass(frozen=True, slots=True)
-class ToWebhook:
-    """Posts them as JSON, `{"checkpoints": […]}`; a status of 2xx says that they have arrived."""
+class WebhookSink:
+    """Posts them as JSON, `{"checkpoints": […]}`; a 2xx status confirms them."""
 
     url: str = field(repr=False)
 
     async def ship(self, checkpoints: Sequence[Checkpoint]) -> None:
         """As `Sink.ship`."""
-        body = orjson.dumps({"checkpoints": [checkpoint.shown() for checkpoint in checkpoints]})
+        body = orjson.dumps({"checkpoints": [checkpoint.as_json() for checkpoint in checkpoints]})
         headers = {"Content-Type": "application/json"}
         try:
             async with (
@@ -70,12 +71,12 @@ class ToWebhook:
         except (aiohttp.ClientError, TimeoutError):
             status = 0
         if status // 100 != 2:  # noqa: PLR2004 -- any success
-            raise ConnectionError(f"the checkpoints' webhook answered {status}")
+            raise ConnectionError(f"the checkpoint sink answered {status}")
 
 
 @dataclass(frozen=True, slots=True)
-class ToAll:
-    """Every sink; they have arrived when all have them."""
+class CompositeSink:
+    """Ships to every sink; fails when one of them fails."""
 
     sinks: Sequence[Sink]
 
@@ -85,6 +86,8 @@ class ToAll:
             await sink.ship(checkpoints)
 
 
-def sink_from(sinks: Sinks) -> Sink:
-    """What ships to all of these places."""
-    return ToAll([*map(ToFile, sinks.files), *map(ToWebhook, sinks.addresses), *([ToLog()] if sinks.log else [])])
+def sink_from(sinks: CheckpointSinks) -> Sink:
+    """The sink that ships to all of these places."""
+    return CompositeSink(
+        [*map(FileSink, sinks.files), *map(WebhookSink, sinks.addresses), *([LogSink()] if sinks.log else [])]
+    )

@@ -1,1 +1,1 @@
-"""What becomes of an event on its way into the record: pure, and blind to where it is kept."""
+"""How an event becomes a record: pure functions, without I/O and without a clock."""

@@ -1,8 +1,9 @@
-"""How an event becomes a record. No I/O, no clock, no logging; nothing personal gets through.
+"""`record_from`: turns an event into its record, without personal data in plain form.
 
-Fields marked `Personal` in the contracts become hashes, masked forms and lengths. Free values from outside keep no run
-of seven digits or more, since phone systems put numbers into ids. Whatever leads to a person (the masked phone, message
-ids, which hold the phone in Base64, hashes of texts) is sealed with that person's own key (docs/decisions/0009).
+Fields that the contracts mark as `Personal` become hashes, masked forms and lengths. In free values from outside, runs
+of seven digits or more are masked, since phone systems put phone numbers into ids. Values that identify a person (the
+masked phone, message ids, which hold the phone in Base64, hashes of texts) are encrypted with the person's own key
+(docs/decisions/0009).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,56 +22,62 @@ from libs.contracts.events import (
     WebhookRejected,
     WhatsAppStatusReceived,
 )
-from libs.contracts.identity import Personal, keyed_hash, masked
+from libs.contracts.identity import Personal, Pseudonyms, masked
 from libs.store.records import Record
 from libs.store.subjects import SubjectKey
-from services.audit.domain.values import MESSAGE_IDS, plain, without_numbers
+from services.audit.domain.values import MESSAGE_IDS, json_value_from, without_numbers
 
 _COLUMNS = frozenset(
     {"account_id", "integration_id", "event_id", "code", "purpose", "actor", "reply_to", "customer_key", "masked_phone"}
 )
-_SEALED = MESSAGE_IDS | {"conversation_id"}
+_ENCRYPTED = MESSAGE_IDS | {"conversation_id"}
 _PHONE_FIELDS = ("to", "from_", "customer_phone", "caller", "phone")
-_SHOWN_PAYLOAD = ("event_type", "agent_extension", "queue", "call_time", "direction", "answered")
-_NOBODY = "-"
-Hashed = Callable[[str, str], str]
-"""The hash of a value, by what it is."""
+_PAYLOAD_FIELDS = ("event_type", "agent_extension", "queue", "call_time", "direction", "answered")
+_NO_ACCOUNT = "-"
+HashOf = Callable[[str, str], str]
+"""Makes the hash of a value of this kind."""
 
 
-def customer_key_of(event: Event, key: bytes) -> str | None:
-    """Whom the event is about, as the deployment knows them; None: nobody, or somebody unknown."""
-    known: str | None = getattr(event, "customer_key", None)
-    known_as = getattr(event, "customer", None) or getattr(event, "customer_user_id", None)
-    return known or (keyed_hash(key, event.account_id or _NOBODY, known_as) if known_as else None)
+def customer_key_of(event: Event, pseudonyms: Pseudonyms) -> str | None:
+    """The key of the event's customer; None when the event has none."""
+    key: str | None = getattr(event, "customer_key", None)
+    address = getattr(event, "customer", None) or getattr(event, "customer_user_id", None)
+    return key or (pseudonyms.customer_key(event.account_id or _NO_ACCOUNT, address) if address else None)
 
 
-def begins_with(event: Event) -> bool:
-    """Whether somebody unknown becomes known by the event.
+def introduces_customer(event: Event) -> bool:
+    """Whether an unknown customer gets a key by this event.
 
-    Not by an echo of what went before: a status that comes days after its customer was erased is about nobody.
+    Events about earlier ones give no key: a status that arrives after its customer's erasure has no customer.
     """
     return not isinstance(event, WhatsAppStatusReceived | MessageStatusUpdated | MessageSettled | ForwardRequested)
 
 
 def record_from(
-    event: Event, *, id_: UUID, at: datetime, correlation_id: str | None, key: bytes, subject: SubjectKey | None
+    event: Event,
+    *,
+    id_: UUID,
+    at: datetime,
+    correlation_id: str | None,
+    pseudonyms: Pseudonyms,
+    subject: SubjectKey | None,
 ) -> Record:
-    """The one record of `event`, whose postmark says `id_` and `at`, about the person with the key `subject`.
+    """The record of an event with the metadata `id_` and `at`, about the person with the key `subject`.
 
-    `key` is the deployment's hash key; it hashes what belongs to nobody that we know.
+    Values are hashed with that key; without a person, with `pseudonyms`.
     """
-    account = event.account_id or _NOBODY
+    account = event.account_id or _NO_ACCOUNT
 
-    def hashed(what: str, value: str) -> str:
-        return keyed_hash(key, account, value) if subject is None else subject.hashed(what, value)
+    def hash_of(kind: str, value: str) -> str:
+        return pseudonyms.text_hash(account, value) if subject is None else subject.hashed(kind, value)
 
-    open_, sealed = _parted(dict(_details(event, hashed)))
+    public, personal = _split_personal(dict(_details(event, hash_of)))
     masked_phone = _masked_phone(event)
     if masked_phone:
-        sealed["masked_phone"] = masked_phone
+        personal["masked_phone"] = masked_phone
     if subject is None:
-        open_ |= {name: value for name, value in sealed.items() if name.endswith("_hash")}
-        open_ |= {f"{name}_hash": hashed(name, str(sealed[name])) for name in MESSAGE_IDS & sealed.keys()}
+        public |= {name: value for name, value in personal.items() if name.endswith("_hash")}
+        public |= {f"{name}_hash": hash_of(name, str(personal[name])) for name in MESSAGE_IDS & personal.keys()}
     return Record(
         id=str(id_),
         at=at,
@@ -83,8 +90,8 @@ def record_from(
         purpose=_purpose(event),
         actor=getattr(event, "actor", None),
         customer_hash=None if subject is None else subject.pseudonym,
-        details=open_,
-        personal=subject.seal(str(id_), sealed) if subject is not None and sealed else None,
+        details=public,
+        personal=subject.seal(str(id_), personal) if subject is not None and personal else None,
     )
 
 
@@ -93,23 +100,23 @@ def _masked_phone(event: Event) -> str | None:
     return masked(customer) if customer else getattr(event, "masked_phone", None)
 
 
-def _parted(details: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What anybody may read of the details, and what only with the person's key; in the same shape."""
-    open_: dict[str, Any] = {}
-    sealed: dict[str, Any] = {}
+def _split_personal(details: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The details in plain form, and those to encrypt with the person's key, in the same shape."""
+    public: dict[str, Any] = {}
+    personal: dict[str, Any] = {}
     for name, value in details.items():
-        if name in _SEALED or name.endswith("_hash"):
-            sealed[name] = value
+        if name in _ENCRYPTED or name.endswith("_hash"):
+            personal[name] = value
         elif isinstance(value, dict):
-            open_[name], within = _parted(value)
-            sealed |= {name: within} if within else {}
+            public[name], inner = _split_personal(value)
+            personal |= {name: inner} if inner else {}
         else:
-            open_[name] = value
-    return open_, sealed
+            public[name] = value
+    return public, personal
 
 
 def _event_id(event: Event, id_: UUID) -> str:
-    """The webhook or WhatsApp message that an event belongs to; the event itself when it begins a story."""
+    """The webhook or WhatsApp message that an event belongs to; the event's own id when it is the first."""
     return str(getattr(event, "event_id", id_))
 
 
@@ -125,7 +132,7 @@ def _purpose(event: Event) -> str | None:
     return None if value is None else without_numbers(str(value))
 
 
-def _details(event: Event, hashed: Hashed) -> Iterator[tuple[str, Any]]:
+def _details(event: Event, hash_of: HashOf) -> Iterator[tuple[str, Any]]:
     personal = _personal_fields(type(event))
     for name in type(event).model_fields:
         value = getattr(event, name)
@@ -133,28 +140,28 @@ def _details(event: Event, hashed: Hashed) -> Iterator[tuple[str, Any]]:
             continue
         kind = personal.get(name)
         if isinstance(value, WebhookPayload):
-            yield from _payload(value, hashed)
+            yield from _payload(value, hash_of)
         elif kind is Personal.TEXT:
-            yield from _text(name, str(value), hashed)
+            yield from _text(name, str(value), hash_of)
         elif name == "receipt":
-            # Made by our own rules, which see no number and no text; the largest part of an approval.
+            # Made by the rules, which read no phone number and no text; it is the largest part of an approval.
             yield name, [line.model_dump(mode="json") for line in value]
-        elif kind is None and name != "profile_name":
-            yield name, str(value) if name in MESSAGE_IDS else plain(value)
+        elif kind is None:
+            yield name, str(value) if name in MESSAGE_IDS else json_value_from(value)
 
 
-def _payload(payload: WebhookPayload, hashed: Hashed) -> Iterator[tuple[str, Any]]:
-    for name in _SHOWN_PAYLOAD:
+def _payload(payload: WebhookPayload, hash_of: HashOf) -> Iterator[tuple[str, Any]]:
+    for name in _PAYLOAD_FIELDS:
         if (value := getattr(payload, name)) is not None:
-            yield name, plain(value)
+            yield name, json_value_from(value)
     yield "phone_fields", [name.rstrip("_") for name in _PHONE_FIELDS if getattr(payload, name) is not None]
     if payload.text is not None:
-        yield from _text("text", payload.text, hashed)
+        yield from _text("text", payload.text, hash_of)
 
 
-def _text(name: str, text: str, hashed: Hashed) -> Iterator[tuple[str, Any]]:
+def _text(name: str, text: str, hash_of: HashOf) -> Iterator[tuple[str, Any]]:
     yield f"{name}_length", len(text)
-    yield f"{name}_hash", hashed("text", text)
+    yield f"{name}_hash", hash_of("text", text)
 
 
 @cache

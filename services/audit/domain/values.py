@@ -1,6 +1,6 @@
-"""Values as a record may hold them: JSON, without numbers that could be dialled and ids that hold one.
+"""JSON values for records, without phone numbers and without ids that contain one.
 
-The rule: what a phone system or WhatsApp put into a free value is never trusted to be free of phone numbers.
+The rule: every free value from a phone system or from WhatsApp may contain a phone number.
 """
 
 import re
@@ -15,36 +15,36 @@ from libs.contracts.identity import masked
 
 _NUMBER = re.compile(r"\+?[0-9]{7,}")
 _OWN_ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}|[0-9a-f]{64}", re.ASCII)
-"""An id that we gave out, or a digest; runs of digits in them are chance."""
+"""An id of the gateway, or a digest: runs of digits in them are no phone numbers."""
 _HIDDEN_ID = "wamid.•••••"
 MESSAGE_IDS: Final = frozenset({"message_id", "reply_to_message_id"})
-"""Names of values that are WhatsApp's message ids; they are kept as they are, for whoever seals them."""
+"""Names of values that are WhatsApp's message ids. They stay as they are here; the caller encrypts them."""
 
 
-def plain(value: object) -> object:
-    """A value as JSON knows it, without numbers that could be dialled."""
+def json_value_from(value: object) -> object:
+    """A value as JSON, with phone numbers masked."""
     match value:
         case BaseModel():
-            told: object = plain(value.model_dump(mode="json"))
+            result: object = json_value_from(value.model_dump(mode="json"))
         case Mapping():
-            told = {str(k): str(v) if k in MESSAGE_IDS else plain(v) for k, v in value.items()}
+            result = {str(k): str(v) if k in MESSAGE_IDS else json_value_from(v) for k, v in value.items()}
         case tuple() | list():
-            told = [plain(v) for v in value]
+            result = [json_value_from(v) for v in value]
         case datetime():
-            told = value.isoformat()
+            result = value.isoformat()
         case UUID():
-            told = str(value)
+            result = str(value)
         case str():
-            told = without_numbers(str(value))
+            result = without_numbers(str(value))
         case _:
-            told = value
-    return told
+            result = value
+    return result
 
 
 def without_numbers(text: str) -> str:
-    """`text` with every run of seven digits or more masked; UUIDs, our own ids and digests stay.
+    """`text` with every run of seven digits or more masked; UUIDs, the gateway's ids and digests stay.
 
-    An id of WhatsApp's for a message is hidden too: it holds the customer's number in Base64.
+    WhatsApp's message ids are hidden too: they contain the customer's number in Base64.
     """
     if text.startswith("wamid."):
         return _HIDDEN_ID

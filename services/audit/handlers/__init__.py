@@ -1,1 +1,1 @@
-"""What audit does: records what happened, and seals what it recorded."""
+"""Audit's handlers: record events, sign checkpoints, purge records."""

@@ -1,1 +1,1 @@
-"""One class for each port and technology."""
+"""Implementations of console's ports: one class for each port and technology."""

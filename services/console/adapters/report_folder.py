@@ -1,4 +1,4 @@
-"""Scheduled reports as files in a directory, which several consoles may share."""
+"""Delivers scheduled reports as files in a directory, which several console processes may share."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReportFolder:
-    """`Delivers`: a file appears whole or not at all, and a second time is the same file."""
+    """`DeliverReport`: a file appears whole or not at all; a repeated delivery replaces it."""
 
     folder: Path
 

@@ -1,1 +1,1 @@
-"""Console put together: `wiring` for tests and production alike, `serving` to run it, `recurring` beside the calls."""
+"""Console's composition: `wiring` connects handlers and adapters, `server` runs the service."""

@@ -1,1 +1,1 @@
-"""What operators may ask for and what they are shown: request and answer models, and the rules their fields obey."""
+"""Request and response models of the operators' API, and the rules for their fields."""

@@ -1,4 +1,4 @@
-"""Accounts as operators send and see them."""
+"""Request and response models of accounts."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,56 +6,56 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from libs.store.accounts import Account, Plan
-from services.console.domain.fields import Asked, Edit, Line, Region, TimeZone, Words
-from services.console.domain.paging import Shown
+from services.console.domain.fields import Line, PatchBody, Region, RequestBody, TimeZone, Words
+from services.console.domain.pagination import View
 
 DailyLimit = Annotated[int, Field(gt=0, le=10_000_000)]
 RetentionDays = Annotated[int, Field(ge=1, le=3650)]
 
 
-class _Choices(Asked):
+class _Settings(RequestBody):
     plan: Plan = Plan.STARTER
     timezone: TimeZone = "UTC"
     """The account's days begin in this zone."""
     default_region: Region = "US"
     """National phone numbers are read as this region's."""
     threecx_enabled: bool = True
-    """The 3CX module; off refuses every event."""
+    """Whether webhooks of 3CX systems are accepted; when false, every event is refused."""
     paused: bool = False
     """Nothing is sent while the account is paused."""
     daily_limit: DailyLimit | None = None
-    """A reviewed limit of messages a day instead of the plan's; null: the plan's."""
+    """Messages a day, in place of the plan's limit; null: the plan's limit."""
     blocked_words: Words = ()
-    """Words of the account's own that the content policy blocks."""
+    """Additional words that the content policy blocks."""
     opt_out_words: Words = ()
-    """Words of the account's own, beside the built-in ones, by which a customer opts out."""
+    """Additional words with which a customer opts out."""
     opt_in_words: Words = ()
-    """Words of the account's own by which a customer opts in again."""
+    """Additional words with which a customer opts in again."""
     retention_days: RetentionDays = 365
-    """How long the record is kept."""
+    """Days for which audit records are kept."""
 
 
-class AccountCreate(_Choices):
-    """A new account."""
+class CreateAccountRequest(_Settings):
+    """The body that creates an account."""
 
     name: Line
-    """What operators call it."""
+    """The name for operators."""
     business_name: Line
-    """What customers know it as; templates show it."""
+    """The name for customers; templates show it."""
 
 
-class AccountEdit(Edit, _Choices):
-    """Changes to an account; what is left out stays."""
+class EditAccountRequest(PatchBody, _Settings):
+    """The body that edits an account; absent fields stay as they are."""
 
     name: Line = ""
-    """What operators call it."""
+    """The name for operators."""
     business_name: Line = ""
-    """What customers know it as; templates show it."""
+    """The name for customers; templates show it."""
     legal_hold: bool = False
-    """While it lasts, no record is purged and nobody erased; beginning and ending it are records of their own."""
+    """While it is true, no record is purged and no customer erased. Each change of it is recorded."""
 
 
-class AccountShown(Shown):
+class AccountView(View):
     """An account."""
 
     id: str
@@ -77,11 +77,11 @@ class AccountShown(Shown):
     legal_hold: bool
 
 
-def account_from(asked: AccountCreate, *, id_: str, now: datetime) -> Account:
+def account_from(request: CreateAccountRequest, *, id_: str, now: datetime) -> Account:
     """The row of a new account."""
-    return Account(id=id_, created_at=now, updated_at=now, **dict(asked))
+    return Account(id=id_, created_at=now, updated_at=now, **dict(request))
 
 
-def shown(account: Account) -> AccountShown:
-    """What operators see of an account: everything."""
-    return AccountShown.model_validate(account)
+def account_view_from(account: Account) -> AccountView:
+    """An account with all of its fields."""
+    return AccountView.model_validate(account)

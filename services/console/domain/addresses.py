@@ -1,17 +1,17 @@
-"""Addresses that an operator enters: allowlist entries, and URLs that we will post to or call."""
+"""Validates addresses that operators enter: allowlist entries, and URLs that the gateway calls."""
 
 import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
 MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
-LONGEST_URL: Final = 2048
+MAX_URL_LENGTH: Final = 2048
 
 
 def cidr_from(text: str) -> str:
     """One allowlist entry in its normal form: a network without host bits, a single address without its length.
 
-    An IPv4 address in IPv6 clothes is an IPv4 address. Raises ValueError for anything else, without repeating it.
+    An IPv4-mapped IPv6 address becomes the IPv4 address. Raises ValueError, without the text, for anything else.
     """
     try:
         network = ipaddress.ip_network(text.strip(), strict=False)
@@ -26,10 +26,10 @@ def cidr_from(text: str) -> str:
     return str(network.network_address if network.num_addresses == 1 else network)
 
 
-def problem_with_url(url: str, *, private_allowed: bool) -> str | None:
-    """What is wrong with a URL that we are to post to; None when it may be saved.
+def url_problem(url: str, *, private_allowed: bool) -> str | None:
+    """What is wrong with a URL that the gateway is to call; None when it may be saved.
 
-    Where its name leads is checked again at each connection, by the address that is really dialled.
+    The addresses that its host name resolves to are checked at each connection.
     """
     try:
         parts = urlsplit(url)
@@ -58,7 +58,7 @@ def _is_private(host: str) -> bool:
 
 
 def origin_of(url: str | None) -> str | None:
-    """Scheme and host of a URL: what may be said of it in the record, since paths and queries often hold secrets."""
+    """Scheme and host of a URL. Records hold no more of it, since paths and queries often contain secrets."""
     if url is None:
         return None
     parts = urlsplit(url)

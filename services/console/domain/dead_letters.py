@@ -1,39 +1,39 @@
-"""Dead letters as operators see them: what, why and since when; never what they say."""
+"""Request and response models of dead letters; no response contains a dead letter's content."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from libs.chassis.consuming import Buried
+from libs.chassis.subscriptions import DeadLettered
 from libs.store.dead_letters import DeadLetter, DeadLetterFilter
 from services.console.domain.fields import Id
-from services.console.domain.paging import Query, Shown
+from services.console.domain.pagination import ListQuery, View
 
 SEALED_FIELD = "dead_letter"
-"""What a letter is sealed as; the owner is its id."""
+"""The field name that an encrypted dead letter is bound to, beside its id."""
 
 
-class DeadLetterQuery(Query):
-    """Which dead letters to list, the latest first."""
+class DeadLetterQuery(ListQuery):
+    """Filters of the list of dead letters, latest first."""
 
     account_id: Id | None = None
     queue: Annotated[str, StringConstraints(pattern=r"^[a-z.]{1,64}$")] | None = Field(
         default=None, examples=["sender.forwards"]
     )
     status: Literal["waiting", "replayed"] | None = None
-    """Whether anybody has replayed it."""
+    """Whether it was replayed."""
 
 
-class DeadLetterShown(Shown):
+class DeadLetterView(View):
     """One delivery that could not be processed."""
 
     id: str
     queue: str
-    """The work queue that it came from, and is replayed to."""
+    """The work queue that it failed in, and is replayed to."""
     reason: str
-    event: str | None
-    """The event's name; null when not even that could be read."""
+    event: str | None = Field(validation_alias="name")
+    """The event's name; null when it could not be read."""
     message_id: str | None
     """The event's own id."""
     account_id: str | None
@@ -41,52 +41,39 @@ class DeadLetterShown(Shown):
     attempts: int
     died_at: AwareDatetime
     expires_at: AwareDatetime
-    """When it is forgotten for good."""
+    """When it is deleted."""
     replayed_at: AwareDatetime | None
     replayed_by: str | None
 
 
 def filter_from(query: DeadLetterQuery, account_id: str | None) -> DeadLetterFilter:
-    """What to ask the store for."""
+    """The filter for the store."""
     replayed = None if query.status is None else query.status == "replayed"
     return DeadLetterFilter(queue=query.queue, account_id=account_id, replayed=replayed)
 
 
-def letter_from(buried: Buried, *, sealed: str, kept: timedelta) -> DeadLetter:
-    """What is kept of a letter that came out of the broker."""
+def dead_letter_from(received: DeadLettered, *, sealed: str, retention: timedelta) -> DeadLetter:
+    """The row of a dead letter that the broker delivered."""
     return DeadLetter(
-        id=buried.id,
-        queue=buried.queue,
-        reason=buried.reason,
-        name=buried.name,
-        message_id=buried.message_id,
-        account_id=buried.account_id,
-        integration_id=buried.integration_id,
-        attempts=buried.attempts,
-        died_at=buried.died_at,
-        expires_at=buried.died_at + kept,
+        id=received.id,
+        queue=received.queue,
+        reason=received.reason,
+        name=received.name,
+        message_id=received.message_id,
+        account_id=received.account_id,
+        integration_id=received.integration_id,
+        attempts=received.attempts,
+        died_at=received.died_at,
+        expires_at=received.died_at + retention,
         sealed=sealed,
     )
 
 
-def shown(letter: DeadLetter) -> DeadLetterShown:
-    """A letter without its content."""
-    return DeadLetterShown(
-        id=letter.id,
-        queue=letter.queue,
-        reason=letter.reason,
-        event=letter.name,
-        message_id=letter.message_id,
-        account_id=letter.account_id,
-        integration_id=letter.integration_id,
-        attempts=letter.attempts,
-        died_at=letter.died_at,
-        expires_at=letter.expires_at,
-        replayed_at=letter.replayed_at,
-        replayed_by=letter.replayed_by,
-    )
+def dead_letter_view_from(letter: DeadLetter) -> DeadLetterView:
+    """A dead letter without its content."""
+    return DeadLetterView.model_validate(letter)
 
 
-def is_over(letter: DeadLetter, now: datetime) -> bool:
-    """True for a letter whose time is over, although it may still be there."""
+def is_expired(letter: DeadLetter, now: datetime) -> bool:
+    """True for a dead letter whose retention has ended, although it may not be deleted yet."""
     return letter.expires_at <= now

@@ -1,4 +1,4 @@
-"""Files that callers are handed, or that are written for them."""
+"""Files that operations answer with, or that are delivered on a schedule."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file that the caller is handed; `policy` is its Content-Security-Policy when it needs one of its own."""
+    """A complete file; None as `content_security_policy` means the default header."""
 
     content: bytes = field(repr=False)
     media_type: str
     name: str
-    policy: str | None = None
+    content_security_policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A file that is made while it is handed out, however large; one that breaks off was not finished."""
+    """A file of any size that is made while it is sent; an aborted connection means that it is incomplete."""
 
     content: AsyncIterator[bytes] = field(repr=False)
     media_type: str

@@ -1,4 +1,4 @@
-"""The record as operators search and see it."""
+"""Request and response models of the audit record."""
 
 from typing import Annotated, Any
 
@@ -6,33 +6,33 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from libs.store.records import Record, RecordFilter
 from services.console.domain.fields import Id
-from services.console.domain.moments import Moment
-from services.console.domain.paging import Query, Shown
+from services.console.domain.pagination import ListQuery, View
 from services.console.domain.suppressions import PhoneText
+from services.console.domain.timestamps import Timestamp
 
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,64}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,64}$")]
 
 
-class EventQuery(Query):
-    """Which records to list, newest first."""
+class EventQuery(ListQuery):
+    """Filters of the list of records, newest first."""
 
     account_id: Id | None = None
     integration_id: Id | None = None
-    type: Word | None = Field(default=None, examples=["webhook.answered"])
-    code: Word | None = Field(default=None, examples=["sent", "recipient_suppressed"])
+    type: Identifier | None = Field(default=None, examples=["webhook.answered"])
+    code: Identifier | None = Field(default=None, examples=["sent", "recipient_suppressed"])
     event_id: Id | None = None
     phone: PhoneText | None = Field(default=None, repr=False)
-    """About one customer; needs `account_id`."""
-    from_: Moment | None = Field(default=None, alias="from")
-    """From this time on."""
-    to: Moment | None = None
+    """The phone of a customer; needs `account_id`."""
+    from_: Timestamp | None = Field(default=None, alias="from")
+    """At or after this time."""
+    to: Timestamp | None = None
     """Before this time."""
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
-    """`next_cursor` of the page before."""
+    """`next_cursor` of the previous page."""
 
 
-class RecordShown(Shown):
-    """One record: an event, without what it said of a person."""
+class RecordView(View):
+    """One record: an event, with pseudonyms and masked values in place of personal data."""
 
     id: str
     at: AwareDatetime
@@ -49,15 +49,15 @@ class RecordShown(Shown):
     details: dict[str, Any]
 
 
-class Story(Shown):
-    """Everything that is on record about one webhook or WhatsApp message, oldest first."""
+class EventTimeline(View):
+    """Every record about one webhook or WhatsApp message, oldest first."""
 
     event_id: str
-    items: tuple[RecordShown, ...]
+    items: tuple[RecordView, ...]
 
 
 def filter_from(query: EventQuery, account_id: str | None, customers: frozenset[str] | None) -> RecordFilter:
-    """What to ask the store for; `customers` are the pseudonyms of whom `phone` names."""
+    """The filter for the store; `customers` are the pseudonyms of the customer with the query's phone."""
     return RecordFilter(
         account_id=account_id,
         integration_id=query.integration_id,
@@ -70,6 +70,6 @@ def filter_from(query: EventQuery, account_id: str | None, customers: frozenset[
     )
 
 
-def shown(record: Record) -> RecordShown:
-    """A record as it is told; of a person there is a pseudonym and, unless they were erased, a masked phone."""
-    return RecordShown.model_validate(record)
+def record_view_from(record: Record) -> RecordView:
+    """A record; of a customer it shows a pseudonym and, until an erasure, a masked phone."""
+    return RecordView.model_validate(record)

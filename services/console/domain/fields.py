@@ -1,7 +1,4 @@
-"""The kinds of fields that requests are made of, each refusing what could not be used later.
-
-A problem is told in words and never repeats the value.
-"""
+"""The base classes of request bodies, and the types of their fields. An error message never repeats the value."""
 
 import re
 from functools import cache
@@ -11,25 +8,25 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from services.console.domain import addresses, phones, templates
+from services.console.domain import addresses, phone_numbers, templates
 
-# Controls but tab and line breaks, and lone surrogates: stores, terminals and PDF choke on them.
+# Control characters except tab and line breaks, and lone surrogates: stores, terminals and PDF cannot hold them.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BREAKS: Final = re.compile("[\t\n\r]")
 
-PRIVATE_ALLOWED: Final = "private_allowed"
-"""Key of the validation context: True when URLs may lead to private addresses."""
-PRIVATE_PROVIDERS: Final = "private_providers_allowed"
-"""The same for the servers of providers that an account runs itself."""
+PRIVATE_URLS_ALLOWED: Final = "private_allowed"
+"""Key of the validation context: True when URLs may have private addresses."""
+PRIVATE_PROVIDER_URLS_ALLOWED: Final = "private_providers_allowed"
+"""The same for servers of providers that an account runs itself."""
 
 
-def wrong(problem: str) -> PydanticCustomError:
-    """The error of a field; `problem` continues a sentence that begins with the field's name."""
+def field_error(problem: str) -> PydanticCustomError:
+    """The error of a field; `problem` is the rest of a sentence that begins with the field's name."""
     return PydanticCustomError("refused", "{problem}", {"problem": problem})
 
 
-class Asked(BaseModel):
-    """A request's body: only the fields named, each of exactly its type."""
+class RequestBody(BaseModel):
+    """Base class of request bodies: unknown fields and values of another type are refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, hide_input_in_errors=True
@@ -37,77 +34,79 @@ class Asked(BaseModel):
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
-    for told in schema.get("properties", {}).values():
-        told.pop("default", None)
+    for field in schema.get("properties", {}).values():
+        field.pop("default", None)
 
 
-class Edit(Asked):
-    """A PATCH body: what is left out stays as it is, so defaults mean nothing here."""
+class PatchBody(RequestBody):
+    """Base class of PATCH bodies: absent fields stay as they are, so defaults have no meaning."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     @property
-    def given(self) -> dict[str, Any]:
-        """The fields that were sent, with their values."""
+    def given_fields(self) -> dict[str, Any]:
+        """The fields in the request, with their values."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-def _one_line(text: str) -> str:
+def _require_one_line(text: str) -> str:
     if _CONTROLS.search(text) or _BREAKS.search(text):
-        raise wrong("must be one line without control characters")
+        raise field_error("must be one line without control characters")
     return text
 
 
-def _lines(text: str) -> str:
+def _require_no_controls(text: str) -> str:
     if _CONTROLS.search(text):
-        raise wrong("must not hold control characters")
+        raise field_error("must not hold control characters")
     return text
 
 
 @cache
-def _zones() -> frozenset[str]:
+def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _zone(name: str) -> str:
-    if name not in _zones():
-        raise wrong("must be a time zone of the IANA database, such as Asia/Riyadh")
-    ZoneInfo(name)  # loaded here, so that no reader of the row can fail on it
+def _require_zone(name: str) -> str:
+    if name not in _zone_names():
+        raise field_error("must be a time zone of the IANA database, such as Asia/Riyadh")
+    ZoneInfo(name)  # loaded here, so that no later reader of the row fails
     return name
 
 
-def _region(code: str) -> str:
-    if not phones.is_region(code):
-        raise wrong("must be a region with phone numbers, such as SA (ISO 3166-1 alpha-2)")
+def _require_region(code: str) -> str:
+    if not phone_numbers.is_region(code):
+        raise field_error("must be a region with phone numbers, such as SA (ISO 3166-1 alpha-2)")
     return code
 
 
-def _cidr(text: str) -> str:
+def _normalized_cidr(text: str) -> str:
     try:
         return addresses.cidr_from(text)
     except ValueError as error:
-        raise wrong(str(error)) from None
+        raise field_error(str(error)) from None
 
 
-def _template(text: str) -> str:
-    if (problem := templates.problem_with(text)) is not None:
-        raise wrong(problem)
+def _require_template(text: str) -> str:
+    if (problem := templates.template_problem(text)) is not None:
+        raise field_error(problem)
     return text
 
 
-def _url(url: str, info: ValidationInfo) -> str:
-    allowed = bool((info.context or {}).get(PRIVATE_ALLOWED))
-    if (problem := addresses.problem_with_url(url, private_allowed=allowed)) is not None:
-        raise wrong(problem)
+def _require_url(url: str, info: ValidationInfo) -> str:
+    return _require_usable(url, info, PRIVATE_URLS_ALLOWED)
+
+
+def _require_usable(url: str, info: ValidationInfo, context_key: str) -> str:
+    private_allowed = bool((info.context or {}).get(context_key))
+    if (problem := addresses.url_problem(url, private_allowed=private_allowed)) is not None:
+        raise field_error(problem)
     return url
 
 
-def _provider_url(url: str, info: ValidationInfo) -> str:
-    allowed = bool((info.context or {}).get(PRIVATE_PROVIDERS))
-    if (problem := addresses.problem_with_url(url, private_allowed=allowed)) is not None:
-        raise wrong(problem)
+def _normalized_provider_url(url: str, info: ValidationInfo) -> str:
+    _require_usable(url, info, PRIVATE_PROVIDER_URLS_ALLOWED)
     if "?" in url:
-        raise wrong("must not have a query")
+        raise field_error("must not have a query")
     return url.rstrip("/")
 
 
@@ -116,41 +115,53 @@ def distinct(items: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_require_one_line)
+]
 """A name: one line, trimmed."""
 Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_one_line)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_require_one_line)
 ]
-"""Why an operator does something."""
+"""An operator's reason for an action."""
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-"""An id that this API gave out."""
+"""An id that this API has issued."""
 TimeZone = Annotated[
-    str, StringConstraints(max_length=64), AfterValidator(_zone), Field(examples=["Asia/Riyadh", "Europe/Berlin"])
+    str,
+    StringConstraints(max_length=64),
+    AfterValidator(_require_zone),
+    Field(examples=["Asia/Riyadh", "Europe/Berlin"]),
 ]
-Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), AfterValidator(_region), Field(examples=["SA", "DE"])]
+Region = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z]{2}$"), AfterValidator(_require_region), Field(examples=["SA", "DE"])
+]
 Cidr = Annotated[
-    str, StringConstraints(max_length=64), AfterValidator(_cidr), Field(examples=["203.0.113.7", "2001:db8::/32"])
+    str,
+    StringConstraints(max_length=64),
+    AfterValidator(_normalized_cidr),
+    Field(examples=["203.0.113.7", "2001:db8::/32"]),
 ]
 Cidrs = Annotated[tuple[Cidr, ...], Field(max_length=200), AfterValidator(distinct)]
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_one_line)]
+Word = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_require_one_line)
+]
 Words = Annotated[tuple[Word, ...], Field(max_length=500), AfterValidator(distinct)]
 TemplateText = Annotated[
     str,
-    StringConstraints(max_length=templates.LONGEST),
-    AfterValidator(_lines),
-    AfterValidator(_template),
+    StringConstraints(max_length=templates.MAX_LENGTH),
+    AfterValidator(_require_no_controls),
+    AfterValidator(_require_template),
     Field(examples=["Hello, we missed your call of {{call_time}}. {{business_name}}"]),
 ]
 Url = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=addresses.LONGEST_URL),
-    AfterValidator(_url),
+    StringConstraints(min_length=1, max_length=addresses.MAX_URL_LENGTH),
+    AfterValidator(_require_url),
     Field(examples=["https://pbx.example.com/hooks/whatsapp"]),
 ]
 ProviderUrl = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=addresses.LONGEST_URL),
-    AfterValidator(_provider_url),
+    StringConstraints(min_length=1, max_length=addresses.MAX_URL_LENGTH),
+    AfterValidator(_normalized_provider_url),
     Field(examples=["https://evolution.example.com"]),
 ]
 Token = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,4096}$")]

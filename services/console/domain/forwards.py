@@ -1,4 +1,4 @@
-"""What 3CX systems were told, as operators see it: every try with its time, status and duration."""
+"""Request and response models of forwards: requests to 3CX systems, with every attempt."""
 
 from typing import Annotated, Literal
 
@@ -6,36 +6,36 @@ from pydantic import AwareDatetime, StringConstraints
 
 from libs.store.forwards import Forward, ForwardFilter, ForwardState
 from services.console.domain.fields import Id
-from services.console.domain.paging import Query, Shown
+from services.console.domain.pagination import ListQuery, View
 
 
-class ForwardQuery(Query):
-    """Which forwards to list, the latest first."""
+class ForwardQuery(ListQuery):
+    """Filters of the list of forwards, latest first."""
 
     account_id: Id | None = None
     integration_id: Id | None = None
     status: Literal["trying", "waiting", "delivered", "failed"] | None = None
-    """Where it stands."""
+    """The state of the forward."""
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
-    """`next_cursor` of the page before."""
+    """`next_cursor` of the previous page."""
 
 
-class AttemptShown(Shown):
-    """One try."""
+class AttemptView(View):
+    """One attempt."""
 
     at: AwareDatetime
     duration_ms: int
     status: int | None
-    """The HTTP status; null when there was no answer."""
+    """The HTTP status; null without a response."""
     error: str | None
-    """A word for what went wrong; null when it was taken."""
+    """A short code of the error; null when the receiver accepted it."""
 
 
-class ForwardShown(Shown):
-    """One thing that one integration was to be told."""
+class ForwardView(View):
+    """A request to one integration's 3CX system."""
 
     id: str
-    """The `webhook-id` that the receiver sees, the same on every try."""
+    """The `webhook-id` header, the same on every attempt."""
     kind: str
     status: ForwardState
     account_id: str | None
@@ -50,43 +50,35 @@ class ForwardShown(Shown):
     last_error: str | None
 
 
-class ForwardTold(ForwardShown):
-    """One forward with its tries."""
+class ForwardDetail(ForwardView):
+    """One forward with its attempts."""
 
-    attempts: tuple[AttemptShown, ...]
+    attempts: tuple[AttemptView, ...]
     """The latest 50, oldest first."""
 
 
 def filter_from(query: ForwardQuery, account_id: str | None) -> ForwardFilter:
-    """What to ask the store for."""
+    """The filter for the store."""
     state = None if query.status is None else ForwardState(query.status)
     return ForwardFilter(account_id=account_id, integration_id=query.integration_id, state=state)
 
 
-def shown(forward: Forward) -> ForwardShown:
-    """A forward as a line of a list."""
-    return ForwardShown.model_validate(_fields_of(forward))
+def forward_view_from(forward: Forward) -> ForwardView:
+    """A forward as an item of a list."""
+    return ForwardView.model_validate(_fields_of(forward))
 
 
-def told(forward: Forward) -> ForwardTold:
-    """A forward with everything that is known of it."""
-    attempts = tuple(AttemptShown.model_validate(attempt) for attempt in forward.attempts)
-    return ForwardTold.model_validate(_fields_of(forward) | {"attempts": attempts})
+def forward_detail_from(forward: Forward) -> ForwardDetail:
+    """A forward with its attempts."""
+    attempts = tuple(AttemptView.model_validate(attempt) for attempt in forward.attempts)
+    return ForwardDetail.model_validate(_fields_of(forward) | {"attempts": attempts})
 
 
 def _fields_of(forward: Forward) -> dict[str, object]:
     last = forward.attempts[-1] if forward.attempts else None
-    return {
-        "id": forward.id,
-        "kind": forward.kind,
+    fields = {name: getattr(forward, name, None) for name in ForwardView.model_fields}
+    return fields | {
         "status": forward.state,
-        "account_id": forward.account_id,
-        "integration_id": forward.integration_id,
-        "event_id": forward.event_id,
-        "masked_phone": forward.masked_phone,
-        "requested_at": forward.requested_at,
-        "updated_at": forward.updated_at,
-        "tries": forward.tries,
         "last_status": last.status if last else None,
         "last_error": last.error if last else None,
     }

@@ -1,24 +1,34 @@
-"""WhatsApp numbers (`instances` in the API) as operators send and see them; the access token only ever goes in."""
+"""Request and response models of WhatsApp numbers (`instances` in the API); no response contains the access token."""
 
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator
 
-from libs.contracts.pacing import NUMBER_PER_SECOND
-from libs.store.accounts import Number, ProviderKind
-from services.console.domain.evolution import notice_for, webhook_set, webhook_url
-from services.console.domain.fields import Asked, Edit, ProviderUrl, Token, wrong
-from services.console.domain.paging import Shown
-from services.console.domain.secrets import Overlap
+from libs.contracts.send_rates import NUMBER_PER_SECOND
+from libs.providers.provider import Provider
+from libs.providers.registry import PROVIDERS
+from libs.store.accounts import Number
+from services.console.domain.fields import PatchBody, ProviderUrl, RequestBody, Token, field_error
+from services.console.domain.pagination import View
+from services.console.domain.secrets import OverlapSeconds
+
+
+def _require_known(provider: str) -> str:
+    if provider not in PROVIDERS:
+        raise field_error(f"must be one of: {', '.join(PROVIDERS)}")
+    return provider
+
 
 PerSecond = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+ProviderKind = Annotated[str, Field(json_schema_extra={"enum": [*PROVIDERS]})]
+"""The kind of a provider."""
 ProvidersId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 
 
-class NumberCreate(Asked):
+class CreateNumberRequest(RequestBody):
     """A WhatsApp number that the account brings."""
 
-    provider: ProviderKind
+    provider: Annotated[ProviderKind, AfterValidator(_require_known)]
     phone_number_id: ProvidersId
     """The provider's own id of the number (Evolution: the instance's name); no two numbers share one."""
     access_token: Token = Field(repr=False)
@@ -27,28 +37,19 @@ class NumberCreate(Asked):
     """How fast the number may send, in and out together."""
     paused: bool = False
     base_url: ProviderUrl | None = Field(default=None, validate_default=True)
-    """Where the provider's API is, for providers that an account runs itself: Evolution needs it."""
+    """Where the provider's API is, for providers that an account runs itself: `evolution` needs it."""
 
-    @field_validator("phone_number_id")
+    @field_validator("phone_number_id", "base_url")
     @classmethod
-    def _is_no_id_of_metas(cls, value: str, info: ValidationInfo) -> str:
-        """Meta's ids are digits; an instance of that name could be taken for another's number."""
-        if info.data.get("provider") is ProviderKind.EVOLUTION and value.strip(".0123456789") == "":
-            raise wrong("must be the instance's name, which must not be digits alone")
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_evolutions(cls, value: str | None, info: ValidationInfo) -> str | None:
-        provider = info.data.get("provider")
-        if value is None and provider is ProviderKind.EVOLUTION:
-            raise wrong("is needed: where the Evolution server is")
-        if value is not None and provider is ProviderKind.CLOUD_API:
-            raise wrong("must not be given: the Cloud API is where the deployment says")
+    def _is_accepted_by_the_provider(cls, value: str | None, info: ValidationInfo) -> str | None:
+        provider, name = PROVIDERS.get(info.data.get("provider", "")), info.field_name or ""
+        values = {"phone_number_id": info.data.get("phone_number_id", ""), "base_url": None, name: value}
+        if provider and (problem := dict(provider.validate_number(**values)).get(name)):
+            raise field_error(problem)
         return value
 
 
-class NumberEdit(Edit):
+class EditNumberRequest(PatchBody):
     """Changes to a number; what is left out stays."""
 
     access_token: Token = Field(default="", repr=False)
@@ -61,14 +62,14 @@ class NumberEdit(Edit):
     """Where the provider's API has moved to; a new address needs its `access_token` too."""
 
 
-class RotateNumberSecret(Asked):
+class RotateNumberSecretRequest(RequestBody):
     """A new secret for what the number's own server posts: old ones stay valid for `overlap_seconds` at most."""
 
-    overlap_seconds: Overlap = 0
+    overlap_seconds: OverlapSeconds = 0
     """0 ends all old secrets at once."""
 
 
-class NumberShown(Shown):
+class NumberView(View):
     """A WhatsApp number of an account."""
 
     id: str
@@ -87,8 +88,8 @@ class NumberShown(Shown):
     """What the provider's licence asks us to tell you."""
 
 
-class NumberCreated(NumberShown):
-    """A new number, with what its own server needs to be told: the secret is shown this once."""
+class NumberCreated(NumberView):
+    """A new number, with the settings of its own server's webhook. The secret is not shown again."""
 
     webhook_secret: str | None = Field(default=None, repr=False)
     """What the server sends in `X-GW-Secret`."""
@@ -96,7 +97,7 @@ class NumberCreated(NumberShown):
     """The body for the server's own `POST /webhook/set/{instance}`, ready to be sent."""
 
 
-class NumberSecretRotated(Shown):
+class RotatedNumberSecretView(View):
     """The new secret of a number's own server: shown this once."""
 
     instance_id: str
@@ -109,18 +110,29 @@ class NumberSecretRotated(Shown):
     notice: str | None
 
 
-def shown(number: Number, public_url: str) -> NumberShown:
-    """What operators see of a number: everything but its secrets."""
-    return NumberShown.model_validate(_fields(number, public_url))
+def number_view_from(number: Number, provider: Provider | None, public_url: str) -> NumberView:
+    """The view of a number: every field except its secrets."""
+    return NumberView.model_validate(_fields(number, provider, public_url))
 
 
-def created_with(number: Number, public_url: str, secret: str | None) -> NumberCreated:
-    """What the operator who added a number sees, this once."""
-    url = webhook_url(public_url, number)
-    to_set = webhook_set(url, secret) if url and secret else None
-    return NumberCreated(**_fields(number, public_url), webhook_secret=secret, webhook_set=to_set)
+def number_created_from(number: Number, provider: Provider, public_url: str, secret: str | None) -> NumberCreated:
+    """The view of a new number, with the secret and the setup of its webhook."""
+    fields = _fields(number, provider, public_url)
+    return NumberCreated(
+        **fields, webhook_secret=secret, webhook_set=webhook_set_from(provider, fields["webhook_url"], secret)
+    )
 
 
-def _fields(number: Number, public_url: str) -> dict[str, Any]:
-    fields = {name: getattr(number, name, None) for name in NumberShown.model_fields}
-    return fields | {"webhook_url": webhook_url(public_url, number), "notice": notice_for(number)}
+def webhook_set_from(provider: Provider, url: str | None, secret: str | None) -> dict[str, Any] | None:
+    """The body that configures the number's own server; None for a provider without such servers."""
+    return provider.webhook_setup(url, secret) if provider.webhook_setup and url and secret else None
+
+
+def _fields(number: Number, provider: Provider | None, public_url: str) -> dict[str, Any]:
+    fields = {name: getattr(number, name, None) for name in NumberView.model_fields}
+    if provider is None:
+        return fields
+    return fields | {
+        "webhook_url": provider.endpoint.url_for(number.id, public_url),
+        "notice": provider.notice,
+    }

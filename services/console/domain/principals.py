@@ -1,9 +1,10 @@
-"""Who is asking, and what they may: a role, and the accounts that they may see at all."""
+"""The callers of the API: `Principal` with its role and accounts, or `RejectedCaller`."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum, unique
 
 from libs.contracts.errors import GatewayError, OperatorCode
+from services.console.domain.refusals import invalid
 
 
 @unique
@@ -13,14 +14,14 @@ class Role(IntEnum):
     AUDITOR = 1
     """Reads everything, changes nothing."""
     OPERATOR = 2
-    """Runs accounts: numbers, integrations, secrets, suppressions."""
+    """Manages numbers, integrations, secrets and suppressions."""
     ADMIN = 3
-    """Makes and edits accounts."""
+    """Creates and edits accounts, issues tokens, erases and exports data subjects."""
 
 
 @unique
-class Fault(StrEnum):
-    """Why a call is not let in; the caller is told none of it."""
+class RejectionReason(StrEnum):
+    """Why a call was not authenticated; the response does not contain it."""
 
     MISSING = "missing_token"
     UNKNOWN = "unknown_token"
@@ -29,58 +30,43 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
-    """Whoever sent no accepted token; `token_id` and `account_id` where it once was one, of that account alone."""
+class RejectedCaller:
+    """A caller without a valid token. An expired or revoked token has an id, and an account if it covered only one."""
 
-    fault: Fault
+    reason: RejectionReason
     token_id: str | None = None
     account_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever sent an accepted token. `accounts` None: all of them."""
+    """A caller with a valid token. `accounts` None covers all accounts."""
 
     actor: str
     role: Role
     accounts: frozenset[str] | None = None
 
-    def sees(self, account_id: str) -> bool:
-        """True when the account is within the token's scope."""
+    def can_see(self, account_id: str) -> bool:
+        """True when the token covers the account."""
         return self.accounts is None or account_id in self.accounts
 
     def require(self, role: Role) -> None:
-        """Raise GatewayError(forbidden) unless the token's role covers `role`."""
+        """Raise GatewayError(forbidden) unless the token's role includes `role`."""
         if self.role < role:
             raise GatewayError(OperatorCode.FORBIDDEN, {"required_role": role.name.lower()})
 
-    def scope(self, asked: str | None) -> str | None:
-        """The account to list, from the one that was asked for; None: all accounts.
+    def scope(self, requested: str | None) -> str | None:
+        """The account to list, from the one that was requested; None: all accounts.
 
-        Raises GatewayError: forbidden outside the token's scope, invalid_request when a token for several accounts
-        names none.
+        Raises GatewayError: forbidden when the token does not cover it, invalid_request when a token for several
+        accounts names none.
         """
-        if asked is not None:
-            if not self.sees(asked):
+        if requested is not None:
+            if not self.can_see(requested):
                 raise GatewayError(OperatorCode.FORBIDDEN, {"field": "account_id"})
-            return asked
+            return requested
         if self.accounts is None:
             return None
         if len(self.accounts) == 1:
             return next(iter(self.accounts))
         raise invalid("account_id", "is required: the token covers several accounts, not all")
-
-
-def invalid(field: str, problem: str) -> GatewayError:
-    """The refusal for one field, in the same shape as the refusals of the request models."""
-    return GatewayError(OperatorCode.INVALID_REQUEST, {"errors": [{"field": field, "problem": problem}]})
-
-
-def not_found() -> GatewayError:
-    """The refusal for an id that is unknown, or that the token may not know of."""
-    return GatewayError(OperatorCode.NOT_FOUND)
-
-
-def conflict(problem: str) -> GatewayError:
-    """The refusal for a change that somebody else's change, or an existing row, stands against."""
-    return GatewayError(OperatorCode.CONFLICT, {"problem": problem})

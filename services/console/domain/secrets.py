@@ -1,66 +1,77 @@
-"""Secrets are random, shown once, and kept as SHA-256 alone; a rotation lets old ones live on for a while."""
+"""Secrets of integrations and numbers: random, shown once, stored as SHA-256, and rotated with an overlap."""
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
 from libs.store.accounts import SecretHash, valid_secrets
-from services.console.domain.fields import Asked
-from services.console.domain.paging import Shown
+from services.console.domain.fields import RequestBody
+from services.console.domain.pagination import View
 
 SECRET_BYTES = 32
-LONGEST_OVERLAP = 30 * 24 * 3600
-Overlap = Annotated[int, Field(ge=0, le=LONGEST_OVERLAP)]
-"""How long old secrets stay valid, in seconds."""
+MAX_OVERLAP_SECONDS = 30 * 24 * 3600
+OverlapSeconds = Annotated[int, Field(ge=0, le=MAX_OVERLAP_SECONDS)]
+"""How long old secrets stay valid."""
 
 
 @unique
-class Which(StrEnum):
-    """Which of an integration's secrets."""
+class SecretKind(StrEnum):
+    """The secrets of an integration."""
 
     WEBHOOK = "webhook"
     """The secret in the webhook's header."""
     PATH = "path"
-    """The token at the end of the URL for senders that cannot set headers; call events only."""
+    """The token at the end of the URL for senders that cannot set headers; valid for call events only."""
     FORWARD = "forward"
-    """What forwarded messages are signed with."""
+    """The key that signs forwarded messages."""
 
 
-class RotateSecret(Asked):
-    """A rotation: the old secrets stay valid for `overlap_seconds` at most."""
+class RotateSecretRequest(RequestBody):
+    """A rotation: old secrets stay valid for at most `overlap_seconds`."""
 
-    overlap_seconds: Overlap = 0
-    """0 ends all old secrets at once. What is forwarded is signed with the new secret at once, whatever stands here."""
-    which: Which = Which.WEBHOOK
+    overlap_seconds: OverlapSeconds = 0
+    """0 ends all old secrets at once. Forwards are signed with a new `forward` secret at once, whatever the overlap."""
+    which: SecretKind = SecretKind.WEBHOOK
 
 
-class SecretRotatedShown(Shown):
-    """The new secret: shown this once."""
+class RotatedSecretView(View):
+    """The new secret; no other answer contains it."""
 
     integration_id: str
-    which: Which
+    which: SecretKind
     secret: str = Field(repr=False)
     old_valid_until: AwareDatetime | None
-    """Until when the old secrets are taken; null: no longer."""
+    """Until when old secrets are valid; null: no longer."""
     webhook_url: str
     """Where the 3CX system posts to; for `path` with the new token at its end."""
 
 
-def hashed(secret: str, valid_until: datetime | None = None) -> SecretHash:
-    """How a secret is kept."""
-    return SecretHash(sha256=hashlib.sha256(secret.encode()).hexdigest(), valid_until=valid_until)
+def sha256_of(secret: str) -> str:
+    """The digest (hex) under which a secret or token is stored."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def rotated(
-    secrets: Sequence[SecretHash], new: SecretHash, *, now: datetime, old_until: datetime
-) -> tuple[SecretHash, ...]:
-    """The new secret first, then the old ones, none of which outlives `old_until` or what it had left."""
+def secret_hash_from(secret: str, valid_until: datetime | None = None) -> SecretHash:
+    """The stored form of a secret."""
+    return SecretHash(sha256=sha256_of(secret), valid_until=valid_until)
+
+
+def rotation_of(
+    secrets: Sequence[SecretHash], new: str, *, now: datetime, overlap: timedelta
+) -> tuple[tuple[SecretHash, ...], datetime | None]:
+    """The stored secrets after a rotation, and until when the last old one is valid (None: no longer).
+
+    The new secret is first. No old secret outlives the overlap, or its own end if that is earlier.
+    """
+    old_until = now + overlap
     old = (
         s.model_copy(update={"valid_until": old_until if s.valid_until is None else min(s.valid_until, old_until)})
         for s in valid_secrets(secrets, now)
     )
-    return (new, *(s for s in old if s.valid_until is not None and s.valid_until > now))
+    kept = [s for s in old if s.valid_until is not None and s.valid_until > now]
+    until = max((s.valid_until for s in kept if s.valid_until), default=None)
+    return (secret_hash_from(new), *kept), until

@@ -1,4 +1,4 @@
-"""Persons as admins ask about them: whom to erase, or whose data to hand out; and what they are told of it."""
+"""Request and response models of erasures and exports of a data subject's data."""
 
 import base64
 import json
@@ -8,56 +8,56 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from services.console.domain.events import RecordShown
-from services.console.domain.fields import Asked, Id, Reason
-from services.console.domain.paging import Shown
+from services.console.domain.events import RecordView
+from services.console.domain.fields import Id, Reason, RequestBody
+from services.console.domain.pagination import View
 from services.console.domain.suppressions import PhoneText
 
-LONGEST_NAME = 128
-"""Phones and user ids are no longer."""
+MAX_IDENTIFIER_LENGTH = 128
+"""No phone or user id is longer."""
 
 
-class SubjectAsked(Asked):
-    """One customer of one account."""
+class SubjectRequest(RequestBody):
+    """The body that names one customer of one account."""
 
     account_id: Id
     phone: PhoneText = Field(repr=False)
     """E.164, or a national number of the account's region."""
     reason: Reason
-    """Why, for the record: who asked and how. It stays there, so it must not name the person."""
+    """Why, such as the channel of the request. It stays in the record, so it must not identify the person."""
 
 
 @unique
-class Progress(StrEnum):
-    """How far an erasure is."""
+class ErasureStatus(StrEnum):
+    """The state of an erasure."""
 
     FINISHED = "finished"
     UNDER_WAY = "under_way"
-    """It is written down and goes on by itself; asking again is not needed, and does no harm."""
+    """It continues in the background; repeating the request is unnecessary and harmless."""
 
 
-class ErasureShown(Shown):
-    """What became of an erasure; it names the person nowhere."""
+class ErasureView(View):
+    """The result of an erasure; it does not identify the person."""
 
     id: str
     account_id: str
-    status: Progress
+    status: ErasureStatus
     pseudonyms: tuple[str, ...]
-    """What the person's records call them (`customer_hash`), now and for ever."""
+    """The person's pseudonyms (`customer_hash`) in the record; they stay there."""
     removed: dict[str, int]
-    """How much of what; zeros for somebody of whom nothing was kept."""
+    """How many entries of each kind were removed."""
 
 
-class WindowShown(Shown):
-    """A conversation with one of the account's numbers."""
+class WindowView(View):
+    """The person's conversation window with one of the account's numbers."""
 
     number_id: str
     last_inbound_at: AwareDatetime | None
     closed_at: AwareDatetime | None
 
 
-class HeldSuppression(Shown):
-    """A suppression, lifted or not, with its evidence."""
+class SuppressionDetail(View):
+    """A suppression, active or lifted, with its evidence."""
 
     id: str
     kind: str
@@ -70,7 +70,7 @@ class HeldSuppression(Shown):
     active: bool
 
 
-class MessageShown(Shown):
+class MessageView(View):
     """A message to the person, of the last 30 days."""
 
     event_id: str
@@ -80,27 +80,27 @@ class MessageShown(Shown):
     message_id: str | None
 
 
-class SubjectExport(Shown):
-    """All that is held of one person. What they or agents wrote is not held."""
+class SubjectExport(View):
+    """Everything that is stored about one person. Message texts are not stored."""
 
     account_id: str
     phone: str = Field(repr=False)
     exported_at: AwareDatetime
     pseudonyms: tuple[str, ...]
-    """What the person's records call them."""
-    windows: tuple[WindowShown, ...]
-    suppressions: tuple[HeldSuppression, ...]
+    """The person's pseudonyms in the record."""
+    windows: tuple[WindowView, ...]
+    suppressions: tuple[SuppressionDetail, ...]
     do_not_contact: tuple[str, ...]
-    """Kinds of suppression that stayed from an erasure before."""
-    messages: tuple[MessageShown, ...]
+    """Kinds of suppression that an earlier erasure left."""
+    messages: tuple[MessageView, ...]
     dead_letters: tuple[str, ...]
-    """Ids of deliveries that failed and are kept sealed for a while."""
-    records: tuple[RecordShown, ...]
+    """Ids of failed deliveries about the person, which are stored encrypted until they expire."""
+    records: tuple[RecordView, ...]
     """Every record about the person, newest first: messages, answers, statuses, suppressions."""
 
 
-def names_in(packed: str) -> Iterator[str]:
-    """Every short value of a dead letter's event: whoever it is about is among them. Nothing of what cannot be read."""
+def short_texts_in(packed: str) -> Iterator[str]:
+    """Every short text of a dead letter's event; identifiers of people are among them. None if it cannot be parsed."""
     try:
         body = json.loads(base64.b64decode(json.loads(packed)["body"]))
     except (ValueError, KeyError, TypeError):
@@ -109,7 +109,7 @@ def names_in(packed: str) -> Iterator[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str) and len(value) <= LONGEST_NAME:
+    if isinstance(value, str) and len(value) <= MAX_IDENTIFIER_LENGTH:
         yield value
     elif isinstance(value, dict):
         for each in value.values():

@@ -1,44 +1,44 @@
-"""Suppressions as operators send and see them: a phone goes in, and only its masked form comes out."""
+"""Request and response models of suppressions; a response contains the masked phone only."""
 
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from libs.store.conversations import Suppression, SuppressionKind
-from services.console.domain.fields import Asked, Id, Reason
-from services.console.domain.paging import Params, Query, Shown
-from services.console.domain.phones import LONGEST
+from services.console.domain.fields import Id, Reason, RequestBody
+from services.console.domain.pagination import ListQuery, QueryParams, View
+from services.console.domain.phone_numbers import MAX_LENGTH
 
-PhoneText = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST), Field(examples=["+966500000000"])]
+PhoneText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH), Field(examples=["+966500000000"])]
 
 
-class SuppressionAsked(Asked):
-    """A customer who is not to be messaged."""
+class SuppressionRequest(RequestBody):
+    """The body that suppresses a customer."""
 
     account_id: Id
     phone: PhoneText = Field(repr=False)
     """E.164, or a national number of the account's region."""
     reason: Reason
     kind: SuppressionKind = SuppressionKind.BLOCKED
-    """`blocked` is lifted by operators alone; `opt_out`, which a customer told us otherwise, also by START."""
+    """Only operators lift `blocked`; the customer's START also lifts `opt_out`."""
 
 
-class SuppressionQuery(Query):
-    """Which suppressions to list."""
+class SuppressionQuery(ListQuery):
+    """Filters of the list of suppressions."""
 
     account_id: Id | None = None
     phone: PhoneText | None = Field(default=None, repr=False)
-    """One customer's; needs `account_id`."""
+    """The phone of a customer; needs `account_id`."""
 
 
-class LiftQuery(Params):
-    """Why a suppression is lifted."""
+class LiftQuery(QueryParams):
+    """The parameters of a lift."""
 
     reason: Reason | None = None
 
 
-class SuppressionShown(Shown):
-    """A customer of an account who is not messaged."""
+class SuppressionView(View):
+    """A suppression: the account sends the customer no messages while it is active."""
 
     id: str
     account_id: str
@@ -52,6 +52,6 @@ class SuppressionShown(Shown):
     active: bool
 
 
-def shown(suppression: Suppression) -> SuppressionShown:
-    """What operators see of a suppression: not the customer's key, nor the evidence."""
-    return SuppressionShown.model_validate(suppression)
+def suppression_view_from(suppression: Suppression) -> SuppressionView:
+    """A suppression without the customer key and the evidence."""
+    return SuppressionView.model_validate(suppression)

@@ -1,6 +1,6 @@
-"""What a template's text may hold: plain text and five variables, nothing that computes.
+"""Validates the text of a template: plain text and five variables, no expressions.
 
-The text is parsed, never run: a sandbox alone would still let `{{ 'a' * 10**9 }}` build a gigabyte.
+The text is parsed, never rendered: a sandbox alone would still let `{{ 'a' * 10**9 }}` build a gigabyte.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from libs.contracts.decisions import TEMPLATE_VARIABLES
 
 VARIABLES: Final = TEMPLATE_VARIABLES
-LONGEST: Final = 1024  # WhatsApp's limit for the body of a template message
+MAX_LENGTH: Final = 1024  # WhatsApp's limit for the body of a template message
 
 
-def problem_with(text: str) -> str | None:
-    """What is wrong with a template's text, in words for its author; None when it may be saved."""
+def template_problem(text: str) -> str | None:
+    """What is wrong with a template's text, for its author; None when it may be saved."""
     try:
         parsed = ImmutableSandboxedEnvironment(autoescape=False).parse(text)
     except TemplateSyntaxError as error:

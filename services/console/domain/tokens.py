@@ -1,4 +1,4 @@
-"""Tokens as admins ask for them and see them; the secret shows once, when it is made."""
+"""Request and response models of tokens; only the response to a creation contains the secret."""
 
 from enum import StrEnum, unique
 from typing import Annotated
@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from libs.store.tokens import Token
-from services.console.domain.fields import Asked, Id, Line, distinct
-from services.console.domain.paging import Shown
+from services.console.domain.fields import Id, Line, RequestBody, distinct
+from services.console.domain.pagination import View
 
-LONGEST_DAYS = 366
+MAX_DAYS = 366
 
 
 @unique
@@ -21,19 +21,19 @@ class RoleName(StrEnum):
     ADMIN = "admin"
 
 
-class TokenAsked(Asked):
-    """A token to be made."""
+class TokenRequest(RequestBody):
+    """The body that creates a token."""
 
     label: Line
-    """Who or what will hold it; the record names its holder by this and its id."""
+    """The holder's name; records name the holder by label and id."""
     role: RoleName
-    """`auditor` reads, `operator` runs accounts, `admin` makes accounts, tokens and erasures."""
+    """`auditor` reads, `operator` manages numbers and integrations, `admin` accounts, tokens and erasures."""
     accounts: Annotated[tuple[Id, ...], Field(min_length=1, max_length=200), AfterValidator(distinct)] | None = None
-    """The accounts that it covers; null: all of them, also those that are yet to be made."""
-    expires_in_days: Annotated[int, Field(ge=1, le=LONGEST_DAYS)] = 90
+    """The accounts that it covers; null: all, including future ones."""
+    expires_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] = 90
 
 
-class TokenShown(Shown):
+class TokenView(View):
     """A token, without its secret."""
 
     id: str
@@ -49,17 +49,17 @@ class TokenShown(Shown):
     """To the minute."""
 
 
-class TokenMade(TokenShown):
-    """A new token: its secret is shown this once."""
+class TokenCreated(TokenView):
+    """A new token with its secret; no other response contains the secret."""
 
     token: str = Field(repr=False)
 
 
-def shown(token: Token) -> TokenShown:
-    """What admins see of a token."""
-    return TokenShown.model_validate(token)
+def token_view_from(token: Token) -> TokenView:
+    """A token without its secret."""
+    return TokenView.model_validate(token)
 
 
-def made(token: Token, secret: str) -> TokenMade:
-    """What the admin who asked for it sees."""
-    return TokenMade(**dict(shown(token)), token=secret)
+def created_token_from(token: Token, secret: str) -> TokenCreated:
+    """A new token with its secret."""
+    return TokenCreated(**dict(token_view_from(token)), token=secret)

@@ -1,4 +1,4 @@
-"""What each call of the API does: one frozen dataclass for each kind of thing, its fields are ports.
+"""The operations of the operators' API: one frozen dataclass for each resource; its fields are ports.
 
-A change is written together with the event that tells of it; publishing comes after, and may come later.
+A handler writes a change and its event in one step. The event is published afterwards, at once or on a later attempt.
 """

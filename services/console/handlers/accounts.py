@@ -1,44 +1,47 @@
-"""Accounts: made and edited by admins, seen by everyone whose token covers them."""
+"""The operations under `/accounts`, and the look-up of an account that a call names."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from libs.contracts.events import AccountChanged, Event, LegalHoldChanged
+from libs.contracts.events import Event, LegalHoldChanged
 from libs.store.accounts import Account, Directory, Page, Registry
-from services.console.domain.accounts import AccountCreate, AccountEdit, account_from, shown
-from services.console.domain.changes import changes_between
-from services.console.domain.paging import Query, listed
-from services.console.domain.principals import Principal, not_found
-from services.console.handlers.calling import Answer, Call, created
-from services.console.handlers.changing import Changes
+from services.console.domain.accounts import (
+    CreateAccountRequest,
+    EditAccountRequest,
+    account_from,
+    account_view_from,
+)
+from services.console.domain.changes import account_changed
+from services.console.domain.pagination import ListQuery, list_page_from
+from services.console.domain.principals import Principal
+from services.console.domain.refusals import invalid, not_found
+from services.console.handlers.calls import Answer, Call, created
+from services.console.handlers.changes import Change, Changes
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The calls under `/accounts`."""
+    """Creates, lists, shows and edits accounts."""
 
     directory: Directory
     registry: Registry
     changes: Changes
 
-    async def create(self, call: Call[None, AccountCreate]) -> Answer:
-        """Make an account; a token with an account scope cannot, since it would not cover it."""
+    async def create(self, call: Call[None, CreateAccountRequest]) -> Answer:
+        """Create an account. A token for some accounts cannot: it would not cover the new one."""
         if call.principal.accounts is not None:
             raise not_found()
         account = account_from(call.body, id_=self.changes.id_for("acc"), now=self.changes.clock())
-        event = AccountChanged(
-            account_id=account.id, actor=call.principal.actor, changes=changes_between(None, account), created=True
-        )
-        return created(shown(await self.changes.create(account, event)))
+        event = account_changed(None, account, call.principal.actor)
+        return created(account_view_from(await self.changes.create(account, event)))
 
-    async def page(self, call: Call[Query, None]) -> Answer:
+    async def page(self, call: Call[ListQuery, None]) -> Answer:
         """The accounts that the token covers, in the order of their ids."""
         query = call.query
         rows = await self._rows(call.principal, query)
-        return Answer(listed(rows, query.limit, shown, key=lambda account: account.id))
+        return Answer(list_page_from(rows, query.limit, account_view_from, key=lambda account: account.id))
 
-    async def _rows(self, principal: Principal, query: Query) -> list[Account]:
+    async def _rows(self, principal: Principal, query: ListQuery) -> list[Account]:
         if principal.accounts is None:
             return list(await self.registry.page(Account, Page(query.limit + 1, query.cursor)))
         ids = [id_ for id_ in sorted(principal.accounts) if query.cursor is None or id_ > query.cursor]
@@ -47,30 +50,40 @@ class Accounts:
 
     async def show(self, call: Call[None, None]) -> Answer:
         """One account."""
-        return Answer(shown(await account_of(self.directory, call.principal, call.ids["account_id"])))
+        return Answer(account_view_from(await account_in_path(self.directory, call.principal, call.ids["account_id"])))
 
-    async def edit(self, call: Call[None, AccountEdit]) -> Answer:
+    async def edit(self, call: Call[None, EditAccountRequest]) -> Answer:
         """Change an account."""
-        id_ = call.ids["account_id"]
-        if not call.principal.sees(id_):
-            raise not_found()
+        actor, id_ = call.principal.actor, call.ids["account_id"]
 
-        async def change(_: Account, __: datetime) -> tuple[dict[str, Any], Any]:
-            return call.body.given, lambda old, new: _edited(old, new, call.principal.actor)
+        async def change_for(_: Account, __: datetime) -> Change[Account, None]:
+            return Change(call.body.given_fields, lambda old, new: _events(old, new, actor), None)
 
-        return Answer(shown(await self.changes.edit(lambda: self.directory.account(id_), change)))
+        edited, _ = await self.changes.edit(lambda: account_in_path(self.directory, call.principal, id_), change_for)
+        return Answer(account_view_from(edited))
 
 
-def _edited(old: Account, new: Account, actor: str) -> list[Event]:
-    told: list[Event] = [AccountChanged(account_id=new.id, actor=actor, changes=changes_between(old, new))]
+def _events(old: Account, new: Account, actor: str) -> list[Event]:
+    events: list[Event] = [account_changed(old, new, actor)]
     if old.legal_hold != new.legal_hold:
-        told.append(LegalHoldChanged(account_id=new.id, actor=actor, held=new.legal_hold))
-    return told
+        events.append(LegalHoldChanged(account_id=new.id, actor=actor, held=new.legal_hold))
+    return events
 
 
-async def account_of(directory: Directory, principal: Principal, account_id: str) -> Account:
-    """An account that the principal sees; raises GatewayError(not_found) for any other."""
-    account = await directory.account(account_id) if principal.sees(account_id) else None
+async def account_in_path(directory: Directory, principal: Principal, account_id: str) -> Account:
+    """The account that a call's path names; raises GatewayError(not_found) for one that the token does not cover."""
+    account = await directory.account(account_id) if principal.can_see(account_id) else None
     if account is None:
         raise not_found()
+    return account
+
+
+async def account_in_field(directory: Directory, principal: Principal, account_id: str) -> Account:
+    """The account that the field `account_id` of a body or query names.
+
+    Raises GatewayError(invalid_request) for one that is unknown or that the token does not cover.
+    """
+    account = await directory.account(account_id) if principal.can_see(account_id) else None
+    if account is None:
+        raise invalid("account_id", "is unknown")
     return account

@@ -1,35 +1,34 @@
-"""The ready 3CX CRM template of an integration: without its secret as often as you like, with a new path token once."""
+"""The operations that hand out an integration's 3CX CRM template, and the path token in its URL."""
 
 from dataclasses import dataclass
 
-from services.console.domain.crm_template import CrmTemplateAsked, crm_template
-from services.console.domain.integrations_shown import webhook_url
-from services.console.domain.secrets import RotateSecret, SecretRotatedShown, Which
-from services.console.handlers.calling import Answer, Call
-from services.console.handlers.integrations import integration_of
-from services.console.handlers.rotating import Rotate
+from services.console.domain.crm_template import CrmTemplateRequest, crm_template_from
+from services.console.domain.integration_views import webhook_url
+from services.console.domain.secrets import RotatedSecretView, RotateSecretRequest, SecretKind
+from services.console.handlers.calls import Answer, Call
+from services.console.handlers.integration_secrets import RotateIntegrationSecret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CrmTemplates:
-    """`/integrations/{integration_id}/crm-template.xml`."""
+    """`/integrations/{integration_id}/crm-template.xml` and `…/rotate-path-token`."""
 
-    rotate: Rotate
+    rotation: RotateIntegrationSecret
 
     async def show(self, call: Call[None, None]) -> Answer:
-        """The template that asks for the webhook secret in 3CX; nothing secret is in it, since we keep hashes alone."""
-        rotate = self.rotate
-        integration = await integration_of(rotate.directory, call.principal, call.ids["integration_id"])
-        return Answer(crm_template(webhook_url(rotate.public_url, integration.id), asks_secret=True))
+        """The template that asks for the webhook secret in 3CX; it contains no secret, as only hashes are stored."""
+        integrations = self.rotation.integrations
+        url = webhook_url(integrations.public_url, (await integrations.integration(call)).id)
+        return Answer(crm_template_from(url, asks_secret=True))
 
-    async def create(self, call: Call[None, CrmTemplateAsked]) -> Answer:
-        """The template with a new path token in its URL: ready to upload. Each call makes another token."""
-        return Answer(crm_template((await self._rotated(call)).webhook_url, asks_secret=False))
+    async def create(self, call: Call[None, CrmTemplateRequest]) -> Answer:
+        """The template with a new path token in its URL, ready to upload. Each call makes another token."""
+        return Answer(crm_template_from((await self._rotate(call)).webhook_url, asks_secret=False))
 
-    async def new_token(self, call: Call[None, CrmTemplateAsked]) -> Answer:
+    async def rotate_path_token(self, call: Call[None, CrmTemplateRequest]) -> Answer:
         """A new path token alone, for other senders that cannot set headers."""
-        return Answer(await self._rotated(call))
+        return Answer(await self._rotate(call))
 
-    async def _rotated(self, call: Call[None, CrmTemplateAsked]) -> SecretRotatedShown:
-        asked = RotateSecret(overlap_seconds=call.body.overlap_seconds, which=Which.PATH)
-        return await self.rotate.rotated(Call(call.principal, call.ids, None, asked))
+    async def _rotate(self, call: Call[None, CrmTemplateRequest]) -> RotatedSecretView:
+        request = RotateSecretRequest(overlap_seconds=call.body.overlap_seconds, which=SecretKind.PATH)
+        return await self.rotation.rotate(Call(call.principal, call.ids, None, request))

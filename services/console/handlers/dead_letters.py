@@ -1,59 +1,60 @@
-"""Dead letters: kept as they come out of the broker, shown, and put back to work when somebody says so."""
+"""Stores and counts dead letters, and the operations under `/dead-letters`."""
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from libs.chassis.clock import Clock
-from libs.chassis.consuming import Buried
+from libs.chassis.subscriptions import DeadLettered
 from libs.chassis.telemetry import logger
 from libs.contracts.events import DeadLetterReplayed
 from libs.store.dead_letters import DeadLetter, DeadLetterFilter
-from libs.store.dead_letters import DeadLetters as Store
-from libs.store.sealing import CannotOpen
+from libs.store.dead_letters import DeadLetters as DeadLetterStore
+from libs.store.sealer import CannotOpen, Sealer
 from services.console import metrics
 from services.console.domain.dead_letters import (
     SEALED_FIELD,
     DeadLetterQuery,
+    dead_letter_from,
+    dead_letter_view_from,
     filter_from,
-    is_over,
-    letter_from,
-    shown,
+    is_expired,
 )
-from services.console.domain.paging import listed
-from services.console.domain.principals import Principal, conflict, not_found
-from services.console.handlers.calling import Answer, Call
-from services.console.handlers.changing import Changes
-from services.console.ports import Replays, Seals
+from services.console.domain.pagination import list_page_from
+from services.console.domain.principals import Principal
+from services.console.domain.refusals import conflict, not_found
+from services.console.handlers.calls import Answer, Call
+from services.console.handlers.changes import Changes
+from services.console.ports import DeadLetterReplayer
 
 log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class KeepDeadLetter:
-    """Writes down each letter, sealed. Safe to repeat: a letter keeps its id."""
+class StoreDeadLetter:
+    """Stores each dead letter, encrypted. Safe to repeat: a dead letter keeps its id."""
 
-    store: Store
-    seals: Seals = field(repr=False)
-    kept: timedelta
+    store: DeadLetterStore
+    sealer: Sealer = field(repr=False)
+    retention: timedelta
 
-    async def __call__(self, buried: Buried) -> None:
-        """Keep one letter."""
-        sealed = self.seals.seal(buried.packed, owner=buried.id, field_name=SEALED_FIELD)
-        await self.store.keep(letter_from(buried, sealed=sealed, kept=self.kept))
-        metrics.DEAD_LETTERS_KEPT.labels(buried.queue).inc()
+    async def __call__(self, received: DeadLettered) -> None:
+        """Store one dead letter."""
+        sealed = self.sealer.seal(received.serialized, owner=received.id, field_name=SEALED_FIELD)
+        await self.store.add(dead_letter_from(received, sealed=sealed, retention=self.retention))
+        metrics.DEAD_LETTERS_KEPT.labels(received.queue).inc()
 
 
 @dataclass(frozen=True, slots=True)
 class CountDeadLetters:
-    """Keeps the gauge true, for queues that had letters too."""
+    """Sets the gauge of dead letters for each queue; a queue whose last one is gone is set to 0."""
 
-    store: Store
+    store: DeadLetterStore
     clock: Clock
     _seen: set[str] = field(default_factory=set)
 
     async def __call__(self) -> None:
-        """Count those that nobody has replayed."""
-        waiting = await self.store.waiting(self.clock())
+        """Count the dead letters that were not replayed."""
+        waiting = await self.store.count_waiting(self.clock())
         self._seen.update(waiting)
         for queue in self._seen:
             metrics.DEAD_LETTERS.labels(queue).set(waiting.get(queue, 0))
@@ -61,39 +62,39 @@ class CountDeadLetters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters:
-    """The calls under `/dead-letters`."""
+    """Lists, shows and replays dead letters."""
 
-    store: Store
-    replays: Replays
-    seals: Seals = field(repr=False)
+    store: DeadLetterStore
+    replayer: DeadLetterReplayer
+    sealer: Sealer = field(repr=False)
     changes: Changes
 
     async def page(self, call: Call[DeadLetterQuery, None]) -> Answer:
-        """Letters that match, the latest first."""
+        """The dead letters that match, latest first."""
         query = call.query
         wanted = filter_from(query, call.principal.scope(query.account_id))
         rows = await self.store.page(wanted, after=query.cursor, limit=query.limit + 1)
-        return Answer(listed(rows, query.limit, shown, key=lambda row: row.id))
+        return Answer(list_page_from(rows, query.limit, dead_letter_view_from, key=lambda row: row.id))
 
     async def show(self, call: Call[None, None]) -> Answer:
-        """One letter."""
-        return Answer(shown(await self._letter(call.principal, call.ids["dead_letter_id"])))
+        """One dead letter."""
+        return Answer(dead_letter_view_from(await self._letter(call.principal, call.ids["dead_letter_id"])))
 
     async def replay(self, call: Call[None, None]) -> Answer:
-        """Put a letter back onto its queue, its tries beginning anew.
+        """Put a dead letter back onto its work queue; its attempts start again at one.
 
-        It is published before that is noted: a crash in between lets it be replayed once more, which is safe since
-        every handler is safe to repeat; the other way round it might never be.
+        It is published before it is marked as replayed: after a crash in between it may be replayed a second time,
+        which is safe since every handler is safe to repeat. The other order could lose it.
         """
         letter = await self._letter(call.principal, call.ids["dead_letter_id"])
         if letter.replayed_at is not None:
             raise conflict("it was replayed already; if it failed again, it is here again as another letter")
         try:
-            packed = self.seals.open(letter.sealed, owner=letter.id, field_name=SEALED_FIELD)
+            packed = self.sealer.open(letter.sealed, owner=letter.id, field_name=SEALED_FIELD)
         except CannotOpen:
-            log.error("dead letter cannot be opened", id=letter.id)  # noqa: TRY400 -- the trace tells nothing more
+            log.error("dead letter cannot be decrypted", id=letter.id)  # noqa: TRY400 -- a trace adds nothing
             raise conflict("it cannot be opened: its sealing key is not in GATEWAY_SECRET_KEYS any more") from None
-        await self.replays.replay(letter.queue, packed)
+        await self.replayer.replay(letter.queue, packed)
         now, actor = self.changes.clock(), call.principal.actor
         event = DeadLetterReplayed(
             account_id=letter.account_id,
@@ -102,13 +103,13 @@ class DeadLetters:
             dead_letter_id=letter.id,
             queue=letter.queue,
         )
-        await self.store.replayed(letter.id, at=now, by=actor, events=[self.changes.posted(event, now)])
-        await self.changes.published()
-        return Answer(shown(replace(letter, replayed_at=now, replayed_by=actor)))
+        await self.store.mark_replayed(letter.id, at=now, by=actor, events=[self.changes.outbox_event(event, now)])
+        await self.changes.publish_outbox()
+        return Answer(dead_letter_view_from(replace(letter, replayed_at=now, replayed_by=actor)))
 
     async def _letter(self, principal: Principal, letter_id: str) -> DeadLetter:
-        """The letter; raises GatewayError(not_found) for one that is over, or that the principal may not know of."""
+        """The dead letter; raises GatewayError(not_found) for one that is expired or that the token does not cover."""
         found = await self.store.page(DeadLetterFilter(id=letter_id), after=None, limit=1)
-        if not found or not principal.sees(found[0].account_id or "") or is_over(found[0], self.changes.clock()):
+        if not found or not principal.can_see(found[0].account_id or "") or is_expired(found[0], self.changes.clock()):
             raise not_found()
         return found[0]

@@ -1,44 +1,43 @@
-"""The record, searched: a page of it, or the whole story of one webhook or WhatsApp message."""
+"""The operations under `/events`: a page of the audit record, and the timeline of one event."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from libs.store.records import Records
-from services.console.domain.events import EventQuery, Story, filter_from, shown
-from services.console.domain.paging import Listed
-from services.console.domain.principals import not_found
-from services.console.handlers.calling import Answer, Call
-from services.console.handlers.people import People
+from services.console.domain.events import EventQuery, EventTimeline, filter_from, record_view_from
+from services.console.domain.pagination import ListPage
+from services.console.domain.refusals import not_found
+from services.console.handlers.calls import Answer, Call
+from services.console.handlers.subjects import SubjectLookup
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The calls under `/events`."""
+    """Searches the audit record."""
 
     records: Records
-    people: People
+    lookup: SubjectLookup
 
     async def page(self, call: Call[EventQuery, None]) -> Answer:
-        """Records that match, newest first."""
+        """The records that match, newest first."""
         query = call.query
         account_id, customers = call.principal.scope(query.account_id), None
         if query.phone is not None:
-            person = await self.people.named(call.principal, account_id, query.phone)
-            customers = frozenset(await self.people.pseudonyms(person))
+            subject = await self.lookup.find(call.principal, account_id, query.phone)
+            customers = frozenset(await self.lookup.record_pseudonyms(subject))
         wanted = filter_from(query, account_id, customers)
         page = await self.records.page(wanted, limit=query.limit, cursor=query.cursor)
-        return Answer(Listed(items=tuple(shown(record) for record in page.items), next_cursor=page.next_cursor))
+        return Answer(ListPage(items=tuple(map(record_view_from, page.items)), next_cursor=page.next_cursor))
 
-    async def story(self, call: Call[None, None]) -> Answer:
-        """Everything on record about one event, oldest first."""
+    async def timeline(self, call: Call[None, None]) -> Answer:
+        """Every record about one event that the token covers, oldest first."""
         event_id = _canonical(call.ids["event_id"])
-        records = await self.records.story(event_id)
-        seen = [r for r in records if r.account_id is not None and call.principal.sees(r.account_id)]
-        if call.principal.accounts is None:
-            seen = list(records)
-        if not seen:
+        records = await self.records.timeline(event_id)
+        if call.principal.accounts is not None:
+            records = [r for r in records if r.account_id is not None and call.principal.can_see(r.account_id)]
+        if not records:
             raise not_found()
-        return Answer(Story(event_id=event_id, items=tuple(shown(record) for record in seen)))
+        return Answer(EventTimeline(event_id=event_id, items=tuple(map(record_view_from, records))))
 
 
 def _canonical(event_id: str) -> str:

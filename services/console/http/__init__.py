@@ -1,1 +1,1 @@
-"""HTTP, and nothing but HTTP: the table of routes, how a request is read, who may call, and the OpenAPI document."""
+"""The operators' API over HTTP: routes, request parsing, middleware, responses and the OpenAPI document."""

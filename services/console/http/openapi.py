@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of routes and the models that really are used."""
+"""The OpenAPI 3.1 document, generated from the table of routes and its models."""
 
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
@@ -9,32 +9,33 @@ from pydantic.json_schema import models_json_schema
 
 from libs.contracts.errors import AnyCode, ErrorCode, OperatorCode
 from services.console.domain.crm_template import XmlDocument
-from services.console.domain.paging import Shown
-from services.console.http.routes import PREFIX, Route
+from services.console.domain.pagination import View
+from services.console.http.route import Route
+from services.console.http.routes import PREFIX
 
 REF = "#/components/schemas/{model}"
 
 
-class FieldProblem(Shown):
-    """One field at fault."""
+class FieldProblem(View):
+    """A problem with one field."""
 
     field: str
     problem: str
 
 
-class Refusal(Shown):
-    """Every refusal and failure has this shape."""
+class Refusal(View):
+    """The body of every refusal and failure."""
 
     success: Literal[False]
     error: str
-    """A stable code; `gateway errors explain CODE` tells its cause and what to do."""
+    """A stable code; `gateway errors explain CODE` shows its cause and its fix."""
     message: str
     details: dict[str, Any] = Field(default_factory=dict)
-    """What there is to say besides: `errors` (each with `field` and `problem`), `retry_after`, `limit` …"""
+    """Details by code: `errors` (each with `field` and `problem`), `retry_after`, `limit` …"""
 
 
 def document_from(routes: Sequence[Route]) -> dict[str, Any]:
-    """The document; equal tables give equal documents."""
+    """The document; equal routes give equal documents."""
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
         (Refusal, "serialization"),
         (FieldProblem, "serialization"),
@@ -74,7 +75,7 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
             **{
                 str(status.value): _document(status)
                 if model is XmlDocument
-                else _answer(status, names[model, "serialization"], route.forms)
+                else _answer(status, names[model, "serialization"], route.media_types)
                 for status, model in route.answers.items()
             },
             **{str(status.value): refusal for status, refusal in _refusals(route, names)},
@@ -98,19 +99,19 @@ def _query(route: Route) -> Iterator[dict[str, Any]]:
         return
     schema = route.query.model_json_schema()
     required = schema.get("required", [])
-    for name, told in schema["properties"].items():
-        # A parameter is there or not; null cannot be sent.
-        kinds = [kind for kind in told.pop("anyOf", []) if kind.get("type") != "null"]
-        if told.get("default") is None:
-            told.pop("default", None)
-        description = told.pop("description", None)
+    for name, details in schema["properties"].items():
+        # A parameter is present or absent; null cannot be sent.
+        kinds = [kind for kind in details.pop("anyOf", []) if kind.get("type") != "null"]
+        if details.get("default") is None:
+            details.pop("default", None)
+        description = details.pop("description", None)
         parameter = {"name": name, "in": "query", "required": name in required}
-        parameter |= {"schema": told | (kinds[0] if kinds else {})}
+        parameter |= {"schema": details | (kinds[0] if kinds else {})}
         yield parameter | ({"description": description} if description else {})
 
 
-def _answer(status: HTTPStatus, schema: dict[str, Any], forms: Sequence[str] = ()) -> dict[str, Any]:
-    files = {form: {"schema": {"type": "string", "contentMediaType": form}} for form in forms}
+def _answer(status: HTTPStatus, schema: dict[str, Any], media_types: Sequence[str] = ()) -> dict[str, Any]:
+    files = {kind: {"schema": {"type": "string", "contentMediaType": kind}} for kind in media_types}
     return {"description": status.phrase, "content": {"application/json": {"schema": schema}, **files}}
 
 
@@ -134,8 +135,8 @@ def _codes(route: Route) -> Iterator[AnyCode]:
 
 def _refusals(route: Route, names: dict[Any, Any]) -> Iterator[tuple[HTTPStatus, dict[str, Any]]]:
     for code in sorted(_codes(route), key=lambda code: code.explanation.status):
-        told: dict[str, Any] = _answer(code.explanation.status, names[Refusal, "serialization"])
-        told["description"] = f"`{code.value}`: {code.explanation.cause}"
+        refusal: dict[str, Any] = _answer(code.explanation.status, names[Refusal, "serialization"])
+        refusal["description"] = f"`{code.value}`: {code.explanation.cause}"
         if code.explanation.retryable and code is ErrorCode.GATEWAY_UNAVAILABLE:
-            told["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
-        yield code.explanation.status, told
+            refusal["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+        yield code.explanation.status, refusal

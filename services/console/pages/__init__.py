@@ -1,1 +1,1 @@
-"""Reports as people read and file them: one outline of content, and a form for each medium. No I/O but templates."""
+"""Documents that people read; `reports` renders the compliance report in four formats."""

@@ -1,1 +1,1 @@
-"""One class for each port and technology."""
+"""Implementations of ingress's ports, one class for each port and technology."""

@@ -1,4 +1,4 @@
-"""Sixty requests in any minute, over all replicas, by the `limits` library; where they are counted is a setting."""
+"""`MovingWindowRateLimits`: 60 requests in any minute across all replicas, counted with the `limits` library."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,16 +15,16 @@ from limits.storage import storage_from_string
 from libs.contracts.errors import unavailable
 from services.ingress.adapters.sqlite_windows import SqliteWindows
 
-PER_MINUTE: Final = 60  # DESIGN §2
-PROBE: Final = "probe"  # no integration's id; what `limits` asks by itself tells less than a real read
+PER_MINUTE: Final = 60
+PROBE: Final = "probe"  # not an integration's id; a real read shows more than the library's own check
 OWN_STORE: Final = "store"
 MONGO: Final = {"timeoutMS": 2000, "serverSelectionTimeoutMS": 2000}
 REDIS: Final = {"socket_timeout": 2, "socket_connect_timeout": 2, "max_connections": 200}
 
 
 @dataclass(frozen=True, slots=True)
-class MovingWindows:
-    """A RateLimits: a request counts for 60 s from its own moment, so no minute whatever holds more than 60."""
+class MovingWindowRateLimits:
+    """A RateLimits. A request counts for 60 s from its own time, so no minute contains more than 60."""
 
     storage: Storage
     now: Callable[[], float]
@@ -51,9 +51,9 @@ class MovingWindows:
 
 
 def storage_from(url: str, *, store_url: str, now: Callable[[], float]) -> Storage:
-    """Open the counters at `url`: `store` (beside the gateway's own data), `memory://`, `redis://…`, `mongodb://…`.
+    """Open the counters at `url`: `store` (next to the gateway's own data), `memory://`, `redis://…`, `mongodb://…`.
 
-    Raises ValueError for a URL that is none of these; its text does not repeat the URL.
+    Raises ValueError for any other URL; its text does not contain the URL, which may hold a password.
     """
     place = store_url if url == OWN_STORE else url
     scheme, _, rest = place.partition("://")
@@ -72,5 +72,5 @@ def storage_from(url: str, *, store_url: str, now: Callable[[], float]) -> Stora
     except ConfigurationError:
         raise ValueError("GATEWAY_RATE_LIMIT_URL names a storage that cannot be used") from None
     if not isinstance(storage, Storage):
-        raise TypeError("the storage is not an asynchronous one")
+        raise TypeError("the storage is not asynchronous")
     return storage

@@ -1,7 +1,7 @@
-"""Moving windows in an SQLite file, as a storage of the `limits` library: one row a key, its hits' times packed.
+"""`SqliteWindows`: moving windows in an SQLite file, as a storage of the `limits` library; one row for each key.
 
-Called directly on the loop: two indexed statements without a disk sync take some 20 µs, a thread's hop takes 150.
-A crash of the machine may forget the last minute's hits, and nothing else is in this file.
+It runs on the event loop: two indexed statements without a disk sync take about 20 µs, a thread switch takes 150 µs. A
+crash of the machine may lose the last minute's hits; the file contains nothing else.
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from pathlib import Path
 from limits.aio.storage import MovingWindowSupport, Storage
 
 BUSY_SECONDS = 0.25
-"""How long another replica's transaction is waited for; they take microseconds."""
+"""How long to wait for another replica's transaction; transactions take microseconds."""
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
@@ -22,10 +22,8 @@ CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, hits BLOB NOT NULL) WI
 """
 _READ = "SELECT hits FROM windows WHERE key = ?"
 _WRITE = "INSERT INTO windows VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET hits = excluded.hits"
-
-
 OPEN_TRIES, OPEN_PAUSE = 100, 0.02
-"""For five seconds in all, at start: SQLite reports `busy` at once when two processes switch a new file to WAL."""
+"""Five seconds in total, at start: SQLite reports `busy` at once when two processes switch a new file to WAL."""
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -41,7 +39,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 class SqliteWindows(Storage, MovingWindowSupport):
-    """Windows shared by the processes of one machine; `now` tells Unix seconds."""
+    """Windows that the processes of one machine share; `now` returns Unix seconds."""
 
     STORAGE_SCHEME = ["async+gateway-sqlite"]  # noqa: RUF012 -- as the library declares it
 
@@ -53,18 +51,18 @@ class SqliteWindows(Storage, MovingWindowSupport):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What `limits` wraps into its StorageError."""
+        """The exceptions that `limits` wraps into its StorageError."""
         return sqlite3.Error
 
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` hits if the window of the last `expiry` seconds has room for them."""
+        """Count `amount` hits if the last `expiry` seconds hold at most `limit` hits with them."""
         now = self._now()
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             hits = self._hits(key, now - expiry)
             room = len(hits) + amount <= limit
             if room:
-                hits.extend([max([now, *hits[-1:]])] * amount)  # sorted also when a clock is set back
+                hits.extend([max([now, *hits[-1:]])] * amount)  # stays sorted when the clock is set back
                 self._connection.execute(_WRITE, (key, hits.tobytes()))
         except BaseException:
             self._connection.execute("ROLLBACK")
@@ -73,7 +71,7 @@ class SqliteWindows(Storage, MovingWindowSupport):
         return room
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 -- limits' shape
-        """When the oldest hit of the running window came, and how many there are."""
+        """The time of the oldest hit in the current window, and the number of hits."""
         now = self._now()
         hits = self._hits(key, now - expiry)
         return (hits[0] if hits else now), len(hits)
@@ -86,16 +84,16 @@ class SqliteWindows(Storage, MovingWindowSupport):
         return hits[bisect_right(hits, after) :]
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count as a window; `limits` demands it of a storage, moving windows do not use it."""
+        """Count `amount` hits; `limits` requires the method, moving windows do not use it."""
         await self.acquire_entry(key, 2**31, expiry, amount)
         return await self.get(key)
 
     async def get(self, key: str) -> int:
-        """How many hits are stored."""
+        """The number of stored hits."""
         return len(self._hits(key, 0.0))
 
     async def get_expiry(self, key: str) -> float:
-        """When the last hit came."""
+        """The time of the last hit."""
         return max(self._hits(key, 0.0), default=self._now())
 
     async def check(self) -> bool:
@@ -103,13 +101,13 @@ class SqliteWindows(Storage, MovingWindowSupport):
         return bool(self._connection.execute("SELECT 1").fetchone())
 
     async def reset(self) -> int | None:
-        """Forget everything; how many keys there were."""
+        """Delete all keys and return how many there were."""
         return self._connection.execute("DELETE FROM windows").rowcount
 
     async def clear(self, key: str) -> None:
-        """Forget one key."""
+        """Delete one key."""
         self._connection.execute("DELETE FROM windows WHERE key = ?", (key,))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()

@@ -1,4 +1,4 @@
-"""What ingress knows without asking anyone: who may speak, from where, and what a body may look like.
+"""Ingress's pure functions and values: authentication, client addresses, request bodies, dialects, HTTP answers.
 
 No I/O, no clock, no logging, no `await`.
 """

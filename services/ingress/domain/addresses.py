@@ -1,4 +1,4 @@
-"""Where a request really comes from; a header is believed only as far as trusted proxies wrote it."""
+"""Client addresses and allowlists. `X-Forwarded-For` counts only as far as trusted proxies wrote it."""
 
 import ipaddress
 from collections.abc import Iterable, Sequence
@@ -9,8 +9,8 @@ from typing import Final
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-LONGEST: Final = 64  # "[" + 45 characters of IPv6 + a zone + "]:65535" fit; longer is not an address
-MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+MAX_HOP_LENGTH: Final = 64  # "[" + 45 characters of IPv6 + a zone + "]:65535" fit; longer text is not an address
+IPV4_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,51 +20,51 @@ class Networks:
     members: tuple[Network, ...] = ()
 
     def __contains__(self, address: Address | None) -> bool:
-        """True when `address` is known and one of the CIDRs covers it."""
+        """True when `address` is known and in one of the CIDRs."""
         return address is not None and any(address in member for member in self.members)
 
 
 @dataclass(frozen=True, slots=True)
 class Allowlist:
-    """From where an integration may be called; an entry nobody can read admits nobody."""
+    """The addresses that may call an integration; an unreadable entry matches no address."""
 
     networks: Networks = Networks()
-    anyone: bool = True
+    unrestricted: bool = True
 
-    def admits(self, address: Address | None) -> bool:
-        """True when the list is empty or covers `address`."""
-        return self.anyone or address in self.networks
+    def allows(self, address: Address | None) -> bool:
+        """True when the list is empty or contains `address`."""
+        return self.unrestricted or address in self.networks
 
 
 def network_from(text: str) -> Network:
-    """Read one CIDR or single address; host bits may be set. Raises ValueError for anything else."""
+    """Read a CIDR or a single address; host bits may be set. Raises ValueError for anything else."""
     network = ipaddress.ip_network(text.strip(), strict=False)
-    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(MAPPED):
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(IPV4_MAPPED):
         inner = network.network_address.ipv4_mapped
         return ipaddress.ip_network(f"{inner}/{network.prefixlen - 96}", strict=False)
     return network
 
 
 def networks_from(texts: Iterable[str]) -> Networks:
-    """Read a list of CIDRs; raises ValueError naming the first one that is none."""
+    """Read a list of CIDRs. Raises ValueError that names the first invalid one."""
     return Networks(tuple(network_from(text) for text in texts))
 
 
 def allowlist_from(texts: Sequence[str]) -> Allowlist:
-    """Read an integration's stored allowlist; empty means any address (DESIGN §2)."""
+    """Read an integration's stored allowlist; an empty one allows every address."""
     members = []
     for text in texts:
         try:
             members.append(network_from(text))
         except ValueError:
-            continue  # fails closed: the list still restricts, this entry just matches nothing
-    return Allowlist(Networks(tuple(members)), anyone=not texts)
+            continue  # fails closed: the list still restricts, and this entry matches no address
+    return Allowlist(Networks(tuple(members)), unrestricted=not texts)
 
 
 @lru_cache(maxsize=4096)
 def address_from(text: str) -> Address | None:
     """Read one hop: an address, bare or in brackets, with or without a port; None for anything else."""
-    if len(text) > LONGEST:
+    if len(text) > MAX_HOP_LENGTH:
         return None
     try:
         address = ipaddress.ip_address(_host(text.strip()).partition("%")[0])
@@ -76,7 +76,7 @@ def address_from(text: str) -> Address | None:
 
 
 def _host(text: str) -> str:
-    """Leave out quotes, brackets and the port."""
+    """Remove quotes, brackets and the port."""
     text = text.strip('"')
     if text.startswith("["):
         host, closed, rest = text[1:].partition("]")
@@ -92,11 +92,10 @@ def _is_port(text: str) -> bool:
 
 
 def client_address(peer: str, forwarded: Sequence[str], *, trusted: Networks) -> Address | None:
-    """Name the client: the first hop, from ours outwards, that is not one of the trusted proxies.
+    """The client's address: the first hop, from the gateway outwards, that is not a trusted proxy.
 
-    `forwarded` holds the `X-Forwarded-For` lines in the order received; together they are one list.
-    None when a trusted proxy names a hop that is no address: then nobody knows who called, and the
-    proxy's own address must not stand in for them.
+    `forwarded` holds the `X-Forwarded-For` lines in the order received; together they are one list. None when a trusted
+    proxy names a hop that is not an address: the client is unknown then, and the proxy's address must not replace it.
     """
     address = address_from(peer)
     if not trusted.members or address not in trusted:

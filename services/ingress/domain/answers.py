@@ -1,4 +1,4 @@
-"""What a caller is answered: status, bytes and headers, made in one place so that equal cases get equal bytes."""
+"""HTTP answers of ingress: status, body and headers. Equal outcomes have byte-equal answers."""
 
 import json
 import math
@@ -14,21 +14,21 @@ from libs.contracts.events import WebhookAnswered
 from libs.contracts.results import AnswerCode, AnswerStatus, failure_body, success_body
 
 CODES: Final[Mapping[str, AnswerCode]] = {code.value: code for code in (*AnswerStatus, *ErrorCode)}
-RETRY_AFTER_MAX: Final = 86_400  # seconds; a day, as long as the longest limit we know
+MAX_RETRY_AFTER: Final = 86_400  # seconds; a day, as long as the longest limit
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer in JSON. `code` is its name in metrics; `closes` ends the connection after it.
+    """An HTTP answer in JSON; `code` is its label in metrics.
 
-    `uncertain`: nobody knows whether the event was accepted, so the same request must stay the same event.
+    `uncertain`: the event may or may not have been accepted, so a repeated request must keep the same event id.
     """
 
     status: int
     code: str
     body: bytes = field(repr=False)
     retry_after: int | None = None
-    closes: bool = False
+    closes_connection: bool = False
     uncertain: bool = False
 
 
@@ -40,21 +40,25 @@ def success(
     reason: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Tell that an event ended well, or that its end is still open (`pending`); `details` where there are some."""
+    """The answer for an event that succeeded, or that has no result yet (`pending`)."""
     status, body = success_body(code, str(event_id), message_id=message_id, reason=reason, details=details)
     return Answer(status, code.value, orjson.dumps(body, default=str))
 
 
 def failure(
-    code: AnyCode, event_id: UUID | None = None, details: Mapping[str, Any] | None = None, *, closes: bool = False
+    code: AnyCode,
+    event_id: UUID | None = None,
+    details: Mapping[str, Any] | None = None,
+    *,
+    closes_connection: bool = False,
 ) -> Answer:
-    """Tell what stopped an event; `details.retry_after` (seconds) becomes the `Retry-After` header too."""
+    """The answer for an error; `details.retry_after` (seconds) also becomes the `Retry-After` header."""
     status, body = failure_body(code, None if event_id is None else str(event_id), details)
-    return Answer(status, code.value, orjson.dumps(body, default=str), _retry_after(details or {}), closes)
+    return Answer(status, code.value, orjson.dumps(body, default=str), _retry_after(details or {}), closes_connection)
 
 
 def answer_from(answered: WebhookAnswered) -> Answer:
-    """Tell the caller what the answering event says."""
+    """The answer that corresponds to a result event."""
     if isinstance(answered.code, AnswerStatus):
         told = {"message_id": answered.message_id, "reason": answered.reason}
         return success(answered.code, answered.event_id, **told, details=answered.details)
@@ -62,7 +66,7 @@ def answer_from(answered: WebhookAnswered) -> Answer:
 
 
 def answer_from_record(event_id: UUID, record: Mapping[str, Any]) -> Answer:
-    """Tell what is known of an event: `{}` while its end is open, otherwise its answer as recorded."""
+    """The answer that corresponds to a recorded result; an empty record means `pending`."""
     code = CODES[record.get("code", AnswerStatus.PENDING.value)]
     if isinstance(code, AnswerStatus):
         told = {name: record.get(name) for name in ("message_id", "reason", "details")}
@@ -70,13 +74,13 @@ def answer_from_record(event_id: UUID, record: Mapping[str, Any]) -> Answer:
     return failure(code, event_id, record.get("details"))
 
 
-def packed(answer: Answer) -> bytes:
-    """The form in which an answer is kept for the twins of its request."""
+def stored_from(answer: Answer) -> bytes:
+    """Serialize an answer for the duplicates of its request; `answer_from_stored` reads it."""
     return orjson.dumps([answer.status, answer.code, answer.body.decode(), answer.retry_after])
 
 
-def unpacked(stored: bytes) -> Answer:
-    """Read what `packed` wrote."""
+def answer_from_stored(stored: bytes) -> Answer:
+    """Read what `stored_from` wrote."""
     status, code, body, retry_after = orjson.loads(stored)
     return Answer(status, code, body.encode(), retry_after)
 
@@ -85,15 +89,15 @@ def _retry_after(details: Mapping[str, Any]) -> int | None:
     seconds = details.get("retry_after")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
         return None
-    return max(1, min(RETRY_AFTER_MAX, math.ceil(seconds)))
+    return max(1, min(MAX_RETRY_AFTER, math.ceil(seconds)))
 
 
-# Always the same bytes and headers, and the connection ends, whichever check failed; the bytes are those of DESIGN §2.
+# The same bytes and headers whichever check failed, and the connection is closed, so that callers learn nothing.
 NOT_AUTHENTICATED: Final = replace(
-    failure(ErrorCode.INVALID_3CX_WEBHOOK, closes=True),
+    failure(ErrorCode.INVALID_3CX_WEBHOOK, closes_connection=True),
     body=json.dumps(failure_body(ErrorCode.INVALID_3CX_WEBHOOK)[1]).encode(),
 )
 NOT_FOUND: Final = failure(OperatorCode.NOT_FOUND)
 METHOD_NOT_ALLOWED: Final = failure(OperatorCode.METHOD_NOT_ALLOWED)
-BROKEN_REQUEST: Final = failure(ErrorCode.INVALID_JSON, details={"field": "request"}, closes=True)
+BROKEN_REQUEST: Final = failure(ErrorCode.INVALID_JSON, details={"field": "request"}, closes_connection=True)
 UNAVAILABLE: Final = failure(ErrorCode.GATEWAY_UNAVAILABLE, details={"retry_after": 2})

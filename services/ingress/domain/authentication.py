@@ -1,7 +1,7 @@
-"""Who is calling: five checks in order, and a refusal that costs the same whichever of them failed.
+"""The authentication of 3CX webhooks: five checks in order, whose cost does not depend on which one fails.
 
-Nothing here ends early: every comparison is made, in constant time, also for an integration that
-does not exist; only then is the first failed check looked up.
+Nothing returns early. Every comparison is made in constant time, for unknown integrations too; the first failed check
+is selected afterwards.
 """
 
 import hashlib
@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
 
+from libs.contracts.webhook_secrets import NO_SECRET, SecretDigest, header_bytes, matches_secret
 from services.ingress.domain.addresses import Address, Allowlist
 
-TOLERANCE: Final = timedelta(seconds=300)  # DESIGN §2: at most 300 s from our clock, either way
+TIMESTAMP_TOLERANCE: Final = timedelta(seconds=300)  # from the gateway's clock, in either direction
 RFC3339: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:(?P<second>\d{2})(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
@@ -24,8 +25,8 @@ SIGNATURE: Final = re.compile(r"(?:sha256=)?([0-9a-fA-F]{64})", re.ASCII)
 
 
 @unique
-class Reason(StrEnum):
-    """Why a request was not authenticated; for the record and a metric label, never for the caller."""
+class RejectionReason(StrEnum):
+    """Why a request was not authenticated. Recorded and counted; callers never receive it."""
 
     UNKNOWN_INTEGRATION = "unknown_integration"
     INTEGRATION_DISABLED = "integration_disabled"
@@ -39,36 +40,29 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
-    """The SHA-256 of one webhook secret, and until when it holds (None: until it is rotated away)."""
-
-    digest: bytes = field(repr=False)
-    valid_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What an integration demands of a caller."""
+class WebhookCredentials:
+    """What an integration requires of its callers."""
 
     enabled: bool
     allowlist: Allowlist
-    secrets: tuple[Secret, ...]
+    secrets: tuple[SecretDigest, ...]
     signature_required: bool
-    path_tokens: tuple[Secret, ...] = ()
+    path_tokens: tuple[SecretDigest, ...] = ()
 
-    def at_the_side(self) -> "Door":
-        """The same integration's door for senders without headers: a token in the URL, nothing signed."""
-        return Door(self.enabled, self.allowlist, self.path_tokens or NOBODY, signature_required=False)
+    def for_path_token(self) -> "WebhookCredentials":
+        """The requirements for callers that cannot set headers: a token in the URL, and no signature."""
+        return WebhookCredentials(self.enabled, self.allowlist, self.path_tokens or NO_SECRET, signature_required=False)
 
 
-# Stand in for what does not exist, so that looking for it takes as long as finding it.
-NOBODY: Final = (Secret(bytes(32)),)
-NO_DOOR: Final = Door(enabled=True, allowlist=Allowlist(), secrets=NOBODY, signature_required=False)
+NO_CREDENTIALS: Final = WebhookCredentials(
+    enabled=True, allowlist=Allowlist(), secrets=NO_SECRET, signature_required=False
+)
+"""Compared with when the integration is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """What a caller presented: each header as often as it was sent, and whence."""
+class PresentedCredentials:
+    """What a caller presented: its address, and every value of each header."""
 
     address: Address | None
     secrets: Sequence[str] = field(default=(), repr=False)
@@ -76,69 +70,62 @@ class Attempt:
     signatures: Sequence[str] = ()
 
 
-def digest_of(secret: str) -> bytes:
-    """Hash a secret as it is stored: SHA-256 of its bytes."""
-    return hashlib.sha256(_raw(secret)).digest()
+def expected_signature(presented: PresentedCredentials) -> hmac.HMAC:
+    """Start the HMAC that the caller's signature must equal; feed it the raw body as it arrives.
 
-
-def signing(attempt: Attempt) -> hmac.HMAC:
-    """Start the signature that `attempt` ought to carry; feed it the raw body as it arrives.
-
-    HMAC-SHA256 of `timestamp + "." + raw body`, keyed with the secret the caller presented, whether
-    or not that secret is right: the timestamp counts exactly as sent.
+    It is HMAC-SHA256 of `timestamp + "." + raw body`, keyed with the presented secret, valid or not. The timestamp is
+    used exactly as sent.
     """
-    secret = attempt.secrets[0] if attempt.secrets else ""
-    timestamp = attempt.timestamps[0] if attempt.timestamps else ""
-    return hmac.new(_raw(secret), _raw(timestamp) + b".", hashlib.sha256)
+    secret = presented.secrets[0] if presented.secrets else ""
+    timestamp = presented.timestamps[0] if presented.timestamps else ""
+    return hmac.new(header_bytes(secret), header_bytes(timestamp) + b".", hashlib.sha256)
 
 
-def caller_objection(attempt: Attempt, door: Door | None, *, now: datetime) -> Reason | None:
-    """Checks 1 to 3: integration, address, secret. None when all hold; what they need is in the headers."""
-    stands = door or NO_DOOR
-    admitted = stands.allowlist.admits(attempt.address)
-    proven = is_proven(attempt.secrets, stands.secrets, now=now)
-    secret_missing = not any(attempt.secrets)
-    objections = (
-        (door is None, Reason.UNKNOWN_INTEGRATION),
-        (not stands.enabled, Reason.INTEGRATION_DISABLED),
-        (not admitted, Reason.IP_NOT_ALLOWED),
-        (secret_missing, Reason.MISSING_SECRET),
-        (not proven, Reason.WRONG_SECRET),
+def caller_rejection(
+    presented: PresentedCredentials, credentials: WebhookCredentials | None, *, now: datetime
+) -> RejectionReason | None:
+    """Checks 1 to 3: integration, address, secret. None when all pass. Needs the headers only."""
+    required = credentials or NO_CREDENTIALS
+    allowed = required.allowlist.allows(presented.address)
+    secret_matches = matches_secret(presented.secrets, required.secrets, now=now)
+    secret_missing = not any(presented.secrets)
+    return _first_failed(
+        (
+            (credentials is None, RejectionReason.UNKNOWN_INTEGRATION),
+            (not required.enabled, RejectionReason.INTEGRATION_DISABLED),
+            (not allowed, RejectionReason.IP_NOT_ALLOWED),
+            (secret_missing, RejectionReason.MISSING_SECRET),
+            (not secret_matches, RejectionReason.WRONG_SECRET),
+        )
     )
-    return _first(objections)
 
 
-def is_proven(presented: Sequence[str], secrets: Sequence[Secret], *, now: datetime) -> bool:
-    """True when exactly one secret was presented and it is one that is taken now; equally long whatever is wrong."""
-    digest, proven = digest_of(presented[0] if presented else ""), False
-    for secret in secrets:
-        same = hmac.compare_digest(digest, secret.digest)
-        proven |= same and (secret.valid_until is None or now < secret.valid_until)
-    return proven and len(presented) == 1
+def message_rejection(
+    presented: PresentedCredentials, credentials: WebhookCredentials | None, *, now: datetime, digest: bytes
+) -> RejectionReason | None:
+    """Checks 4 and 5: timestamp, signature. `digest` is `expected_signature` over the whole body.
 
-
-def message_objection(attempt: Attempt, door: Door | None, *, now: datetime, digest: bytes) -> Reason | None:
-    """Checks 4 and 5: timestamp, signature; `digest` is what `signing` came to over the whole body.
-
-    In mode `secret` both headers may be left out and are checked when sent; a signature needs its
-    timestamp. In mode `secret_hmac` both are required. A header sent twice is a wrong one.
+    In mode `secret` both headers are optional and are checked when sent; a signature needs its timestamp. In mode
+    `secret_hmac` both are required. A header that is sent twice is invalid.
     """
-    required = (door or NO_DOOR).signature_required
-    objections = (
-        (not attempt.timestamps and (required or bool(attempt.signatures)), Reason.MISSING_TIMESTAMP),
-        (bool(attempt.timestamps) and not _is_fresh(attempt.timestamps, now), Reason.STALE_TIMESTAMP),
-        (required and not attempt.signatures, Reason.MISSING_SIGNATURE),
-        (bool(attempt.signatures) and not _is_signed(attempt.signatures, digest), Reason.INVALID_SIGNATURE),
+    required = (credentials or NO_CREDENTIALS).signature_required
+    timestamps, signatures = presented.timestamps, presented.signatures
+    return _first_failed(
+        (
+            (not timestamps and (required or bool(signatures)), RejectionReason.MISSING_TIMESTAMP),
+            (bool(timestamps) and not _is_fresh(timestamps, now), RejectionReason.STALE_TIMESTAMP),
+            (required and not signatures, RejectionReason.MISSING_SIGNATURE),
+            (bool(signatures) and not _is_signed(signatures, digest), RejectionReason.INVALID_SIGNATURE),
+        )
     )
-    return _first(objections)
 
 
-def _first(objections: Sequence[tuple[bool, Reason]]) -> Reason | None:
-    return next((reason for failed, reason in objections if failed), None)
+def _first_failed(checks: Sequence[tuple[bool, RejectionReason]]) -> RejectionReason | None:
+    return next((reason for failed, reason in checks if failed), None)
 
 
-def time_from(text: str) -> datetime | float | None:
-    """Read a timestamp header: RFC 3339 with its offset (section 5.6) or whole Unix seconds; else None."""
+def timestamp_from(text: str) -> datetime | float | None:
+    """Read a timestamp header: RFC 3339 with an offset (section 5.6) or whole Unix seconds; None for anything else."""
     if UNIX.fullmatch(text):
         return float(text)
     match = RFC3339.fullmatch(text)
@@ -154,11 +141,11 @@ def time_from(text: str) -> datetime | float | None:
 
 
 def _is_fresh(timestamps: Sequence[str], now: datetime) -> bool:
-    sent = time_from(timestamps[0])
+    sent = timestamp_from(timestamps[0])
     if sent is None or len(timestamps) != 1:
         return False
     seconds = sent if isinstance(sent, float) else sent.timestamp()
-    return abs(seconds - now.timestamp()) <= TOLERANCE.total_seconds()
+    return abs(seconds - now.timestamp()) <= TIMESTAMP_TOLERANCE.total_seconds()
 
 
 def _is_signed(signatures: Sequence[str], digest: bytes) -> bool:
@@ -166,8 +153,3 @@ def _is_signed(signatures: Sequence[str], digest: bytes) -> bool:
     presented = bytes.fromhex(match[1]) if match else bytes(32)
     same = hmac.compare_digest(presented, digest)
     return same and match is not None and len(signatures) == 1
-
-
-def _raw(header: str) -> bytes:
-    """Give back the bytes that arrived: aiohttp decodes headers as UTF-8 with surrogate escapes."""
-    return header.encode("utf-8", "surrogateescape")

@@ -1,19 +1,19 @@
-"""What a body must be before anyone looks at what it says: one strict JSON object of known fields.
+"""Request bodies of 3CX webhooks: strict JSON parsing, and the fields that the gateway keeps.
 
-Strict about JSON, forgiving about fields: a field of the wrong type counts as absent, so that the
-rules answer with the code for what is missing.
+The JSON must be strictly valid. A field of the wrong type counts as absent, so that policy's rules answer with the
+error code for the missing field.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 
 from libs.contracts.events import MAX_NAME, WebhookPayload
+from libs.contracts.text import without_controls
 
-LABELS: Final = (
+TEXT_OR_NUMBER_FIELDS: Final = (
     "to",
     "customer_phone",
     "caller",
@@ -23,16 +23,13 @@ LABELS: Final = (
     "queue",
     "call_time",
 )
-WORDS: Final = ("event_type", "message_purpose")
+TEXT_FIELDS: Final = ("event_type", "message_purpose")
 
-NUMBERS_TO: Final = 10**31  # an integer beyond any phone or extension: never turned into text
-
-# C0 and C1 controls but tab, line feed, carriage return: stores, terminals and PDF choke on them.
-CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+NUMBER_LIMIT: Final = 10**31  # larger than any phone or extension; larger integers count as absent
 
 
-class NotAnObject(ValueError):  # noqa: N818  names what the body is not, like ValueError's own kin
-    """The body is no acceptable JSON object; `field` says where: `Content-Type` or `body`."""
+class InvalidBody(ValueError):  # noqa: N818 -- named for the input, like UnicodeError
+    """The request is not acceptable; `field` names the part: `body` or a header. `problem` completes "it …"."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(problem)
@@ -42,58 +39,53 @@ class NotAnObject(ValueError):  # noqa: N818  names what the body is not, like V
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
     if len({key for key, _ in pairs}) != len(pairs):
-        raise NotAnObject("body", "has a key twice in one object")
+        raise InvalidBody("body", "has a key twice in one object")
 
 
-# Only keys matter to this reader: `len` spares it from making numbers of long digit strings.
-KEYS: Final = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_int=len, parse_float=len)
+# Checks keys only: `len` avoids the conversion of long digit strings to numbers.
+DUPLICATE_KEY_CHECK: Final = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_int=len, parse_float=len)
 
 
 def require_json(content_types: Sequence[str]) -> None:
-    """Demand exactly one `Content-Type: application/json`; parameters are allowed and ignored."""
+    """Require exactly one `Content-Type: application/json`; parameters are ignored. Raises InvalidBody."""
     if len(content_types) != 1 or content_types[0].partition(";")[0].strip().lower() != "application/json":
-        raise NotAnObject("Content-Type", "must be application/json")
+        raise InvalidBody("Content-Type", "must be application/json")
 
 
 def object_from(body: bytes) -> dict[str, Any]:
-    """Read `body` as one JSON object (RFC 8259), or raise NotAnObject.
+    """Read `body` as one JSON object (RFC 8259). Raises InvalidBody.
 
-    orjson refuses NaN, invalid UTF-8, a byte order mark, lone surrogates and deep nesting; it keeps
-    the last of duplicate keys, and two readers that disagree on that are a hole, hence a second pass.
+    orjson rejects NaN, invalid UTF-8, a byte order mark, lone surrogates and deep nesting, but keeps the last of
+    duplicate keys. A second pass rejects them: two parsers that choose different duplicates are a security hole.
     """
     try:
         read = orjson.loads(body)
         if not isinstance(read, dict):
-            raise NotAnObject("body", "must be a JSON object")
-        KEYS.decode(body.decode())
+            raise InvalidBody("body", "must be a JSON object")
+        DUPLICATE_KEY_CHECK.decode(body.decode())
     except (orjson.JSONDecodeError, RecursionError) as error:
-        raise NotAnObject("body", "is not valid JSON") from error
+        raise InvalidBody("body", "is not valid JSON") from error
     return read
 
 
 def payload_from(read: dict[str, Any]) -> WebhookPayload:
-    """Keep what means something to us, cleaned; a field of an unusable type is absent."""
-    fields = {name: label(read.get(name)) for name in LABELS}
-    fields |= {name: _word(read.get(name)) for name in WORDS}
+    """The known fields, without control characters; a field of the wrong type is absent."""
+    fields = {name: text_or_number(read.get(name)) for name in TEXT_OR_NUMBER_FIELDS}
+    fields |= {name: _short_text(read.get(name)) for name in TEXT_FIELDS}
     text = _text(read.get("message_text")) or _text(read.get("message"))
-    return WebhookPayload(from_=label(read.get("from")), text=text, **fields)
+    return WebhookPayload(from_=text_or_number(read.get("from")), text=text, **fields)
 
 
-def label(value: object) -> str | None:
-    """Take text or a whole number: phone systems send extensions and phones as either."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < NUMBERS_TO:
+def text_or_number(value: object) -> str | None:
+    """The value as text when it is text or a whole number: phone systems send phones and extensions as either."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < NUMBER_LIMIT:
         return str(value)
-    return _word(value)
+    return _short_text(value)
 
 
-def _word(value: object) -> str | None:
-    return clean(value[:MAX_NAME]) if isinstance(value, str) else None
+def _short_text(value: object) -> str | None:
+    return without_controls(value[:MAX_NAME]) if isinstance(value, str) else None
 
 
 def _text(value: object) -> str | None:
-    return clean(value).strip() if isinstance(value, str) else None
-
-
-def clean(text: str) -> str:
-    """Drop control characters; tabs and line breaks stay."""
-    return CONTROLS.sub("", text) if not text.isprintable() else text
+    return without_controls(value).strip() if isinstance(value, str) else None

@@ -1,1 +1,1 @@
-"""What ingress does with a request once HTTP is read: take it, refuse it, reject it, or receive from WhatsApp."""
+"""What ingress does with an HTTP request once it is read, one module for each action."""

@@ -1,1 +1,1 @@
-"""HTTP, and nothing but HTTP: headers and bytes in, an answer's bytes out; what to answer is decided below."""
+"""The HTTP endpoints of ingress: they read requests, call a handler and write its answer."""

@@ -1,1 +1,1 @@
-"""What policy decides by, as pure functions and data: no I/O, no clock; each data file is read once, by its `load`."""
+"""Policy's pure functions and values: no I/O and no clock. `load` reads a data file once, at start."""

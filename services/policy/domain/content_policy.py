@@ -1,4 +1,4 @@
-"""The content policy as read from its file; a file that contradicts itself is refused whole, never used in part."""
+"""`ContentPolicy`: the rules and thresholds of the content score, read from a file. An invalid file is an error."""
 
 import sys
 import tomllib
@@ -29,15 +29,15 @@ FEATURES = frozenset(
         "shortened_links",
     }
 )
-"""What can be counted in a text besides its phrases."""
+"""The features that are counted in a text, in addition to phrases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentRule:
-    """One rule: either a feature counted at least so often, or phrases.
+    """One rule: either a feature that occurs `at_least` times, or phrases.
 
-    `points` for the first phrase, `further` for each other one, up to `at_most`. With two groups a phrase of each must
-    stand within so many words of one another. `needs` names a feature that must be there too.
+    The first phrase has `points`, each other one `further`, up to `at_most`. With two groups, a phrase of each must
+    occur `within` so many words. `needs` names a feature that must be present too.
     """
 
     id: str
@@ -54,7 +54,7 @@ class ContentRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentPolicy:
-    """All rules in the order of the file, ready to be applied, and the scores that flag and block."""
+    """All rules in the order of the file, and the scores from which a text is flagged and blocked."""
 
     version: int
     flag_from: int
@@ -66,13 +66,13 @@ class ContentPolicy:
 
     @classmethod
     def load(cls) -> Self:
-        """The policy that comes with the gateway. Reads its file: call it once, when the service starts."""
+        """The gateway's content policy. Reads its file: call it once, at start."""
         text = resources.files("services.policy.domain").joinpath(_FILE).read_text(encoding="utf-8")
         return cls.read_from(tomllib.loads(text))
 
     @classmethod
     def read_from(cls, document: Mapping[str, Any]) -> Self:
-        """The policy in a document of the file's form. Raises ValueError naming the rule that is wrong."""
+        """The policy in a parsed document. Raises ValueError that names the invalid rule."""
         rules = tuple(map(_rule_from, document["rule"]))
         ids = [rule.id for rule in rules]
         if len(set(ids)) < len(ids):
@@ -103,17 +103,17 @@ def _rule_from(row: Mapping[str, Any]) -> ContentRule:
         groups=len(_groups_of(row)),
         within=row.get("within", sys.maxsize),
     )
-    if not 0 < rule.points <= rule.at_most <= 100:  # noqa: PLR2004 the score's own scale
+    if not 0 < rule.points <= rule.at_most <= 100:  # noqa: PLR2004 -- the score's scale
         raise ValueError(f"{rule.id}: points go from 1 to at_most, and at_most to 100")
     if (rule.feature is None) != (rule.groups > 0):
-        raise ValueError(f"{rule.id}: a rule has a feature or phrases")
+        raise ValueError(f"{rule.id}: a rule has either a feature or phrases")
     if unknown := {rule.feature, rule.needs} - FEATURES - {None}:
-        raise ValueError(f"{rule.id}: nothing counts {unknown}")
+        raise ValueError(f"{rule.id}: unknown feature {unknown}")
     return rule
 
 
 def _groups_of(row: Mapping[str, Any]) -> list[Mapping[str, list[str]]]:
-    """The rule's groups of phrases by language: `phrases` alone, or `phrases` with what must stand near them."""
+    """The rule's groups of phrases by language: `phrases`, and `near` for phrases that must be near them."""
     return [row[name] for name in ("phrases", "near") if name in row]
 
 

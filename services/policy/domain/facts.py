@@ -1,4 +1,4 @@
-"""What a rule may know, and what it may say. No I/O, no clock, no logging."""
+"""What a rule receives and returns: `Facts`, `Finding`, and `RuleBinding`, which adds a rule to the policy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,72 +16,73 @@ from services.policy.domain.limits import Period
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that a rule may know, gathered before any rule runs."""
+    """All input of the rules, read before any rule runs."""
 
     now: datetime
-    """The event's own time, so that judging it again gives the same answer."""
+    """The event's own time, so that a repeated decision gives the same result."""
     account: Account
     integration: Integration
     number: Number | None
     event_type: EventType | None
     phone: str | None = field(repr=False)
-    """The customer's number in E.164 form; None when no field held a usable one."""
+    """The customer's phone number in E.164 form; None when no field has a valid one."""
     customer_key: str = ""
-    """Who has that phone, as stores know them (`keyed_hash`); empty without one."""
+    """The customer key of `phone`; empty without one."""
     stored: StoredFacts
     period: Period
     content: ContentPolicy = field(repr=False)
     rendered: str | None = field(default=None, repr=False)
-    """The message of a call event, from the integration's template; None when there is none to send."""
+    """The message text of a call event, from the integration's template; None when there is none."""
 
 
-Saw = dict[str, Scalar | list[Scalar]]
+RuleInputs = dict[str, Scalar | list[Scalar]]
+"""The values that a rule used, for the receipt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The rule lets the event through, having seen these values; `flagged` asks for a later review."""
+    """The rule passes; `flagged` requests a review after sending."""
 
-    saw: Saw = field(default_factory=dict)
+    inputs: RuleInputs = field(default_factory=dict)
     flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """The rule stops the event: the code and details that the caller is told, and the values it saw."""
+    """The rule refuses the event with the code and details of the answer."""
 
     code: ErrorCode
     details: Details = field(default_factory=dict)
-    saw: Saw = field(default_factory=dict)
+    inputs: RuleInputs = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """Nothing is wrong and nothing is sent: the event is told to be `recorded`, or `skipped` for a reason."""
+class NoMessage:
+    """No message is sent and no error is returned: the answer is `recorded`, or `skipped` with a reason."""
 
     status: AnswerStatus
     reason: SkipReason | None = None
-    saw: Saw = field(default_factory=dict)
+    inputs: RuleInputs = field(default_factory=dict)
 
 
-Finding = Pass | Objection | End
+Finding = Pass | Objection | NoMessage
 Rule = Callable[[WebhookReceived, Facts], Finding]
-EVERY_TYPE = frozenset(EventType)
+ALL_EVENT_TYPES = frozenset(EventType)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A rule's place in the policy: its version, and the event types that it is asked about."""
+class RuleBinding:
+    """A rule in the policy, with its version and the event types that it applies to."""
 
     rule: Rule
     version: int = 1
-    about: frozenset[EventType] = EVERY_TYPE
+    event_types: frozenset[EventType] = ALL_EVENT_TYPES
 
     @property
     def name(self) -> str:
-        """The sentence that is true when all is well."""
+        """The rule's name: a sentence that is true when the rule passes."""
         return self.rule.__name__
 
-    def concerns(self, event_type: EventType | None) -> bool:
-        """True when the rule is asked about events of this type; an unknown type is every rule's concern."""
-        return event_type is None or event_type in self.about
+    def applies_to(self, event_type: EventType | None) -> bool:
+        """True when the rule applies to this event type; every rule applies to an unknown type."""
+        return event_type is None or event_type in self.event_types

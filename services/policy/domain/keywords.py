@@ -1,16 +1,16 @@
-"""Whether a customer's message is an opt-out or an opt-in word; only a whole message counts, an opt-out wins ties.
+"""Opt-out and opt-in keywords: whether a customer's whole message is one. An opt-out takes precedence.
 
-Letters alone decide: case, accents, punctuation, emoji and spacing are ignored, so "S T O P", "s.t.o.p." and "STOP 🛑"
-are STOP, and so is a word said several times over. A longer sentence that contains the word is a sentence.
+Only letters and digits are compared. Case, accents, punctuation, emoji and spacing are ignored, so "S T O P",
+"s.t.o.p." and "STOP 🛑" are STOP, and so is a repeated keyword. A longer text that contains a keyword is not one.
 """
 
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Self
+from typing import Self, TypeVar
 
-from services.policy.domain.folding import compacted
+from services.policy.domain.folded_text import letters_of
 
 ACCOUNT_LANGUAGE = "und"
 """The language of an account's own words: undetermined (ISO 639-2)."""
@@ -20,7 +20,7 @@ _FILE = "keywords.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class OptOut:
-    """The customer wants no more messages. `word_id` names the data's word, or is `account:<word>` for an account's."""
+    """The customer wants no more messages. `word_id` is the keyword's id, or `account:<word>` for an account's own."""
 
     word_id: str
     language: str
@@ -34,18 +34,21 @@ class OptIn:
     language: str
 
 
+K = TypeVar("K", OptOut, OptIn)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Keywords:
-    """The words of every language by their letters, and the version of the file they come from."""
+    """The keywords of every language by their letters, and the version of their file."""
 
     version: int
     stop: Mapping[str, OptOut]
     start: Mapping[str, OptIn]
     unclear_on_buttons: frozenset[str] = frozenset()
-    """Letters of words that count when somebody writes them, and mean nothing when they stand on a button."""
+    """Letters of keywords that count in a written message but not on a button."""
 
     def on_buttons(self) -> "Keywords":
-        """The words that are unmistakable on a button."""
+        """The keywords that count on a button."""
         unclear = self.unclear_on_buttons
         return Keywords(
             version=self.version,
@@ -55,78 +58,67 @@ class Keywords:
 
     @classmethod
     def load(cls) -> Self:
-        """The words that come with the gateway. Reads its file: call it once, when the service starts."""
+        """The gateway's keywords. Reads their file: call it once, at start."""
         text = resources.files("services.policy.domain").joinpath(_FILE).read_text(encoding="utf-8")
         document = tomllib.loads(text)
         return cls(
             version=document["version"],
-            stop={
-                letters: OptOut(word_id=word_id, language=language)
-                for letters, word_id, language in _words_of(document["stop"], "stop")
-            },
-            start={
-                letters: OptIn(word_id=word_id, language=language)
-                for letters, word_id, language in _words_of(document["start"], "start")
-            },
+            stop=_keywords_from(document["stop"], "stop", OptOut),
+            start=_keywords_from(document["start"], "start", OptIn),
             unclear_on_buttons=frozenset(
-                compacted(word) for words in document["unclear_on_buttons"].values() for word in words
+                letters_of(word) for words in document["unclear_on_buttons"].values() for word in words
             ),
         )
 
 
-def meaning_pressed(
+def button_meaning(
     pressed: Iterable[str], keywords: Keywords, *, extra_stop: Iterable[str] = (), extra_start: Iterable[str] = ()
 ) -> OptOut | OptIn | None:
-    """What a pressed button means by its title or its payload, an opt-out first; `keywords` are those `on_buttons`."""
+    """The meaning of a pressed button by its title or payload, an opt-out first. Pass `Keywords.on_buttons()`."""
     stop, start = tuple(extra_stop), tuple(extra_start)
-    found = [meaning_of(text, keywords, extra_stop=stop, extra_start=start) for text in pressed]
-    return next(
-        (meaning for kind in (OptOut, OptIn) for meaning in found if isinstance(meaning, kind)),
-        None,
-    )
+    found = [text_meaning(text, keywords, extra_stop=stop, extra_start=start) for text in pressed]
+    return next((meaning for kind in (OptOut, OptIn) for meaning in found if isinstance(meaning, kind)), None)
 
 
-def meaning_of(
+def text_meaning(
     text: str, keywords: Keywords, *, extra_stop: Iterable[str] = (), extra_start: Iterable[str] = ()
 ) -> OptOut | OptIn | None:
-    """What the whole message means, or None when it is a message like any other.
+    """The meaning of a whole message; None when it is not a keyword.
 
-    An account's own words add to the built-in ones. They cannot turn an opt-out into anything else: every stop word is
-    tried before any start word. Any text is accepted.
+    An account's own keywords add to the built-in ones. They cannot override an opt-out: every stop keyword is tried
+    before any start keyword. Any text is accepted.
     """
-    said = _said(text)
-    built_in_stop = next((keywords.stop[letters] for letters in said if letters in keywords.stop), None)
-    if built_in_stop is not None:
-        return built_in_stop
-    if word := _own_word(said, extra_stop):
-        return OptOut(word_id=word, language=ACCOUNT_LANGUAGE)
-    built_in_start = next((keywords.start[letters] for letters in said if letters in keywords.start), None)
-    if built_in_start is not None:
-        return built_in_start
-    if word := _own_word(said, extra_start):
-        return OptIn(word_id=word, language=ACCOUNT_LANGUAGE)
-    return None
+    forms = _letter_forms(text)
+    opt_out = _keyword_in(forms, keywords.stop, extra_stop, OptOut)
+    return opt_out or _keyword_in(forms, keywords.start, extra_start, OptIn)
 
 
-def _said(text: str) -> tuple[str, ...]:
-    """The letters of the text, and the part that they repeat, which ends where they are found again in their double.
+def _letter_forms(text: str) -> tuple[str, ...]:
+    """The letters of the text, and the part that they repeat, once and twice.
 
-    That part twice, too: a word may be a repetition itself (`durdur`).
+    The repeated part ends where the letters occur again in their double. Twice, because a keyword may be a repetition
+    itself (`durdur`).
     """
-    letters = compacted(text)
+    letters = letters_of(text)
     once = letters[: (letters + letters).find(letters, 1)]
     if not letters:
         return ()
     return (letters,) if once == letters else (letters, once, once + once)
 
 
-def _own_word(said: tuple[str, ...], words: Iterable[str]) -> str | None:
-    own = set(map(compacted, words))
-    return next((f"account:{letters}" for letters in said if letters in own), None)
+def _keyword_in(forms: tuple[str, ...], built_in: Mapping[str, K], own: Iterable[str], kind: type[K]) -> K | None:
+    """The keyword that one of the forms is: a built-in one, else one of the account's own."""
+    found = next((built_in[form] for form in forms if form in built_in), None)
+    if found is not None:
+        return found
+    words = set(map(letters_of, own))
+    return next((kind(word_id=f"account:{form}", language=ACCOUNT_LANGUAGE) for form in forms if form in words), None)
 
 
-def _words_of(table: Mapping[str, list[str]], kind: str) -> Iterable[tuple[str, str, str]]:
-    """Each word's letters, id and language; the id is the language, the kind and the word as the file writes it."""
-    for language, words in table.items():
-        for word in words:
-            yield compacted(word), f"{language}.{kind}.{word}", language
+def _keywords_from(table: Mapping[str, list[str]], kind_id: str, kind: type[K]) -> dict[str, K]:
+    """The keywords by their letters; an id is the language, the kind and the word as in the file."""
+    return {
+        letters_of(word): kind(word_id=f"{language}.{kind_id}.{word}", language=language)
+        for language, words in table.items()
+        for word in words
+    }

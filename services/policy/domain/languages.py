@@ -1,10 +1,10 @@
-"""Which languages a customer likely reads, from the country of the phone: a guess, used only to pick a template."""
+"""The likely languages of a phone number's country; an estimate, used only to choose a template."""
 
 from typing import Final
 
 import phonenumbers
 
-_SPOKEN: Final = {
+_REGIONS_BY_LANGUAGE: Final = {
     "ar": "SA AE KW QA BH OM YE IQ JO LB SY PS EG LY SD TN DZ MA MR",
     "de": "DE AT CH LI",
     "en": "US GB IE AU NZ CA ZA NG GH KE IN PK SG PH",
@@ -16,17 +16,17 @@ _SPOKEN: Final = {
     "tr": "TR CY",
     "ur": "PK",
 }
-_FIRST: Final = {"IN": "hi", "PK": "ur", "CA": "en"}
-"""Countries where another language than the alphabet's first comes first."""
+_FIRST_LANGUAGE: Final = {"IN": "hi", "PK": "ur", "CA": "en"}
+"""Countries whose first language is not the alphabetically first one."""
 
 
 def languages_of(phone: str | None) -> list[str]:
-    """Codes of the languages of the phone's country (E.164), the likeliest first, each also with the country."""
+    """Codes of the languages of the phone's country (E.164), the likeliest first, each with and without the country."""
     region = _region_of(phone)
     if region is None:
         return []
-    spoken = [code for code, regions in _SPOKEN.items() if region in regions.split()]
-    spoken.sort(key=lambda code: code != _FIRST.get(region))
+    spoken = [code for code, regions in _REGIONS_BY_LANGUAGE.items() if region in regions.split()]
+    spoken.sort(key=lambda code: code != _FIRST_LANGUAGE.get(region))
     return [code for language in spoken for code in (f"{language}_{region}", language)]
 
 

@@ -1,4 +1,4 @@
-"""Plans, days and speeds: how much an account may send and when its count begins anew."""
+"""Quotas and burst limits: how much an account may send, and when its counts restart."""
 
 import math
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from libs.store.decisions import TEN_MINUTES, Budget, Usage
 from libs.store.plans import daily_limit, monthly_limit
 
 BURST_FLOOR = 100
-"""Messages in ten minutes that are never called a burst: a starter's whole day."""
+"""Messages in ten minutes that are never a burst: a starter plan's day."""
 BURST_OF_A_DAY = 4
-"""A quarter of a day's limit within ten minutes is never called a burst either."""
+"""A quarter of the daily limit within ten minutes is never a burst."""
 BURST_FACTOR = 6.0
-"""How far above its own normal ten minutes an account may go at once."""
+"""How many times its normal ten-minute count an account may send."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The account's day and month at some moment, in its own time zone, and when they end (UTC)."""
+    """An account's current day and month in its own time zone, and when they end (UTC)."""
 
     day: str
     month: str
@@ -27,7 +27,7 @@ class Period:
 
 
 def period_of(account: Account, now: datetime) -> Period:
-    """The day and month that `now` belongs to for this account.
+    """The account's day and month at `now`.
 
     A day ends at the next local midnight; where daylight saving skips or repeats midnight, at its first occurrence.
     """
@@ -43,7 +43,7 @@ def period_of(account: Account, now: datetime) -> Period:
 
 
 def budget_of(account: Account, period: Period) -> Budget:
-    """What an approval in this period uses up."""
+    """The budget that an approval in this period uses."""
     return Budget(
         account_id=account.id,
         day=period.day,
@@ -54,10 +54,10 @@ def budget_of(account: Account, period: Period) -> Budget:
 
 
 def burst_limit(account: Account, usage: Usage) -> int:
-    """Messages the account may send within ten minutes before it is called a sudden burst."""
+    """Messages that the account may send within ten minutes; more are a burst."""
     return max(BURST_FLOOR, daily_limit(account) // BURST_OF_A_DAY, math.ceil(usage.normal * BURST_FACTOR))
 
 
 def burst_ends_in(now: datetime) -> int:
-    """Seconds until the running ten minutes end, at least 1."""
+    """Seconds until the current ten minutes end, at least 1."""
     return max(1, math.ceil(TEN_MINUTES - now.timestamp() % TEN_MINUTES))

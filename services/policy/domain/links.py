@@ -1,4 +1,4 @@
-"""What the links of a text give away: where they lead and whether they hide it; nothing is ever looked up."""
+"""Links in a text: their hosts, and whether these are suspicious. No network request is made."""
 
 import re
 import unicodedata
@@ -13,13 +13,13 @@ _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _HOST_END = re.compile(r"[/?#\\]")
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|0x[0-9a-f]{6,8}|\d{8,10}")
 _NAME = re.compile(r"[^\W_][\w.\-]{0,251}[^\W_]")
-_LONGEST_HOST = 253  # RFC 1035 §2.3.4, less the length octets
+_MAX_HOST = 253  # RFC 1035 §2.3.4, less the length octets
 _LABELS = 4  # the longest domain on a list has fewer
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinkLists:
-    """What is known of hosts: shorteners, group invitations, top-level domains, and brands with the hosts they own."""
+    """Known hosts: shorteners, group invitations, top-level domains, and brands with the hosts that they own."""
 
     shorteners: frozenset[str]
     invitations: frozenset[str]
@@ -30,7 +30,7 @@ class LinkLists:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link: the host in lower case, and whether a user name before an @ hides it."""
+    """One link: the host in lower case, and whether a user name precedes it (`user@host`)."""
 
     host: str
     path: str
@@ -38,8 +38,8 @@ class Link:
 
 
 def links_in(text: str, lists: LinkLists) -> tuple[Link, ...]:
-    """Every link of the text: with a scheme, with `www.`, or a bare host with a path or a well-known ending."""
-    plain = _plain(text)
+    """Every link of the text: with a scheme, with `www.`, or a host with a path or a known ending."""
+    plain = _narrow_text(text)
     if "." not in plain and "://" not in plain:
         return ()
     chunks = (chunk for chunk in _CHUNK.findall(plain) if "." in chunk or "://" in chunk)
@@ -47,7 +47,7 @@ def links_in(text: str, lists: LinkLists) -> tuple[Link, ...]:
 
 
 def link_features(links: Iterable[Link], lists: LinkLists) -> dict[str, int]:
-    """How many links there are, and how many of each suspicious kind."""
+    """The number of links, and of each suspicious kind."""
     found = tuple(links)
     if not found:
         return {}
@@ -61,12 +61,12 @@ def link_features(links: Iterable[Link], lists: LinkLists) -> dict[str, int]:
         "address_links": sum(_ADDRESS.fullmatch(link.host) is not None for link in found),
         "disguised_links": sum(link.has_user or _is_disguised(link.host) for link in found),
         "risky_links": sum(_ending(link.host) in lists.risky_endings for link in found),
-        "brand_links": sum(_poses_as_brand(link.host, lists.brands) for link in found),
+        "brand_links": sum(_imitates_brand(link.host, lists.brands) for link in found),
     }
 
 
-def _plain(text: str) -> str:
-    """Full-width letters and dots as the ASCII ones that a browser makes of them."""
+def _narrow_text(text: str) -> str:
+    """The text with full-width letters and dots as ASCII, as browsers read them."""
     return text if text.isascii() else _WIDE.sub(_narrow, text)
 
 
@@ -81,7 +81,7 @@ def _links_of(chunk: str, lists: LinkLists) -> Iterator[Link]:
         return
     bare = chunk.strip(".:!?…-_~").casefold()
     host = _HOST_END.split(bare, maxsplit=1)[0].partition(":")[0]
-    if "." not in host or "@" in host or len(host) > _LONGEST_HOST or _NAME.fullmatch(host) is None:
+    if "." not in host or "@" in host or len(host) > _MAX_HOST or _NAME.fullmatch(host) is None:
         return
     ending = _ending(host)
     has_path = len(bare) > len(host) and ending.isalpha()
@@ -90,7 +90,7 @@ def _links_of(chunk: str, lists: LinkLists) -> Iterator[Link]:
 
 
 def _link_from(rest: str) -> Link:
-    """The link in what follows the scheme."""
+    """The link in the text after the scheme."""
     authority, *path = _HOST_END.split(rest, maxsplit=1)
     user, at, host = authority.rpartition("@")
     host = host.partition(":")[0]
@@ -102,18 +102,18 @@ def _ending(host: str) -> str:
 
 
 def _is_under(host: str, domains: frozenset[str]) -> bool:
-    """True when the host is one of the domains or belongs to one."""
+    """True when the host is one of the domains or a subdomain."""
     labels = host.split(".")[-_LABELS:]
     return any(".".join(labels[first:]) in domains for first in range(len(labels)))
 
 
 def _is_disguised(host: str) -> bool:
-    """True for a host whose letters mix scripts or that is written in punycode's escape (RFC 3492)."""
+    """True for a host that mixes scripts or is written in Punycode (RFC 3492)."""
     labels = host.split(".")
     return any(label.startswith("xn--") or latin_skeleton(label) is not None for label in labels)
 
 
-def _poses_as_brand(host: str, brands: Mapping[str, frozenset[str]]) -> bool:
+def _imitates_brand(host: str, brands: Mapping[str, frozenset[str]]) -> bool:
     labels = re.split(r"[.\-]", host)
     words = {word for label in labels for word in (label, *leet_readings(label))}
     return any(brand in words and not _is_under(host, owned) for brand, owned in brands.items())

@@ -1,17 +1,17 @@
-"""The word that a disguise stands for: digits for letters, another script's letters, characters nobody sees."""
+"""Disguised words: digits in place of letters, letters of another script, and invisible characters."""
 
 import re
 from collections.abc import Iterator
 
-_LONGEST_WORD = 30
-_SHORTEST_MIXTURE = 4
-"""Letters from which a word of two scripts is a disguise; shorter ones are units and model names."""
+_MAX_LEET_WORD = 30
+_MIN_MIXED_WORD = 4
+"""Fewest letters of a disguised word of two scripts; shorter words are units and model names."""
 
 _HOMOGLYPHS = str.maketrans(
     "аеорсхуіјѕһԁԛԝкмтвнгпαεορτυνκιηχγɑɡɩ",
     "aeopcxyijshdqwkmtbhrnaeoptuvkinxyagi",
 )
-"""Cyrillic, Greek and phonetic letters that look Latin. µ and Ω are left out: they are units."""
+"""Cyrillic, Greek and phonetic letters that look Latin; without µ and Ω, which are units."""
 
 _LEET_AS_I = str.maketrans("013457@$€!|", "oieastaseii")
 _LEET_AS_L = str.maketrans("013457@$€!|", "oleastaseli")
@@ -23,14 +23,14 @@ _LOOKALIKE = re.compile(r"[\u0370-\u03ff\u0400-\u052f\u0251\u0261\u0269]")
 _HIDDEN = re.compile(r"[A-Za-z][\u200b-\u200f\u2060-\u2064\ufeff\u180e\u034f\u115f\u1160\u3164]+(?=[A-Za-z])")
 
 
-def hidden_characters_in(text: str) -> int:
-    """How many times something invisible parts two Latin letters. Between other letters it may be good spelling."""
+def hidden_character_count(text: str) -> int:
+    """How many times invisible characters separate two Latin letters. Other scripts may need them."""
     return 0 if text.isascii() else len(_HIDDEN.findall(text))
 
 
 def latin_skeleton(word: str) -> str | None:
-    """The Latin word that a folded word of mixed scripts looks like; None if it is written in one script."""
-    if word.isascii() or len(word) < _SHORTEST_MIXTURE:
+    """The Latin word that a folded word of mixed scripts looks like; None for a word in one script."""
+    if word.isascii() or len(word) < _MIN_MIXED_WORD:
         return None
     if _LATIN.search(word) is None or _LOOKALIKE.search(word) is None:
         return None
@@ -38,18 +38,18 @@ def latin_skeleton(word: str) -> str | None:
 
 
 def may_have_leet(text: str) -> bool:
-    """True when a digit or sign that passes for a letter stands beside a letter."""
+    """True when a digit or sign that can replace a letter is next to a letter."""
     return _LEET_NEXT_TO_LETTER.search(text) is not None
 
 
 def leet_readings(word: str) -> tuple[str, ...]:
-    """What a word in lower case says with its digits and signs read as letters: 1 once as i, once as l."""
+    """A lower-case word with its digits and signs read as letters: once with 1 as i, once with 1 as l."""
     return (word.translate(_LEET_AS_I), word.translate(_LEET_AS_L))
 
 
 def leet_chunks_in(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each chunk between spaces, with its readings where digits or signs stand among its letters."""
+    """Each part between spaces, with its readings when it has digits or signs among its letters."""
     for chunk in text.split():
         word = chunk.strip(_EDGES).casefold()
-        is_leet = len(word) <= _LONGEST_WORD and _LEET_NEXT_TO_LETTER.search(word) is not None
+        is_leet = len(word) <= _MAX_LEET_WORD and _LEET_NEXT_TO_LETTER.search(word) is not None
         yield chunk, leet_readings(word) if is_leet else ()

@@ -1,33 +1,33 @@
-"""Which of many phrases stand in a text's words: one look-up a word, so time grows with the text alone."""
+"""`PhraseIndex`: finds phrases in a text with one look-up a word, so the time depends on the text's length only."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Self
 
-from services.policy.domain.folding import words_in
+from services.policy.domain.folded_text import words_in
 
-SHORTEST_RUN_TOGETHER = 8
-"""Letters from which a phrase of several words is also known when written as one, as in a hashtag."""
+MIN_JOINED_PHRASE = 8
+"""Fewest letters of a phrase that is also recognised when written as one word, as in a hashtag."""
 
-_SHORTEST_DISGUISED = 3
-"""Letters from which a disguised word is recognised; shorter ones are codes and units."""
+_MIN_DISGUISED = 3
+"""Fewest letters of a disguised word; shorter words are codes and units."""
 
 NUMBER = "#"
-"""What every number is to a phrase."""
+"""The placeholder for every number in a phrase."""
 
-_SHORTEST_SPELLING = 4
-"""Single letters in a row from which they are read as one word: `f r e e`."""
+_MIN_SPELLING = 4
+"""Fewest consecutive single letters that are read as one word: `f r e e`."""
 
 _PREFIXES = ("وال", "بال", "فال", "كال", "ال", "لل", "و")
-"""What Arabic writes in front of a noun as part of it: articles, prepositions, `and`; longer ones first."""
+"""Arabic prefixes of nouns: articles, prepositions, `and`; longer ones first."""
 
-_SHORTEST_STEM = 3
+_MIN_STEM = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """The words of a phrase in order, and the place it belongs to: rule and group."""
+    """The words of a phrase in order, and its place: the numbers of its rule and group."""
 
     words: tuple[str, ...]
     place: tuple[int, int]
@@ -35,14 +35,14 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class PhraseIndex:
-    """Phrases by their first word. `vocabulary` has every word and run-together phrase that a disguise may hide."""
+    """Phrases by their first word. `vocabulary` has every word and joined phrase that may be disguised."""
 
     by_first_word: Mapping[str, tuple[Phrase, ...]]
     vocabulary: frozenset[str]
 
     @classmethod
     def of(cls, phrases: Iterable[tuple[str, tuple[int, int]]], *, any_number: bool = False) -> Self:
-        """Index phrases given as text and place; with `any_number`, a number in one stands for all (`numbers_masked`).
+        """Index phrases given as text and place; with `any_number`, a number in a phrase matches every number.
 
         A phrase without any letter matches nothing.
         """
@@ -51,11 +51,11 @@ class PhraseIndex:
         for text, place in phrases:
             for words in _spellings_of(text, numbers=any_number):
                 index.setdefault(words[0], []).append(Phrase(words, place))
-                vocabulary.update(word for word in words if len(word) >= _SHORTEST_DISGUISED)
+                vocabulary.update(word for word in words if len(word) >= _MIN_DISGUISED)
         return cls({word: tuple(found) for word, found in index.items()}, frozenset(vocabulary))
 
     def found_in(self, words: Sequence[str]) -> Iterator[tuple[int, Phrase]]:
-        """Every phrase that stands in the words, with the position of its first word."""
+        """Every phrase in the words, with the position of its first word."""
         for at, word in enumerate(words):
             for phrase in self.by_first_word.get(word, ()):
                 if len(phrase.words) == 1 or tuple(words[at : at + len(phrase.words)]) == phrase.words:
@@ -63,24 +63,24 @@ class PhraseIndex:
 
 
 def stems_in(text: str) -> list[str]:
-    """The folded words of the text without Arabic articles and the `and` that is written as part of a word."""
+    """The folded words of the text without the Arabic prefixes."""
     return [_stem_of(word) for word in words_in(text)]
 
 
-def numbers_masked(words: Iterable[str]) -> list[str]:
-    """The words with one sign for every number, so that `50 off` and `70 off` are the same phrase."""
+def with_number_placeholder(words: Iterable[str]) -> list[str]:
+    """The words with NUMBER in place of every number, so that `50 off` and `70 off` are the same phrase."""
     return [NUMBER if word.isdecimal() else word for word in words]
 
 
-def spelt_together(words: list[str]) -> tuple[list[str], list[str]]:
-    """The words with each run of at least four single letters made one word, and the words made so."""
-    if sum(len(word) == 1 for word in words) < _SHORTEST_SPELLING:
+def joined_spellings(words: list[str]) -> tuple[list[str], list[str]]:
+    """The words with each run of at least four single letters as one word, and those joined words."""
+    if sum(len(word) == 1 for word in words) < _MIN_SPELLING:
         return words, []
     joined: list[str] = []
     spelt: list[str] = []
     for is_letter, run in groupby(words, lambda word: len(word) == 1 and word.isalpha()):
         letters = list(run)
-        if is_letter and len(letters) >= _SHORTEST_SPELLING:
+        if is_letter and len(letters) >= _MIN_SPELLING:
             spelt.append("".join(letters))
             letters = spelt[-1:]
         joined += letters
@@ -91,14 +91,14 @@ def _stem_of(word: str) -> str:
     if word[0] not in "وبفكال":
         return word
     prefix = next((prefix for prefix in _PREFIXES if word.startswith(prefix)), "")
-    return word[len(prefix) :] if len(word) - len(prefix) >= _SHORTEST_STEM else word
+    return word[len(prefix) :] if len(word) - len(prefix) >= _MIN_STEM else word
 
 
 def _spellings_of(text: str, *, numbers: bool) -> Iterator[tuple[str, ...]]:
-    stems, _ = spelt_together(stems_in(text))
-    words = tuple(numbers_masked(stems) if numbers else stems)
+    stems, _ = joined_spellings(stems_in(text))
+    words = tuple(with_number_placeholder(stems) if numbers else stems)
     if words:
         yield words
     together = "".join(words)
-    if len(words) > 1 and len(together) >= SHORTEST_RUN_TOGETHER:
+    if len(words) > 1 and len(together) >= MIN_JOINED_PHRASE:
         yield (together,)

@@ -1,11 +1,16 @@
-"""The rules, in the order in which they are asked: this list is the policy. The first objection wins."""
+"""`RULES`: the policy, as a list of rules in the order in which they are applied. The first objection wins."""
 
 from libs.contracts.decisions import CALL_EVENTS, TEMPLATED, EventType
-from services.policy.domain.deciding import MESSAGING
-from services.policy.domain.facts import Asked
-from services.policy.rules.conduct import account_is_not_paused, content_is_acceptable
+from services.policy.domain.decisions import MESSAGING
+from services.policy.domain.facts import RuleBinding
+from services.policy.rules.acceptable_use import account_is_not_paused, content_is_acceptable
 from services.policy.rules.consent import customer_has_not_opted_out, window_is_open
-from services.policy.rules.form import customer_phone_is_usable, purpose_is_allowed, text_fits, text_is_present
+from services.policy.rules.message_fields import (
+    customer_phone_is_usable,
+    purpose_is_allowed,
+    text_fits,
+    text_is_present,
+)
 from services.policy.rules.quota import daily_limit_is_not_used_up, monthly_limit_is_not_used_up, speed_is_normal
 from services.policy.rules.switches import (
     call_events_are_enabled,
@@ -17,22 +22,22 @@ from services.policy.rules.templates import call_is_not_outbound, template_is_en
 
 OUTBOUND = frozenset({EventType.OUTBOUND_MESSAGE})
 
-RULES: tuple[Asked, ...] = (
-    Asked(event_type_is_supported, version=2),
-    Asked(module_is_enabled),
-    Asked(outbound_is_enabled, about=OUTBOUND),
-    Asked(call_events_are_enabled, about=CALL_EVENTS),
-    Asked(customer_phone_is_usable, about=MESSAGING),
-    Asked(call_is_not_outbound, about=frozenset({EventType.CALL_ENDED})),
-    Asked(template_is_enabled, about=TEMPLATED),
-    Asked(text_is_present, about=OUTBOUND),
-    Asked(text_fits, about=MESSAGING),
-    Asked(purpose_is_allowed, about=OUTBOUND),
-    Asked(customer_has_not_opted_out, about=MESSAGING),
-    Asked(window_is_open, version=2, about=MESSAGING),
-    Asked(account_is_not_paused, about=MESSAGING),
-    Asked(content_is_acceptable, about=MESSAGING),
-    Asked(daily_limit_is_not_used_up, about=MESSAGING),
-    Asked(monthly_limit_is_not_used_up, about=MESSAGING),
-    Asked(speed_is_normal, about=MESSAGING),
+RULES: tuple[RuleBinding, ...] = (
+    RuleBinding(event_type_is_supported, version=2),
+    RuleBinding(module_is_enabled),
+    RuleBinding(outbound_is_enabled, event_types=OUTBOUND),
+    RuleBinding(call_events_are_enabled, event_types=CALL_EVENTS),
+    RuleBinding(customer_phone_is_usable, event_types=MESSAGING),
+    RuleBinding(call_is_not_outbound, event_types=frozenset({EventType.CALL_ENDED})),
+    RuleBinding(template_is_enabled, event_types=TEMPLATED),
+    RuleBinding(text_is_present, event_types=OUTBOUND),
+    RuleBinding(text_fits, event_types=MESSAGING),
+    RuleBinding(purpose_is_allowed, event_types=OUTBOUND),
+    RuleBinding(customer_has_not_opted_out, event_types=MESSAGING),
+    RuleBinding(window_is_open, version=2, event_types=MESSAGING),
+    RuleBinding(account_is_not_paused, event_types=MESSAGING),
+    RuleBinding(content_is_acceptable, event_types=MESSAGING),
+    RuleBinding(daily_limit_is_not_used_up, event_types=MESSAGING),
+    RuleBinding(monthly_limit_is_not_used_up, event_types=MESSAGING),
+    RuleBinding(speed_is_normal, event_types=MESSAGING),
 )

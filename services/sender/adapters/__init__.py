@@ -1,1 +1,1 @@
-"""How sender's ports are met: one class per port and technology."""
+"""The adapters of the sender's ports: one class for each port and technology."""

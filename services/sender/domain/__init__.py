@@ -1,1 +1,1 @@
-"""What sender knows without asking anyone: pure rules, no I/O but the packaged table, no clock, no logging."""
+"""The sender's values and pure functions: results, retries, circuit breakers, refusals, forwards. No I/O, no clock."""

@@ -1,9 +1,8 @@
-"""Where we may connect to when somebody else chose the address: the public internet, and nothing that leads inside.
+"""Which addresses and URLs of accounts the gateway connects to: the public internet only.
 
-The rule: what is judged is the address that is really dialled, and what is not surely public is refused. IPv6 is
-allowed in 2000::/3 alone (all that IANA has assigned to the internet), which leaves out mapped and compatible IPv4,
-NAT64 (64:ff9b::/96 counts as global for Python), site-local and multicast; tunnels that hold an IPv4 address are
-refused as well.
+The rule: the dialled address is checked, and only addresses that are known to be public are allowed. IPv6 is allowed in
+2000::/3 only (everything that IANA has assigned to the internet). That excludes mapped and compatible IPv4, NAT64
+(64:ff9b::/96, which Python counts as global), site-local and multicast. Tunnels that embed an IPv4 address are refused.
 """
 
 import ipaddress
@@ -25,19 +24,19 @@ _NOT_PUBLIC: Final = tuple(
 
 
 def is_public(address: str) -> bool:
-    """True when this IP address is one of the public internet; False also for what is no address."""
+    """True for an IP address of the public internet; False for any other text."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
     if isinstance(parsed, ipaddress.IPv6Address) and (parsed.scope_id is not None or parsed not in _INTERNET):
         return False
-    inside = any(parsed in network for network in _NOT_PUBLIC if network.version == parsed.version)
-    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved and not inside
+    excluded = any(parsed in network for network in _NOT_PUBLIC if network.version == parsed.version)
+    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved and not excluded
 
 
 def problem_with_target(url: str, *, private_allowed: bool, ports: Collection[int]) -> str | None:
-    """Why this URL is not posted to, as a word; None when it may be tried."""
+    """Why this URL is refused, as a word; None when it may be tried."""
     try:
         parts = urlsplit(url)
         port = parts.port

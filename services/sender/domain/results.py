@@ -1,4 +1,4 @@
-"""What became of a message, as the ledger keeps it and the caller is told; it holds nothing personal."""
+"""`Result`: what became of a message, in the ledger's form and in the caller's. It holds nothing personal."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -8,9 +8,9 @@ from typing import Any
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved, WebhookAnswered
 from libs.contracts.results import AnswerCode, AnswerStatus
-from services.sender.domain.messages import Outgoing, OutgoingTemplate
-from services.sender.domain.outcomes import Accepted
-from services.sender.domain.verdicts import Judgement
+from libs.providers.errors import Classification
+from libs.providers.outcomes import Accepted
+from libs.providers.outgoing import Outgoing, OutgoingTemplate
 
 UNKNOWN_OUTCOME = "unknown"
 _CODES: dict[str, AnswerCode] = {code.value: code for code in (*AnswerStatus, *ErrorCode)}
@@ -25,30 +25,30 @@ class Result:
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def surely_not_sent(self) -> bool:
-        """True when the customer cannot have got the message, so that its quota is given back."""
+    def not_sent(self) -> bool:
+        """True when the customer cannot have received the message, so that its quota is released."""
         return isinstance(self.code, ErrorCode) and not self.unknown
 
     @property
     def unknown(self) -> bool:
-        """True when nobody knows whether WhatsApp took the message."""
+        """True when it is unknown whether WhatsApp took the message."""
         return self.details.get("outcome") == UNKNOWN_OUTCOME
 
 
-def bytes_from(result: Result) -> bytes:
+def ledger_bytes_from(result: Result) -> bytes:
     """The form in which the ledger keeps a result."""
-    kept = {"code": result.code.value, "message_id": result.message_id, "details": result.details}
-    return json.dumps(kept, separators=(",", ":")).encode()
+    fields = {"code": result.code.value, "message_id": result.message_id, "details": result.details}
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def result_from(outcome: bytes) -> Result:
-    """Read what `bytes_from` wrote."""
-    kept = json.loads(outcome)
-    return Result(_CODES[kept["code"]], kept["message_id"], kept["details"])
+    """Read what `ledger_bytes_from` wrote."""
+    fields = json.loads(outcome)
+    return Result(_CODES[fields["code"]], fields["message_id"], fields["details"])
 
 
 def answer_from(approved: MessageApproved, result: Result) -> WebhookAnswered:
-    """The final word on the webhook that led to the message, for the instance that waits for it."""
+    """The answer to the webhook that led to the message, for the ingress replica that waits for it."""
     return WebhookAnswered(
         account_id=approved.account_id,
         integration_id=approved.integration_id,
@@ -72,42 +72,44 @@ def sent(accepted: Accepted) -> Result:
     return Result(AnswerStatus.SENT, accepted.message_id, details)
 
 
-def told_how(outgoing: Outgoing, result: Result) -> Result:
-    """The result, with the template that went instead of the text, and its language."""
+def result_with_template(outgoing: Outgoing, result: Result) -> Result:
+    """The result; with the template's name and language when a template was sent."""
     if not isinstance(outgoing, OutgoingTemplate) or result.code is not AnswerStatus.SENT:
         return result
-    told = {"delivery": "template", "template": outgoing.name, "language": outgoing.language}
-    return replace(result, details={**result.details, **told})
+    details = {"delivery": "template", "template": outgoing.name, "language": outgoing.language}
+    return replace(result, details={**result.details, **details})
 
 
 def unknown(reason: str) -> Result:
-    """Nobody knows whether WhatsApp took the message; a status may tell later. It is never sent again."""
+    """It is unknown whether WhatsApp took the message; a status may settle it. The message is never sent again."""
     return Result(
         ErrorCode.GATEWAY_SEND_FAILED, details={"outcome": UNKNOWN_OUTCOME, "reason": reason, "retryable": False}
     )
 
 
 def throttled(retry_after: float, scope: str) -> Result:
-    """The message would have to wait longer (`retry_after`, seconds) than is smoothed over."""
+    """The message would have to wait `retry_after` seconds, longer than the sender waits for a slot."""
     return Result(ErrorCode.SENDING_THROTTLED, details={"retry_after": max(1, ceil(retry_after)), "scope": scope})
 
 
-def refused(judgement: Judgement, *, provider_code: int | None, attempts: int, trace_id: str | None) -> Result:
+def refused(
+    classification: Classification, *, provider_code: int | None, attempts: int, trace_id: str | None
+) -> Result:
     """WhatsApp did not take the message, and no further try would help or is left."""
     details: dict[str, Any] = {
         "outcome": "failed",
-        "verdict": judgement.verdict.value,
-        "reason": judgement.meaning,
+        "verdict": classification.verdict.value,
+        "reason": classification.meaning,
         "provider_code": provider_code,
         "attempts": attempts,
     }
     if trace_id is not None:
         details["provider_trace_id"] = trace_id
-    if judgement.unclassified:
+    if classification.unclassified:
         details["unclassified"] = True
-    return Result(judgement.answer, details=details)
+    return Result(classification.answer, details=details)
 
 
 def failed(reason: str, code: ErrorCode = ErrorCode.GATEWAY_SEND_FAILED, **details: Any) -> Result:
-    """The message was not offered to WhatsApp at all, or surely never reached it."""
+    """The message was not offered to WhatsApp, or cannot have reached it."""
     return Result(code, details={"outcome": "failed", "reason": reason, **details})

@@ -4,16 +4,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from libs.contracts.decisions import Decision
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Suppression, SuppressionKind
-from libs.store.decisions import Budget, Cooldown, Proposal, Question
+from libs.store.cursors import cursor_from
+from libs.store.decisions import Budget, Cooldown, FactsQuery, Proposal, StandingDecision
 from libs.store.ledger import Claim, Pace
-from libs.store.outbox import Posted
+from libs.store.outbox import OutboxEvent
 from libs.store.records import Record
 
 NOW = datetime(2096, 11, 23, 9, 30, 0, 123456, tzinfo=UTC)  # a TTL index goes by the real clock, and must not remove it
 UNPACED = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=1e-6, pair_burst=1_000_000)
 """A pace that never objects."""
+
+INVALID_CURSORS = (
+    *("", "nonsense", "é", "bm9uc2Vuc2U=", "AAAA", "W10", "{}", "x" * 5000, "W251bGwsIDFd", "\x00"),
+    *(cursor_from(at, "record-1") for at in (2**63, -(2**63), 2**64 - 1)),
+)
+"""Texts that are no cursor of ours, and times that no database column holds."""
 
 
 def after(seconds: float) -> datetime:
@@ -42,9 +50,9 @@ def an_integration(integration_id: str = "int-1", **fields: Any) -> Integration:
     return Integration(id=integration_id, **(given | fields))
 
 
-def a_posted(posted_id: str = "00000000-0000-0000-0000-000000000001", **fields: Any) -> Posted:
+def a_posted(posted_id: str = "00000000-0000-0000-0000-000000000001", **fields: Any) -> OutboxEvent:
     given: dict[str, Any] = {"name": "account.changed", "body": b'{"actor":"op"}', "at": NOW.timestamp()}
-    return Posted(id=posted_id, **(given | fields))
+    return OutboxEvent(id=posted_id, **(given | fields))
 
 
 def a_suppression(suppression_id: str = "sup-1", **fields: Any) -> Suppression:
@@ -61,7 +69,7 @@ def a_suppression(suppression_id: str = "sup-1", **fields: Any) -> Suppression:
     return Suppression(id=suppression_id, **(given | fields))
 
 
-def a_question(event_id: str = "event-1", **fields: Any) -> Question:
+def a_question(event_id: str = "event-1", **fields: Any) -> FactsQuery:
     given: dict[str, Any] = {
         "account_id": "acc-1",
         "number_id": "num-1",
@@ -70,7 +78,7 @@ def a_question(event_id: str = "event-1", **fields: Any) -> Question:
         "month": "2026-11",
         "now": NOW,
     }
-    return Question(event_id=event_id, **(given | fields))
+    return FactsQuery(event_id=event_id, **(given | fields))
 
 
 def a_budget(**fields: Any) -> Budget:
@@ -84,13 +92,21 @@ def a_budget(**fields: Any) -> Budget:
     return Budget(**(given | fields))
 
 
+def a_decision(reason: str) -> Decision:
+    return Decision(reason=reason)
+
+
+def standing(reason: str, *, fresh: bool, after: str | None = None) -> StandingDecision:
+    return StandingDecision(a_decision(reason), fresh, after)
+
+
 def an_approval(event_id: str = "event-1", **fields: Any) -> Proposal:
-    given: dict[str, Any] = {"outcome": b"approved", "budget": a_budget(), "now": NOW}
+    given: dict[str, Any] = {"decision": a_decision("approved"), "budget": a_budget(), "now": NOW}
     return Proposal(event_id=event_id, **(given | fields))
 
 
 def a_refusal(event_id: str = "event-1", **fields: Any) -> Proposal:
-    given: dict[str, Any] = {"outcome": b"refused", "budget": None, "now": NOW}
+    given: dict[str, Any] = {"decision": a_decision("refused"), "budget": None, "now": NOW}
     return Proposal(event_id=event_id, **(given | fields))
 
 

@@ -7,9 +7,10 @@ import asyncio
 import os
 import sys
 
+from libs.store.factory import open_store
 from libs.store.ledger import Claimed
-from libs.store.opening import Store, open_store
-from tests.contract.store.builders import NOW, a_claim, a_record, an_approval
+from libs.store.store import Store
+from tests.contract.store.builders import NOW, a_claim, a_decision, a_record, an_approval
 
 WRITERS = 16
 
@@ -23,7 +24,7 @@ async def write_on(store: Store, prefix: str, writer: int) -> None:
     while True:
         number += 1
         event_id = f"{prefix}-{writer}-{number}"
-        await store.decisions.settle(an_approval(event_id, outcome=event_id.encode()))
+        await store.decisions.decide(an_approval(event_id, decision=a_decision(event_id)))
         report("settled", event_id)
         claimed = await store.ledger.claim(a_claim(event_id, customer_key=event_id))
         assert isinstance(claimed, Claimed)

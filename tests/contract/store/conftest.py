@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from libs.store.opening import Store, open_store
+from libs.store.factory import open_store
+from libs.store.store import Store
 from tests.contract.store.mongo_server import AVAILABLE, mongo_database
 
 

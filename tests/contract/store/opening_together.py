@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from libs.store.sqlite.database import prepare
+from libs.store.sqlite.database import create_tables
 from libs.store.sqlite.schema import MAIN, VERSION
 
 ROUNDS, PROCESSES = 40, 5
@@ -17,7 +17,7 @@ ROUNDS, PROCESSES = 40, 5
 def open_at(instant: float, file: Path) -> int:
     while time.monotonic() < instant:
         pass
-    prepare(file, MAIN, VERSION)
+    create_tables(file, MAIN, VERSION)
     return 0
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 
-from libs.store.accounts import Account, Integration, Number, Page, ProviderKind, SecretHash, Template
-from libs.store.opening import Store, open_store
+from libs.store.accounts import Account, Integration, Number, Page, SecretHash, Template
+from libs.store.factory import open_store
+from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_number, a_posted, after, an_account, an_integration
 
 
@@ -23,7 +24,7 @@ async def test_an_account_comes_back_as_it_was_saved(store: Store) -> None:
 
 
 async def test_a_number_is_found_by_either_id(store: Store) -> None:
-    number = a_number(phone_number_id="1055", provider=ProviderKind.EVOLUTION, messages_per_second=20.5)
+    number = a_number(phone_number_id="1055", provider="evolution", messages_per_second=20.5)
 
     assert await store.registry.save(number, [], created=True)
 
@@ -55,7 +56,7 @@ async def test_a_row_is_created_once(store: Store) -> None:
     assert not again
     assert kept is not None
     assert kept.name == "first"
-    assert await store.outbox.waiting(10) == []
+    assert await store.outbox.unpublished(10) == []
 
 
 async def test_two_numbers_never_share_the_providers_id(store: Store) -> None:
@@ -70,7 +71,7 @@ async def test_two_numbers_never_share_the_providers_id(store: Store) -> None:
     assert not created
     assert not edited
     assert await store.directory.number(number_id="num-2") == a_number("num-2", phone_number_id="1056")
-    assert await store.outbox.waiting(10) == []
+    assert await store.outbox.unpublished(10) == []
 
 
 async def test_an_edit_of_a_version_that_is_gone_changes_nothing(store: Store) -> None:
@@ -85,7 +86,7 @@ async def test_an_edit_of_a_version_that_is_gone_changes_nothing(store: Store) -
     assert (stale, ahead, unknown) == (False, False, False)
     assert await store.directory.account("acc-1") == an_account(name="first", version=2)
     assert await store.directory.account("acc-9") is None
-    assert await store.outbox.waiting(10) == []
+    assert await store.outbox.unpublished(10) == []
 
 
 async def test_of_twenty_edits_of_one_version_one_wins_with_its_event(store: Store, other: Store) -> None:
@@ -105,7 +106,7 @@ async def test_of_twenty_edits_of_one_version_one_wins_with_its_event(store: Sto
     assert won.count(True) == 1
     assert kept is not None
     assert kept.name == f"editor {winner}"
-    assert [posted.id for posted in await store.outbox.waiting(10)] == [f"event-{winner}"]
+    assert [posted.id for posted in await store.outbox.unpublished(10)] == [f"event-{winner}"]
 
 
 async def test_rows_are_paged_in_the_order_of_their_ids(store: Store) -> None:
@@ -152,7 +153,7 @@ async def test_what_was_saved_is_there_after_reopening(store: Store, store_url: 
     await store.close()
 
     reopened = await open_store(store_url)
-    account, waiting = await reopened.directory.account("acc-1"), await reopened.outbox.waiting(10)
+    account, waiting = await reopened.directory.account("acc-1"), await reopened.outbox.unpublished(10)
     await reopened.close()
 
     assert account == an_account(updated_at=NOW)

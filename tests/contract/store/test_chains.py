@@ -7,15 +7,15 @@ import pytest
 
 from libs.record.canonical import genesis
 from libs.record.checkpoints import Checkpoint, checkpoint_from, purge_from
-from libs.record.faults import FaultKind, Verdict
+from libs.record.faults import FaultKind, VerificationResult
 from libs.store import chains as chains_module
-from libs.store.opening import Store
-from libs.store.verifying import verify
+from libs.store.store import Store
+from libs.store.verification import verify
 from tests.contract.store.builders import a_record, after
 from tests.unit.record.chains import KEY, KEYS
 
 
-async def verdict_of(store: Store, chain: str | None = None) -> Verdict:
+async def verdict_of(store: Store, chain: str | None = None) -> VerificationResult:
     return await verify(store.chains, store.checkpoints, keys=KEYS, only=chain)
 
 
@@ -25,7 +25,7 @@ async def seal(store: Store, chain: str = "acc-1", *, every: int = 3) -> list[Ch
     made: list[Checkpoint] = []
     before = head.checkpoint
     while (last := 0 if before is None else before.last) < head.seq:
-        joints = await store.chains.joints(chain, after=last, limit=min(every, head.seq - last))
+        joints = await store.chains.hash_pairs(chain, after=last, limit=min(every, head.seq - last))
         before = checkpoint_from(chain, [own for _, own in joints], before=before, at=last, key=KEY)
         assert await store.checkpoints.add(before)
         made.append(before)
@@ -55,11 +55,13 @@ async def test_the_links_of_a_chain_meet_without_a_gap(sealed: Store) -> None:
     assert [link.seq for link in links] == list(range(1, 11))
     assert [link.record_id for link in links] == [f"record-{n}" for n in range(10)]
     assert [link.previous for link in links] == [genesis("acc-1"), *(link.hash for link in links[:-1])]
-    assert await sealed.chains.joints("acc-1", after=8, limit=5) == [(link.previous, link.hash) for link in links[8:]]
+    assert await sealed.chains.hash_pairs("acc-1", after=8, limit=5) == [
+        (link.previous, link.hash) for link in links[8:]
+    ]
     assert await sealed.chains.links("acc-1", after=8, limit=1) == [links[8]]
-    assert await sealed.chains.place("record-4") == ("acc-1", 5)
-    assert await sealed.chains.place("nobodys") == ("-", 1)
-    assert await sealed.chains.place("never") is None
+    assert await sealed.chains.position_of("record-4") == ("acc-1", 5)
+    assert await sealed.chains.position_of("nobodys") == ("-", 1)
+    assert await sealed.chains.position_of("never") is None
 
 
 async def test_what_nobody_touched_is_sound(sealed: Store) -> None:
@@ -67,24 +69,24 @@ async def test_what_nobody_touched_is_sound(sealed: Store) -> None:
     one = await verdict_of(sealed, "acc-1")
     nothing = await verdict_of(sealed, "acc-9")
 
-    assert (everything.ok, everything.chains, everything.records, everything.sealed) == (True, 3, 12, 9)
+    assert (everything.ok, everything.chains, everything.records, everything.checkpointed) == (True, 3, 12, 9)
     assert (one.ok, one.chains, one.records, one.checkpoints) == (True, 1, 10, 3)
     assert (nothing.ok, nothing.chains, nothing.records) == (True, 0, 0)
 
 
 async def test_a_store_without_records_is_sound(store: Store) -> None:
-    assert await verdict_of(store) == Verdict(0, 0, 0, 0, None)
+    assert await verdict_of(store) == VerificationResult(0, 0, 0, 0, None)
 
 
 async def test_a_long_chain_is_walked_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chains_module, "PAGE", 7)
+    monkeypatch.setattr(chains_module, "PAGE_SIZE", 7)
     await store.records.append([a_record(f"record-{n}") for n in range(60)])
     await seal(store, every=2)
     await store.records.append([a_record(f"later-{n}") for n in range(7)])
 
     verdict = await verdict_of(store)
 
-    assert (verdict.ok, verdict.records, verdict.sealed, verdict.checkpoints) == (True, 67, 60, 30)
+    assert (verdict.ok, verdict.records, verdict.checkpointed, verdict.checkpoints) == (True, 67, 60, 30)
 
 
 async def test_two_processes_never_fork_a_chain(store: Store, other: Store) -> None:
@@ -107,7 +109,7 @@ async def test_two_processes_never_fork_a_chain(store: Store, other: Store) -> N
 
 async def test_a_checkpoint_number_is_given_once(sealed: Store, other: Store) -> None:
     (head,) = await sealed.chains.heads("acc-1")
-    joints = await sealed.chains.joints("acc-1", after=9, limit=5)
+    joints = await sealed.chains.hash_pairs("acc-1", after=9, limit=5)
     rivals = [
         checkpoint_from("acc-1", [own for _, own in joints], before=head.checkpoint, at=at, key=KEY) for at in (1, 2)
     ]
@@ -121,8 +123,8 @@ async def test_a_checkpoint_number_is_given_once(sealed: Store, other: Store) ->
 
 async def test_checkpoints_wait_until_they_are_shipped(sealed: Store) -> None:
     waiting = await sealed.checkpoints.unshipped(2)
-    await sealed.checkpoints.shipped(waiting)
-    await sealed.checkpoints.shipped(waiting)
+    await sealed.checkpoints.mark_shipped(waiting)
+    await sealed.checkpoints.mark_shipped(waiting)
     rest = await sealed.checkpoints.unshipped(10)
 
     assert [checkpoint.number for checkpoint in waiting] == [1, 2]
@@ -167,7 +169,7 @@ async def test_a_purge_while_it_is_verified_is_no_fault(sealed: Store) -> None:
         """Chains of which some records are purged between the first look and the reading."""
 
         heads = staticmethod(sealed.chains.heads)
-        joints, place = staticmethod(sealed.chains.joints), staticmethod(sealed.chains.place)
+        hash_pairs, position_of = staticmethod(sealed.chains.hash_pairs), staticmethod(sealed.chains.position_of)
 
         async def links(self, chain: str, *, after: int | None, limit: int) -> object:
             await sealed.purges.purge(purge, limit=10)

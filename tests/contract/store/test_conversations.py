@@ -8,7 +8,8 @@ from itertools import permutations
 import pytest
 
 from libs.store.conversations import Conversation, Suppression, SuppressionKind
-from libs.store.opening import Store, open_store
+from libs.store.factory import open_store
+from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_posted, a_question, a_suppression, after
 
 
@@ -21,7 +22,7 @@ async def suppressed(store: Store, account_id: str = "acc-1") -> frozenset[Suppr
 
 
 async def posted(store: Store) -> list[str]:
-    return [event.id for event in await store.outbox.waiting(100)]
+    return [event.id for event in await store.outbox.unpublished(100)]
 
 
 async def lift(
@@ -30,7 +31,7 @@ async def lift(
     *,
     kind: SuppressionKind = SuppressionKind.OPT_OUT,
     event: str | None = None,
-    word: str | None = None,
+    deduplication_key: str | None = None,
 ) -> Suppression | None:
     return await store.suppressions.lift(
         account_id="acc-1",
@@ -38,12 +39,12 @@ async def lift(
         kind=kind,
         at=at,
         events=[a_posted(event)] if event else [],
-        word=word,
+        deduplication_key=deduplication_key,
     )
 
 
 async def test_a_customers_message_opens_the_window_for_each_of_their_keys(store: Store, other: Store) -> None:
-    await store.conversations.customer_wrote("num-1", ["by-phone", "by-user-id"], NOW)
+    await store.conversations.open_window("num-1", ["by-phone", "by-user-id"], NOW)
 
     assert await conversation(other, "by-phone") == Conversation(last_inbound_at=NOW)
     assert await conversation(other, "by-user-id") == Conversation(last_inbound_at=NOW)
@@ -52,31 +53,31 @@ async def test_a_customers_message_opens_the_window_for_each_of_their_keys(store
 
 async def test_an_earlier_message_that_comes_late_changes_nothing(store: Store) -> None:
     for seconds in (5, 10, 0, 7):
-        await store.conversations.customer_wrote("num-1", ["customer-1"], after(seconds))
+        await store.conversations.open_window("num-1", ["customer-1"], after(seconds))
 
     assert await conversation(store) == Conversation(last_inbound_at=after(10))
 
 
 async def test_a_window_that_whatsapp_closed_is_closed(store: Store) -> None:
-    await store.conversations.customer_wrote("num-1", ["customer-1"], NOW)
-    await store.conversations.window_closed("num-1", "customer-1", after(60))
-    await store.conversations.window_closed("num-1", "customer-1", after(30))
+    await store.conversations.open_window("num-1", ["customer-1"], NOW)
+    await store.conversations.close_window("num-1", "customer-1", after(60))
+    await store.conversations.close_window("num-1", "customer-1", after(30))
 
     assert await conversation(store) == Conversation(last_inbound_at=NOW, closed_at=after(60))
 
 
 async def test_a_window_can_be_closed_for_a_customer_who_never_wrote(store: Store) -> None:
-    await store.conversations.window_closed("num-1", "customer-1", NOW)
+    await store.conversations.close_window("num-1", "customer-1", NOW)
 
     assert await conversation(store) == Conversation(closed_at=NOW)
 
 
 async def test_a_message_after_the_closing_opens_the_window_in_whatever_order_both_arrive(store: Store) -> None:
-    await store.conversations.window_closed("num-1", "customer-1", after(10))
-    await store.conversations.customer_wrote("num-1", ["customer-1"], after(5))
+    await store.conversations.close_window("num-1", "customer-1", after(10))
+    await store.conversations.open_window("num-1", ["customer-1"], after(5))
     still_closed = await conversation(store)
-    await store.conversations.customer_wrote("num-1", ["customer-1"], after(20))
-    await store.conversations.window_closed("num-1", "customer-1", after(15))
+    await store.conversations.open_window("num-1", ["customer-1"], after(20))
+    await store.conversations.close_window("num-1", "customer-1", after(15))
 
     assert still_closed == Conversation(last_inbound_at=after(5), closed_at=after(10))
     assert await conversation(store) == Conversation(last_inbound_at=after(20), closed_at=None)
@@ -259,7 +260,7 @@ async def test_active_suppressions_are_paged_by_id_account_and_customer(store: S
 
 async def test_a_suppression_outlives_its_process(store: Store, store_url: str) -> None:
     await store.suppressions.suppress(a_suppression(), [])
-    await store.conversations.customer_wrote("num-1", ["customer-1"], NOW)
+    await store.conversations.open_window("num-1", ["customer-1"], NOW)
     await store.close()
 
     reopened = await open_store(store_url)
@@ -275,8 +276,8 @@ async def test_a_suppression_outlives_its_process(store: Store, store_url: str) 
 async def test_a_word_that_lifted_is_told_again_what_it_lifted(store: Store, other: Store) -> None:
     stop = await store.suppressions.suppress(a_suppression(), [])
 
-    first = await lift(store, after(1), word="wamid.start")
-    again = await lift(other, after(1), word="wamid.start", event="no")
+    first = await lift(store, after(1), deduplication_key="wamid.start")
+    again = await lift(other, after(1), deduplication_key="wamid.start", event="no")
 
     assert first == again == replace(stop, active=False)
     assert await posted(store) == []
@@ -284,10 +285,10 @@ async def test_a_word_that_lifted_is_told_again_what_it_lifted(store: Store, oth
 
 async def test_a_word_that_comes_again_does_not_lift_a_later_opt_out_of_the_same_second(store: Store) -> None:
     await store.suppressions.suppress(a_suppression("sup-1"), [])
-    await lift(store, NOW, word="wamid.start")
+    await lift(store, NOW, deduplication_key="wamid.start")
     await store.suppressions.suppress(a_suppression("sup-2"), [])
 
-    again = await lift(store, NOW, word="wamid.start")
+    again = await lift(store, NOW, deduplication_key="wamid.start")
 
     assert again is not None
     assert again.id == "sup-1"
@@ -295,20 +296,20 @@ async def test_a_word_that_comes_again_does_not_lift_a_later_opt_out_of_the_same
 
 
 async def test_a_word_that_lifted_nothing_lifts_nothing_when_it_comes_again(store: Store, other: Store) -> None:
-    first = await lift(store, NOW, word="wamid.start")
+    first = await lift(store, NOW, deduplication_key="wamid.start")
     await store.suppressions.suppress(a_suppression(), [])
 
-    again = await lift(other, NOW, word="wamid.start")
+    again = await lift(other, NOW, deduplication_key="wamid.start")
 
     assert (first, again) == (None, None)
     assert await suppressed(store) == {SuppressionKind.OPT_OUT}
 
 
 async def test_another_word_of_the_same_second_lifts(store: Store) -> None:
-    await lift(store, NOW, word="wamid.start")
+    await lift(store, NOW, deduplication_key="wamid.start")
     await store.suppressions.suppress(a_suppression(), [])
 
-    assert await lift(store, NOW, word="wamid.again") is not None
+    assert await lift(store, NOW, deduplication_key="wamid.again") is not None
     assert await suppressed(store) == frozenset()
 
 
@@ -317,7 +318,12 @@ async def test_one_word_that_comes_many_times_at_once_lifts_once(store: Store, o
 
     lifted = await asyncio.gather(
         *(
-            lift((store, other)[n % 2], after(1), event=f"00000000-0000-0000-0000-{n:012}", word="wamid.start")
+            lift(
+                (store, other)[n % 2],
+                after(1),
+                event=f"00000000-0000-0000-0000-{n:012}",
+                deduplication_key="wamid.start",
+            )
             for n in range(10)
         )
     )

@@ -4,17 +4,27 @@ import asyncio
 
 import pytest
 
-from libs.store.decisions import CoolingDown, Exhausted, Limit, Settled
-from libs.store.opening import Store
-from tests.contract.store.builders import NOW, a_budget, a_cooldown, a_question, a_refusal, after, an_approval
+from libs.store.decisions import CoolingDown, Limit, QuotaExhausted, StandingDecision
+from libs.store.store import Store
+from tests.contract.store.builders import (
+    NOW,
+    a_budget,
+    a_cooldown,
+    a_decision,
+    a_question,
+    a_refusal,
+    after,
+    an_approval,
+    standing,
+)
 
 FIFTEEN = a_cooldown(seconds=900)
 
 
 async def test_a_second_event_within_the_cooldown_is_told_until_when(store: Store, other: Store) -> None:
-    await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN))
+    await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN))
 
-    answer = await other.decisions.settle(an_approval("event-2", cooldown=FIFTEEN, now=after(899)))
+    answer = await other.decisions.decide(an_approval("event-2", cooldown=FIFTEEN, now=after(899)))
 
     facts = await store.decisions.facts(a_question("event-2", now=after(899)))
     assert answer == CoolingDown(until=after(900))
@@ -23,27 +33,27 @@ async def test_a_second_event_within_the_cooldown_is_told_until_when(store: Stor
 
 
 async def test_the_owner_is_never_refused_by_itself(store: Store, other: Store) -> None:
-    await store.decisions.settle(an_approval("event-1", outcome=b"first", cooldown=FIFTEEN))
+    await store.decisions.decide(an_approval("event-1", decision=a_decision("first"), cooldown=FIFTEEN))
 
-    again = await other.decisions.settle(an_approval("event-1", outcome=b"again", cooldown=FIFTEEN))
+    again = await other.decisions.decide(an_approval("event-1", decision=a_decision("again"), cooldown=FIFTEEN))
 
-    assert again == Settled(b"first", fresh=False)
+    assert again == standing("first", fresh=False)
 
 
 async def test_the_owner_is_not_refused_by_a_later_cooldown_either(store: Store) -> None:
-    await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN))
-    await store.decisions.settle(an_approval("event-2", cooldown=FIFTEEN, now=after(901)))
+    await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN))
+    await store.decisions.decide(an_approval("event-2", cooldown=FIFTEEN, now=after(901)))
 
-    assert await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN)) == Settled(b"approved", fresh=False)
+    assert await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN)) == standing("approved", fresh=False)
 
 
 async def test_when_the_cooldown_is_over_the_next_event_begins_one(store: Store) -> None:
-    await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN))
+    await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN))
 
-    second = await store.decisions.settle(an_approval("event-2", cooldown=FIFTEEN, now=after(900)))
-    third = await store.decisions.settle(an_approval("event-3", cooldown=FIFTEEN, now=after(1000)))
+    second = await store.decisions.decide(an_approval("event-2", cooldown=FIFTEEN, now=after(900)))
+    third = await store.decisions.decide(an_approval("event-3", cooldown=FIFTEEN, now=after(1000)))
 
-    assert second == Settled(b"approved", fresh=True)
+    assert second == standing("approved", fresh=True)
     assert third == CoolingDown(until=after(1800))
 
 
@@ -58,65 +68,65 @@ async def test_when_the_cooldown_is_over_the_next_event_begins_one(store: Store)
 async def test_a_cooldown_is_of_one_integration_event_type_and_customer(
     store: Store, different: dict[str, str]
 ) -> None:
-    await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN))
+    await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN))
 
-    answer = await store.decisions.settle(an_approval("event-2", cooldown=a_cooldown(**different)))
+    answer = await store.decisions.decide(an_approval("event-2", cooldown=a_cooldown(**different)))
 
-    assert answer == Settled(b"approved", fresh=True)
+    assert answer == standing("approved", fresh=True)
 
 
 async def test_of_fifty_simultaneous_events_one_is_approved(store: Store, other: Store) -> None:
     answers = await asyncio.gather(
-        *((store, other)[n % 2].decisions.settle(an_approval(f"event-{n}", cooldown=FIFTEEN)) for n in range(50))
+        *((store, other)[n % 2].decisions.decide(an_approval(f"event-{n}", cooldown=FIFTEEN)) for n in range(50))
     )
 
-    assert sum(isinstance(answer, Settled) for answer in answers) == 1
+    assert sum(isinstance(answer, StandingDecision) for answer in answers) == 1
     assert answers.count(CoolingDown(until=after(900))) == 49
     assert (await store.decisions.facts(a_question("nobody"))).usage.day == 1
 
 
 async def test_a_cooldown_is_given_back_with_the_message_that_surely_failed(store: Store, other: Store) -> None:
-    await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN))
+    await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN))
     await store.decisions.release("event-1", after(1))
 
-    second = await other.decisions.settle(an_approval("event-2", cooldown=FIFTEEN, now=after(2)))
-    third = await other.decisions.settle(an_approval("event-3", cooldown=FIFTEEN, now=after(3)))
+    second = await other.decisions.decide(an_approval("event-2", cooldown=FIFTEEN, now=after(2)))
+    third = await other.decisions.decide(an_approval("event-3", cooldown=FIFTEEN, now=after(3)))
 
-    assert second == Settled(b"approved", fresh=True)
+    assert second == standing("approved", fresh=True)
     assert third == CoolingDown(until=after(902))
 
 
 async def test_a_late_release_does_not_end_another_events_cooldown(store: Store) -> None:
-    await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN))
-    await store.decisions.settle(an_approval("event-2", cooldown=FIFTEEN, now=after(900)))
+    await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN))
+    await store.decisions.decide(an_approval("event-2", cooldown=FIFTEEN, now=after(900)))
     await store.decisions.release("event-1", after(901))
 
-    answer = await store.decisions.settle(an_approval("event-3", cooldown=FIFTEEN, now=after(902)))
+    answer = await store.decisions.decide(an_approval("event-3", cooldown=FIFTEEN, now=after(902)))
 
     assert answer == CoolingDown(until=after(1800))
 
 
 async def test_a_refusal_and_a_withdrawal_leave_no_cooldown(store: Store) -> None:
-    await store.decisions.settle(a_refusal("event-1"))
-    await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN))
+    await store.decisions.decide(a_refusal("event-1"))
+    await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN))
 
-    assert await store.decisions.settle(an_approval("event-2", cooldown=FIFTEEN)) == Settled(b"approved", fresh=True)
+    assert await store.decisions.decide(an_approval("event-2", cooldown=FIFTEEN)) == standing("approved", fresh=True)
 
 
 async def test_an_exhausted_event_leaves_no_cooldown_once_it_is_refused(store: Store) -> None:
     none_left = a_budget(daily_limit=0)
-    exhausted = await store.decisions.settle(an_approval("event-1", budget=none_left, cooldown=FIFTEEN))
-    await store.decisions.settle(a_refusal("event-1"))
+    exhausted = await store.decisions.decide(an_approval("event-1", budget=none_left, cooldown=FIFTEEN))
+    await store.decisions.decide(a_refusal("event-1"))
 
-    second = await store.decisions.settle(an_approval("event-2", cooldown=FIFTEEN, now=NOW))
+    second = await store.decisions.decide(an_approval("event-2", cooldown=FIFTEEN, now=NOW))
 
-    assert exhausted == Exhausted(Limit.DAILY, 0)
-    assert second == Settled(b"approved", fresh=True)
+    assert exhausted == QuotaExhausted(Limit.DAILY, 0)
+    assert second == standing("approved", fresh=True)
 
 
 async def test_whose_cooldown_runs_can_be_asked_without_taking_it(store: Store, other: Store) -> None:
     free = await store.decisions.cooling_down(FIFTEEN, NOW)
-    await store.decisions.settle(an_approval("event-1", cooldown=FIFTEEN))
+    await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN))
 
     runs = await other.decisions.cooling_down(FIFTEEN, after(60))
     over = await other.decisions.cooling_down(FIFTEEN, after(FIFTEEN.seconds))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from libs.store.dead_letters import DeadLetter, DeadLetterFilter
-from libs.store.opening import Store
+from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_posted, after
 
 DAY = 86_400
@@ -31,8 +31,8 @@ def a_letter(letter_id: str = "dlt_1", **fields: Any) -> DeadLetter:
 
 async def test_a_letter_is_kept_as_it_was_handed_over(store: Store, other: Store) -> None:
     unreadable = a_letter("dlt_2", name=None, message_id=None, account_id=None, integration_id=None)
-    await store.dead_letters.keep(a_letter())
-    await store.dead_letters.keep(unreadable)
+    await store.dead_letters.add(a_letter())
+    await store.dead_letters.add(unreadable)
 
     found = await other.dead_letters.page(ALL, after=None, limit=10)
 
@@ -40,21 +40,21 @@ async def test_a_letter_is_kept_as_it_was_handed_over(store: Store, other: Store
 
 
 async def test_a_letter_that_is_handed_over_again_changes_nothing(store: Store) -> None:
-    await store.dead_letters.keep(a_letter())
-    await store.dead_letters.replayed("dlt_1", at=after(5), by="op", events=[])
+    await store.dead_letters.add(a_letter())
+    await store.dead_letters.mark_replayed("dlt_1", at=after(5), by="op", events=[])
 
-    await store.dead_letters.keep(a_letter(reason="another"))
+    await store.dead_letters.add(a_letter(reason="another"))
 
     (found,) = await store.dead_letters.page(ALL, after=None, limit=10)
     assert found == replace(a_letter(), replayed_at=after(5), replayed_by="op")
 
 
 async def test_a_replay_and_its_event_are_noted_in_one_step(store: Store, other: Store) -> None:
-    await store.dead_letters.keep(a_letter())
+    await store.dead_letters.add(a_letter())
 
-    await store.dead_letters.replayed("dlt_1", at=after(5), by="op", events=[a_posted()])
+    await store.dead_letters.mark_replayed("dlt_1", at=after(5), by="op", events=[a_posted()])
 
-    assert await other.outbox.waiting(10) == [a_posted()]
+    assert await other.outbox.unpublished(10) == [a_posted()]
     assert await other.dead_letters.page(DeadLetterFilter(replayed=False), after=None, limit=10) == []
 
 
@@ -76,8 +76,8 @@ async def test_letters_are_found_by_what_is_asked(store: Store, wanted: DeadLett
         a_letter("dlt_3", queue="policy.webhooks"),
         a_letter("dlt_4", account_id="acc-2"),
     ):
-        await store.dead_letters.keep(letter)
-    await store.dead_letters.replayed("dlt_1", at=after(5), by="op", events=[])
+        await store.dead_letters.add(letter)
+    await store.dead_letters.mark_replayed("dlt_1", at=after(5), by="op", events=[])
 
     found = await store.dead_letters.page(wanted, after=None, limit=10)
 
@@ -86,7 +86,7 @@ async def test_letters_are_found_by_what_is_asked(store: Store, wanted: DeadLett
 
 async def test_letters_come_in_pages(store: Store) -> None:
     for n in range(5):
-        await store.dead_letters.keep(a_letter(f"dlt_{n}"))
+        await store.dead_letters.add(a_letter(f"dlt_{n}"))
 
     page = await store.dead_letters.page(ALL, after="dlt_3", limit=2)
 
@@ -94,14 +94,14 @@ async def test_letters_come_in_pages(store: Store) -> None:
 
 
 async def test_waiting_letters_are_counted_by_queue_until_replayed_or_over(store: Store) -> None:
-    await store.dead_letters.keep(a_letter("dlt_1"))
-    await store.dead_letters.keep(a_letter("dlt_2"))
-    await store.dead_letters.keep(a_letter("dlt_3", queue="policy.webhooks"))
-    await store.dead_letters.keep(a_letter("dlt_4", expires_at=after(DAY)))
-    await store.dead_letters.replayed("dlt_2", at=after(5), by="op", events=[])
+    await store.dead_letters.add(a_letter("dlt_1"))
+    await store.dead_letters.add(a_letter("dlt_2"))
+    await store.dead_letters.add(a_letter("dlt_3", queue="policy.webhooks"))
+    await store.dead_letters.add(a_letter("dlt_4", expires_at=after(DAY)))
+    await store.dead_letters.mark_replayed("dlt_2", at=after(5), by="op", events=[])
 
-    early = await store.dead_letters.waiting(after(DAY - 1))
-    late = await store.dead_letters.waiting(after(DAY))
+    early = await store.dead_letters.count_waiting(after(DAY - 1))
+    late = await store.dead_letters.count_waiting(after(DAY))
 
     assert early == {"sender.forwards": 2, "policy.webhooks": 1}
     assert late == {"sender.forwards": 1, "policy.webhooks": 1}

@@ -3,8 +3,9 @@
 import asyncio
 from datetime import datetime
 
-from libs.store.idempotency import Fresh, Reused, Twin
-from libs.store.opening import Store, open_store
+from libs.store.factory import open_store
+from libs.store.idempotency import Duplicate, Fresh, Reused
+from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_record, after
 
 HOURS = 3600
@@ -18,7 +19,7 @@ async def claim(
     body_hash: str = "body-1",
     now: datetime = NOW,
     integration_id: str = "int-1",
-) -> Fresh | Twin | Reused:
+) -> Fresh | Duplicate | Reused:
     return await store.idempotency.claim(
         integration_id=integration_id, key=key, body_hash=body_hash, event_id=event_id, now=now
     )
@@ -31,14 +32,14 @@ async def test_a_new_key_is_fresh(store: Store) -> None:
 async def test_the_same_request_finds_the_first_one_in_flight(store: Store, other: Store) -> None:
     await claim(store, "event-1")
 
-    assert await claim(other, "event-2", now=after(1)) == Twin("event-1", None)
+    assert await claim(other, "event-2", now=after(1)) == Duplicate("event-1", None)
 
 
 async def test_the_same_request_finds_the_first_ones_answer(store: Store, other: Store) -> None:
     await claim(store, "event-1")
     await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"200 sent")
 
-    assert await claim(other, "event-2") == Twin("event-1", b"200 sent")
+    assert await claim(other, "event-2") == Duplicate("event-1", b"200 sent")
 
 
 async def test_the_key_with_another_body_is_reused(store: Store) -> None:
@@ -61,9 +62,9 @@ async def test_a_key_is_free_again_after_a_day(store: Store) -> None:
     held = await claim(store, "event-2", now=after(24 * HOURS - 1))
     freed = await claim(store, "event-3", body_hash="body-2", now=after(24 * HOURS + 1))
 
-    assert held == Twin("event-1", b"old")
+    assert held == Duplicate("event-1", b"old")
     assert freed == Fresh()
-    assert await claim(store, "event-4", body_hash="body-2", now=after(24 * HOURS + 2)) == Twin("event-3", None)
+    assert await claim(store, "event-4", body_hash="body-2", now=after(24 * HOURS + 2)) == Duplicate("event-3", None)
 
 
 async def test_the_first_answer_stands(store: Store) -> None:
@@ -71,21 +72,21 @@ async def test_the_first_answer_stands(store: Store) -> None:
     await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"first")
     await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"second")
 
-    assert await claim(store, "event-2") == Twin("event-1", b"first")
+    assert await claim(store, "event-2") == Duplicate("event-1", b"first")
 
 
 async def test_only_the_keys_owner_answers_and_forgets(store: Store) -> None:
     await claim(store, "event-1")
     await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="stranger", answer=b"wrong")
-    await store.idempotency.forget(integration_id="int-1", key="key-1", event_id="stranger")
+    await store.idempotency.release(integration_id="int-1", key="key-1", event_id="stranger")
 
-    assert await claim(store, "event-2") == Twin("event-1", None)
+    assert await claim(store, "event-2") == Duplicate("event-1", None)
 
 
 async def test_a_forgotten_key_is_free(store: Store, other: Store) -> None:
     await claim(store, "event-1")
 
-    await other.idempotency.forget(integration_id="int-1", key="key-1", event_id="event-1")
+    await other.idempotency.release(integration_id="int-1", key="key-1", event_id="event-1")
 
     assert await claim(store, "event-2", body_hash="body-2") == Fresh()
 
@@ -96,7 +97,7 @@ async def test_of_a_hundred_simultaneous_twins_one_is_fresh(store: Store, other:
     fresh = [number for number, answer in enumerate(answers) if answer == Fresh()]
     owner = f"event-{fresh[0]}"
     assert len(fresh) == 1
-    assert [answer for answer in answers if answer != Fresh()] == [Twin(owner, None)] * 99
+    assert [answer for answer in answers if answer != Fresh()] == [Duplicate(owner, None)] * 99
 
 
 async def test_a_claimed_key_outlives_its_process(store: Store, store_url: str) -> None:
@@ -107,7 +108,7 @@ async def test_a_claimed_key_outlives_its_process(store: Store, store_url: str) 
     again = await claim(reopened, "event-2")
     await reopened.close()
 
-    assert again == Twin("event-1", None)
+    assert again == Duplicate("event-1", None)
 
 
 async def test_an_unknown_event_has_no_answer(store: Store) -> None:
@@ -115,15 +116,15 @@ async def test_an_unknown_event_has_no_answer(store: Store) -> None:
 
 
 async def test_a_pending_event_is_known_to_its_own_integration(store: Store, other: Store) -> None:
-    await store.answers.pending("event-1", "int-1", now=NOW)
-    await store.answers.pending("event-1", "int-1", now=after(1))
+    await store.answers.mark_pending("event-1", "int-1", now=NOW)
+    await store.answers.mark_pending("event-1", "int-1", now=after(1))
 
     assert await other.answers.find("event-1", "int-1") == {}
     assert await other.answers.find("event-1", "int-2") is None
 
 
 async def test_the_answer_is_what_was_recorded(store: Store, other: Store) -> None:
-    await store.answers.pending("event-1", "int-1", now=NOW)
+    await store.answers.mark_pending("event-1", "int-1", now=NOW)
     await store.ledger.finish("event-1", b"sent", now=NOW, message_id="wamid.1")
     told = {"reason": None, "details": {"risk_score": 55}, "receipt": [{"rule": "r"}]}
     answer = a_record("answer-1", type="webhook.answered", code="sent", details=told)

@@ -2,8 +2,9 @@
 
 import asyncio
 
+from libs.store.factory import open_store
 from libs.store.identities import Identity
-from libs.store.opening import Store, open_store
+from libs.store.store import Store
 from tests.contract.store.builders import NOW, after
 
 PHONE, USER = "by-phone", "by-user-id"
@@ -30,7 +31,7 @@ async def test_a_link_is_to_be_merged_until_it_was(store: Store, other: Store) -
     await store.identities.link("acc-1", [PHONE, USER], NOW)
     again = await other.identities.link("acc-1", [PHONE, USER], after(1))
 
-    await store.identities.merged("acc-1", [PHONE, USER])
+    await store.identities.mark_merged("acc-1", [PHONE, USER])
 
     assert again == Identity((PHONE, USER), merged=False)
     assert await other.identities.link("acc-1", [USER, PHONE], after(2)) == Identity((USER, PHONE))
@@ -38,7 +39,7 @@ async def test_a_link_is_to_be_merged_until_it_was(store: Store, other: Store) -
 
 async def test_a_key_moves_to_whom_it_is_seen_with_later(store: Store) -> None:
     await store.identities.link("acc-1", [PHONE, USER], NOW)
-    await store.identities.merged("acc-1", [PHONE, USER])
+    await store.identities.mark_merged("acc-1", [PHONE, USER])
 
     moved = await store.identities.link("acc-1", ["new-phone", USER], after(1))
 
@@ -49,7 +50,7 @@ async def test_a_key_moves_to_whom_it_is_seen_with_later(store: Store) -> None:
 
 async def test_a_key_that_comes_back_is_merged_anew(store: Store) -> None:
     await store.identities.link("acc-1", [PHONE, USER], NOW)
-    await store.identities.merged("acc-1", [PHONE, USER])
+    await store.identities.mark_merged("acc-1", [PHONE, USER])
     await store.identities.link("acc-1", ["new-phone", USER], after(1))
 
     back = await store.identities.link("acc-1", [PHONE, USER], after(2))

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from libs.store.claiming import PATIENCE
-from libs.store.ledger import Behind, Claimed, Finished, Held, Lapsed, Pace
-from libs.store.opening import Store, open_store
+from libs.store.claim_rules import MAX_ORDER_WAIT
+from libs.store.factory import open_store
+from libs.store.ledger import Blocked, Claimed, ClaimInProgress, Finished, LeaseExpired, Pace
+from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_claim, after
 
 
@@ -20,7 +21,7 @@ async def test_of_a_hundred_simultaneous_claims_exactly_one_gets_the_call(store:
     )
 
     assert sum(isinstance(answer, Claimed) for answer in answers) == 1
-    assert sum(isinstance(answer, Held) for answer in answers) == 99
+    assert sum(isinstance(answer, ClaimInProgress) for answer in answers) == 99
 
 
 async def test_a_call_under_way_is_held_until_its_lease_ends_even_against_its_owner(store: Store, other: Store) -> None:
@@ -29,8 +30,8 @@ async def test_a_call_under_way_is_held_until_its_lease_ends_even_against_its_ow
     again = await store.ledger.claim(a_claim(now=after(19.5)))
     stranger = await other.ledger.claim(a_claim(now=after(1), owner="sender-2"))
 
-    assert again == Held(after(20))
-    assert stranger == Held(after(20))
+    assert again == ClaimInProgress(after(20))
+    assert stranger == ClaimInProgress(after(20))
 
 
 async def test_a_call_whose_lease_ended_is_unknown_to_everyone(store: Store, other: Store) -> None:
@@ -39,8 +40,8 @@ async def test_a_call_whose_lease_ended_is_unknown_to_everyone(store: Store, oth
     own = await store.ledger.claim(a_claim(now=after(20.5)))
     stranger = await other.ledger.claim(a_claim(now=after(100_000), owner="sender-2"))
 
-    assert own == Lapsed(1)
-    assert stranger == Lapsed(1)
+    assert own == LeaseExpired(1)
+    assert stranger == LeaseExpired(1)
 
 
 async def test_a_lapsed_call_can_be_finished(store: Store) -> None:
@@ -82,42 +83,42 @@ async def test_an_event_that_was_never_claimed_can_be_finished(store: Store) -> 
 
 async def test_after_a_sure_failure_the_owner_claims_again_at_once_and_others_later(store: Store, other: Store) -> None:
     await store.ledger.claim(a_claim())
-    await store.ledger.failed_surely("event-1", owner="sender-1", until=after(30))
+    await store.ledger.mark_not_sent("event-1", owner="sender-1", until=after(30))
 
     stranger = await other.ledger.claim(a_claim(owner="sender-2", now=after(29)))
     own = await store.ledger.claim(a_claim(now=after(2), lease_seconds=20))
 
-    assert stranger == Held(after(30))
+    assert stranger == ClaimInProgress(after(30))
     assert own == Claimed(wait=0.0, attempt=2)
-    assert await other.ledger.claim(a_claim(owner="sender-2", now=after(3))) == Held(after(22))
+    assert await other.ledger.claim(a_claim(owner="sender-2", now=after(3))) == ClaimInProgress(after(22))
 
 
 async def test_what_its_owner_left_waiting_is_taken_over_by_one(store: Store, other: Store) -> None:
     await store.ledger.claim(a_claim())
-    await store.ledger.failed_surely("event-1", owner="sender-1", until=after(30))
+    await store.ledger.mark_not_sent("event-1", owner="sender-1", until=after(30))
 
     answers = await asyncio.gather(
         *((store, other)[n % 2].ledger.claim(a_claim(owner=f"heir-{n}", now=after(31))) for n in range(40))
     )
 
     assert answers.count(Claimed(wait=0.0, attempt=2)) == 1
-    assert sum(isinstance(answer, Held) for answer in answers) == 39
+    assert sum(isinstance(answer, ClaimInProgress) for answer in answers) == 39
 
 
 @pytest.mark.parametrize("owner", ["sender-2", ""], ids=["another instance", "nobody"])
 async def test_only_the_owner_says_that_its_call_failed(store: Store, owner: str) -> None:
     await store.ledger.claim(a_claim(lease_seconds=20))
 
-    await store.ledger.failed_surely("event-1", owner=owner, until=after(1))
+    await store.ledger.mark_not_sent("event-1", owner=owner, until=after(1))
 
-    assert await store.ledger.claim(a_claim(now=after(2), owner="sender-2")) == Held(after(20))
+    assert await store.ledger.claim(a_claim(now=after(2), owner="sender-2")) == ClaimInProgress(after(20))
 
 
 async def test_a_failure_after_the_finish_changes_nothing(store: Store) -> None:
     await store.ledger.claim(a_claim())
     await store.ledger.finish("event-1", b"sent", now=NOW)
 
-    await store.ledger.failed_surely("event-1", owner="sender-1", until=NOW)
+    await store.ledger.mark_not_sent("event-1", owner="sender-1", until=NOW)
 
     assert await store.ledger.claim(a_claim(now=after(1))) == Finished(b"sent")
 
@@ -133,7 +134,7 @@ async def test_a_claim_outlives_its_process(store: Store, store_url: str) -> Non
     finished = await reopened.ledger.claim(a_claim("event-2", now=after(1), owner="sender-2"))
     await reopened.close()
 
-    assert calling == Held(after(20))
+    assert calling == ClaimInProgress(after(20))
     assert finished == Finished(b"sent")
 
 
@@ -143,7 +144,7 @@ async def test_a_result_never_overwrites_another_senders_call_that_is_under_way(
     refused = await other.ledger.finish("event-1", b"throttled", now=after(1), owner="sender-2")
     stands = await store.ledger.finish("event-1", b"sent", now=after(2), owner="sender-1", message_id="wamid.1")
 
-    assert refused == Held(after(20))
+    assert refused == ClaimInProgress(after(20))
     assert stands == Finished(b"sent")
 
 
@@ -168,26 +169,26 @@ async def test_a_message_waits_while_the_one_before_it_is_being_sent(store: Stor
     await store.ledger.finish("event-1", b"sent", now=after(2))
     goes = await other.ledger.claim(second)
 
-    assert waits == Behind(after(20))
+    assert waits == Blocked(after(20))
     assert goes == Claimed(wait=0.0, attempt=1)
 
 
 async def test_a_message_waits_while_the_one_before_it_will_be_tried_again(store: Store, other: Store) -> None:
     await store.ledger.claim(a_claim("event-1"))
-    await store.ledger.failed_surely("event-1", owner="sender-1", until=after(5))
+    await store.ledger.mark_not_sent("event-1", owner="sender-1", until=after(5))
 
     waits = await other.ledger.claim(a_claim("event-2", after="event-1", owner="sender-2", now=after(6)))
 
-    assert waits == Behind(after(5) + PATIENCE)
+    assert waits == Blocked(after(5) + MAX_ORDER_WAIT)
 
 
 async def test_a_message_waits_a_while_for_one_that_nobody_has_claimed(store: Store) -> None:
-    early = a_claim("event-2", after="event-1", now=after(1), behind_since=NOW)
-    late = a_claim("event-2", after="event-1", now=NOW + PATIENCE, behind_since=NOW)
+    early = a_claim("event-2", after="event-1", now=after(1), blocked_since=NOW)
+    late = a_claim("event-2", after="event-1", now=NOW + MAX_ORDER_WAIT, blocked_since=NOW)
 
     waits, goes = await store.ledger.claim(early), await store.ledger.claim(late)
 
-    assert waits == Behind(NOW + PATIENCE)
+    assert waits == Blocked(NOW + MAX_ORDER_WAIT)
     assert goes == Claimed(wait=0.0, attempt=1)
 
 
@@ -197,7 +198,7 @@ async def test_nobody_waits_for_a_call_whose_lease_ended(store: Store) -> None:
     goes = await store.ledger.claim(a_claim("event-2", after="event-1", now=after(20), owner="sender-2"))
 
     assert goes == Claimed(wait=0.0, attempt=1)
-    assert await store.ledger.claim(a_claim("event-1", now=after(21))) == Lapsed(1)
+    assert await store.ledger.claim(a_claim("event-1", now=after(21))) == LeaseExpired(1)
 
 
 async def test_waiting_in_line_uses_up_no_slot(store: Store) -> None:

@@ -9,7 +9,7 @@ from libs.record.checkpoints import checkpoint_from, purge_from
 from libs.store.mongo.chains import MongoChains, MongoCheckpoints, MongoPurges
 from libs.store.mongo.records import MongoRecords
 from libs.store.records import Record
-from libs.store.verifying import verify
+from libs.store.verification import verify
 from tests.contract.store.builders import a_record
 from tests.contract.store.test_mongo_deaths import BEFORE_AND_AFTER, dying, mongo, overtaken, survives
 from tests.unit.record.chains import KEY, KEYS
@@ -96,7 +96,7 @@ async def test_a_purge_whose_process_died_leaves_what_verifies_and_comes_again(m
     for at in range(1, MOST_CALLS):
         chain = f"acc-{at}"
         await MongoRecords(mongo).append([a_record(f"record-{at}-{n}", account_id=chain) for n in range(6)])
-        joints = await MongoChains(mongo).joints(chain, after=0, limit=4)
+        joints = await MongoChains(mongo).hash_pairs(chain, after=0, limit=4)
         checkpoint = checkpoint_from(chain, [own for _, own in joints], before=None, at=0, key=KEY)
         await MongoCheckpoints(mongo).add(checkpoint)
         purge = purge_from(checkpoint, at=0, key=KEY)

@@ -14,27 +14,29 @@ from pymongo.errors import AutoReconnect
 
 from libs.contracts.errors import GatewayError
 from libs.store.conversations import SuppressionKind
-from libs.store.decisions import CoolingDown, Exhausted, Limit, Settled, Usage
-from libs.store.ledger import Claimed, Finished, Held, Pace, TooFast
+from libs.store.decisions import CoolingDown, Limit, QuotaExhausted, StandingDecision, Usage
+from libs.store.ledger import Claimed, ClaimInProgress, Finished, Pace, RateLimited
+from libs.store.mongo.buckets import MongoPacing
 from libs.store.mongo.conversations import MongoSuppressions
 from libs.store.mongo.database import client_from, close
 from libs.store.mongo.decisions import MongoDecisions
 from libs.store.mongo.indexes import make_indexes
 from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.outbox import MongoOutbox
-from libs.store.mongo.pacing import MongoPacing
 from tests.contract.store.builders import (
     NOW,
     UNPACED,
     a_budget,
     a_claim,
     a_cooldown,
+    a_decision,
     a_posted,
     a_question,
     a_refusal,
     a_suppression,
     after,
     an_approval,
+    standing,
 )
 from tests.contract.store.mongo_server import mongo_database
 
@@ -124,11 +126,11 @@ async def test_an_approval_whose_process_died_is_counted_once_when_it_comes_agai
     for at in range(1, MOST_CALLS):
         event = f"event-{at}"
         dead = MongoDecisions(dying(mongo, at, reached=reached))
-        through = await survives(partial(dead.settle, an_approval(event)))
+        through = await survives(partial(dead.decide, an_approval(event)))
 
-        again = await living.settle(an_approval(event, outcome=b"again"))
+        again = await living.decide(an_approval(event, decision=a_decision("again")))
 
-        assert isinstance(again, Settled)
+        assert isinstance(again, StandingDecision)
         assert (await usage(living, NOW)).day == at
         assert (await usage(living)).day == at
         if through:
@@ -144,11 +146,11 @@ async def test_an_approval_whose_process_died_and_that_was_withdrawn_uses_nothin
     for at in range(1, MOST_CALLS):
         event = f"event-{at}"
         dead = MongoDecisions(dying(mongo, at, reached=reached))
-        through = await survives(partial(dead.settle, an_approval(event)))
+        through = await survives(partial(dead.decide, an_approval(event)))
 
-        stands = await living.settle(a_refusal(event, outcome=b"withdrawn"))
+        stands = await living.decide(a_refusal(event, decision=a_decision("withdrawn")))
 
-        approved = stands == Settled(b"approved", fresh=False)
+        approved = stands == standing("approved", fresh=False)
         used = await usage(living)
         assert (used.day, used.month, used.ten_minutes) == (int(approved),) * 3
         if approved:
@@ -166,14 +168,14 @@ async def _reset_speed(database: Any) -> None:
 async def test_a_full_day_has_room_again_after_a_death(mongo: Any) -> None:
     dead = MongoDecisions(dying(mongo, 2, reached=False))
     budget = a_budget(daily_limit=1)
-    await survives(lambda: dead.settle(an_approval("dead", budget=budget)))
+    await survives(lambda: dead.decide(an_approval("dead", budget=budget)))
     heir = MongoDecisions(mongo)
 
-    at_once = await heir.settle(an_approval("next", budget=budget, now=after(5)))
-    later = await heir.settle(an_approval("next", budget=budget, now=LATER))
+    at_once = await heir.decide(an_approval("next", budget=budget, now=after(5)))
+    later = await heir.decide(an_approval("next", budget=budget, now=LATER))
 
-    assert at_once == Exhausted(Limit.DAILY, 1)
-    assert later == Settled(b"approved", fresh=True)
+    assert at_once == QuotaExhausted(Limit.DAILY, 1)
+    assert later == standing("approved", fresh=True)
     assert (await usage(heir)).day == 1
 
 
@@ -186,13 +188,13 @@ async def test_however_long_a_process_pauses_no_approval_is_counted_twice_or_not
         others: list[Any] = []
 
         async def take_the_last(at: int = at, others: list[Any] = others) -> None:
-            answer = await MongoDecisions(mongo).settle(an_approval(f"other-{at}", budget=budget, now=LATER))
+            answer = await MongoDecisions(mongo).decide(an_approval(f"other-{at}", budget=budget, now=LATER))
             others.append(answer)
 
         slow = MongoDecisions(overtaken(mongo, at, take_the_last))
-        own = await slow.settle(an_approval(f"event-{at}", budget=budget))
+        own = await slow.decide(an_approval(f"event-{at}", budget=budget))
 
-        approved = [answer for answer in (own, *others) if isinstance(answer, Settled)]
+        approved = [answer for answer in (own, *others) if isinstance(answer, StandingDecision)]
         assert len(approved) == 1
         assert (await usage(MongoDecisions(mongo), after(300))).day == 1
         if not others:
@@ -209,13 +211,13 @@ async def test_a_process_that_pauses_while_its_event_is_settled_by_another_count
 
         async def settle_it(event: str = event, paused: list[bool] = paused) -> None:
             other = MongoDecisions(mongo)
-            await other.settle(an_approval(event, outcome=b"other", now=LATER))
+            await other.decide(an_approval(event, decision=a_decision("other"), now=LATER))
             paused.append(True)
 
-        own = await MongoDecisions(overtaken(mongo, at, settle_it)).settle(an_approval(event))
+        own = await MongoDecisions(overtaken(mongo, at, settle_it)).decide(an_approval(event))
 
         used = await usage(MongoDecisions(mongo), after(400))
-        assert isinstance(own, Settled)
+        assert isinstance(own, StandingDecision)
         assert used.day == at
         if not paused:
             return
@@ -229,16 +231,16 @@ async def test_a_cooldown_whose_process_died_is_its_events_alone(mongo: Any, aga
     for at in range(1, MOST_CALLS):
         event, cooldown = f"event-{at}", a_cooldown(customer_key=f"customer-{at}")
         dead = MongoDecisions(dying(mongo, at, reached=reached))
-        through = await survives(partial(dead.settle, an_approval(event, cooldown=cooldown)))
+        through = await survives(partial(dead.decide, an_approval(event, cooldown=cooldown)))
 
-        own = await living.settle(an_approval(event, cooldown=cooldown) if again == "approved" else a_refusal(event))
-        next_one = await living.settle(an_approval(f"{event}-next", cooldown=cooldown))
+        own = await living.decide(an_approval(event, cooldown=cooldown) if again == "approved" else a_refusal(event))
+        next_one = await living.decide(an_approval(f"{event}-next", cooldown=cooldown))
 
-        assert isinstance(own, Settled)
-        if own.outcome == b"approved":
+        assert isinstance(own, StandingDecision)
+        if own.decision == a_decision("approved"):
             assert next_one == CoolingDown(until=after(cooldown.seconds))
         else:
-            assert next_one == Settled(b"approved", fresh=True)
+            assert next_one == standing("approved", fresh=True)
         if through:
             return
     pytest.fail("it never got through")
@@ -249,7 +251,7 @@ async def test_a_return_whose_process_died_happens_once_when_it_comes_again(mong
     living = MongoDecisions(mongo)
     for at in range(1, MOST_CALLS):
         event = f"event-{at}"
-        await living.settle(an_approval(event))
+        await living.decide(an_approval(event))
         dead = MongoDecisions(dying(mongo, at, reached=reached))
         through = await survives(partial(dead.release, event, NOW))
 
@@ -268,7 +270,7 @@ async def test_a_return_whose_process_died_is_whole_or_not_at_all(mongo: Any, *,
     kept = 0
     for at in range(1, MOST_CALLS):
         event = f"event-{at}"
-        await living.settle(an_approval(event))
+        await living.decide(an_approval(event))
         dead = MongoDecisions(dying(mongo, at, reached=reached))
         through = await survives(partial(dead.release, event, NOW))
 
@@ -294,7 +296,7 @@ async def test_a_claimant_that_died_leaves_a_claim_or_none(mongo: Any, *, reache
 
         entry = await mongo["ledger"].find_one({"_id": event})
         if entry["owner"] == "dead":
-            assert heir == Held(after(60))
+            assert heir == ClaimInProgress(after(60))
         else:
             assert heir == Claimed(0.0, 1)
         if through:
@@ -341,7 +343,7 @@ async def test_a_call_is_its_owners_even_when_an_heir_died_before_it_got_it(mong
 
 
 async def test_what_becomes_too_fast_while_it_is_claimed_uses_nothing_up(mongo: Any) -> None:
-    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=6.0, pair_burst=1, smooth=0.5)
+    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=6.0, pair_burst=1, max_wait=0.5)
     for at in range(1, MOST_CALLS):
         for name in ("ledger", "buckets"):
             await mongo.drop_collection(name)
@@ -357,7 +359,7 @@ async def test_what_becomes_too_fast_while_it_is_claimed_uses_nothing_up(mongo: 
             assert isinstance(own, Claimed)
             return
         assert [type(answer) for answer in (own, *overtaking)].count(Claimed) == 1
-        if isinstance(own, TooFast):
+        if isinstance(own, RateLimited):
             same_pair = a_claim("third", now=after(1), pace=pace)
             assert await MongoLedger(mongo).claim(same_pair) == Claimed(0.0, 1)
     pytest.fail("it never got through")
@@ -373,7 +375,7 @@ async def test_what_becomes_too_fast_while_it_is_claimed_uses_nothing_up(mongo: 
 async def test_a_pair_that_is_held_while_it_is_claimed_uses_up_no_more_than_its_answer_says(
     mongo: Any, *, held_for: float, next_at: float
 ) -> None:
-    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, smooth=0.5)
+    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, max_wait=0.5)
     for at in range(1, MOST_CALLS):
         for name in ("ledger", "buckets"):
             await mongo.drop_collection(name)
@@ -386,7 +388,7 @@ async def test_a_pair_that_is_held_while_it_is_claimed_uses_up_no_more_than_its_
         own = await MongoLedger(overtaken(mongo, at, hold)).claim(a_claim(pace=pace))
 
         another = a_claim("another", customer_key="customer-2", now=after(next_at), pace=pace)
-        if isinstance(own, TooFast) or next_at:
+        if isinstance(own, RateLimited) or next_at:
             assert await MongoLedger(mongo).claim(another) == Claimed(0.0, 1)
         if not overtaking:
             return
@@ -397,13 +399,13 @@ async def test_a_call_that_failed_surely_and_is_too_fast_now_waits_as_before(mon
     ledger = MongoLedger(mongo)
     pace = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=600.0, pair_burst=1)
     await ledger.claim(a_claim(pace=pace))
-    await ledger.failed_surely("event-1", owner="sender-1", until=after(30))
+    await ledger.mark_not_sent("event-1", owner="sender-1", until=after(30))
 
     too_fast = await ledger.claim(a_claim(pace=pace, now=after(1)))
 
     await mongo.drop_collection("buckets")
-    assert isinstance(too_fast, TooFast)
-    assert await ledger.claim(a_claim(owner="sender-2", now=after(29), pace=UNPACED)) == Held(after(30))
+    assert isinstance(too_fast, RateLimited)
+    assert await ledger.claim(a_claim(owner="sender-2", now=after(29), pace=UNPACED)) == ClaimInProgress(after(30))
     assert await ledger.claim(a_claim(owner="sender-2", now=after(31), pace=UNPACED)) == Claimed(0.0, 2)
 
 
@@ -442,7 +444,7 @@ async def test_a_suppression_and_a_lift_whose_process_died_come_again_and_are_to
         await lift(living, row.customer_key)
 
         found = await living.get(row.id)
-        waiting = [posted.id for posted in await MongoOutbox(mongo).waiting(100)]
+        waiting = [posted.id for posted in await MongoOutbox(mongo).unpublished(100)]
         assert stands.active
         assert found is not None
         assert not found.active

@@ -10,9 +10,10 @@ import pytest
 from pymongo.errors import BulkWriteError
 
 from libs.contracts.errors import ErrorCode, GatewayError
+from libs.store.factory import open_store
 from libs.store.mongo.database import TIMEOUT_MS, client_from, close
 from libs.store.mongo.records import MongoRecords
-from libs.store.opening import Store, open_store
+from libs.store.store import Store
 from tests.contract.store.builders import a_record, an_account, an_approval
 from tests.contract.store.mongo_server import StandIn
 
@@ -58,7 +59,7 @@ async def test_a_server_that_died_is_unavailable_and_unhealthy(server: StandIn, 
     began = time.monotonic()
 
     with pytest.raises(GatewayError) as raised:
-        await store.decisions.settle(an_approval())
+        await store.decisions.decide(an_approval())
 
     assert raised.value.code is ErrorCode.GATEWAY_UNAVAILABLE
     assert time.monotonic() - began < LONGEST
@@ -127,7 +128,7 @@ async def test_a_batch_that_is_not_safe_as_a_whole_is_not_appended(told: dict[st
 
 
 async def test_what_a_document_cannot_hold_is_told_without_it(store: Store) -> None:
-    with pytest.raises(ValueError, match="cannot be kept") as raised:
+    with pytest.raises(ValueError, match="cannot be stored") as raised:
         await store.records.append([a_record(actor="some\ud800body")])
 
     assert "body" not in str(raised.value)

@@ -1,6 +1,6 @@
 """What the port `Outbox` promises, on every adapter."""
 
-from libs.store.opening import Store
+from libs.store.store import Store
 from tests.contract.store.builders import a_posted, after, an_account
 
 
@@ -15,13 +15,13 @@ async def test_an_event_waits_as_it_was_written(store: Store) -> None:
 
     await store.registry.save(an_account(), [event], created=True)
 
-    assert await store.outbox.waiting(10) == [event]
+    assert await store.outbox.unpublished(10) == [event]
 
 
 async def test_the_oldest_events_come_first(store: Store) -> None:
     await post(store, "e-3", "e-1", "e-2")
 
-    assert [event.id for event in await store.outbox.waiting(2)] == ["e-3", "e-1"]
+    assert [event.id for event in await store.outbox.unpublished(2)] == ["e-3", "e-1"]
 
 
 async def test_events_of_one_change_keep_their_order(store: Store) -> None:
@@ -29,35 +29,35 @@ async def test_events_of_one_change_keep_their_order(store: Store) -> None:
 
     await store.registry.save(an_account(), events, created=True)
 
-    assert [event.id for event in await store.outbox.waiting(10)] == ["e-2", "e-1", "e-3"]
+    assert [event.id for event in await store.outbox.unpublished(10)] == ["e-2", "e-1", "e-3"]
 
 
 async def test_of_one_changes_events_each_waits_on_its_own(store: Store) -> None:
     await store.registry.save(an_account(), [a_posted("e-1"), a_posted("e-2")], created=True)
 
-    await store.outbox.published(["e-1"])
+    await store.outbox.mark_published(["e-1"])
 
-    assert [event.id for event in await store.outbox.waiting(10)] == ["e-2"]
+    assert [event.id for event in await store.outbox.unpublished(10)] == ["e-2"]
 
 
 async def test_published_events_wait_no_longer_and_unknown_ids_are_ignored(store: Store, other: Store) -> None:
     await post(store, "e-1", "e-2", "e-3")
 
-    await store.outbox.published(["e-1", "e-3", "never-written"])
-    await other.outbox.published(["e-1"])
-    await other.outbox.published([])
+    await store.outbox.mark_published(["e-1", "e-3", "never-written"])
+    await other.outbox.mark_published(["e-1"])
+    await other.outbox.mark_published([])
 
-    assert [event.id for event in await store.outbox.waiting(10)] == ["e-2"]
-    assert [event.id for event in await other.outbox.waiting(10)] == ["e-2"]
+    assert [event.id for event in await store.outbox.unpublished(10)] == ["e-2"]
+    assert [event.id for event in await other.outbox.unpublished(10)] == ["e-2"]
 
 
 async def test_an_event_of_no_row_waits_and_leaves_nothing_behind(store: Store, other: Store) -> None:
     events = [a_posted("e-1"), a_posted("e-2", at=after(1).timestamp())]
 
-    await store.outbox.post(events)
-    await store.outbox.post([])
-    before = await other.outbox.waiting(10)
-    await other.outbox.published(["e-1"])
+    await store.outbox.add(events)
+    await store.outbox.add([])
+    before = await other.outbox.unpublished(10)
+    await other.outbox.mark_published(["e-1"])
 
     assert before == events
-    assert [event.id for event in await store.outbox.waiting(10)] == ["e-2"]
+    assert [event.id for event in await store.outbox.unpublished(10)] == ["e-2"]

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from libs.contracts.pacing import bucket_key
-from libs.store.ledger import ClaimAnswer, Claimed, Held, Pace, TooFast
-from libs.store.opening import Store
+from libs.contracts.send_rates import bucket_key
+from libs.store.ledger import ClaimAnswer, Claimed, ClaimInProgress, Pace, RateLimited
+from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_claim, after
 
 SLOW_PAIR = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=6.0, pair_burst=3)
@@ -20,8 +20,8 @@ async def claims(store: Store, count: int, pace: Pace, *, now: datetime = NOW, p
 
 def about(answer: ClaimAnswer) -> ClaimAnswer:
     """The answer with its seconds rounded to hundredths."""
-    if isinstance(answer, TooFast):
-        return TooFast(round(answer.retry_after, 2), answer.scope)
+    if isinstance(answer, RateLimited):
+        return RateLimited(round(answer.retry_after, 2), answer.scope)
     return Claimed(round(answer.wait, 2), answer.attempt) if isinstance(answer, Claimed) else answer
 
 
@@ -29,7 +29,7 @@ async def test_a_pair_goes_at_once_for_its_burst_and_then_waits(store: Store) ->
     answers = await claims(store, 4, SLOW_PAIR)
 
     assert answers[:3] == [Claimed(0.0, 1)] * 3
-    assert about(answers[3]) == TooFast(6.0, "pair")
+    assert about(answers[3]) == RateLimited(6.0, "pair")
 
 
 async def test_what_was_too_fast_used_nothing_up_and_goes_when_its_time_has_come(store: Store) -> None:
@@ -38,7 +38,7 @@ async def test_what_was_too_fast_used_nothing_up_and_goes_when_its_time_has_come
 
     answer = await store.ledger.claim(a_claim("late", pace=SLOW_PAIR, now=after(6.01)))
 
-    assert [about(one) for one in refused] == [TooFast(6.0, "pair")] * 5
+    assert [about(one) for one in refused] == [RateLimited(6.0, "pair")] * 5
     assert answer == Claimed(0.0, 1)
 
 
@@ -51,7 +51,7 @@ async def test_a_short_wait_is_claimed_and_lengthens_the_lease(store: Store) -> 
     held = await store.ledger.claim(a_claim("soon", pace=SLOW_PAIR, now=after(4.5 + 21)))
     assert isinstance(answer, Claimed)
     assert answer.wait == pytest.approx(1.5, abs=1e-3)
-    assert isinstance(held, Held)
+    assert isinstance(held, ClaimInProgress)
 
 
 async def test_another_customer_does_not_wait_for_the_first(store: Store) -> None:
@@ -72,13 +72,13 @@ async def test_a_number_spreads_what_goes_beyond_its_burst(store: Store) -> None
 async def test_a_number_that_is_far_behind_is_too_fast(store: Store) -> None:
     answers = await claims(store, 30, SLOW_NUMBER)
 
-    too_fast = [answer for answer in answers if isinstance(answer, TooFast)]
+    too_fast = [answer for answer in answers if isinstance(answer, RateLimited)]
     assert sum(isinstance(answer, Claimed) for answer in answers) == 25
-    assert [about(one) for one in too_fast] == [TooFast(2.1, "number")] * 5
+    assert [about(one) for one in too_fast] == [RateLimited(2.1, "number")] * 5
 
 
 async def test_two_processes_share_one_pace(store: Store, other: Store) -> None:
-    pace = Pace(number_rate=10.0, number_burst=5, pair_interval=1e-6, pair_burst=1_000_000, smooth=0.0)
+    pace = Pace(number_rate=10.0, number_burst=5, pair_interval=1e-6, pair_burst=1_000_000, max_wait=0.0)
 
     answers = await asyncio.gather(
         *((store, other)[n % 2].ledger.claim(a_claim(f"event-{n}", pace=pace)) for n in range(60))
@@ -96,12 +96,12 @@ async def test_nothing_goes_from_a_held_scope_until_its_time(store: Store, other
     held = await other.ledger.claim(a_claim())
     soon = await other.ledger.claim(a_claim(now=after(29)))
 
-    assert about(held) == TooFast(30.0, scope)
+    assert about(held) == RateLimited(30.0, scope)
     assert about(soon) == Claimed(1.0, 1)
 
 
 @pytest.mark.parametrize(
-    ("scope", "key"), [("number", "num-2"), ("pair", "num-1:customer-2"), ("account", "acc-2"), ("app", "another")]
+    ("scope", "key"), [("number", "num-2"), ("pair", "num-1:customer-2"), ("account", "waba-2"), ("app", "another")]
 )
 async def test_a_hold_stops_nothing_else(store: Store, scope: str, key: str) -> None:
     await store.pacing.hold(scope=scope, key=key, until=after(30))
@@ -111,7 +111,7 @@ async def test_a_hold_stops_nothing_else(store: Store, scope: str, key: str) -> 
 
 async def test_a_slowed_number_goes_slower_and_recovers_a_tenth_a_minute(store: Store) -> None:
     async def seconds_a_message(customer: str, now: datetime) -> float:
-        pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, smooth=60)
+        pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, max_wait=60)
         first, second = [
             await store.ledger.claim(a_claim(f"{customer}-{n}", customer_key=customer, pace=pace, now=now))
             for n in range(2)
@@ -128,7 +128,7 @@ async def test_a_slowed_number_goes_slower_and_recovers_a_tenth_a_minute(store: 
 
 
 async def test_slowing_down_twice_multiplies(store: Store) -> None:
-    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, smooth=60)
+    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, max_wait=60)
     for _ in range(2):
         await store.pacing.hold(scope="number", key="num-1", until=NOW, slow_down=0.5)
 

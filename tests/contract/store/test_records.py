@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from libs.contracts.errors import GatewayError, OperatorCode
-from libs.store.opening import Store, open_store
+from libs.store.factory import open_store
 from libs.store.records import Record, RecordFilter
-from tests.contract.store.builders import NOW, a_record, after, records_of_one_moment_and_later
+from libs.store.store import Store
+from tests.contract.store.builders import INVALID_CURSORS, NOW, a_record, after, records_of_one_moment_and_later
 
 EVERYTHING = RecordFilter()
 
@@ -160,10 +161,8 @@ async def test_a_filtered_list_is_paged_too(store: Store) -> None:
     assert second.next_cursor is None
 
 
-@pytest.mark.parametrize(
-    "cursor", ["", "nonsense", "é", "bm9uc2Vuc2U=", "AAAA", "W10", "{}", "x" * 5000, "W251bGwsIDFd", "\x00"]
-)
-async def test_a_cursor_that_is_none_of_ours_is_an_invalid_request(store: Store, cursor: str) -> None:
+@pytest.mark.parametrize("cursor", INVALID_CURSORS)
+async def test_an_invalid_cursor_is_an_invalid_request(store: Store, cursor: str) -> None:
     with pytest.raises(GatewayError) as raised:
         await store.records.page(EVERYTHING, limit=10, cursor=cursor)
 
@@ -176,8 +175,8 @@ async def test_the_story_of_an_event_is_told_oldest_first(store: Store) -> None:
     approved = a_record("b", at=after(1), type="message.approved")
     await store.records.append([answered, approved, received, a_record("d", event_id="event-2")])
 
-    assert list(await store.records.story("event-1")) == [received, approved, answered]
-    assert list(await store.records.story("event-9")) == []
+    assert list(await store.records.timeline("event-1")) == [received, approved, answered]
+    assert list(await store.records.timeline("event-9")) == []
 
 
 async def test_records_outlive_their_process(store: Store, store_url: str) -> None:

@@ -15,14 +15,14 @@ import pytest
 from libs.record.checkpoints import checkpoint_from
 from libs.record.keys import SigningKey
 from libs.store.accounts import Account
-from libs.store.opening import Store
 from libs.store.records import Record
 from libs.store.sqlite.tallies import SqliteTallies
-from services.console.adapters.unproven import unsigned, unverified
-from services.console.domain.reporting.building import digest_of
-from services.console.domain.reporting.figures import ComplianceReport
-from services.console.domain.reporting.periods import Period, period_from
-from services.console.handlers.compiling import Compile
+from libs.store.store import Store
+from services.console.adapters.null_proofs import no_signature, no_verification
+from services.console.domain.reports.builder import digest_of
+from services.console.domain.reports.model import ComplianceReport
+from services.console.domain.reports.periods import Period, period_from
+from services.console.handlers.reports.builder import BuildReport
 from tests.contract.store.builders import an_account
 
 MADE_AT = datetime(2027, 1, 1, tzinfo=UTC)
@@ -192,19 +192,19 @@ def counted(named: Any) -> dict[str, int]:
     return {one.name: one.count for one in named}
 
 
-async def compiled(store: Store, account: Account, period: Period) -> ComplianceReport:
+async def built_report(store: Store, account: Account, period: Period) -> ComplianceReport:
     tallies = store.tallies
-    small = replace(tallies, at_once=29) if isinstance(tallies, SqliteTallies) else tallies
-    compile_ = Compile(
+    small = replace(tallies, batch_size=29) if isinstance(tallies, SqliteTallies) else tallies
+    build = BuildReport(
         tallies=small,
         records=store.records,
         chains=store.chains,
-        verify=unverified,
-        sign=unsigned,
+        verify=no_verification,
+        sign=no_signature,
         clock=lambda: MADE_AT,
         seconds=60,
     )
-    return await compile_(account, period, by="tests")
+    return await build(account, period, by="tests")
 
 
 PERIODS = [
@@ -224,7 +224,7 @@ async def test_the_figures_are_those_of_a_recount(store: Store, zone_name: str, 
     await store.records.append(records)
     account = an_account(timezone=zone_name)
 
-    report = await compiled(store, account, period)
+    report = await built_report(store, account, period)
 
     recount = Recount(records, period)
     assert report.record.count == len(recount.inside) > 200
@@ -305,9 +305,9 @@ async def test_the_same_records_give_the_same_digest_in_any_order_and_later_too(
     await store.records.append(records[60:])
     await store.records.append(records[:60])
 
-    first = await compiled(store, an_account(), period)
+    first = await built_report(store, an_account(), period)
     await store.records.append([replace(records[0], id="later", at=period.to)])
-    second = await compiled(store, an_account(), period)
+    second = await built_report(store, an_account(), period)
 
     assert first.proof.sha256 == second.proof.sha256 == digest_of(second)
     assert len(first.proof.sha256) == 64
@@ -317,17 +317,17 @@ async def test_a_single_record_more_is_another_digest(store: Store) -> None:
     period = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
     records = list(Day(random.Random(1), period).records(100))
     await store.records.append(records)
-    first = await compiled(store, an_account(), period)
+    first = await built_report(store, an_account(), period)
 
     await store.records.append([Record(id="more", at=period.from_, type="number.changed", account_id="acc-1")])
 
-    assert (await compiled(store, an_account(), period)).proof.sha256 != first.proof.sha256
+    assert (await built_report(store, an_account(), period)).proof.sha256 != first.proof.sha256
 
 
 async def test_a_period_without_records_is_a_report_of_zeros(store: Store) -> None:
     period = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
 
-    report = await compiled(store, an_account(), period)
+    report = await built_report(store, an_account(), period)
 
     assert (report.record.count, report.record.first_id, report.record.last_id) == (0, None, None)
     assert (report.outcomes.webhooks, report.outcomes.by_code, len(report.outcomes.by_day)) == (0, (), 2)
@@ -338,10 +338,10 @@ async def test_a_period_without_records_is_a_report_of_zeros(store: Store) -> No
 async def test_a_report_names_the_newest_checkpoint_of_the_accounts_chain(store: Store) -> None:
     period = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
     await store.records.append([Record(id=f"r-{n}", at=period.from_, type="x", account_id="acc-1") for n in range(3)])
-    hashes = [joint[1] for joint in await store.chains.joints("acc-1", after=0, limit=10)]
+    hashes = [joint[1] for joint in await store.chains.hash_pairs("acc-1", after=0, limit=10)]
     await store.checkpoints.add(checkpoint_from("acc-1", hashes, before=None, at=1, key=SigningKey("k1", bytes(32))))
 
-    report = await compiled(store, an_account(), period)
+    report = await built_report(store, an_account(), period)
 
     assert report.verification.checkpoint == "1, up to place 3, signed with key k1"
     assert report.verification.performed is False

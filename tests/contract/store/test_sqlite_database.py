@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from libs.contracts.errors import ErrorCode, GatewayError
-from libs.store.opening import open_store
-from libs.store.sqlite.database import Database, prepare
+from libs.store.factory import open_store
+from libs.store.sqlite.database import Database, create_tables
 from tests.contract.store.builders import UNPACED, a_claim, a_refusal, after
 
 TABLE = "CREATE TABLE lines (word TEXT NOT NULL UNIQUE, filler BLOB)"
 DAYS = 86_400
-PATIENT = replace(UNPACED, smooth=1e9)
+PATIENT = replace(UNPACED, max_wait=1e9)
 ROOT = Path(__file__).parents[3]
 Change = Callable[[sqlite3.Connection], Any]
 
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def database(file: Path) -> AsyncIterator[Database]:
-    prepare(file, TABLE, 1)
+    create_tables(file, TABLE, 1)
     opened = Database(file)
     yield opened
     await opened.close()
@@ -238,10 +238,10 @@ async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Pat
 async def test_decisions_older_than_eight_days_go_a_few_at_a_time(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
     for number in range(300):
-        await store.decisions.settle(a_refusal(f"old-{number}"))
+        await store.decisions.decide(a_refusal(f"old-{number}"))
 
     for number in range(200):
-        await store.decisions.settle(a_refusal(f"new-{number}", now=after(9 * DAYS)))
+        await store.decisions.decide(a_refusal(f"new-{number}", now=after(9 * DAYS)))
     await store.close()
 
     kept = sqlite3.connect(tmp_path / "gateway.db").execute("SELECT event_id FROM decisions").fetchall()

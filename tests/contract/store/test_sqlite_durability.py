@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from libs.store.ledger import Finished, Held
-from libs.store.opening import Store, open_store
+from libs.store.factory import open_store
+from libs.store.ledger import ClaimInProgress, Finished
 from libs.store.records import RecordFilter
-from tests.contract.store.builders import a_claim, a_question
+from libs.store.store import Store
+from tests.contract.store.builders import a_claim, a_decision, a_question
 
 ROOT = Path(__file__).parents[3]
 Reported = dict[str, set[str]]
@@ -41,13 +42,13 @@ async def lost(store: Store, reported: Reported) -> Reported:
     """What was reported and is not there."""
     gone: Reported = {what: set() for what in reported}
     for event_id in reported["settled"]:
-        if (await store.decisions.facts(a_question(event_id))).decision != event_id.encode():
+        if (await store.decisions.facts(a_question(event_id))).decision != a_decision(event_id):
             gone["settled"].add(event_id)
     for event_id in reported["claimed"]:
         answer = await store.ledger.claim(a_claim(event_id, owner="somebody else"))
         if event_id in reported["finished"] and answer != Finished(event_id.encode()):
             gone["finished"].add(event_id)
-        if not isinstance(answer, Held | Finished):
+        if not isinstance(answer, ClaimInProgress | Finished):
             gone["claimed"].add(event_id)
     for event_id in reported["recorded"]:
         if not (await store.records.page(RecordFilter(event_id=event_id), limit=1, cursor=None)).items:

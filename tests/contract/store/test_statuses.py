@@ -5,17 +5,18 @@ import itertools
 
 import pytest
 
-from libs.store.opening import Store, open_store
+from libs.store.factory import open_store
 from libs.store.progress import MessageStatus, Step
-from libs.store.statuses import Told
+from libs.store.statuses import StatusUpdate
+from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_claim, after
 
 
 def told(
     status: str = "delivered", *, event_id: str | None = None, number_id: str = "num-1", message_id: str = "wamid.1"
-) -> Told:
+) -> StatusUpdate:
     step = Step(MessageStatus(status), NOW, (131047,) if status == "failed" else ())
-    return Told(number_id=number_id, message_id=message_id, step=step, event_id=event_id)
+    return StatusUpdate(number_id=number_id, message_id=message_id, step=step, event_id=event_id)
 
 
 async def sent(store: Store) -> None:
@@ -26,7 +27,7 @@ async def sent(store: Store) -> None:
 async def test_a_status_finds_its_message_by_the_messages_id(store: Store, other: Store) -> None:
     await sent(store)
 
-    known = await other.statuses.tell(told("delivered"))
+    known = await other.statuses.apply(told("delivered"))
 
     assert known is not None
     assert (known.event_id, known.account_id, known.integration_id) == ("event-1", "acc-1", "int-1")
@@ -37,7 +38,7 @@ async def test_a_status_finds_its_message_by_the_messages_id(store: Store, other
 async def test_a_status_that_comes_before_the_calls_answer_finds_its_event(store: Store) -> None:
     await store.ledger.claim(a_claim())
 
-    known = await store.statuses.tell(told("sent", event_id="event-1"))
+    known = await store.statuses.apply(told("sent", event_id="event-1"))
 
     assert known is not None
     assert (known.outcome, known.message_id) == (None, "wamid.1")
@@ -45,10 +46,10 @@ async def test_a_status_that_comes_before_the_calls_answer_finds_its_event(store
 
 async def test_the_message_id_of_an_early_status_finds_later_ones(store: Store) -> None:
     await store.ledger.claim(a_claim())
-    await store.statuses.tell(told("sent", event_id="event-1"))
+    await store.statuses.apply(told("sent", event_id="event-1"))
     await store.ledger.finish("event-1", b"unknown", now=after(20))
 
-    known = await store.statuses.tell(told("read"))
+    known = await store.statuses.apply(told("read"))
 
     assert known is not None
     assert [step.status for step in known.progress.steps] == [MessageStatus.SENT, MessageStatus.READ]
@@ -57,9 +58,9 @@ async def test_the_message_id_of_an_early_status_finds_later_ones(store: Store) 
 async def test_the_calls_own_message_id_stands(store: Store) -> None:
     await sent(store)
 
-    await store.statuses.tell(told("sent", event_id="event-1", message_id="wamid.2"))
+    await store.statuses.apply(told("sent", event_id="event-1", message_id="wamid.2"))
 
-    known = await store.statuses.of("event-1")
+    known = await store.statuses.find("event-1")
     assert known is not None
     assert known.message_id == "wamid.1"
 
@@ -72,25 +73,25 @@ async def test_the_calls_own_message_id_stands(store: Store) -> None:
         pytest.param(told(event_id="event-1", number_id="num-2"), id="our event at another number"),
     ],
 )
-async def test_what_is_no_message_of_ours_is_not_known(store: Store, strange: Told) -> None:
+async def test_what_is_no_message_of_ours_is_not_known(store: Store, strange: StatusUpdate) -> None:
     await sent(store)
 
-    assert await store.statuses.tell(strange) is None
+    assert await store.statuses.apply(strange) is None
 
 
 async def test_an_event_that_was_never_offered_has_no_statuses(store: Store) -> None:
     await store.ledger.finish("event-1", b"paused", now=NOW)
 
-    assert await store.statuses.tell(told("sent", event_id="event-1")) is None
-    assert await store.statuses.of("event-1") is None
+    assert await store.statuses.apply(told("sent", event_id="event-1")) is None
+    assert await store.statuses.find("event-1") is None
 
 
 async def test_a_status_is_taken_once_with_what_it_said_first(store: Store) -> None:
     await sent(store)
-    await store.statuses.tell(told("failed"))
+    await store.statuses.apply(told("failed"))
 
-    again = await store.statuses.tell(
-        Told(number_id="num-1", message_id="wamid.1", step=Step(MessageStatus.FAILED, after(99)))
+    again = await store.statuses.apply(
+        StatusUpdate(number_id="num-1", message_id="wamid.1", step=Step(MessageStatus.FAILED, after(99)))
     )
 
     assert again is not None
@@ -101,21 +102,21 @@ async def test_statuses_that_come_at_once_are_all_taken_once(store: Store, other
     await sent(store)
     kinds = list(itertools.islice(itertools.cycle(["sent", "delivered", "read", "failed"]), 24))
 
-    await asyncio.gather(*((store, other)[n % 2].statuses.tell(told(kind)) for n, kind in enumerate(kinds)))
+    await asyncio.gather(*((store, other)[n % 2].statuses.apply(told(kind)) for n, kind in enumerate(kinds)))
 
-    known = await store.statuses.of("event-1")
+    known = await store.statuses.find("event-1")
     assert known is not None
     assert sorted(step.status for step in known.progress.steps) == ["delivered", "failed", "read", "sent"]
 
 
 async def test_finishing_keeps_what_statuses_told_before(store: Store, store_url: str) -> None:
     await store.ledger.claim(a_claim())
-    await store.statuses.tell(told("delivered", event_id="event-1"))
+    await store.statuses.apply(told("delivered", event_id="event-1"))
     await store.ledger.finish("event-1", b"unknown", now=after(20))
     await store.close()
 
     reopened = await open_store(store_url)
-    known = await reopened.statuses.of("event-1")
+    known = await reopened.statuses.find("event-1")
     await reopened.close()
 
     assert known is not None

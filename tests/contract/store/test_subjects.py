@@ -3,7 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from libs.store.opening import Store, open_store
+from libs.store.factory import open_store
+from libs.store.store import Store
 from libs.store.subjects import Subject
 
 
@@ -41,8 +42,8 @@ async def test_of_many_who_add_one_person_at_once_all_get_one_key(store: Store, 
 async def test_a_forgotten_person_is_unknown_and_begins_anew(store: Store, other: Store) -> None:
     await store.subjects.add([a_subject(1), a_subject(2)])
 
-    assert await other.subjects.forget(["customer-1", "customer-9"]) == 1
-    assert await other.subjects.forget(["customer-1"]) == 0
+    assert await other.subjects.delete(["customer-1", "customer-9"]) == 1
+    assert await other.subjects.delete(["customer-1"]) == 0
 
     assert list(await store.subjects.find(customer_keys=["customer-1"], pseudonyms=["pseudonym-1"])) == []
     assert list(await store.subjects.add([a_subject(1, key="-anew")])) == [a_subject(1, key="-anew")]
@@ -53,7 +54,7 @@ async def test_nothing_of_a_forgotten_person_stays_on_the_disk(tmp_path: Path) -
     await store.subjects.add([a_subject(n) for n in range(1000, 1100)])
     assert b"sealed-1050" in _bytes_in(tmp_path)
 
-    await store.subjects.forget(["customer-1050"])
+    await store.subjects.delete(["customer-1050"])
 
     found = _bytes_in(tmp_path)
     await store.close()

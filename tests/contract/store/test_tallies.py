@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from libs.store.opening import Store
 from libs.store.records import Record, RecordFilter
 from libs.store.sqlite.tallies import SqliteTallies
+from libs.store.store import Store
 from libs.store.tallies import Tallies, Tally
 from tests.contract.store.builders import NOW, a_record, after
 
@@ -95,7 +95,7 @@ def recounted(records: Sequence[Record], began_minute: str) -> Counter[str]:
 
 def in_pieces(tallies: Tallies) -> Tallies:
     """Counts that take several statements where the adapter has such."""
-    return replace(tallies, at_once=37) if isinstance(tallies, SqliteTallies) else tallies
+    return replace(tallies, batch_size=37) if isinstance(tallies, SqliteTallies) else tallies
 
 
 def summed(tallies: Sequence[Tally]) -> Counter[str]:

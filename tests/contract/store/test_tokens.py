@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from libs.store.opening import Store
+from libs.store.store import Store
 from libs.store.tokens import Token
 from tests.contract.store.builders import NOW, a_posted, after
 
@@ -43,7 +43,7 @@ async def test_a_digest_does_not_show(store: Store) -> None:
 async def test_what_tells_of_a_token_is_written_with_it(store: Store) -> None:
     await store.token_registry.add(a_token(), [a_posted()])
 
-    assert list(await store.outbox.waiting(10)) == [a_posted()]
+    assert list(await store.outbox.unpublished(10)) == [a_posted()]
 
 
 async def test_a_token_is_ended_once_and_told_once(store: Store, other: Store) -> None:
@@ -61,16 +61,16 @@ async def test_a_token_is_ended_once_and_told_once(store: Store, other: Store) -
     winner = ended.index(True)
     assert sum(ended) == 1
     assert found == replace(a_token(), revoked_at=after(winner), revoked_by=f"op-{winner}")
-    assert list(await other.outbox.waiting(10)) == [told[winner]]
+    assert list(await other.outbox.unpublished(10)) == [told[winner]]
     assert not await store.token_registry.revoke("tok_9", at=NOW, by="op", events=[])
 
 
 async def test_the_latest_use_counts(store: Store) -> None:
     await store.token_registry.add(a_token(), [])
 
-    await store.tokens.used("tok_1", after(60))
-    await store.tokens.used("tok_1", after(30))
-    await store.tokens.used("tok_9", after(30))
+    await store.tokens.mark_used("tok_1", after(60))
+    await store.tokens.mark_used("tok_1", after(30))
+    await store.tokens.mark_used("tok_9", after(30))
 
     assert await store.token_registry.get("tok_1") == replace(a_token(), last_used_at=after(60))
 

@@ -50,7 +50,9 @@ NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 ID = UUID("01234567-89ab-4cde-8f01-23456789abcd")
 PHONE = "+966500000000"
 WHOSE = {"account_id": "acc_1", "integration_id": "int_1"}
-RECEIPT = (RuleReceipt(rule="window_is_open", version=1, passed=True, saw={"closes_at": "2026-11-24T12:00:00+00:00"}),)
+RECEIPT = (
+    RuleReceipt(rule="window_is_open", version=1, passed=True, inputs={"closes_at": "2026-11-24T12:00:00+00:00"}),
+)
 SUPPRESSION = {
     "account_id": "acc_1",
     "suppression_id": "sup_1",

@@ -11,8 +11,8 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from libs.chassis.amqp import Broker
-from libs.chassis.consuming import Received, on
-from libs.chassis.replying import Replies
+from libs.chassis.replies import Replies
+from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import RECORDS, WEBHOOKS
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import WebhookAnswered, WebhookReceived
@@ -104,9 +104,12 @@ async def test_no_confirmed_event_is_lost_when_the_broker_is_killed_and_a_publis
 
     lost, lost_by_control = confirmed - (judged & recorded), claimed - arrived
     figures = {"confirmed": len(confirmed), "lost": len(lost), "failed": failed}
-    scenarios.tell("1 broker kill -9, publishers alone", passed=not lost, **figures)
-    scenarios.tell(
-        "2 the control without confirms", passed=bool(lost_by_control), claimed=len(claimed), lost=len(lost_by_control)
+    scenarios.report("1 broker kill -9, publishers alone", passed=not lost, **figures)
+    scenarios.report(
+        "2 the control without confirms",
+        passed=bool(lost_by_control),
+        claimed=len(claimed),
+        on_reconnect=len(lost_by_control),
     )
     assert failed > 0
     assert len(confirmed) > 100
@@ -130,8 +133,8 @@ async def test_requests_are_answered_again_after_the_broker_was_killed(fragile: 
         return (await asyncio.wait_for(expected, 20)).event_id == event_id
 
     async with broker_at(url, "ingress") as ingress, broker_at(url, "policy") as policy:
-        await ingress.overhear("replies", ["result.ingress-1.*"], replies.heard)
-        await policy.listen(WEBHOOKS, (on(WebhookReceived, reply),), prefetch=8)
+        await ingress.subscribe_exclusive("replies", ["result.ingress-1.*"], replies.deliver)
+        await policy.consume(WEBHOOKS, (on(WebhookReceived, reply),), prefetch=8)
         assert await ask(ingress)
         await fragile.sync()
 

@@ -18,7 +18,7 @@ import pytest
 
 from libs.chassis.topology import DELIVERY_LIMIT, RECORDS, WEBHOOKS
 from tests.integration.chassis.worker import POISON
-from tests.integration.chassis.world import broker_at, eventually, letters, outside, stays_empty, webhook
+from tests.integration.chassis.world import broker_at, dead_letters, eventually, outside, stays_empty, webhook
 from tests.proxy import Proxy
 
 ROOT = Path(__file__).parents[3]
@@ -133,11 +133,11 @@ async def test_an_event_that_kills_its_consumer_is_dead_lettered_and_the_others_
             await broker.publish(webhook(), id=event_id)  # type: ignore[arg-type]  # written as it is
 
     async with worker("crash", vhost, journal, prefetch=1):
-        (letter,) = await letters(vhost, WEBHOOKS, seconds=60)
+        (dead_letter,) = await dead_letters(vhost, WEBHOOKS, seconds=60)
         await eventually(lambda: set(lines(journal, "done")) == good)
 
-    assert letter.message_id == str(poison)
-    assert letter.headers["x-death"][0]["reason"] == "delivery_limit"  # type: ignore[index,call-overload]
+    assert dead_letter.message_id == str(poison)
+    assert dead_letter.headers["x-death"][0]["reason"] == "delivery_limit"  # type: ignore[index,call-overload]
     assert lines(journal, "begun").count(str(poison)) == DELIVERY_LIMIT + 1
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from uuid import UUID
 
 from libs.chassis.amqp import Broker
-from libs.chassis.consuming import Received, on
-from libs.chassis.serving import life_of, run
+from libs.chassis.runtime import run, service_runtime
 from libs.chassis.settings import ServiceSettings
+from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import RECORDS, WEBHOOKS
 from libs.contracts.events import Event, WebhookReceived
 from tests.integration.chassis.world import SHORT
@@ -48,15 +48,15 @@ async def serve(mode: str, journal: Journal, port: int, settings: ServiceSetting
 
     url = settings.amqp_url.get_secret_value()
     async with (
-        life_of("policy", settings, metrics_port=port) as life,
-        Broker.connected(life.instance, url, pauses=SHORT) as broker,
+        service_runtime("policy", settings, metrics_port=port) as life,
+        Broker.connected(life.replica, url, delays=SHORT) as broker,
     ):
         if mode == "batches":
-            await broker.listen_in_batches(RECORDS, record, size=20)
+            await broker.consume_in_batches(RECORDS, record, size=20)
         else:
-            await broker.listen(WEBHOOKS, (on(WebhookReceived, slowly),), prefetch=settings.prefetch)
-        life.ready_when(broker=broker.healthy)
-        await life.until_stopped()
+            await broker.consume(WEBHOOKS, (on(WebhookReceived, slowly),), prefetch=settings.prefetch)
+        life.mark_ready(broker=broker.healthy)
+        await life.wait_until_stopped()
         await broker.drain(settings.drain_seconds)
 
 

@@ -11,15 +11,15 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from libs.chassis.amqp import Broker
-from libs.chassis.amqp.connecting import HEARTBEAT
-from libs.chassis.amqp.keeping import KEEP_INTERVAL
-from libs.chassis.settling import Pauses
+from libs.chassis.amqp.connections import HEARTBEAT
+from libs.chassis.amqp.topology_monitor import CHECK_INTERVAL
+from libs.chassis.settlement import RetryDelays
 from libs.chassis.topology import WorkQueue
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import WebhookAnswered, WebhookPayload, WebhookReceived
 from libs.contracts.results import AnswerStatus
 
-SHORT = Pauses(after_failure=tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.3)), outage=timedelta(seconds=0.25))
+SHORT = RetryDelays(after_failure=tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.3)), outage=timedelta(seconds=0.25))
 """The same number of pauses as in production, in seconds that a test can wait for."""
 
 
@@ -41,12 +41,12 @@ def broker_at(
     name: str = "tester",
     *,
     heartbeat: int = HEARTBEAT,
-    keep_interval: float = KEEP_INTERVAL,
+    check_interval: float = CHECK_INTERVAL,
     handle_limit: float = 60.0,
 ) -> AbstractAsyncContextManager[Broker]:
     """The broker of one service, with pauses short enough for a test."""
     return Broker.connected(
-        name, url, heartbeat=heartbeat, pauses=SHORT, keep_interval=keep_interval, handle_limit=handle_limit
+        name, url, heartbeat=heartbeat, delays=SHORT, check_interval=check_interval, handle_limit=handle_limit
     )
 
 
@@ -86,16 +86,18 @@ async def stays_empty(channel: AbstractChannel, queue: str, *, seconds: float = 
     return True
 
 
-async def letters(url: str, work: WorkQueue, *, count: int = 1, seconds: float = 15.0) -> list[AbstractIncomingMessage]:
+async def dead_letters(
+    url: str, work: WorkQueue, *, count: int = 1, seconds: float = 15.0
+) -> list[AbstractIncomingMessage]:
     """Wait for so many dead letters of a work queue and take them."""
     found: list[AbstractIncomingMessage] = []
     async with outside(url) as channel:
-        queue = await channel.get_queue(work.dead, ensure=False)
+        queue = await channel.get_queue(work.dead_letter_queue, ensure=False)
 
         async def taken() -> bool:
-            while (letter := await queue.get(fail=False)) is not None:
-                found.append(letter)
-                await letter.ack()
+            while (dead_letter := await queue.get(fail=False)) is not None:
+                found.append(dead_letter)
+                await dead_letter.ack()
             return len(found) >= count
 
         await eventually(taken, seconds=seconds)

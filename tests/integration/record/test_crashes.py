@@ -1,4 +1,4 @@
-"""Processes that record and seal are killed at any moment, alone and two at once: chains verify, nothing is lost.
+"""Processes that record and sign are killed at any moment, alone and two at once: chains verify, nothing is lost.
 
 What a process reported as written is there, once; every chain verifies against the checkpoints it has and against those
 that were shipped out; what comes afterwards goes on from there.
@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from libs.chassis.clock import utc_now
-from libs.record.exporting import shipped_from
-from libs.store.chains import walk
-from libs.store.opening import Store, open_store
-from libs.store.verifying import verify
-from services.audit.adapters.sinks import ToFile
-from services.audit.handlers.sealing import Seal
+from libs.record.exports import shipped_checkpoints_from
+from libs.store.chains import read_chain
+from libs.store.factory import open_store
+from libs.store.store import Store
+from libs.store.verification import verify
+from services.audit.adapters.sinks import FileSink
+from services.audit.handlers.checkpoints import SignCheckpoints
 from tests.contract.store.conftest import DATABASES
 from tests.unit.record.chains import KEY, KEYS
 
@@ -34,7 +35,7 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[s
 
 
 def begun(url: str, shipped: Path, *seeds: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "tests.integration.record.recording_on", url, str(shipped), *seeds]
+    command = [sys.executable, "-m", "tests.integration.record.recording_process", url, str(shipped), *seeds]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -55,7 +56,7 @@ def killed_after(child: "subprocess.Popen[bytes]", lines: int) -> set[str]:
 async def ids_in(store: Store) -> Counter[str]:
     ids: Counter[str] = Counter()
     for head in await store.chains.heads():
-        async for step in walk(store.chains, store.checkpoints, head):
+        async for step in read_chain(store.chains, store.checkpoints, head):
             if isinstance(step, list):
                 ids.update(link.record_id for link in step)
     return ids
@@ -72,7 +73,7 @@ async def test_what_killed_processes_reported_is_on_record_once_and_verifies(url
         reported |= killed_after(pair[1], chance.randint(1, 80))
 
         store = await open_store(url)
-        kept = shipped_from(shipped.read_bytes().splitlines()) if shipped.exists() else []
+        kept = shipped_checkpoints_from(shipped.read_bytes().splitlines()) if shipped.exists() else []
         verdict = await verify(store.chains, store.checkpoints, keys=KEYS, shipped=kept)
         ids = await ids_in(store)
         await store.close()
@@ -83,19 +84,19 @@ async def test_what_killed_processes_reported_is_on_record_once_and_verifies(url
         assert verdict.records == ids.total()
 
 
-async def test_after_a_kill_the_next_round_seals_and_ships_what_was_left(url: str, tmp_path: Path) -> None:
+async def test_after_a_kill_the_next_run_signs_and_ships_what_was_left(url: str, tmp_path: Path) -> None:
     shipped = tmp_path / "shipped.jsonl"
     killed_after(begun(url, shipped, "one"), 60)
     store = await open_store(url)
-    seal = Seal(
-        chains=store.chains, checkpoints=store.checkpoints, sink=ToFile(shipped), key=KEY, clock=utc_now, records=7
+    sign = SignCheckpoints(
+        chains=store.chains, checkpoints=store.checkpoints, sink=FileSink(shipped), key=KEY, clock=utc_now, records=7
     )
 
-    await seal()
+    await sign()
 
-    kept = shipped_from(shipped.read_bytes().splitlines())
+    kept = shipped_checkpoints_from(shipped.read_bytes().splitlines())
     verdict = await verify(store.chains, store.checkpoints, keys=KEYS, shipped=kept)
     await store.close()
     assert verdict.ok
-    assert verdict.sealed == verdict.records
+    assert verdict.checkpointed == verdict.records
     assert len(kept) == verdict.checkpoints

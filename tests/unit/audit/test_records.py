@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.chassis.consuming import Received
+from libs.chassis.subscriptions import Received
 from libs.contracts.events import (
     EVENTS,
     Event,
@@ -22,17 +22,17 @@ from libs.contracts.events import (
     WhatsAppMessageReceived,
     WhatsAppStatusReceived,
 )
-from libs.contracts.identity import Personal, keyed_hash
+from libs.contracts.identity import Personal, Pseudonyms
 from libs.store.records import Record
-from libs.store.sealing import CannotOpen
+from libs.store.sealer import CannotOpen
 from libs.store.subjects import SubjectKey
 from services.audit.domain.records import _personal_fields, customer_key_of, record_from
 from services.audit.domain.values import without_numbers
-from services.audit.handlers.recording import Record as Recording
+from services.audit.handlers.records import RecordEvents as Recording
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ID = UUID(int=7)
-KEY = b"k" * 32
+PSEUDONYMS = Pseudonyms(b"k" * 32)
 PHONE = "+966500000000"
 WAMID = "wamid.HBgMOTY2NTAwMDAwMDAwFQIAERgSQUJDREVG"
 """Its first part is the phone's digits in Base64."""
@@ -43,7 +43,7 @@ SUBJECT = SubjectKey(b"s" * 32)
 
 
 def recorded(event: Event, subject: SubjectKey | None = SUBJECT) -> Any:
-    return record_from(event, id_=ID, at=NOON, correlation_id=None, key=KEY, subject=subject)
+    return record_from(event, id_=ID, at=NOON, correlation_id=None, pseudonyms=PSEUDONYMS, subject=subject)
 
 
 def opened(event: Event) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def test_a_text_is_known_by_its_length_and_by_a_hash_that_is_sealed() -> None:
 def test_a_text_to_nobody_known_is_hashed_with_the_deployments_key() -> None:
     record = recorded(a_webhook(text=TEXT), None)
 
-    assert record.details["text_hash"] == keyed_hash(KEY, "acc_1", TEXT)
+    assert record.details["text_hash"] == PSEUDONYMS.text_hash("acc_1", TEXT)
     assert (record.customer_hash, record.personal) == (None, None)
 
 
@@ -133,7 +133,7 @@ def test_a_message_id_of_nobody_known_is_hashed() -> None:
     record = recorded(a_status(), None)
 
     assert WAMID not in repr(record)
-    assert record.details["message_id_hash"] == keyed_hash(KEY, "acc_1", WAMID)
+    assert record.details["message_id_hash"] == PSEUDONYMS.text_hash("acc_1", WAMID)
 
 
 @pytest.mark.parametrize("subject", [SUBJECT, None], ids=["of somebody", "of nobody known"])
@@ -168,13 +168,15 @@ def test_what_is_sealed_opens_with_its_own_key_for_its_own_record_alone() -> Non
     ("event", "expected"),
     [
         pytest.param(an_approval(), "ck", id="the key that the event names"),
-        pytest.param(a_status(customer=PHONE, customer_user_id="u"), keyed_hash(KEY, "acc_1", PHONE), id="the phone"),
-        pytest.param(a_status(customer_user_id="u"), keyed_hash(KEY, "acc_1", "u"), id="the user id"),
+        pytest.param(
+            a_status(customer=PHONE, customer_user_id="u"), PSEUDONYMS.customer_key("acc_1", PHONE), id="the phone"
+        ),
+        pytest.param(a_status(customer_user_id="u"), PSEUDONYMS.customer_key("acc_1", "u"), id="the user id"),
         pytest.param(a_status(), None, id="nobody"),
     ],
 )
 def test_whom_an_event_is_about(event: Event, expected: str | None) -> None:
-    assert customer_key_of(event, KEY) == expected
+    assert customer_key_of(event, PSEUDONYMS) == expected
 
 
 def test_a_digest_is_no_phone_number() -> None:
@@ -203,7 +205,7 @@ def test_an_answer_belongs_to_the_webhook_it_answers() -> None:
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.name)
 def test_every_field_that_may_name_a_person_is_marked(event: type[Event]) -> None:
     personal = {"customer", "customer_user_id", "new_customer", "new_customer_user_id"}
-    personal |= {"text", "template", "content", "pressed"}
+    personal |= {"text", "template", "content", "pressed", "profile_name"}
 
     suspicious = set(event.model_fields) & personal
 
@@ -229,7 +231,7 @@ def test_an_event_that_knows_its_customer_by_key_alone_is_recorded_with_it() -> 
 
     record = recorded(lifted)
 
-    assert customer_key_of(lifted, KEY) == "c0ffee"
+    assert customer_key_of(lifted, PSEUDONYMS) == "c0ffee"
     assert opened(lifted) == {"masked_phone": "+9665•••••000"}
     assert record.details["suppression_id"] == suppression_id
     assert "customer_key" not in record.details
@@ -260,7 +262,7 @@ class FakeKeys:
 
 async def test_a_status_of_somebody_erased_since_is_recorded_about_nobody() -> None:
     records, keys = FakeRecords(), FakeKeys()
-    record = Recording(records, keys, KEY)  # type: ignore[arg-type]  # what it needs of the ports
+    record = Recording(records, keys, PSEUDONYMS)  # type: ignore[arg-type]  # what it needs of the ports
 
     await record([Received(a_status(customer=PHONE), id=UUID(int=1), at=NOON, attempt=1)])
     await record([Received(an_approval(), id=UUID(int=2), at=NOON, attempt=1)])

@@ -28,7 +28,7 @@ async def silent() -> bool:
 
 
 async def test_a_service_is_not_ready_before_it_has_begun() -> None:
-    assert await Readiness().ask() == {"started": False}
+    assert await Readiness().check() == {"started": False}
 
 
 @pytest.mark.parametrize(
@@ -42,18 +42,18 @@ async def test_a_service_is_not_ready_before_it_has_begun() -> None:
 async def test_a_dependency_is_what_its_probe_says(probe: health.Probe, *, state: bool) -> None:
     readiness = Readiness()
 
-    readiness.begin(store=yes, broker=probe)
+    readiness.start(store=yes, broker=probe)
 
-    assert await readiness.ask() == {"store": True, "broker": state}
+    assert await readiness.check() == {"store": True, "broker": state}
 
 
 async def test_a_probe_that_hangs_is_a_no_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PROBE_TIMEOUT", 0.05)
     readiness = Readiness()
-    readiness.begin(store=silent)
+    readiness.start(store=silent)
 
     async with asyncio.timeout(2):
-        assert await readiness.ask() == {"store": False}
+        assert await readiness.check() == {"store": False}
 
 
 async def test_many_questions_at_once_load_the_dependency_once_a_second() -> None:
@@ -65,21 +65,21 @@ async def test_many_questions_at_once_load_the_dependency_once_a_second() -> Non
         return True
 
     readiness = Readiness()
-    readiness.begin(store=counted)
+    readiness.start(store=counted)
 
     for _ in range(50):
-        await readiness.ask()
+        await readiness.check()
 
     assert asked == 1
 
 
 async def test_a_service_that_ends_is_not_ready_whatever_its_probes_say() -> None:
     readiness = Readiness()
-    readiness.begin(store=yes)
+    readiness.start(store=yes)
 
-    readiness.end()
+    readiness.stop()
 
-    assert await readiness.ask() == {"running": False}
+    assert await readiness.check() == {"running": False}
 
 
 async def test_an_end_during_a_question_is_not_forgotten() -> None:
@@ -89,15 +89,15 @@ async def test_an_end_during_a_question_is_not_forgotten() -> None:
         await go_on.wait()
         return True
 
-    readiness.begin(store=slow)
-    asking = asyncio.create_task(readiness.ask())
+    readiness.start(store=slow)
+    asking = asyncio.create_task(readiness.check())
     await asyncio.sleep(0)
 
-    readiness.end()
+    readiness.stop()
     go_on.set()
     await asking
 
-    assert await readiness.ask() == {"running": False}
+    assert await readiness.check() == {"running": False}
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ async def test_kubernetes_and_prometheus_are_answered(served: tuple[Readiness, s
     readiness, url = served
     async with aiohttp.ClientSession(url) as client:
         early = await client.get("/readyz")
-        readiness.begin(store=yes)
+        readiness.start(store=yes)
         ready = await client.get("/readyz")
         alive = await client.get("/healthz")
         metrics = await client.get("/metrics")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from libs.chassis.failures import tell_unawaited, where
-from libs.chassis.telemetry import begin_logging, begin_tracing, logger, span, trace_headers
+from libs.chassis.failures import failure_location, log_unhandled
+from libs.chassis.telemetry import configure_logging, configure_tracing, logger, span, trace_headers
 
 PHONE = "+966501234567"
 
@@ -31,19 +31,19 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 
 def test_a_log_line_is_json_with_service_level_and_time(capsys: pytest.CaptureFixture[str]) -> None:
-    begin_logging("policy", "policy-1")
+    configure_logging("policy", "policy-1")
 
     logger("x").info("settled", code="sent")
 
     (line,) = lines(capsys)
     assert line.items() >= {
-        "event": "settled", "code": "sent", "level": "info", "service": "policy", "instance": "policy-1",
+        "event": "settled", "code": "sent", "level": "info", "service": "policy", "replica": "policy-1",
     }.items()  # fmt: skip
     assert str(line["timestamp"]).endswith("Z")
 
 
 def test_a_line_break_in_a_value_cannot_begin_another_line(capsys: pytest.CaptureFixture[str]) -> None:
-    begin_logging("policy", "policy-1")
+    configure_logging("policy", "policy-1")
 
     logger("x").info("settled", name='a"}\n{"event": "forged')
 
@@ -60,7 +60,7 @@ def test_a_line_break_in_a_value_cannot_begin_another_line(capsys: pytest.Captur
     ],
 )
 def test_a_password_in_a_url_is_not_logged(capsys: pytest.CaptureFixture[str], url: str) -> None:
-    begin_logging("policy", "policy-1")
+    configure_logging("policy", "policy-1")
 
     logger("x").warning(url, at=url)
     logging.getLogger("library").warning("%s", url)
@@ -80,7 +80,7 @@ def fail_because_of_another() -> None:
 
 
 def test_an_exceptions_place_is_logged_and_its_text_is_not(capsys: pytest.CaptureFixture[str]) -> None:
-    begin_logging("policy", "policy-1")
+    configure_logging("policy", "policy-1")
 
     try:
         fail()
@@ -95,7 +95,7 @@ def test_an_exceptions_place_is_logged_and_its_text_is_not(capsys: pytest.Captur
 
 
 def test_an_exception_that_another_led_to_shows_neither_text(capsys: pytest.CaptureFixture[str]) -> None:
-    begin_logging("policy", "policy-1")
+    configure_logging("policy", "policy-1")
 
     try:
         fail_because_of_another()
@@ -104,12 +104,12 @@ def test_an_exception_that_another_led_to_shows_neither_text(capsys: pytest.Capt
 
     out = capsys.readouterr().out
     assert PHONE not in out
-    assert out.index("ValueError at") < out.index("led to by KeyError at")
+    assert out.index("ValueError at") < out.index("caused by KeyError at")
 
 
 async def test_what_nobody_awaited_is_told_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
-    begin_logging("policy", "policy-1")
-    asyncio.get_running_loop().set_exception_handler(tell_unawaited)
+    configure_logging("policy", "policy-1")
+    asyncio.get_running_loop().set_exception_handler(log_unhandled)
 
     async def lost() -> None:
         fail()
@@ -125,7 +125,7 @@ async def test_what_nobody_awaited_is_told_without_its_text(capsys: pytest.Captu
 
 
 def test_debug_is_left_out_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    begin_logging("policy", "policy-1", "warning")
+    configure_logging("policy", "policy-1", "warning")
 
     logger("x").info("settled")
 
@@ -133,7 +133,7 @@ def test_debug_is_left_out_unless_asked_for(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_libraries_that_print_whole_messages_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    begin_logging("policy", "policy-1", "debug")
+    configure_logging("policy", "policy-1", "debug")
 
     for name in ("aio_pika", "aiormq.connection"):
         logging.getLogger(name).error(PHONE)
@@ -142,8 +142,8 @@ def test_the_libraries_that_print_whole_messages_are_silent(capsys: pytest.Captu
 
 
 def test_a_trace_goes_on_from_the_carrier_and_is_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
-    begin_logging("policy", "policy-1")
-    begin_tracing("policy", "policy-1", endpoint=None, ratio=0.1)
+    configure_logging("policy", "policy-1")
+    configure_tracing("policy", "policy-1", endpoint=None, ratio=0.1)
     trace_id = "0af7651916cd43dd8448eb211c80319c"
 
     with span("handle", {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}):
@@ -155,7 +155,7 @@ def test_a_trace_goes_on_from_the_carrier_and_is_passed_on(capsys: pytest.Captur
 
 
 def test_a_garbled_carrier_begins_a_new_trace() -> None:
-    begin_tracing("policy", "policy-1", endpoint=None, ratio=0.1)
+    configure_tracing("policy", "policy-1", endpoint=None, ratio=0.1)
 
     with span("handle", {"traceparent": "no such thing"}):
         assert "traceparent" in trace_headers()
@@ -165,6 +165,6 @@ def test_a_defect_is_told_by_its_place() -> None:
     try:
         fail()
     except KeyError as defect:
-        place = where(defect)
+        place = failure_location(defect)
 
     assert place.startswith("test_telemetry.py:")

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from libs.chassis.settling import PAUSES
+from libs.chassis.settlement import RETRY_DELAYS
 from libs.chassis.topology import (
-    DEAD_EXCHANGE,
+    DEAD_LETTER_EXCHANGE,
     DELIVERY_LIMIT,
     EXCHANGE,
     FORWARDS,
@@ -30,7 +30,7 @@ def matches(binding: str, key: str) -> bool:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
-def test_audit_hears_every_event(event: type[Event]) -> None:
+def test_audit_receives_every_event(event: type[Event]) -> None:
     assert any(matches(binding, event.binding.replace("#", "x.y")) for binding in RECORDS.bindings)
 
 
@@ -41,7 +41,7 @@ def test_a_work_queue_dead_letters_safely_and_stops_crash_loops(work: WorkQueue)
     assert NAMED[work.name].exchange == EXCHANGE
     assert arguments["x-queue-type"] == "quorum"
     assert arguments["x-delivery-limit"] == DELIVERY_LIMIT
-    assert arguments["x-dead-letter-exchange"] == DEAD_EXCHANGE
+    assert arguments["x-dead-letter-exchange"] == DEAD_LETTER_EXCHANGE
     assert arguments["x-dead-letter-strategy"] == "at-least-once"
     assert arguments["x-overflow"] == "reject-publish"
     assert arguments["x-max-length"] > 0
@@ -49,16 +49,19 @@ def test_a_work_queue_dead_letters_safely_and_stops_crash_loops(work: WorkQueue)
 
 @pytest.mark.parametrize("work", WORK_QUEUES, ids=lambda work: work.name)
 def test_a_work_queue_has_a_dead_letter_queue_that_its_dead_letters_reach(work: WorkQueue) -> None:
-    dead = NAMED[work.dead]
+    dead = NAMED[work.dead_letter_queue]
 
-    assert (dead.exchange, dead.bindings) == (DEAD_EXCHANGE, (NAMED[work.name].arguments["x-dead-letter-routing-key"],))
+    assert (dead.exchange, dead.bindings) == (
+        DEAD_LETTER_EXCHANGE,
+        (NAMED[work.name].arguments["x-dead-letter-routing-key"],),
+    )
     assert dead.arguments == {"x-queue-type": "quorum"}
 
 
 @pytest.mark.parametrize("work", WORK_QUEUES, ids=lambda work: work.name)
 def test_a_work_queue_has_a_waiting_queue_for_each_pause_that_leads_back_to_it(work: WorkQueue) -> None:
-    for pause in work.lengths(PAUSES):
-        waiting = NAMED[work.waiting(pause)]
+    for pause in work.delays(RETRY_DELAYS):
+        waiting = NAMED[work.wait_queue(pause)]
 
         assert waiting.exchange is None
         assert waiting.arguments["x-message-ttl"] == pause.total_seconds() * 1000
@@ -90,11 +93,11 @@ def test_the_waiting_queues_are_called_after_their_pause() -> None:
     ],
 )
 def test_a_wait_begins_with_the_longest_queue_that_fits(seconds: float, first: float) -> None:
-    assert FORWARDS.first_wait(timedelta(seconds=seconds)) == timedelta(seconds=first)
+    assert FORWARDS.first_delay(timedelta(seconds=seconds)) == timedelta(seconds=first)
 
 
 def test_forwards_wait_for_up_to_an_hour_at_a_time() -> None:
-    assert [length.total_seconds() for length in FORWARDS.lengths()] == [1, 5, 30, 120, 600, 3600]
+    assert [length.total_seconds() for length in FORWARDS.delays()] == [1, 5, 30, 120, 600, 3600]
 
 
 def test_no_name_is_used_twice() -> None:

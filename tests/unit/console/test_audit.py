@@ -11,9 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from libs.contracts.events import RecordExported
-from libs.record.exporting import ExportVerifier
-from libs.record.keys import keys_from
-from libs.record.proofs import checked
+from libs.record.exports import ExportVerifier
+from libs.record.keys import public_keys_from
+from libs.record.proofs import verify_proof
 from services.console.domain.principals import Principal, Role
 from tests.contract.store.builders import a_record
 from tests.contract.store.test_chains import seal
@@ -62,7 +62,7 @@ async def test_the_first_fault_is_named(kept: World, tmp_path: Path) -> None:
         "record_id": "record-4",
         "kind": "altered",
         "checkpoint": None,
-        "meaning": "the record does not say what it said when it was written",
+        "meaning": "the record's content was changed after it was written",
     }
 
 
@@ -91,7 +91,7 @@ async def test_what_was_shipped_to_a_file_is_compared_with(tmp_path: Path) -> No
     async with a_world(tmp_path, signing_keys=SecretStr(PUBLIC), checkpoint_sink=sink) as world:
         await world.store.records.append([a_record(f"record-{n}") for n in range(6)])
         made = await seal(world.store)
-        shipped.write_text("".join(json.dumps(checkpoint.shown()) + "\n" for checkpoint in made))
+        shipped.write_text("".join(json.dumps(checkpoint.as_json()) + "\n" for checkpoint in made))
         sound = await world.ok("GET", "/audit/verify")
         edit(tmp_path, "DELETE FROM records WHERE chain_seq > 3")
         edit(tmp_path, "DELETE FROM checkpoints WHERE number > 1")
@@ -106,7 +106,7 @@ async def test_what_was_shipped_to_a_file_is_compared_with(tmp_path: Path) -> No
 async def test_the_public_keys_are_shown_and_no_private_one(kept: World) -> None:
     told = await kept.ok("GET", "/audit/keys")
 
-    assert keys_from(told["keys"]) == {"k1": KEYS["k1"]}
+    assert public_keys_from(told["keys"]) == {"k1": KEYS["k1"]}
     assert base64.b64encode(KEY.seed).decode() not in json.dumps(told)
 
 
@@ -118,7 +118,7 @@ async def test_an_export_verifies_offline_and_is_on_record(kept: World) -> None:
     list(verifier.feed(body.splitlines()))
     verdict = verifier.end()
     assert response.content_type == "application/x-ndjson"
-    assert (verdict.ok, verdict.records, verdict.sealed) == (True, 13, 10)
+    assert (verdict.ok, verdict.records, verdict.checkpointed) == (True, 13, 10)
     told = [event for event in kept.broker.events if isinstance(event, RecordExported)]
     assert [(event.what, event.record_id, event.account_id) for event in told] == [("export", None, None)]
 
@@ -126,7 +126,7 @@ async def test_an_export_verifies_offline_and_is_on_record(kept: World) -> None:
 async def test_a_proof_can_be_checked_with_the_public_key_alone_and_is_on_record(kept: World) -> None:
     for number in range(10):
         proof = await kept.ok("GET", f"/audit/proofs/record-{number}")
-        assert checked(proof, KEYS).ok
+        assert verify_proof(proof, KEYS).ok
 
     told = [event for event in kept.broker.events if isinstance(event, RecordExported)]
     assert (told[-1].what, told[-1].record_id, told[-1].account_id) == ("proof", "record-9", "acc-1")

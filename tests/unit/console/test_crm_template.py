@@ -5,8 +5,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from services.console.domain.crm_template import SECRET_HEADER, crm_template
-from services.ingress.domain.dialects import translated
+from services.console.domain.crm_template import SECRET_HEADER, crm_template_from
+from services.ingress.domain.dialects import translation_from
 from tests.builders import NOON, an_integration
 from tests.unit.console.world import World
 
@@ -29,14 +29,14 @@ def request_in(text: str) -> ET.Element:
 
 @pytest.mark.parametrize("asks_secret", [True, False])
 def test_it_is_well_formed_whatever_the_address_holds(asks_secret: bool) -> None:  # noqa: FBT001 -- a table's column
-    request = request_in(crm_template(AWKWARD, asks_secret=asks_secret).text)
+    request = request_in(crm_template_from(AWKWARD, asks_secret=asks_secret).text)
 
     assert request.get("Url") == AWKWARD
     assert (request.get("RequestType"), request.get("RequestContentType")) == ("Post", "application/json")
 
 
 def test_where_3cx_asks_for_the_secret_it_sends_it_in_our_header() -> None:
-    text = crm_template(AWKWARD, asks_secret=True).text
+    text = crm_template_from(AWKWARD, asks_secret=True).text
 
     [header] = request_in(text).iterfind("Headers/Value")
     [parameter] = ET.fromstring(text.encode()).iterfind("Parameters/Parameter[@Name='Secret']")  # noqa: S314 -- our own
@@ -45,24 +45,24 @@ def test_where_3cx_asks_for_the_secret_it_sends_it_in_our_header() -> None:
 
 
 def test_with_the_proof_in_its_url_it_asks_for_nothing_and_sets_no_header() -> None:
-    text = crm_template(AWKWARD, asks_secret=False).text
+    text = crm_template_from(AWKWARD, asks_secret=False).text
 
     assert request_in(text).find("Headers") is None
     assert "Secret" not in text
 
 
 def test_what_3cx_posts_by_it_is_understood() -> None:
-    request = request_in(crm_template(AWKWARD, asks_secret=False).text)
+    request = request_in(crm_template_from(AWKWARD, asks_secret=False).text)
     body = {
         value.get("Key", ""): CALL.get(value.text or "", value.text) for value in request.iterfind("PostValues/Value")
     }
 
-    told = translated(body, an_integration(), now=NOON)
+    told = translation_from(body, an_integration(), now=NOON)
 
     assert (told.dialect, told.payload.event_type, told.payload.caller) == ("crm_template", "missed_call", "0512345678")
     assert told.payload.queue is None
-    assert told.subject is not None
-    assert "2026-11-23T12:00:00Z" in told.subject[1]
+    assert told.deduplication_key is not None
+    assert "2026-11-23T12:00:00Z" in told.deduplication_key[1]
 
 
 async def test_the_template_can_be_read_as_often_as_one_likes(world: World) -> None:

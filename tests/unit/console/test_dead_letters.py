@@ -1,4 +1,4 @@
-"""Dead letters and forwards through the operators' API."""
+"""Dead letters: stored, counted, shown and replayed through the operators' API."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,13 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from libs.chassis.consuming import Buried
+from libs.chassis.subscriptions import DeadLettered
 from libs.contracts.events import DeadLetterReplayed
 from libs.store.dead_letters import DeadLetterFilter
-from libs.store.forwards import Attempt, Forward, ForwardState
 from services.console import metrics
 from services.console.domain.principals import Principal, Role
-from services.console.handlers.dead_letters import CountDeadLetters, KeepDeadLetter
+from services.console.handlers.dead_letters import CountDeadLetters, StoreDeadLetter
 from tests.unit.console.world import NOON, World, a_world
 
 TEXT = "the customer's own words"
@@ -28,7 +27,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield world
 
 
-def a_buried(number: int = 1, **changes: Any) -> Buried:
+def a_dead_letter(number: int = 1, **changes: Any) -> DeadLettered:
     known: dict[str, Any] = {
         "id": f"dlt_{number:032x}",
         "queue": "sender.forwards",
@@ -39,19 +38,19 @@ def a_buried(number: int = 1, **changes: Any) -> Buried:
         "integration_id": "int_1",
         "attempts": 30,
         "died_at": NOON,
-        "packed": TEXT,
+        "serialized": TEXT,
     }
-    return Buried(**(known | changes))
+    return DeadLettered(**(known | changes))
 
 
-async def bury(world: World, *letters: Buried) -> None:
-    keep = KeepDeadLetter(world.store.dead_letters, world.sealer, DAYS_14)
+async def store(world: World, *letters: DeadLettered) -> None:
+    store_one = StoreDeadLetter(world.store.dead_letters, world.sealer, DAYS_14)
     for letter in letters:
-        await keep(letter)
+        await store_one(letter)
 
 
 async def test_a_letter_is_shown_with_its_reason_and_never_with_what_it_says(world: World) -> None:
-    await bury(world, a_buried())
+    await store(world, a_dead_letter())
 
     page = await world.ok("GET", "/dead-letters")
 
@@ -74,7 +73,7 @@ async def test_a_letter_is_shown_with_its_reason_and_never_with_what_it_says(wor
 
 
 async def test_what_a_letter_says_is_nowhere_in_the_store_in_plain(world: World, tmp_path: Path) -> None:
-    await bury(world, a_buried())
+    await store(world, a_dead_letter())
     await world.store.close()
 
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -84,7 +83,7 @@ async def test_what_a_letter_says_is_nowhere_in_the_store_in_plain(world: World,
 
 
 async def test_a_replay_puts_the_letter_back_and_is_on_record(world: World) -> None:
-    await bury(world, a_buried())
+    await store(world, a_dead_letter())
 
     replayed = await world.ok("POST", f"/dead-letters/dlt_{1:032x}/replay")
 
@@ -102,7 +101,7 @@ async def test_a_replay_puts_the_letter_back_and_is_on_record(world: World) -> N
 
 
 async def test_a_letter_is_replayed_once(world: World) -> None:
-    await bury(world, a_buried())
+    await store(world, a_dead_letter())
     await world.ok("POST", f"/dead-letters/dlt_{1:032x}/replay")
 
     response = await world.call("POST", f"/dead-letters/dlt_{1:032x}/replay")
@@ -112,7 +111,7 @@ async def test_a_letter_is_replayed_once(world: World) -> None:
 
 
 async def test_a_replay_that_the_broker_did_not_take_may_be_tried_again(world: World) -> None:
-    await bury(world, a_buried())
+    await store(world, a_dead_letter())
     world.broker.down = True
     response = await world.call("POST", f"/dead-letters/dlt_{1:032x}/replay")
     world.broker.down = False
@@ -124,7 +123,7 @@ async def test_a_replay_that_the_broker_did_not_take_may_be_tried_again(world: W
 
 
 async def test_a_letter_whose_time_is_over_is_gone(world: World) -> None:
-    await bury(world, a_buried())
+    await store(world, a_dead_letter())
     world.clock.pass_by(days=14)
 
     shown = await world.call("GET", f"/dead-letters/dlt_{1:032x}")
@@ -134,8 +133,8 @@ async def test_a_letter_whose_time_is_over_is_gone(world: World) -> None:
 
 
 async def test_a_letter_that_was_moved_to_another_id_does_not_open(world: World) -> None:
-    (letter,) = await _stored(world, a_buried())
-    await world.store.dead_letters.keep(replace(letter, id=f"dlt_{2:032x}"))
+    (letter,) = await _stored(world, a_dead_letter())
+    await world.store.dead_letters.add(replace(letter, id=f"dlt_{2:032x}"))
 
     response = await world.call("POST", f"/dead-letters/dlt_{2:032x}/replay")
 
@@ -143,13 +142,13 @@ async def test_a_letter_that_was_moved_to_another_id_does_not_open(world: World)
     assert world.broker.replayed == []
 
 
-async def _stored(world: World, buried: Buried) -> Any:
-    await bury(world, buried)
+async def _stored(world: World, buried: DeadLettered) -> Any:
+    await store(world, buried)
     return await world.store.dead_letters.page(DeadLetterFilter(), after=None, limit=1)
 
 
 async def test_letters_are_searched_and_paged(world: World) -> None:
-    await bury(world, *(a_buried(n) for n in (1, 2, 3)), a_buried(4, queue="policy.webhooks"))
+    await store(world, *(a_dead_letter(n) for n in (1, 2, 3)), a_dead_letter(4, queue="policy.webhooks"))
     await world.ok("POST", f"/dead-letters/dlt_{2:032x}/replay")
 
     first = await world.ok("GET", "/dead-letters?queue=sender.forwards&limit=2")
@@ -163,7 +162,7 @@ async def test_letters_are_searched_and_paged(world: World) -> None:
 
 async def test_a_token_for_one_account_sees_that_accounts_letters_alone(world: World) -> None:
     world.tokens.held["scoped"] = Principal("op", Role.OPERATOR, frozenset({"acc_1"}))
-    await bury(world, a_buried(1), a_buried(2, account_id="acc_2"), a_buried(3, account_id=None))
+    await store(world, a_dead_letter(1), a_dead_letter(2, account_id="acc_2"), a_dead_letter(3, account_id=None))
 
     page = await (await world.call("GET", "/dead-letters", token="scoped")).json()
     others = [(await world.call("POST", f"/dead-letters/dlt_{n:032x}/replay", token="scoped")).status for n in (2, 3)]
@@ -174,7 +173,7 @@ async def test_a_token_for_one_account_sees_that_accounts_letters_alone(world: W
 
 async def test_an_auditor_replays_nothing(world: World) -> None:
     world.tokens.held["auditor"] = Principal("aud", Role.AUDITOR)
-    await bury(world, a_buried())
+    await store(world, a_dead_letter())
 
     response = await world.call("POST", f"/dead-letters/dlt_{1:032x}/replay", token="auditor")
 
@@ -183,7 +182,7 @@ async def test_an_auditor_replays_nothing(world: World) -> None:
 
 async def test_the_gauge_counts_letters_that_nobody_replayed(world: World) -> None:
     count = CountDeadLetters(world.store.dead_letters, world.clock)
-    await bury(world, a_buried(1), a_buried(2))
+    await store(world, a_dead_letter(1), a_dead_letter(2))
     await count()
     before = metrics.DEAD_LETTERS.labels("sender.forwards")._value.get()
     for n in (1, 2):
@@ -192,62 +191,3 @@ async def test_the_gauge_counts_letters_that_nobody_replayed(world: World) -> No
     await count()
 
     assert (before, metrics.DEAD_LETTERS.labels("sender.forwards")._value.get()) == (2, 0)
-
-
-# ---------------------------------------------------------------- forwards
-
-
-async def forwarded(world: World, number: int = 1, **changes: Any) -> None:
-    known: dict[str, Any] = {
-        "id": str(UUID(int=number)),
-        "account_id": "acc_1",
-        "integration_id": "int_1",
-        "kind": "message.received",
-        "event_id": str(UUID(int=99)),
-        "masked_phone": "+9665•••••678",
-        "requested_at": NOON + timedelta(seconds=number),
-        "updated_at": NOON,
-    }
-    forward = Forward(**(known | changes))
-    await world.store.forwards.begin(forward, owner="s", now=NOON, lease=timedelta(seconds=20))
-
-
-async def test_a_forward_is_shown_with_every_try(world: World) -> None:
-    await forwarded(world)
-    failed = Attempt(at=NOON, duration_ms=15_000, error="timeout")
-    taken = Attempt(at=NOON + timedelta(seconds=20), duration_ms=30, status=200)
-    await world.store.forwards.end(str(UUID(int=1)), ForwardState.WAITING, owner="s", now=NOON, attempt=failed)
-    await world.store.forwards.end(str(UUID(int=1)), ForwardState.DELIVERED, owner="s", now=NOON, attempt=taken)
-
-    told = await world.ok("GET", f"/forwards/{UUID(int=1)}")
-
-    assert (told["status"], told["tries"], told["last_status"], told["last_error"]) == ("delivered", 2, 200, None)
-    assert told["attempts"] == [
-        {"at": "2026-11-23T12:00:00Z", "duration_ms": 15000, "status": None, "error": "timeout"},
-        {"at": "2026-11-23T12:00:20Z", "duration_ms": 30, "status": 200, "error": None},
-    ]
-
-
-async def test_forwards_are_searched_by_integration_and_status(world: World) -> None:
-    await forwarded(world, 1)
-    await forwarded(world, 2, integration_id="int_2")
-    await forwarded(world, 3)
-    await world.store.forwards.end(str(UUID(int=3)), ForwardState.FAILED, owner="s", now=NOON)
-
-    of_one = await world.ok("GET", "/forwards?integration_id=int_1")
-    failed = await world.ok("GET", "/forwards?integration_id=int_1&status=failed")
-
-    assert [item["id"] for item in of_one["items"]] == [str(UUID(int=3)), str(UUID(int=1))]
-    assert [item["id"] for item in failed["items"]] == [str(UUID(int=3))]
-
-
-@pytest.mark.parametrize("query", ["status=lost", "cursor=made-up", "limit=0", "phone=1"])
-async def test_a_query_that_makes_no_sense_is_refused(world: World, query: str) -> None:
-    assert (await world.call("GET", f"/forwards?{query}")).status == 422
-
-
-async def test_a_forward_of_another_account_is_unknown(world: World) -> None:
-    world.tokens.held["scoped"] = Principal("op", Role.OPERATOR, frozenset({"acc_2"}))
-    await forwarded(world)
-
-    assert (await world.call("GET", f"/forwards/{UUID(int=1)}", token="scoped")).status == 404

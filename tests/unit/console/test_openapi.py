@@ -96,7 +96,7 @@ async def test_a_refusal_is_shaped_as_the_document_says(world: World, document: 
 
 
 async def test_an_edit_has_no_defaults(document: dict[str, Any]) -> None:
-    for name in ("AccountEdit", "NumberEdit", "IntegrationEdit"):
+    for name in ("EditAccountRequest", "EditNumberRequest", "EditIntegrationRequest"):
         fields = document["components"]["schemas"][name]["properties"]
         assert not [field for field, told in fields.items() if "default" in told]
 

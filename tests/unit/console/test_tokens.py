@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from libs.contracts.events import OperatorRejected, TokenCreated, TokenRevoked
-from services.console.adapters.tokens import digest_of
 from services.console.domain.principals import Principal, Role
+from services.console.domain.secrets import sha256_of
 from tests.unit.console.world import NOON, World
 
 SINGLY = 20
@@ -33,7 +33,7 @@ async def test_a_token_works_and_its_secret_is_nowhere_but_in_the_first_answer(w
     assert made["token"].startswith("gwo_")
     assert "token" not in listed
     assert made["token"].encode() not in stored
-    assert digest_of(made["token"]).encode() in stored
+    assert sha256_of(made["token"]).encode() in stored
 
 
 async def test_a_token_does_what_its_role_and_accounts_allow(world: World) -> None:

@@ -16,13 +16,15 @@ from pydantic import SecretStr
 from libs.contracts.decisions import Decision
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, SimulationAnswered
-from libs.store.opening import Store, open_store
-from libs.store.sealing import Sealer, sealer_from
-from services.console.adapters.tokens import HeldTokens
-from services.console.app.wiring import Surroundings, application
-from services.console.domain.principals import Principal, Stranger
-from services.console.handlers.relaying import OutboxRelay
-from services.console.ports import Question
+from libs.store.factory import open_store
+from libs.store.sealer import Sealer, sealer_from
+from libs.store.store import Store
+from services.console.adapters.token_authenticator import TokenAuthenticator
+from services.console.app.dependencies import Dependencies
+from services.console.app.wiring import application
+from services.console.domain.principals import Principal, RejectedCaller
+from services.console.handlers.outbox_relay import OutboxRelay
+from services.console.ports import SimulationQuestion
 from services.console.settings import ConsoleSettings
 
 ADMIN_TOKEN = "an-admin-token-for-tests"
@@ -60,11 +62,11 @@ class FakeTokens:
     """Those that a case adds, and the real ones."""
 
     held: dict[str, Principal] = field(default_factory=dict)
-    rest: HeldTokens | None = None
+    rest: TokenAuthenticator | None = None
 
-    async def principal(self, token: str | None) -> Principal | Stranger:
+    async def authenticate(self, token: str | None) -> Principal | RejectedCaller:
         assert self.rest is not None
-        return self.held.get(token or "") or await self.rest.principal(token)
+        return self.held.get(token or "") or await self.rest.authenticate(token)
 
 
 @dataclass
@@ -72,9 +74,9 @@ class FakePolicy:
     """Answers every question alike; keeps what it was asked."""
 
     decision: Decision = field(default_factory=Decision)
-    asked: list[Question] = field(default_factory=list)
+    asked: list[SimulationQuestion] = field(default_factory=list)
 
-    async def __call__(self, question: Question) -> SimulationAnswered:
+    async def __call__(self, question: SimulationQuestion) -> SimulationAnswered:
         self.asked.append(question)
         return SimulationAnswered(simulation_id=UUID(int=1), reply_to="console-1", decision=self.decision)
 
@@ -104,6 +106,7 @@ class World:
     clock: FrozenClock
     sealer: Sealer
     policy: FakePolicy
+    deps: Dependencies
 
     async def call(self, method: str, path: str, *, token: str | None = ADMIN_TOKEN, **said: Any) -> ClientResponse:
         headers = dict(said.pop("headers", {}))
@@ -155,20 +158,20 @@ async def a_world(folder: Path, swap: Callable[[Store], Store] = lambda s: s, **
     """Console with the changed settings, on an empty store whose ports `swap` may replace."""
     store = await open_store(f"sqlite:///{folder / 'gateway.db'}")
     broker, tokens, clock, sealer = FakeBroker(), FakeTokens(), FrozenClock(), sealer_from(SECRET_KEYS)
-    tokens.rest = HeldTokens(ADMIN_TOKEN, store.tokens, clock)
+    tokens.rest = TokenAuthenticator(ADMIN_TOKEN, store.tokens, clock)
     policy = FakePolicy()
     relay = OutboxRelay(store.outbox, broker)
-    around = Surroundings(
+    deps = Dependencies(
         store=swap(store),
-        tokens=tokens,
-        seals=sealer,
-        published=relay.changed,
-        replays=broker,
+        authenticator=tokens,
+        sealer=sealer,
+        publish_outbox=relay.publish_soon,
+        replayer=broker,
         clock=clock,
-        simulates=policy,
+        simulate=policy,
     )
     try:
-        async with TestClient(TestServer(application(settings(**changes), around))) as client:
-            yield World(client, store, broker, relay, tokens, clock, sealer, policy)
+        async with TestClient(TestServer(application(settings(**changes), deps))) as client:
+            yield World(client, store, broker, relay, tokens, clock, sealer, policy, deps)
     finally:
         await store.close()

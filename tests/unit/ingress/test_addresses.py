@@ -87,7 +87,7 @@ ALLOWLISTS = {
 
 @pytest.mark.parametrize(("entries", "caller", "admitted"), ALLOWLISTS.values(), ids=ALLOWLISTS.keys())
 def test_an_allowlist_admits_who_is_on_it(entries: list[str], caller: str, *, admitted: bool) -> None:
-    assert allowlist_from(entries).admits(address_from(caller)) is admitted
+    assert allowlist_from(entries).allows(address_from(caller)) is admitted
 
 
 def test_a_trusted_proxy_that_is_no_network_is_refused_at_start() -> None:

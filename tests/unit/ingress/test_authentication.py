@@ -10,30 +10,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.contracts.webhook_secrets import SecretDigest, digest_of
 from services.ingress.domain.addresses import address_from, allowlist_from
 from services.ingress.domain.authentication import (
-    Attempt,
-    Door,
-    Reason,
-    Secret,
-    caller_objection,
-    digest_of,
-    message_objection,
-    signing,
-    time_from,
+    PresentedCredentials,
+    RejectionReason,
+    WebhookCredentials,
+    caller_rejection,
+    expected_signature,
+    message_rejection,
+    timestamp_from,
 )
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
 SECRET = "right-secret"
 BODY = b'{"event_type":"test"}'
-DOOR = Door(
+CREDENTIALS = WebhookCredentials(
     enabled=True,
     allowlist=allowlist_from(()),
-    secrets=(Secret(digest_of(SECRET)),),
+    secrets=(SecretDigest(digest_of(SECRET)),),
     signature_required=False,
 )
-STRICT = replace(DOOR, signature_required=True)
+STRICT = replace(CREDENTIALS, signature_required=True)
 
 
 def signature_of(timestamp: str, body: bytes = BODY, secret: str = SECRET) -> str:
@@ -50,69 +49,75 @@ def attempt(
     timestamps: Sequence[str] = (),
     signatures: Sequence[str] = (),
     address: str = "192.0.2.7",
-) -> Attempt:
-    return Attempt(address_from(address), secrets, timestamps, signatures)
+) -> PresentedCredentials:
+    return PresentedCredentials(address_from(address), secrets, timestamps, signatures)
 
 
-def objection(made: Attempt, door: Door | None = DOOR, body: bytes = BODY) -> Reason | None:
-    mac = signing(made)
+def objection(
+    made: PresentedCredentials, credentials: WebhookCredentials | None = CREDENTIALS, body: bytes = BODY
+) -> RejectionReason | None:
+    mac = expected_signature(made)
     mac.update(body)
-    first = caller_objection(made, door, now=NOW)
-    second = message_objection(made, door, now=NOW, digest=mac.digest())
+    first = caller_rejection(made, credentials, now=NOW)
+    second = message_rejection(made, credentials, now=NOW, digest=mac.digest())
     return first or second
 
 
-OFF = replace(DOOR, enabled=False)
-ELSEWHERE = replace(DOOR, allowlist=allowlist_from(("198.51.100.0/24",)))
-UNREADABLE = replace(DOOR, allowlist=allowlist_from(("nonsense",)))
-HERE = replace(DOOR, allowlist=allowlist_from(("192.0.2.0/24", "nonsense")))
+OFF = replace(CREDENTIALS, enabled=False)
+ELSEWHERE = replace(CREDENTIALS, allowlist=allowlist_from(("198.51.100.0/24",)))
+UNREADABLE = replace(CREDENTIALS, allowlist=allowlist_from(("nonsense",)))
+HERE = replace(CREDENTIALS, allowlist=allowlist_from(("192.0.2.0/24", "nonsense")))
 
-CASES: dict[str, tuple[Attempt, Door | None, Reason | None]] = {
-    "the right secret alone is enough in mode secret": (attempt(), DOOR, None),
-    "an unknown integration is refused whatever is sent": (attempt(), None, Reason.UNKNOWN_INTEGRATION),
+CASES: dict[str, tuple[PresentedCredentials, WebhookCredentials | None, RejectionReason | None]] = {
+    "the right secret alone is enough in mode secret": (attempt(), CREDENTIALS, None),
+    "an unknown integration is refused whatever is sent": (attempt(), None, RejectionReason.UNKNOWN_INTEGRATION),
     "a disabled integration comes before address and secret": (
         attempt(secrets=()),
         replace(ELSEWHERE, enabled=False),
-        Reason.INTEGRATION_DISABLED,
+        RejectionReason.INTEGRATION_DISABLED,
     ),
-    "a disabled integration is refused": (attempt(), OFF, Reason.INTEGRATION_DISABLED),
-    "the address comes before the secret": (attempt(secrets=()), ELSEWHERE, Reason.IP_NOT_ALLOWED),
+    "a disabled integration is refused": (attempt(), OFF, RejectionReason.INTEGRATION_DISABLED),
+    "the address comes before the secret": (attempt(secrets=()), ELSEWHERE, RejectionReason.IP_NOT_ALLOWED),
     "an allowed address passes beside an unreadable entry": (attempt(), HERE, None),
-    "a list of unreadable entries admits nobody": (attempt(), UNREADABLE, Reason.IP_NOT_ALLOWED),
-    "an unknown address is on no list": (attempt(address="unknown"), HERE, Reason.IP_NOT_ALLOWED),
-    "an unknown address is anyone on an empty list": (attempt(address="unknown"), DOOR, None),
-    "no secret": (attempt(secrets=()), DOOR, Reason.MISSING_SECRET),
-    "an empty secret is none": (attempt(secrets=("",)), DOOR, Reason.MISSING_SECRET),
-    "a wrong secret": (attempt(secrets=("wrong",)), DOOR, Reason.WRONG_SECRET),
-    "the right secret twice is wrong": (attempt(secrets=(SECRET, SECRET)), DOOR, Reason.WRONG_SECRET),
+    "a list of unreadable entries admits nobody": (attempt(), UNREADABLE, RejectionReason.IP_NOT_ALLOWED),
+    "an unknown address is on no list": (attempt(address="unknown"), HERE, RejectionReason.IP_NOT_ALLOWED),
+    "an unknown address is anyone on an empty list": (attempt(address="unknown"), CREDENTIALS, None),
+    "no secret": (attempt(secrets=()), CREDENTIALS, RejectionReason.MISSING_SECRET),
+    "an empty secret is none": (attempt(secrets=("",)), CREDENTIALS, RejectionReason.MISSING_SECRET),
+    "a wrong secret": (attempt(secrets=("wrong",)), CREDENTIALS, RejectionReason.WRONG_SECRET),
+    "the right secret twice is wrong": (attempt(secrets=(SECRET, SECRET)), CREDENTIALS, RejectionReason.WRONG_SECRET),
     "the right secret beside an empty one is wrong": (
         attempt(secrets=("", SECRET)),
-        DOOR,
-        Reason.WRONG_SECRET,
+        CREDENTIALS,
+        RejectionReason.WRONG_SECRET,
     ),
-    "a secret that is not ASCII is wrong": (attempt(secrets=("s\udcffcret",)), DOOR, Reason.WRONG_SECRET),
+    "a secret that is not ASCII is wrong": (
+        attempt(secrets=("s\udcffcret",)),
+        CREDENTIALS,
+        RejectionReason.WRONG_SECRET,
+    ),
     "the secret comes before the timestamp": (
         attempt(secrets=("wrong",), timestamps=("0",)),
         STRICT,
-        Reason.WRONG_SECRET,
+        RejectionReason.WRONG_SECRET,
     ),
-    "a timestamp without signature passes in mode secret": (attempt(timestamps=(STAMP,)), DOOR, None),
+    "a timestamp without signature passes in mode secret": (attempt(timestamps=(STAMP,)), CREDENTIALS, None),
     "a stale timestamp is refused in mode secret too": (
         attempt(timestamps=("0",)),
-        DOOR,
-        Reason.STALE_TIMESTAMP,
+        CREDENTIALS,
+        RejectionReason.STALE_TIMESTAMP,
     ),
-    "a signature without timestamp": (attempt(signatures=(GOOD,)), DOOR, Reason.MISSING_TIMESTAMP),
-    "mode secret_hmac demands a timestamp": (attempt(), STRICT, Reason.MISSING_TIMESTAMP),
+    "a signature without timestamp": (attempt(signatures=(GOOD,)), CREDENTIALS, RejectionReason.MISSING_TIMESTAMP),
+    "mode secret_hmac demands a timestamp": (attempt(), STRICT, RejectionReason.MISSING_TIMESTAMP),
     "mode secret_hmac demands a signature": (
         attempt(timestamps=(STAMP,)),
         STRICT,
-        Reason.MISSING_SIGNATURE,
+        RejectionReason.MISSING_SIGNATURE,
     ),
     "the timestamp comes before the signature": (
         attempt(timestamps=("0",), signatures=("00",)),
         STRICT,
-        Reason.STALE_TIMESTAMP,
+        RejectionReason.STALE_TIMESTAMP,
     ),
     "a good signature in bare hex": (attempt(timestamps=(STAMP,), signatures=(GOOD,)), STRICT, None),
     "a good signature with its prefix": (
@@ -127,75 +132,77 @@ CASES: dict[str, tuple[Attempt, Door | None, Reason | None]] = {
     ),
     "a wrong signature is refused in mode secret too": (
         attempt(timestamps=(STAMP,), signatures=("0" * 64,)),
-        DOOR,
-        Reason.INVALID_SIGNATURE,
+        CREDENTIALS,
+        RejectionReason.INVALID_SIGNATURE,
     ),
     "a signature made with another secret": (
         attempt(timestamps=(STAMP,), signatures=(signature_of(STAMP, secret="other"),)),
         STRICT,
-        Reason.INVALID_SIGNATURE,
+        RejectionReason.INVALID_SIGNATURE,
     ),
     "a signature over another body": (
         attempt(timestamps=(STAMP,), signatures=(signature_of(STAMP, body=b"{}"),)),
         STRICT,
-        Reason.INVALID_SIGNATURE,
+        RejectionReason.INVALID_SIGNATURE,
     ),
     "a signature over another spelling of the timestamp": (
         attempt(timestamps=("0" + STAMP,), signatures=(GOOD,)),
         STRICT,
-        Reason.INVALID_SIGNATURE,
+        RejectionReason.INVALID_SIGNATURE,
     ),
     "an empty signature was sent and is wrong": (
         attempt(timestamps=(STAMP,), signatures=("",)),
-        DOOR,
-        Reason.INVALID_SIGNATURE,
+        CREDENTIALS,
+        RejectionReason.INVALID_SIGNATURE,
     ),
     "a good signature twice is wrong": (
         attempt(timestamps=(STAMP,), signatures=(GOOD, GOOD)),
         STRICT,
-        Reason.INVALID_SIGNATURE,
+        RejectionReason.INVALID_SIGNATURE,
     ),
     "a good timestamp twice is wrong": (
         attempt(timestamps=(STAMP, STAMP), signatures=(GOOD,)),
         STRICT,
-        Reason.STALE_TIMESTAMP,
+        RejectionReason.STALE_TIMESTAMP,
     ),
     "a signature that is not ASCII": (
         attempt(timestamps=(STAMP,), signatures=("٠" * 64,)),
         STRICT,
-        Reason.INVALID_SIGNATURE,
+        RejectionReason.INVALID_SIGNATURE,
     ),
 }
 
 
-@pytest.mark.parametrize(("made", "door", "expected"), CASES.values(), ids=CASES.keys())
-def test_the_first_failed_check_is_the_reason(made: Attempt, door: Door | None, expected: Reason | None) -> None:
-    assert objection(made, door) is expected
+@pytest.mark.parametrize(("made", "credentials", "expected"), CASES.values(), ids=CASES.keys())
+def test_the_first_failed_check_is_the_reason(
+    made: PresentedCredentials, credentials: WebhookCredentials | None, expected: RejectionReason | None
+) -> None:
+    assert objection(made, credentials) is expected
 
 
 def test_every_reason_has_a_case() -> None:
-    assert {expected for _, _, expected in CASES.values()} == {None, *Reason}
+    assert {expected for _, _, expected in CASES.values()} == {None, *RejectionReason}
 
 
 @pytest.mark.parametrize(
     ("ends", "expected"),
     [
         pytest.param(NOW + timedelta(seconds=1), None, id="the old secret holds during the overlap"),
-        pytest.param(NOW, Reason.WRONG_SECRET, id="the old secret ends with the overlap"),
-        pytest.param(NOW - timedelta(days=1), Reason.WRONG_SECRET, id="the old secret stays ended"),
+        pytest.param(NOW, RejectionReason.WRONG_SECRET, id="the old secret ends with the overlap"),
+        pytest.param(NOW - timedelta(days=1), RejectionReason.WRONG_SECRET, id="the old secret stays ended"),
     ],
 )
-def test_rotation_leaves_the_old_secret_its_overlap(ends: datetime, expected: Reason | None) -> None:
-    door = replace(DOOR, secrets=(Secret(digest_of("new")), Secret(digest_of(SECRET), ends)))
+def test_rotation_leaves_the_old_secret_its_overlap(ends: datetime, expected: RejectionReason | None) -> None:
+    credentials = replace(CREDENTIALS, secrets=(SecretDigest(digest_of("new")), SecretDigest(digest_of(SECRET), ends)))
 
-    assert objection(attempt(), door) is expected
-    assert objection(attempt(secrets=("new",)), door) is None
+    assert objection(attempt(), credentials) is expected
+    assert objection(attempt(secrets=("new",)), credentials) is None
 
 
 def test_a_door_without_secrets_opens_to_nobody() -> None:
-    door = replace(DOOR, secrets=())
+    credentials = replace(CREDENTIALS, secrets=())
 
-    assert objection(attempt(), door) is Reason.WRONG_SECRET
+    assert objection(attempt(), credentials) is RejectionReason.WRONG_SECRET
 
 
 TIMES = {
@@ -232,14 +239,14 @@ TIMES = {
 
 @pytest.mark.parametrize(("text", "fresh"), TIMES.values(), ids=TIMES.keys())
 def test_a_timestamp_is_fresh_within_300_seconds(text: str, *, fresh: bool) -> None:
-    expected = None if fresh else Reason.STALE_TIMESTAMP
+    expected = None if fresh else RejectionReason.STALE_TIMESTAMP
 
     assert objection(attempt(timestamps=(text,))) is expected
 
 
 @given(st.text(max_size=60))
 def test_no_timestamp_raises(text: str) -> None:
-    time_from(text)
+    timestamp_from(text)
 
 
 @given(st.integers(-(2**35), 2**35), st.integers(-1439, 1439))
@@ -248,7 +255,7 @@ def test_every_offset_spells_the_same_moment(seconds: int, minutes: int) -> None
 
     spelled = moment.astimezone(timezone(timedelta(minutes=minutes))).isoformat()
 
-    assert time_from(spelled) == moment
+    assert timestamp_from(spelled) == moment
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
@@ -262,17 +269,17 @@ HEADER = st.binary(max_size=80).map(lambda sent: sent.decode("utf-8", "surrogate
 HEADERS = st.lists(HEADER, max_size=3)
 
 
-@given(HEADERS, HEADERS, HEADERS, st.sampled_from([DOOR, STRICT, OFF, HERE, None]))
+@given(HEADERS, HEADERS, HEADERS, st.sampled_from([CREDENTIALS, STRICT, OFF, HERE, None]))
 def test_made_up_headers_never_pass_and_never_raise(
-    secrets: list[str], timestamps: list[str], signatures: list[str], door: Door | None
+    secrets: list[str], timestamps: list[str], signatures: list[str], credentials: WebhookCredentials | None
 ) -> None:
     made = attempt(secrets=secrets, timestamps=timestamps, signatures=signatures)
 
-    assert isinstance(objection(made, door), Reason)
+    assert isinstance(objection(made, credentials), RejectionReason)
 
 
 def test_no_secret_shows_in_a_representation() -> None:
-    shown = repr(attempt()) + repr(DOOR)
+    shown = repr(attempt()) + repr(CREDENTIALS)
 
     assert SECRET not in shown
     assert digest_of(SECRET).hex()[:8] not in shown

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.events import WebhookPayload
-from services.ingress.domain.bodies import NotAnObject, clean, object_from, payload_from, require_json
+from libs.contracts.text import without_controls
+from services.ingress.domain.bodies import InvalidBody, object_from, payload_from, require_json
 
 BAD = {
     "nothing": b"",
@@ -40,7 +41,7 @@ BAD = {
 
 @pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
 def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
-    with pytest.raises(NotAnObject) as caught:
+    with pytest.raises(InvalidBody) as caught:
         object_from(body)
 
     assert caught.value.field == "body"
@@ -50,7 +51,7 @@ def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
 def test_bytes_give_an_object_or_are_refused(body: bytes) -> None:
     try:
         read = object_from(body)
-    except NotAnObject:
+    except InvalidBody:
         return
 
     payload_from(read)
@@ -76,7 +77,7 @@ def test_any_type_in_any_field_is_kept_or_absent(read: dict[str, Any]) -> None:
     payload = payload_from(read)
 
     kept = payload.model_dump(exclude={"message_purpose"}).values()  # folded besides, by Unicode's rules
-    assert all(value is None or clean(value) == value for value in kept)
+    assert all(value is None or without_controls(value) == value for value in kept)
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=5))
@@ -136,5 +137,5 @@ TYPES = {
 
 @pytest.mark.parametrize(("headers", "accepted"), TYPES.values(), ids=TYPES.keys())
 def test_only_application_json_is_read(headers: list[str], *, accepted: bool) -> None:
-    with nullcontext() if accepted else pytest.raises(NotAnObject, match="application/json"):
+    with nullcontext() if accepted else pytest.raises(InvalidBody, match="application/json"):
         require_json(headers)

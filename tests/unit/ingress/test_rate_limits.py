@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from limits.aio.storage import MemoryStorage
 
 from libs.contracts.errors import ErrorCode, GatewayError
-from services.ingress.adapters.rate_limits import MovingWindows, storage_from
+from services.ingress.adapters.rate_limits import MovingWindowRateLimits, storage_from
 from services.ingress.adapters.sqlite_windows import SqliteWindows
 
 
@@ -24,9 +24,9 @@ class Clock:
         return self.at
 
 
-def opened(folder: Path, clock: Clock) -> MovingWindows:
+def opened(folder: Path, clock: Clock) -> MovingWindowRateLimits:
     url = f"sqlite:///{folder}/gateway.db"
-    return MovingWindows(storage_from("store", store_url=url, now=clock), now=clock)
+    return MovingWindowRateLimits(storage_from("store", store_url=url, now=clock), now=clock)
 
 
 async def test_the_sixty_first_request_of_a_minute_is_told_when_to_come_back(tmp_path: Path) -> None:
@@ -70,9 +70,9 @@ async def test_replicas_count_together(tmp_path: Path) -> None:
 
 REPLICA = """
 import asyncio, sys, time
-from services.ingress.adapters.rate_limits import MovingWindows, storage_from
+from services.ingress.adapters.rate_limits import MovingWindowRateLimits, storage_from
 
-limits = MovingWindows(storage_from("store", store_url=sys.argv[1], now=time.time), now=time.time)
+limits = MovingWindowRateLimits(storage_from("store", store_url=sys.argv[1], now=time.time), now=time.time)
 
 async def hits():
     return [await limits.hit(f"int-{i % 20}") for i in range(4000)]
@@ -154,7 +154,7 @@ async def test_a_setting_chooses_the_place(tmp_path: Path, url: str, kind: type)
     storage = storage_from(url, store_url=f"sqlite:///{tmp_path}/gateway.db", now=Clock())
 
     assert isinstance(storage, kind)
-    assert await MovingWindows(storage, now=Clock()).healthy()
+    assert await MovingWindowRateLimits(storage, now=Clock()).healthy()
 
 
 @pytest.mark.parametrize("url", ["redis", "http://user:hidden@host", "", "nonsense://hidden"])

@@ -1,9 +1,9 @@
-"""An ingress with a made-up outside world around it: fakes that keep state, and HTTP down to the byte."""
+"""Ingress with fakes of its ports, and an HTTP client that sends exact bytes."""
 
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,15 +13,26 @@ from uuid import UUID, uuid4
 import orjson
 from aiohttp import web
 
-from libs.chassis.consuming import Received
-from libs.chassis.replying import Replies
+from libs.chassis.replies import Replies
+from libs.chassis.subscriptions import Received
+from libs.contracts.decisions import Decision
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, WebhookAnswered, WebhookReceived
 from libs.contracts.results import AnswerCode, AnswerStatus
+from libs.providers.provider import Provider
+from libs.providers.registry import PROVIDERS
 from libs.store.accounts import Account, AuthMode, Integration, Number, SecretHash
-from libs.store.decisions import Exhausted, Proposal, Settled
-from libs.store.idempotency import Fresh, Reused, Twin
-from services.ingress.app import Application, Surroundings, application
+from libs.store.decisions import (
+    Cooldown,
+    CoolingDown,
+    FactsQuery,
+    Proposal,
+    QuotaExhausted,
+    StandingDecision,
+    StoredFacts,
+)
+from libs.store.idempotency import Duplicate, Fresh, Reused
+from services.ingress.app import Application, Dependencies, application
 from services.ingress.settings import IngressSettings
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -59,7 +70,7 @@ def number(phone_number_id: str) -> Number:
 
 
 @dataclass
-class Directory:
+class FakeDirectory:
     integrations: dict[str, Integration] = field(default_factory=dict)
     numbers: dict[str, Number] = field(default_factory=dict)
     down: bool = False
@@ -82,8 +93,8 @@ Policy = Callable[[UUID, WebhookReceived], AnswerCode | None]
 
 
 @dataclass
-class Broker:
-    """Takes events; what the made-up policy answers comes back over the reply queue."""
+class FakeBroker:
+    """Keeps published events; the answers of `policy` arrive as replies."""
 
     replies: Replies
     policy: Policy
@@ -114,49 +125,58 @@ class Broker:
             code=code,
             **told,
         )
-        await self.replies.heard(Received(event=answered, id=answered.id_after(event_id), at=NOW))
+        await self.replies.deliver(Received(event=answered, id=answered.derived_id(event_id), at=NOW))
 
     def of(self, kind: type[Event]) -> list[Any]:
         return [event for _, event in self.taken if isinstance(event, kind)]
 
 
 @dataclass
-class Decisions:
-    made: dict[str, bytes] = field(default_factory=dict)
+class FakeDecisions:
+    made: dict[str, Decision] = field(default_factory=dict)
     down: bool = False
 
-    async def settle(self, proposal: Proposal) -> Settled | Exhausted:
+    async def decide(self, proposal: Proposal) -> StandingDecision | QuotaExhausted:
         if self.down:
             raise unavailable("store")
         fresh = proposal.event_id not in self.made
-        return Settled(self.made.setdefault(proposal.event_id, proposal.outcome), fresh)
+        return StandingDecision(self.made.setdefault(proposal.event_id, proposal.decision), fresh)
+
+    async def facts(self, question: FactsQuery) -> StoredFacts:
+        raise NotImplementedError
+
+    async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
+        raise NotImplementedError
+
+    async def release(self, event_id: str, now: datetime) -> bool:
+        raise NotImplementedError
 
 
 @dataclass
-class Keys:
+class FakeIdempotency:
     owners: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     async def claim(
         self, *, integration_id: str, key: str, body_hash: str, event_id: str, now: datetime
-    ) -> Fresh | Twin | Reused:
+    ) -> Fresh | Duplicate | Reused:
         owner = self.owners.get((integration_id, key))
         if owner is None:
             self.owners[integration_id, key] = {"event_id": event_id, "hash": body_hash, "answer": None}
             return Fresh()
-        return Twin(owner["event_id"], owner["answer"]) if owner["hash"] == body_hash else Reused()
+        return Duplicate(owner["event_id"], owner["answer"]) if owner["hash"] == body_hash else Reused()
 
     async def answer(self, *, integration_id: str, key: str, event_id: str, answer: bytes) -> None:
         self.owners[integration_id, key]["answer"] = answer
 
-    async def forget(self, *, integration_id: str, key: str, event_id: str) -> None:
+    async def release(self, *, integration_id: str, key: str, event_id: str) -> None:
         del self.owners[integration_id, key]
 
 
 @dataclass
-class Answers:
+class FakeAnswers:
     known: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
-    async def pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
+    async def mark_pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
         self.known.setdefault((event_id, integration_id), {})
 
     async def find(self, event_id: str, integration_id: str) -> dict[str, Any] | None:
@@ -164,7 +184,7 @@ class Answers:
 
 
 @dataclass
-class Limits:
+class FakeRateLimits:
     room: int = 1_000_000
     down: bool = False
 
@@ -176,12 +196,12 @@ class Limits:
 
 
 @dataclass
-class Told:
-    """A Recorder that the record has heard at once."""
+class FakeRecorder:
+    """A Recorder that keeps the events."""
 
     events: list[Event] = field(default_factory=list)
 
-    def tell(self, event: Event, event_id: UUID) -> None:
+    def record(self, event: Event, event_id: UUID) -> None:
         self.events.append(event)
 
 
@@ -194,17 +214,18 @@ class World:
     settings: dict[str, Any] = field(default_factory=dict)
     policy: Policy = always_ok
     seconds: float = 0.0
+    providers: Mapping[str, Provider] = PROVIDERS
 
     def __post_init__(self) -> None:
         self.replies = Replies()
-        self.directory = Directory({i.id: i for i in (integration(), STRICT)})
-        self.broker = Broker(self.replies, self.policy)
-        self.decisions, self.keys, self.answers, self.limits, self.told = (
-            Decisions(),
-            Keys(),
-            Answers(),
-            Limits(),
-            Told(),
+        self.directory = FakeDirectory({i.id: i for i in (integration(), STRICT)})
+        self.broker = FakeBroker(self.replies, self.policy)
+        self.decisions, self.idempotency, self.answers, self.rate_limits, self.recorder = (
+            FakeDecisions(),
+            FakeIdempotency(),
+            FakeAnswers(),
+            FakeRateLimits(),
+            FakeRecorder(),
         )
         self.served: Application = application(
             IngressSettings.model_validate(
@@ -219,16 +240,17 @@ class World:
                 }
                 | self.settings
             ),
-            Surroundings(
+            Dependencies(
                 directory=self.directory,
-                outbox=self.broker,
+                publisher=self.broker,
                 replies=self.replies,
-                settlements=self.decisions,
-                idempotency=self.keys,
+                decisions=self.decisions,
+                idempotency=self.idempotency,
                 answers=self.answers,
-                rate_limits=self.limits,
-                recorder=self.told,
-                instance="ingress-test",
+                rate_limits=self.rate_limits,
+                recorder=self.recorder,
+                replica="ingress-test",
+                providers=self.providers,
                 clock=lambda: NOW + timedelta(seconds=self.seconds),
                 new_id=uuid4,
                 monotonic=lambda: self.seconds,
@@ -237,8 +259,8 @@ class World:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """An HTTP answer as it came over the line."""
+class HttpAnswer:
+    """An HTTP answer as received."""
 
     status: int
     head: bytes
@@ -257,19 +279,19 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Door:
-    """Where an ingress listens, and a way to speak to it byte by byte."""
+class HttpClient:
+    """A client that sends exact bytes to a running ingress."""
 
     port: int
 
-    async def send(self, *parts: bytes, patience: float = 5.0) -> Heard:
+    async def send(self, *parts: bytes, patience: float = 5.0) -> HttpAnswer:
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
                 for part in parts:
                     writer.write(part)
                     await writer.drain()
-                return await heard(reader)
+                return await read_answer(reader)
             finally:
                 writer.close()
 
@@ -280,10 +302,10 @@ class Door:
         to: str = "/integrations/3cx/webhook/int-1",
         secret: str | None = SECRET,
         headers: Sequence[tuple[str, str]] = (("Content-Type", "application/json"),),
-    ) -> Heard:
+    ) -> HttpAnswer:
         return await self.send(request("POST", to, secrets(secret, headers), body))
 
-    async def get(self, path: str, *, secret: str | None = SECRET) -> Heard:
+    async def get(self, path: str, *, secret: str | None = SECRET) -> HttpAnswer:
         return await self.send(request("GET", path, secrets(secret, ()), None))
 
 
@@ -299,23 +321,23 @@ def request(method: str, path: str, headers: Sequence[tuple[str, str]], body: by
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + (body or b"")
 
 
-async def heard(reader: asyncio.StreamReader) -> Heard:
+async def read_answer(reader: asyncio.StreamReader) -> HttpAnswer:
     head = await reader.readuntil(b"\r\n\r\n")
     status = int(head.split(b" ", 2)[1])
     if status == 100:
-        return await heard(reader)
-    answer = Heard(status, head, b"")
+        return await read_answer(reader)
+    answer = HttpAnswer(status, head, b"")
     body = await reader.readexactly(int(answer.header("Content-Length") or 0))
-    return Heard(status, head, body)
+    return HttpAnswer(status, head, body)
 
 
 @asynccontextmanager
-async def open_door(world: World) -> AsyncGenerator[Door, None]:
+async def http_client(world: World) -> AsyncGenerator[HttpClient, None]:
     runner = web.ServerRunner(world.served.server(), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield Door(runner.addresses[0][1])
+        yield HttpClient(runner.addresses[0][1])
     finally:
         await runner.cleanup()
 

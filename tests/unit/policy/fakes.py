@@ -1,21 +1,22 @@
-"""Ports of policy's that remember."""
+"""Fakes of policy's ports, with state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from libs.contracts.decisions import Decision
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Suppression, SuppressionKind
 from libs.store.decisions import (
     Cooldown,
     CoolingDown,
-    Exhausted,
+    DecisionResult,
+    FactsQuery,
     Limit,
     Proposal,
-    Question,
-    Settled,
-    Settlement,
+    QuotaExhausted,
+    StandingDecision,
     StoredFacts,
 )
 from libs.store.identities import Identity
@@ -38,12 +39,12 @@ class FakeDirectory:
 
 
 @dataclass
-class FakeTurns:
-    """Lines by number and customer."""
+class FakeDeliveryOrder:
+    """The delivery orders by number and customer."""
 
     lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
-    async def take(self, *, number_id: str, customer_key: str, event_id: str, now: datetime) -> str | None:
+    async def enqueue(self, *, number_id: str, customer_key: str, event_id: str, now: datetime) -> str | None:
         line = self.lines.setdefault((number_id, customer_key), [])
         if event_id not in line:
             line.append(event_id)
@@ -53,22 +54,22 @@ class FakeTurns:
 
 @dataclass
 class FakeDecisions:
-    """Keeps decisions; `left` is what is left of the quota."""
+    """Stores decisions; `left` is the rest of the quota."""
 
     known: StoredFacts = field(default_factory=stored)
     left: int = 1_000
-    kept: dict[str, bytes] = field(default_factory=dict)
+    kept: dict[str, Decision] = field(default_factory=dict)
     cooldowns: dict[str, datetime] = field(default_factory=dict)
-    questions: list[Question] = field(default_factory=list)
-    turns: FakeTurns = field(default_factory=FakeTurns)
+    questions: list[FactsQuery] = field(default_factory=list)
+    delivery_order: FakeDeliveryOrder = field(default_factory=FakeDeliveryOrder)
 
-    async def facts(self, question: Question) -> StoredFacts:
-        self.questions.append(question)
-        return replace(self.known, decision=self.kept.get(question.event_id))
+    async def facts(self, query: FactsQuery) -> StoredFacts:
+        self.questions.append(query)
+        return replace(self.known, decision=self.kept.get(query.event_id))
 
-    async def settle(self, proposal: Proposal) -> Settlement:
+    async def decide(self, proposal: Proposal) -> DecisionResult:
         if proposal.event_id in self.kept:
-            return Settled(self.kept[proposal.event_id], fresh=False)
+            return StandingDecision(self.kept[proposal.event_id], fresh=False)
         if proposal.budget is not None:
             cooldown = proposal.cooldown
             if cooldown is not None and self.cooldowns.get(cooldown.id, proposal.now) > proposal.now:
@@ -76,16 +77,16 @@ class FakeDecisions:
             if cooldown is not None:
                 self.cooldowns[cooldown.id] = proposal.now + timedelta(seconds=cooldown.seconds)
             if self.left == 0:
-                return Exhausted(Limit.DAILY, proposal.budget.daily_limit)
+                return QuotaExhausted(Limit.DAILY, proposal.budget.daily_limit)
             self.left -= 1
-        self.kept[proposal.event_id] = proposal.outcome
-        return Settled(proposal.outcome, fresh=True, after=await self._in_line(proposal))
+        self.kept[proposal.event_id] = proposal.decision
+        return StandingDecision(proposal.decision, fresh=True, after=await self._enqueue(proposal))
 
-    async def _in_line(self, proposal: Proposal) -> str | None:
-        place = proposal.place
+    async def _enqueue(self, proposal: Proposal) -> str | None:
+        place = proposal.position
         if proposal.budget is None or place is None:
             return None
-        return await self.turns.take(
+        return await self.delivery_order.enqueue(
             number_id=place.number_id, customer_key=place.customer_key, event_id=proposal.event_id, now=proposal.now
         )
 
@@ -101,18 +102,18 @@ class FakeDecisions:
 class FakeConversations:
     opened: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
-    async def customer_wrote(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
+    async def open_window(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
         for key in customer_keys:
             self.opened[number_id, key] = max(at, self.opened.get((number_id, key), at))
 
-    async def window_closed(self, number_id: str, customer_key: str, at: datetime) -> None: ...
+    async def close_window(self, number_id: str, customer_key: str, at: datetime) -> None: ...
 
 
 @dataclass
 class FakeSuppressions:
     rows: dict[tuple[str, str], Suppression] = field(default_factory=dict)
     lifts: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    words: dict[tuple[str, str, str | None], Suppression | None] = field(default_factory=dict)
+    by_key: dict[tuple[str, str, str | None], Suppression | None] = field(default_factory=dict)
     seen: dict[str, Suppression] = field(default_factory=dict)
 
     async def suppress(self, suppression: Suppression, events: Sequence[Any]) -> Suppression:
@@ -136,12 +137,12 @@ class FakeSuppressions:
         kind: SuppressionKind,
         at: datetime,
         events: Sequence[Any],
-        word: str | None = None,
+        deduplication_key: str | None = None,
     ) -> Suppression | None:
-        if (customer_key, kind, word) in self.words:
-            return self.words[customer_key, kind, word]
-        self.words[customer_key, kind, word] = self._lifted(customer_key, kind, at)
-        return self.words[customer_key, kind, word]
+        if (customer_key, kind, deduplication_key) in self.by_key:
+            return self.by_key[customer_key, kind, deduplication_key]
+        self.by_key[customer_key, kind, deduplication_key] = self._lifted(customer_key, kind, at)
+        return self.by_key[customer_key, kind, deduplication_key]
 
     def _lifted(self, customer_key: str, kind: SuppressionKind, at: datetime) -> Suppression | None:
         kept = self.rows.get((customer_key, kind))
@@ -162,7 +163,7 @@ class FakeSuppressions:
 
 @dataclass
 class FakeIdentities:
-    """Partners by key."""
+    """Links by customer key."""
 
     partners: dict[str, str] = field(default_factory=dict)
     done: set[frozenset[str]] = field(default_factory=set)
@@ -176,5 +177,5 @@ class FakeIdentities:
             return Identity((keys[0],))
         return Identity((keys[0], partner), frozenset((keys[0], partner)) in self.done)
 
-    async def merged(self, account_id: str, keys: Sequence[str]) -> None:
+    async def mark_merged(self, account_id: str, keys: Sequence[str]) -> None:
         self.done.add(frozenset(keys))

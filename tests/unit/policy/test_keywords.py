@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.policy.domain.folding import compacted
-from services.policy.domain.keywords import Keywords, OptIn, OptOut, meaning_of, meaning_pressed
+from services.policy.domain.folded_text import letters_of
+from services.policy.domain.keywords import Keywords, OptIn, OptOut, button_meaning, text_meaning
 from tests.unit.policy.corpora import corpus, digest_of
 
 KEYWORDS = Keywords.load()
@@ -33,21 +33,21 @@ def cases(kind: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("language", "text"), cases("stop"))
 def test_a_whole_message_that_asks_to_stop_is_an_opt_out(language: str, text: str) -> None:
-    meaning = meaning_of(text, KEYWORDS)
+    meaning = text_meaning(text, KEYWORDS)
 
     assert isinstance(meaning, OptOut)
 
 
 @pytest.mark.parametrize(("language", "text"), cases("start"))
 def test_a_whole_message_that_asks_to_start_is_an_opt_in(language: str, text: str) -> None:
-    meaning = meaning_of(text, KEYWORDS)
+    meaning = text_meaning(text, KEYWORDS)
 
     assert isinstance(meaning, OptIn)
 
 
 @pytest.mark.parametrize(("language", "text"), cases("neither"))
 def test_an_ordinary_message_means_neither(language: str, text: str) -> None:
-    meaning = meaning_of(text, KEYWORDS)
+    meaning = text_meaning(text, KEYWORDS)
 
     assert meaning is None
 
@@ -76,13 +76,13 @@ BUTTONS = KEYWORDS.on_buttons()
     ],
 )
 def test_a_button_counts_only_when_it_is_unmistakable(pressed: tuple[str, ...], meaning: type | None) -> None:
-    found = meaning_pressed(pressed, BUTTONS)
+    found = button_meaning(pressed, BUTTONS)
 
     assert (None if found is None else type(found)) is meaning
 
 
 def test_an_accounts_own_words_count_on_its_buttons() -> None:
-    assert isinstance(meaning_pressed(("Cancel",), BUTTONS, extra_stop=("cancel",)), OptOut)
+    assert isinstance(button_meaning(("Cancel",), BUTTONS, extra_stop=("cancel",)), OptOut)
 
 
 def test_what_is_unclear_on_a_button_is_a_word_that_counts_when_it_is_written() -> None:
@@ -97,7 +97,7 @@ def test_every_language_has_words_and_sentences_of_each_kind() -> None:
 
 
 def test_no_two_words_have_the_same_letters() -> None:
-    letters = [compacted(word) for kind in ("stop", "start") for words in DATA[kind].values() for word in words]
+    letters = [letters_of(word) for kind in ("stop", "start") for words in DATA[kind].values() for word in words]
 
     assert len(letters) == len(set(letters)) == len(KEYWORDS.stop) + len(KEYWORDS.start)
     assert all(len(word) > 1 for word in letters)
@@ -110,7 +110,7 @@ def test_the_words_change_only_with_their_version() -> None:
 
 
 def test_the_answer_names_the_word_and_its_language() -> None:
-    meaning = meaning_of("¡BAJA!", KEYWORDS)
+    meaning = text_meaning("¡BAJA!", KEYWORDS)
 
     assert meaning == OptOut(word_id="es.stop.baja", language="es")
 
@@ -129,7 +129,7 @@ def test_the_answer_names_the_word_and_its_language() -> None:
     ],
 )
 def test_an_account_adds_words_of_its_own(text: str, expected: OptOut | OptIn | None) -> None:
-    meaning = meaning_of(
+    meaning = text_meaning(
         text, KEYWORDS, extra_stop=("CUKUP", "both", "start", "🙂", ""), extra_start=("mulai", "both", "stop", "!")
     )
 
@@ -142,21 +142,23 @@ def test_punctuation_emoji_and_spaces_never_change_the_meaning(
 ) -> None:
     decorated = before + between.join(_letters_with_their_signs(word)) + after
 
-    assert meaning_of(decorated, KEYWORDS) == meaning_of(word, KEYWORDS) is not None
+    assert text_meaning(decorated, KEYWORDS) == text_meaning(word, KEYWORDS) is not None
 
 
 @given(word=WORDS, accent=ACCENT)
 def test_accents_never_change_the_meaning(word: str, accent: str) -> None:
     accented = accent.join(_letters_with_their_signs(word)) + accent
 
-    assert meaning_of(accented, KEYWORDS) == meaning_of(word, KEYWORDS)
+    assert text_meaning(accented, KEYWORDS) == text_meaning(word, KEYWORDS)
 
 
 @pytest.mark.parametrize("times", [2, 3, 4])
 def test_saying_it_again_never_changes_the_meaning(times: int) -> None:
     words = [word for kind in ("stop", "start") for words in DATA[kind].values() for word in words]
 
-    changed = [word for word in words if meaning_of(" ".join([word] * times), KEYWORDS) != meaning_of(word, KEYWORDS)]
+    changed = [
+        word for word in words if text_meaning(" ".join([word] * times), KEYWORDS) != text_meaning(word, KEYWORDS)
+    ]
 
     assert changed == []
 
@@ -166,22 +168,22 @@ def test_case_and_normal_form_never_change_the_meaning(text: str) -> None:
     forms = {text.upper(), text.lower(), text.swapcase(), text.title(), text.casefold()}
     forms |= {unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFKC", "NFKD")}
 
-    meanings = {meaning_of(form, KEYWORDS) for form in forms}
+    meanings = {text_meaning(form, KEYWORDS) for form in forms}
 
-    assert meanings == {meaning_of(text, KEYWORDS)}
+    assert meanings == {text_meaning(text, KEYWORDS)}
 
 
-@given(word=WORDS, more=st.text(st.characters(categories=["L"]), min_size=1, max_size=5).filter(compacted))
+@given(word=WORDS, more=st.text(st.characters(categories=["L"]), min_size=1, max_size=5).filter(letters_of))
 @settings(max_examples=300)
 def test_a_word_with_more_to_it_counts_only_if_that_is_a_word_too(word: str, more: str) -> None:
-    meaning = meaning_of(f"{word} {more}", KEYWORDS)
+    meaning = text_meaning(f"{word} {more}", KEYWORDS)
 
-    assert meaning is None or compacted(word + more) in {*KEYWORDS.stop, *KEYWORDS.start} or _repeats(word + more)
+    assert meaning is None or letters_of(word + more) in {*KEYWORDS.stop, *KEYWORDS.start} or _repeats(word + more)
 
 
 @given(text=st.text(st.characters(), max_size=200), own=st.lists(st.text(st.characters(), max_size=5), max_size=3))
 def test_no_text_and_no_word_of_an_account_raises(text: str, own: list[str]) -> None:
-    meaning = meaning_of(text, KEYWORDS, extra_stop=own, extra_start=own)
+    meaning = text_meaning(text, KEYWORDS, extra_stop=own, extra_start=own)
 
     assert meaning is None or isinstance(meaning, OptOut | OptIn)
 
@@ -208,7 +210,7 @@ def test_a_hostile_message_takes_time_in_proportion_to_its_length(unit: str) -> 
 def _fastest(text: str) -> float:
     def once() -> float:
         begun = time.thread_time()
-        meaning_of(text, KEYWORDS)
+        text_meaning(text, KEYWORDS)
         return time.thread_time() - begun
 
     return min(once() for _ in range(5))
@@ -226,5 +228,5 @@ def _letters_with_their_signs(word: str) -> list[str]:
 
 
 def _repeats(text: str) -> bool:
-    letters = compacted(text)
+    letters = letters_of(text)
     return (letters + letters).find(letters, 1) < len(letters)

@@ -7,7 +7,7 @@ from libs.contracts.decisions import EventType
 from libs.contracts.errors import ErrorCode
 from libs.store.conversations import SuppressionKind
 from services.policy.domain.content_policy import ContentPolicy
-from services.policy.domain.deciding import decide
+from services.policy.domain.decisions import decide
 from services.policy.domain.facts import Facts, Objection
 from services.policy.domain.limits import period_of
 from services.policy.rules import RULES
@@ -162,7 +162,7 @@ def test_a_receipt_names_every_rule_that_was_asked_and_the_one_that_stopped_it()
 def test_an_approvals_receipt_holds_every_rule_about_outbound_messages() -> None:
     decision = decide(a_webhook(), facts(), RULES)
 
-    asked = [rule.name for rule in RULES if rule.concerns(EventType.OUTBOUND_MESSAGE)]
+    asked = [rule.name for rule in RULES if rule.applies_to(EventType.OUTBOUND_MESSAGE)]
     assert [line.rule for line in decision.receipt] == asked
     assert decision.window_closes_at == NOON + timedelta(hours=23)
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from libs.record.canonical import FIELDS, ID, Link, account_of, genesis, link_hash
+from libs.record.chain_verifier import ChainVerifier
 from libs.record.checkpoints import Checkpoint, Purge, checkpoint_from, purge_from
-from libs.record.faults import Verdict
-from libs.record.keys import Keys, PublicKey, SigningKey
-from libs.record.verifying import ChainVerifier
+from libs.record.faults import VerificationResult
+from libs.record.keys import PublicKey, PublicKeys, SigningKey
 
 KEY = SigningKey("k1", bytes(range(32)))
 OTHER_KEY = SigningKey("k2", bytes(range(1, 33)))
-KEYS: Keys = {key.kid: PublicKey(key.kid, key.public) for key in (KEY, OTHER_KEY)}
+KEYS: PublicKeys = {key.kid: PublicKey(key.kid, key.public) for key in (KEY, OTHER_KEY)}
 NOON = 1_795_435_200_000_000
 
 
@@ -34,7 +34,7 @@ class Kept:
     shipped: list[Checkpoint] = field(default_factory=list)
     claimed: int | None = None
 
-    def verified(self, keys: Keys = KEYS, *, page: int = 7) -> Verdict:
+    def verified(self, keys: PublicKeys = KEYS, *, page: int = 7) -> VerificationResult:
         """Verify it as a reader does: checkpoints first, records in pages."""
         claimed = max((link.seq for link in self.links), default=0) if self.claimed is None else self.claimed
         verifier = ChainVerifier(self.chain, keys=keys, claimed=claimed, purge=self.purge, shipped=self.shipped)
@@ -45,8 +45,8 @@ class Kept:
         return verifier.end()
 
 
-def a_chain(size: int, *, every: int = 5, sealed: int | None = None, chain: str = "acc_1") -> Kept:
-    """A sound chain of `size` records, the first `sealed` of them (all, unless told) under checkpoints."""
+def a_chain(size: int, *, every: int = 5, checkpointed: int | None = None, chain: str = "acc_1") -> Kept:
+    """A sound chain of `size` records, the first `checkpointed` of them (all, unless told) under checkpoints."""
     links: list[Link] = []
     previous = genesis(chain)
     for seq in range(1, size + 1):
@@ -54,7 +54,7 @@ def a_chain(size: int, *, every: int = 5, sealed: int | None = None, chain: str 
         links.append(Link(seq, previous, link_hash(previous, seq, told), told))
         previous = links[-1].hash
     kept = Kept(chain, links, [])
-    upto = size if sealed is None else sealed
+    upto = size if checkpointed is None else checkpointed
     for start in range(0, upto, every):
         seal(kept, links[start : min(start + every, upto)])
     kept.claimed = size

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.record.canonical import FIELDS, canonical
+from libs.record.canonical import FIELDS, canonical_bytes
 from libs.record.faults import FaultKind
 
 PAGE = (Path(__file__).parents[3] / "docs" / "record-format.md").read_text("utf-8")
@@ -74,4 +74,4 @@ texts_of_any_kind = st.text(st.characters(exclude_categories=["Cs"]))
 
 @given(st.integers(1, 2**53), st.lists(st.one_of(texts_of_any_kind, st.none(), st.integers(-(2**53), 2**53))))
 def test_the_canonical_form_is_what_the_standard_library_writes(seq: int, values: list[Any]) -> None:
-    assert canonical(seq, values) == by_the_page(seq, values)
+    assert canonical_bytes(seq, values) == by_the_page(seq, values)

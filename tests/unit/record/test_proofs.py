@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from libs.record.checkpoints import checkpoint_from
 from libs.record.keys import PublicKey, SigningKey
-from libs.record.proofs import checked, proof_from
+from libs.record.proofs import proof_from, verify_proof
 from tests.unit.record.chains import KEY, KEYS, NOON, a_chain
 
 
@@ -23,7 +23,7 @@ def a_proof(seq: int = 7, *, every: int = 5) -> dict[str, Any]:
 
 @given(st.integers(1, 12), st.integers(1, 12))
 def test_a_proof_holds_for_every_record_under_a_checkpoint(seq: int, every: int) -> None:
-    result = checked(a_proof(seq, every=every), KEYS)
+    result = verify_proof(a_proof(seq, every=every), KEYS)
 
     assert result.ok
     assert (result.record_id, result.chain, result.seq) == (f"record-{seq}", "acc_1", seq)
@@ -66,34 +66,34 @@ FORGERIES = [
 
 @pytest.mark.parametrize(("path", "to"), FORGERIES)
 def test_a_proof_that_was_changed_anywhere_does_not_hold(path: tuple[str | int, ...], to: object) -> None:
-    assert not checked(changed(a_proof(), *path, to=to), KEYS).ok
+    assert not verify_proof(changed(a_proof(), *path, to=to), KEYS).ok
 
 
 def test_a_checkpoint_of_ones_own_making_proves_nothing() -> None:
-    kept = a_chain(1, sealed=0)
+    kept = a_chain(1, checkpointed=0)
     stranger = SigningKey("k1", bytes(32))
     own = checkpoint_from("acc_1", [kept.links[0].hash], before=None, at=NOON, key=stranger)
 
-    result = checked(proof_from(kept.links[0], [kept.links[0].hash], own), KEYS)
+    result = verify_proof(proof_from(kept.links[0], [kept.links[0].hash], own), KEYS)
 
-    assert result.problem == "its checkpoint is not what the key signed"
+    assert result.problem == "its checkpoint has an invalid signature"
 
 
 def test_a_proof_from_after_its_keys_retirement_does_not_hold() -> None:
     retired = {"k1": PublicKey("k1", KEY.public, retired_at=0)}
 
-    assert checked(a_proof(), retired).problem == "its checkpoint is later than its key was retired"
+    assert verify_proof(a_proof(), retired).problem == "its checkpoint was signed after its key was retired"
 
 
 @pytest.mark.parametrize("nonsense", [{}, {"proof": 1}, {"record": []}, {"checkpoint": {"chain": 1}}])
 def test_nonsense_is_no_proof_and_no_failure(nonsense: dict[str, Any]) -> None:
-    assert checked(nonsense, KEYS).problem == "is no proof of this format"
+    assert verify_proof(nonsense, KEYS).problem == "not a proof of this format"
 
 
 def test_a_checkpoint_of_another_chain_proves_nothing() -> None:
-    kept = a_chain(1, sealed=0)
+    kept = a_chain(1, checkpointed=0)
     elsewhere = checkpoint_from("acc_2", [kept.links[0].hash], before=None, at=NOON, key=KEY)
 
-    result = checked(proof_from(kept.links[0], [kept.links[0].hash], elsewhere), KEYS)
+    result = verify_proof(proof_from(kept.links[0], [kept.links[0].hash], elsewhere), KEYS)
 
-    assert result.problem == "its checkpoint is of another chain"
+    assert result.problem == "its checkpoint belongs to another chain"

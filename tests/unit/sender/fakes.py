@@ -4,29 +4,33 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from libs.contracts.errors import unavailable
+from libs.providers.cloud_api.responses import ERRORS
+from libs.providers.errors import ErrorTable
+from libs.providers.outcomes import Accepted, OutcomeUnknown, SendOutcome
+from libs.providers.outgoing import NumberCredentials, Outgoing
 from libs.store.accounts import Number
-from libs.store.claiming import (
+from libs.store.claim_rules import (
     Bucket,
     Entry,
     State,
+    blocked_by,
+    bucket_after_hold,
     bucket_id,
     bucket_ids,
-    held,
-    in_line,
-    kept_by_another,
+    claim_of_other_owner,
     objection_to,
     slots_for,
 )
 from libs.store.conversations import Suppression
-from libs.store.ledger import Claim, ClaimAnswer, Claimed, Finished, Held, TooFast
-from libs.store.outbox import Posted
+from libs.store.decisions import Cooldown, CoolingDown, DecisionResult, FactsQuery, Proposal, StoredFacts
+from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Finished, RateLimited
+from libs.store.outbox import OutboxEvent
 from libs.store.progress import Progress
-from libs.store.statuses import Known, Told
-from services.sender.domain.consequences import Pause
-from services.sender.domain.messages import NumberCredentials, Outgoing
-from services.sender.domain.outcomes import Accepted, Outcome, Unsure
+from libs.store.statuses import StatusUpdate, TrackedMessage
+from services.sender.domain.refusals import NumberPause
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -87,11 +91,11 @@ class FakeLedger:
         objection = objection_to(claim, entry)
         if objection is not None:
             return objection
-        behind = in_line(claim, self.entries.get(claim.after or ""))
+        behind = blocked_by(claim, self.entries.get(claim.after or ""))
         if behind is not None:
             return behind
         slots = slots_for(claim, self.buckets)
-        if isinstance(slots, TooFast):
+        if isinstance(slots, RateLimited):
             return slots
         for name, tat in zip(bucket_ids(claim), slots.tats, strict=False):
             self.buckets[name] = replace(self.buckets.get(name, Bucket()), tat=tat)
@@ -101,7 +105,7 @@ class FakeLedger:
         self.claimed[claim.event_id] = claim
         return Claimed(slots.wait, attempt)
 
-    async def failed_surely(self, event_id: str, *, owner: str, until: datetime) -> None:
+    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime) -> None:
         await self._reached()
         entry = self.entries[event_id]
         if entry.owner == owner and entry.state == State.CALLING:
@@ -110,10 +114,10 @@ class FakeLedger:
 
     async def finish(
         self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
-    ) -> Finished | Held:
+    ) -> Finished | ClaimInProgress:
         await self._reached()
         entry = self.entries.get(event_id)
-        kept = kept_by_another(entry, owner, now)
+        kept = claim_of_other_owner(entry, owner, now)
         if kept is not None:
             return kept
         if message_id is not None:
@@ -123,7 +127,7 @@ class FakeLedger:
         await self.world.step()
         return Finished(entry.outcome or b"")
 
-    async def tell(self, told: Told) -> Known | None:
+    async def apply(self, told: StatusUpdate) -> TrackedMessage | None:
         await self._reached()
         event_id = told.event_id if told.event_id in self.claimed else self._named(told.message_id)
         if event_id is None or self.claimed[event_id].number_id != told.number_id:
@@ -131,13 +135,13 @@ class FakeLedger:
         self.message_ids.setdefault(event_id, told.message_id)
         self.progress[event_id] = self.progress.get(event_id, Progress()).with_step(told.step)
         await self.world.step()
-        return await self.of(event_id)
+        return await self.find(event_id)
 
-    async def of(self, event_id: str) -> Known | None:
+    async def find(self, event_id: str) -> TrackedMessage | None:
         claim = self.claimed.get(event_id)
         if claim is None:
             return None
-        return Known(
+        return TrackedMessage(
             event_id=event_id,
             account_id=claim.account_id,
             integration_id=claim.integration_id,
@@ -154,7 +158,7 @@ class FakeLedger:
     async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
         await self._reached()
         name = bucket_id(scope, key)
-        self.buckets[name] = held(self.buckets.get(name, Bucket()), until.timestamp(), slow_down)
+        self.buckets[name] = bucket_after_hold(self.buckets.get(name, Bucket()), until.timestamp(), slow_down)
         await self.world.step()
 
     def holds(self) -> dict[str, tuple[float, float]]:
@@ -174,16 +178,17 @@ class FakeProvider:
     """Plays outcomes back, then accepts; `took` is what a customer would have got."""
 
     world: World
-    outcomes: list[Outcome] = field(default_factory=list)
+    errors: ErrorTable = ERRORS
+    outcomes: list[SendOutcome] = field(default_factory=list)
     offered: list[Outgoing] = field(default_factory=list)
     took: list[Outgoing] = field(default_factory=list)
     gate: asyncio.Event | None = None
 
-    async def send(self, number: NumberCredentials, outgoing: Outgoing) -> Outcome:
+    async def send(self, number: NumberCredentials, outgoing: Outgoing) -> SendOutcome:
         await self.world.step()
         self.offered.append(outgoing)
         outcome = self.outcomes.pop(0) if self.outcomes else Accepted(message_id=f"wamid.{len(self.offered)}")
-        if isinstance(outcome, Accepted | Unsure):
+        if isinstance(outcome, Accepted | OutcomeUnknown):
             self.took.append(outgoing)
         if self.gate is not None:
             await self.gate.wait()
@@ -192,8 +197,8 @@ class FakeProvider:
 
 
 @dataclass
-class FakeReservations:
-    """Counts what was given back, once per event."""
+class FakeDecisions:
+    """Counts released quotas, once per event."""
 
     world: World
     released: set[str] = field(default_factory=set)
@@ -207,22 +212,34 @@ class FakeReservations:
         await self.world.step()
         return fresh
 
+    async def facts(self, question: FactsQuery) -> StoredFacts:
+        raise NotImplementedError
+
+    async def decide(self, proposal: Proposal) -> DecisionResult:
+        raise NotImplementedError
+
+    async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
+        raise NotImplementedError
+
 
 @dataclass
-class FakeWindows:
+class FakeConversations:
     """Remembers which windows were closed, and when."""
 
     world: World
     closed: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
-    async def window_closed(self, number_id: str, customer_key: str, at: datetime) -> None:
+    async def open_window(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
+        raise NotImplementedError
+
+    async def close_window(self, number_id: str, customer_key: str, at: datetime) -> None:
         await self.world.step()
         self.closed[number_id, customer_key] = at
 
 
 @dataclass
-class FakeStops:
-    """Who wants no messages, or no marketing; a row is written once."""
+class FakeSuppressions:
+    """Suppressions by customer key; a row is written once."""
 
     rows: dict[str, Suppression] = field(default_factory=dict)
 
@@ -231,17 +248,23 @@ class FakeStops:
     ) -> Sequence[Suppression]:
         return [row for key, row in self.rows.items() if key == customer_key and row.active]
 
-    async def suppress(self, suppression: Suppression, events: Sequence[Posted]) -> Suppression:
+    async def suppress(self, suppression: Suppression, events: Sequence[OutboxEvent]) -> Suppression:
         return self.rows.setdefault(suppression.customer_key, suppression)
+
+    async def lift(self, **_: Any) -> Suppression | None:
+        raise NotImplementedError
+
+    async def get(self, suppression_id: str) -> Suppression | None:
+        raise NotImplementedError
 
 
 @dataclass
-class FakePauses:
-    """Which numbers were paused, and for what."""
+class FakeNumberPauser:
+    """Remembers which numbers were paused, and for what."""
 
-    paused: dict[str, Pause] = field(default_factory=dict)
+    paused: dict[str, NumberPause] = field(default_factory=dict)
 
-    async def pause(self, pause: Pause) -> bool:
+    async def pause(self, pause: NumberPause) -> bool:
         fresh = pause.event.number_id not in self.paused
         self.paused.setdefault(pause.event.number_id, pause)
         return fresh
@@ -261,5 +284,8 @@ class FakeNumbers:
         if number.id in self.unreadable:
             return None
         return NumberCredentials(
-            number_id=number.id, phone_number_id=number.phone_number_id, access_token=number.sealed_token
+            number_id=number.id,
+            phone_number_id=number.phone_number_id,
+            access_token=number.sealed_token,
+            base_url=number.base_url,
         )

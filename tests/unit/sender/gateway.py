@@ -1,39 +1,48 @@
 """A sender made of fakes, and valid events for it; a test states only what it is about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from libs.chassis.consuming import Received
-from libs.chassis.settling import Later
+from libs.chassis.settlement import RetryLater
+from libs.chassis.subscriptions import Received
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import Event, MessageApproved, WebhookAnswered
-from libs.store.accounts import Number, ProviderKind
-from services.sender.domain.breaker import BreakerLimits, Breakers
-from services.sender.domain.outcomes import Outcome
+from libs.contracts.identity import Pseudonyms
+from libs.providers.outcomes import SendOutcome
+from libs.providers.provider import MessageSender
+from libs.store.accounts import Number
+from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreakers
+from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.results import Result
-from services.sender.domain.retrying import RetryLimits
-from services.sender.domain.steps import Reaction
-from services.sender.domain.verdicts import packaged_table
-from services.sender.handlers import Conclude, Consequences, Deliver, Follow, Note, Send, Surroundings, Terms
-from services.sender.handlers.calling import Call
-from services.sender.handlers.preparing import Prepare
+from services.sender.domain.retry_delays import RetryLimits
+from services.sender.handlers.approved_messages import SendMessage
+from services.sender.handlers.deliveries import DeliverMessage
+from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
+from services.sender.handlers.error_tables import ErrorTables
+from services.sender.handlers.follow_ups import FollowUps
+from services.sender.handlers.prepared_messages import PrepareMessage
+from services.sender.handlers.provider_calls import CallProvider
+from services.sender.handlers.refusal_effects import RefusalEffects
+from services.sender.handlers.result_writer import ResultWriter
+from services.sender.handlers.statuses import HandleStatus
 from tests.unit.sender.fakes import (
     NOON,
     Crash,
+    FakeConversations,
+    FakeDecisions,
     FakeLedger,
+    FakeNumberPauser,
     FakeNumbers,
-    FakePauses,
     FakeProvider,
-    FakeReservations,
-    FakeStops,
-    FakeWindows,
+    FakeSuppressions,
     World,
 )
 
 EVENT = UUID(int=1)
+PSEUDONYMS = Pseudonyms(b"k" * 32)
 LEASE = 20.0
 
 
@@ -71,7 +80,7 @@ def received(event: MessageApproved) -> Received[MessageApproved]:
 
 
 def answer_in(said: Sequence[Event]) -> WebhookAnswered:
-    """The answer is said first: somebody waits for it."""
+    """The answer is the first event: a caller waits for it."""
     first = said[0]
     assert isinstance(first, WebhookAnswered)
     return first
@@ -89,66 +98,74 @@ class Gateway:
     def __post_init__(self) -> None:
         self.ledger = FakeLedger(self.world)
         self.provider = FakeProvider(self.world)
-        self.reservations = FakeReservations(self.world)
-        self.windows = FakeWindows(self.world)
-        self.stops = FakeStops()
-        self.pauses = FakePauses()
+        self.decisions = FakeDecisions(self.world)
+        self.conversations = FakeConversations(self.world)
+        self.suppressions = FakeSuppressions()
+        self.number_pauser = FakeNumberPauser()
+
+    @property
+    def providers(self) -> Mapping[str, MessageSender]:
+        return {"cloud_api": self.provider}
+
+    @property
+    def errors(self) -> ErrorTables:
+        return ErrorTables(self.numbers, self.providers)
 
     @classmethod
-    def answering(cls, *outcomes: Outcome, **fields: Any) -> "Gateway":
+    def answering(cls, *outcomes: SendOutcome, **fields: Any) -> "Gateway":
         gateway = cls(**fields)
         gateway.provider.outcomes = list(outcomes)
         return gateway
 
-    def process(self, owner: str = "sender-1") -> Deliver:
+    def process(self, owner: str = "sender-1") -> DeliverMessage:
         world = self.world
-        around = Surroundings(
+        deps = DeliveryDependencies(
             ledger=self.ledger,
             pacing=self.ledger,
             statuses=self.ledger,
-            reservations=self.reservations,
-            windows=self.windows,
-            consents=self.stops,
+            decisions=self.decisions,
+            conversations=self.conversations,
+            suppressions=self.suppressions,
+            pseudonyms=PSEUDONYMS,
             clock=world.clock,
             monotonic=world.monotonic,
             sleep=world.sleep,
         )
-        return Deliver(
-            around=around,
-            note=Note(around=around, owner=owner),
-            prepare=Prepare(
-                numbers=self.numbers, providers={ProviderKind.CLOUD_API: self.provider}, callback_key=b"k" * 32
-            ),
-            call=Call(
-                breakers=Breakers(self.breaker),
-                reaction=Reaction(table=packaged_table(), limits=self.limits, chance=lambda: 0.5),
+        return DeliverMessage(
+            deps=deps,
+            results=ResultWriter(deps=deps, owner=owner),
+            prepare=PrepareMessage(numbers=self.numbers, providers=self.providers),
+            call=CallProvider(
+                breakers=CircuitBreakers(self.breaker),
+                rules=OutcomeRules(limits=self.limits, random=lambda: 0.5),
                 monotonic=world.monotonic,
             ),
-            terms=Terms(owner=owner, lease_s=LEASE),
+            errors=self.errors,
+            options=DeliveryOptions(owner=owner, lease_s=LEASE),
         )
 
-    def consequences(self) -> Consequences:
-        return Consequences(
-            windows=self.windows,
-            stops=self.stops,
-            pauses=self.pauses,
+    def refusal_effects(self) -> RefusalEffects:
+        return RefusalEffects(
+            conversations=self.conversations,
+            suppressions=self.suppressions,
+            number_pauser=self.number_pauser,
             pacing=self.ledger,
             clock=self.world.clock,
         )
 
-    def handler(self, owner: str = "sender-1") -> Send:
-        conclude = Conclude(statuses=self.ledger, consequences=self.consequences(), table=packaged_table())
-        return Send(deliver=self.process(owner), conclude=conclude)
+    def handler(self, owner: str = "sender-1") -> SendMessage:
+        follow_ups = FollowUps(statuses=self.ledger, effects=self.refusal_effects(), errors=self.errors)
+        return SendMessage(deliver=self.process(owner), follow_ups=follow_ups)
 
-    def follower(self) -> Follow:
-        return Follow(
+    def status_handler(self) -> HandleStatus:
+        return HandleStatus(
             statuses=self.ledger,
-            reservations=self.reservations,
-            consequences=self.consequences(),
-            table=packaged_table(),
+            decisions=self.decisions,
+            effects=self.refusal_effects(),
+            errors=self.errors,
             clock=self.world.clock,
-            parked=timedelta(minutes=2),
-            key=b"k" * 32,
+            parking_time=timedelta(minutes=2),
+            pseudonyms=PSEUDONYMS,
         )
 
     async def answered(self, event: MessageApproved) -> WebhookAnswered:
@@ -156,12 +173,12 @@ class Gateway:
         said = await self.handler()(received(event))
         return answer_in(said)
 
-    async def until_done(self, deliver: Deliver, event: MessageApproved) -> Result:
+    async def until_done(self, deliver: DeliverMessage, event: MessageApproved) -> Result:
         """Deliver as the chassis does: again after 5 s when asked to, a new process after a crash."""
         for life in range(2, 50):
             try:
                 return await deliver(event)
-            except (Later, GatewayError):
+            except (RetryLater, GatewayError):
                 self.world.elapsed += 5.0
             except Crash:
                 self.world.elapsed += 1.0

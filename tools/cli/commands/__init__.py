@@ -1,1 +1,1 @@
-"""One module for each group of commands; a command names the API call that it makes, and shows its answer."""
+"""The commands, one module for each group. A command makes one API call and prints the answer."""

@@ -1,13 +1,13 @@
-"""`gateway dead-letters`: what could not be processed."""
+"""`gateway dead-letters`: list, show and replay deliveries that could not be processed."""
 
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from tools.cli.commands.session import Given, Paging
-from tools.cli.console import path_of
+from tools.cli.commands.session import CurrentSession, Paging
+from tools.cli.console_client import path_of
 
-app = App(name="dead-letters", help="What could not be processed, and putting it back to work.")
+app = App(name="dead-letters", help="Deliveries that could not be processed: list, show, replay.")
 COLUMNS = ("id", "queue", "event", "reason", "attempts", "account_id", "died_at", "replayed_at")
 
 
@@ -17,32 +17,22 @@ def list_(
     paging: Paging | None = None,
     *,
     account_id: str | None = None,
-    queue: Annotated[str | None, Parameter(help="Such as sender.forwards.")] = None,
+    queue: Annotated[str | None, Parameter(help="A work queue, such as sender.forwards.")] = None,
     status: Literal["waiting", "replayed"] | None = None,
-    session: Given,
+    session: CurrentSession,
 ) -> None:
-    """List dead letters, the latest first."""
-    paging = paging or Paging()
-    pages = session.console.pages(
-        "/dead-letters",
-        every=paging.all,
-        limit=paging.limit,
-        cursor=paging.cursor,
-        account_id=account_id,
-        queue=queue,
-        status=status,
-    )
-    session.show.pages(pages, COLUMNS)
+    """List dead letters, newest first."""
+    session.list("/dead-letters", COLUMNS, paging, account_id=account_id, queue=queue, status=status)
 
 
 @app.command
-def show(dead_letter_id: str, *, session: Given) -> None:
+def show(dead_letter_id: str, *, session: CurrentSession) -> None:
     """Show one dead letter, without its content."""
-    session.show.item(session.console.get(path_of("dead-letters", dead_letter_id)))
+    session.output.item(session.console.get(path_of("dead-letters", dead_letter_id)))
 
 
 @app.command
-def replay(*dead_letter_id: str, session: Given) -> None:
-    """Put dead letters back onto their work queues, one after the other."""
+def replay(*dead_letter_id: str, session: CurrentSession) -> None:
+    """Publish dead letters to their work queues again, one after the other."""
     for one in dead_letter_id:
-        session.show.item(session.console.post(f"{path_of('dead-letters', one)}/replay", {}))
+        session.output.item(session.console.post(f"{path_of('dead-letters', one)}/replay", {}))

@@ -1,31 +1,31 @@
-"""`gateway events`: the record, searched."""
+"""`gateway events` and `gateway explain`: search the record and explain one event."""
 
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tools.cli.commands.session import Given, Paging, secret_from
-from tools.cli.console import path_of
-from tools.cli.explaining import explain as tell
+from tools.cli.commands.session import CurrentSession, Paging, secret_from
+from tools.cli.console_client import path_of
+from tools.cli.event_timeline import print_timeline
 
-app = App(name="events", help="The record: every event, newest first.")
+app = App(name="events", help="Recorded events, newest first.")
 COLUMNS = ("at", "type", "code", "account_id", "integration_id", "event_id", "masked_phone", "actor")
-STORY = ("at", "type", "code", "purpose", "masked_phone", "actor", "details")
+TIMELINE_COLUMNS = ("at", "type", "code", "purpose", "masked_phone", "actor", "details")
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which records."""
+class RecordFilter:
+    """Which records are listed."""
 
     account_id: str | None = None
     integration_id: str | None = None
-    type: Annotated[str | None, Parameter(help="Such as webhook.answered.")] = None
-    code: Annotated[str | None, Parameter(help="Such as sent, or a code of the error catalogue.")] = None
+    type: Annotated[str | None, Parameter(help="An event's name, such as webhook.answered.")] = None
+    code: Annotated[str | None, Parameter(help="A result such as sent, or an error code.")] = None
     event_id: str | None = None
     phone: Annotated[
-        str | None, Parameter(help="Of one customer; needs `--account-id`. `-` reads it from standard input.")
+        str | None, Parameter(help="A customer's phone; needs `--account-id`. `-` reads it from standard input.")
     ] = None
     since: Annotated[str | None, Parameter(name="--from", help="From this time on, such as 2026-11-23T08:00:00Z.")] = (
         None
@@ -35,27 +35,26 @@ class Wanted:
 
 @app.default
 @app.command(name="list")
-def list_(wanted: Wanted | None = None, paging: Paging | None = None, *, session: Given) -> None:
+def list_(criteria: RecordFilter | None = None, paging: Paging | None = None, *, session: CurrentSession) -> None:
     """Search the record."""
-    paging, query = paging or Paging(), asdict(wanted or Wanted())
+    query = asdict(criteria or RecordFilter())
     query["from"], query["to"] = query.pop("since"), query.pop("until")
     if query["phone"] is not None:
         query["phone"] = secret_from(query["phone"], "Phone")
-    pages = session.console.pages("/events", every=paging.all, limit=paging.limit, cursor=paging.cursor, **query)
-    session.show.pages(pages, COLUMNS)
+    session.list("/events", COLUMNS, paging, **query)
 
 
 @app.command
-def show(event_id: str, *, session: Given) -> None:
-    """Show everything on record about one webhook or WhatsApp message, oldest first."""
-    story = session.console.get(path_of("events", event_id))
-    session.show.pages([story | {"next_cursor": None}], STORY)
+def show(event_id: str, *, session: CurrentSession) -> None:
+    """Show every record of one webhook or WhatsApp message, oldest first."""
+    timeline = session.console.get(path_of("events", event_id))
+    session.output.pages([timeline | {"next_cursor": None}], TIMELINE_COLUMNS)
 
 
-def explain(event_id: str, *, session: Given) -> None:
-    """Tell one event's whole story: what happened when, every rule with what it saw, and what to do."""
-    story = session.console.get(path_of("events", event_id))
-    if session.show.as_json:
-        session.show.item(story)
+def explain(event_id: str, *, session: CurrentSession) -> None:
+    """Explain one event: its records in order, every rule with its inputs, and how to fix an error."""
+    timeline = session.console.get(path_of("events", event_id))
+    if session.output.as_json:
+        session.output.item(timeline)
     else:
-        tell(story, session.show.out)
+        print_timeline(timeline, session.output.out)

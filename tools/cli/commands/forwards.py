@@ -1,13 +1,13 @@
-"""`gateway forwards`: what 3CX systems were told."""
+"""`gateway forwards`: list and show what was forwarded to 3CX systems."""
 
 from typing import Literal
 
 from cyclopts import App
 
-from tools.cli.commands.session import Given, Paging
-from tools.cli.console import path_of
+from tools.cli.commands.session import CurrentSession, Paging
+from tools.cli.console_client import path_of
 
-app = App(name="forwards", help="What 3CX systems were told, and every try.")
+app = App(name="forwards", help="Forwards to 3CX systems, with every attempt.")
 COLUMNS = ("id", "kind", "status", "tries", "last_status", "last_error", "integration_id", "requested_at")
 
 
@@ -19,23 +19,13 @@ def list_(
     account_id: str | None = None,
     integration_id: str | None = None,
     status: Literal["trying", "waiting", "delivered", "failed"] | None = None,
-    session: Given,
+    session: CurrentSession,
 ) -> None:
-    """List forwards, the latest first."""
-    paging = paging or Paging()
-    pages = session.console.pages(
-        "/forwards",
-        every=paging.all,
-        limit=paging.limit,
-        cursor=paging.cursor,
-        account_id=account_id,
-        integration_id=integration_id,
-        status=status,
-    )
-    session.show.pages(pages, COLUMNS)
+    """List forwards, newest first."""
+    session.list("/forwards", COLUMNS, paging, account_id=account_id, integration_id=integration_id, status=status)
 
 
 @app.command
-def show(forward_id: str, *, session: Given) -> None:
-    """Show one forward with every try; its id is the `webhook-id` that the receiver sees."""
-    session.show.item(session.console.get(path_of("forwards", forward_id)))
+def show(forward_id: str, *, session: CurrentSession) -> None:
+    """Show one forward with every attempt. Its id is the `webhook-id` that the receiver gets."""
+    session.output.item(session.console.get(path_of("forwards", forward_id)))

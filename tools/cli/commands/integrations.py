@@ -1,4 +1,4 @@
-"""`gateway integrations`, `gateway rotate-secret` and `gateway crm-template`: the connections of 3CX systems."""
+"""`gateway integrations`, `gateway rotate-secret` and `gateway crm-template`: manage connections of 3CX systems."""
 
 import sys
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from tools.cli.commands.accounts import File
-from tools.cli.commands.session import Given, Paging, body_from
-from tools.cli.console import Exit, Failed, path_of
+from tools.cli.commands.accounts import BodyFile
+from tools.cli.commands.session import CurrentSession, Paging, body_from
+from tools.cli.console_client import CommandFailed, ExitCode, path_of
 
 app = App(name="integrations", help="The connections of 3CX systems.")
 COLUMNS = ("id", "account_id", "instance_id", "enabled", "outbound_enabled", "call_events_enabled", "dialect")
@@ -17,125 +17,111 @@ SECRETS = ("secret", "forward_secret")
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Choices:
-    """What can be chosen for an integration; business hours and the window's template come with `--file`."""
+class IntegrationFields:
+    """The fields of an integration that can be set by options; set business hours and the template with `--file`."""
 
-    instance_id: Annotated[str | None, Parameter(help="The number that its messages go out from.")] = None
+    instance_id: Annotated[str | None, Parameter(help="The number that sends its messages.")] = None
     auth_mode: Annotated[str | None, Parameter(help="secret or secret_hmac.")] = None
     enabled: bool | None = None
     inbound_enabled: bool | None = None
     outbound_enabled: bool | None = None
     call_events_enabled: bool | None = None
-    strict_window: Annotated[bool | None, Parameter(help="Refuse outside the conversation window.")] = None
+    strict_window: Annotated[bool | None, Parameter(help="Refuse messages outside the conversation window.")] = None
     dialect: Annotated[str | None, Parameter(help="auto, native, creomate, k2m or crm_template.")] = None
-    allow_get: Annotated[bool | None, Parameter(help="Take call events as GET at the URL with a path token.")] = None
-    forward_url: Annotated[str | None, Parameter(help="Where customers' messages are forwarded to.")] = None
+    allow_get: Annotated[bool | None, Parameter(help="Accept call events as GET at the URL with a path token.")] = None
+    forward_url: Annotated[str | None, Parameter(help="URL that customers' messages are forwarded to.")] = None
+    allowed_ips: Annotated[
+        list[str] | None,
+        Parameter(name="--allowed-ip", negative="", help="Address or CIDR that may call it; repeatable; `any` clears."),
+    ] = None
+    extension_roles: Annotated[
+        list[str] | None, Parameter(name="--extension-role", negative="", help="`800=queue`; repeatable.")
+    ] = None
+    templates: Annotated[
+        list[str] | None,
+        Parameter(name="--template", negative="", help="`missed_call=text` sets and enables a template; repeatable."),
+    ] = None
 
 
-Allowed = Annotated[
-    list[str] | None,
-    Parameter(name="--allowed-ip", negative="", help="From where it may be called; may be repeated; `any` clears."),
-]
-Roles = Annotated[
-    list[str] | None, Parameter(name="--extension-role", negative="", help="`800=queue`; may be repeated.")
-]
-Templates = Annotated[
-    list[str] | None, Parameter(name="--template", negative="", help="`missed_call=text` sets it and switches it on.")
-]
-
-
-def _body(
-    choices: Choices | None, file: File, *, allowed: Allowed, roles: Roles, templates: Templates, **more: object
-) -> dict[str, Any]:
-    named: dict[str, Any] = {}
-    if allowed:
-        named["allowed_ips"] = [] if allowed == ["any"] else allowed
-    if roles:
-        named["extension_roles"] = dict(_pair(role, "--extension-role") for role in roles)
-    if templates:
+def _body(fields: IntegrationFields | None, file: BodyFile, account_id: str | None = None) -> dict[str, Any]:
+    given = body_from(fields, account_id=account_id)
+    if given.get("allowed_ips") == ["any"]:
+        given["allowed_ips"] = []
+    if roles := given.get("extension_roles"):
+        given["extension_roles"] = dict(_pair(role, "--extension-role") for role in roles)
+    if templates := given.get("templates"):
         texts = dict(_pair(template, "--template") for template in templates)
-        named["templates"] = {event: {"enabled": True, "text": text} for event, text in texts.items()}
-    return body_from(choices or Choices(), file, **named, **more)
+        given["templates"] = {event: {"enabled": True, "text": text} for event, text in texts.items()}
+    return body_from(None, file, **given)
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise Failed(f"{option} takes NAME=VALUE", Exit.USAGE)
+        raise CommandFailed(f"{option} takes NAME=VALUE", ExitCode.USAGE)
     return name, value
 
 
 @app.command(name="list")
-def list_(paging: Paging | None = None, *, account_id: str | None = None, session: Given) -> None:
-    """List the integrations, of one account or of all."""
-    paging = paging or Paging()
-    pages = session.console.pages(
-        "/integrations", every=paging.all, limit=paging.limit, cursor=paging.cursor, account_id=account_id
-    )
-    session.show.pages(pages, COLUMNS)
+def list_(paging: Paging | None = None, *, account_id: str | None = None, session: CurrentSession) -> None:
+    """List the integrations of one account or of all."""
+    session.list("/integrations", COLUMNS, paging, account_id=account_id)
 
 
 @app.command
-def show(integration_id: str, *, session: Given) -> None:
+def show(integration_id: str, *, session: CurrentSession) -> None:
     """Show an integration."""
-    session.show.item(session.console.get(path_of("integrations", integration_id)))
+    session.output.item(session.console.get(path_of("integrations", integration_id)))
 
 
 @app.command
 def create(
-    choices: Choices | None = None,
+    fields: IntegrationFields | None = None,
     *,
     account_id: str | None = None,
-    allowed_ips: Allowed = None,
-    extension_roles: Roles = None,
-    templates: Templates = None,
-    file: File = None,
-    session: Given,
+    file: BodyFile = None,
+    session: CurrentSession,
 ) -> None:
-    """Connect a 3CX system; prints its URL and, this once, its secret."""
-    body = _body(choices, file, allowed=allowed_ips, roles=extension_roles, templates=templates, account_id=account_id)
-    session.show.once(session.console.post("/integrations", body), SECRETS, also=("webhook_url",))
+    """Create an integration. Its URL and its secret are printed; the secret is shown only once."""
+    body = _body(fields, file, account_id=account_id)
+    session.output.item_with_secrets(session.console.post("/integrations", body), SECRETS, also=("webhook_url",))
 
 
 @app.command
 def edit(
-    integration_id: str,
-    choices: Choices | None = None,
-    *,
-    allowed_ips: Allowed = None,
-    extension_roles: Roles = None,
-    templates: Templates = None,
-    file: File = None,
-    session: Given,
+    integration_id: str, fields: IntegrationFields | None = None, *, file: BodyFile = None, session: CurrentSession
 ) -> None:
-    """Edit an integration: what is not named stays."""
-    body = _body(choices, file, allowed=allowed_ips, roles=extension_roles, templates=templates)
-    session.show.once(session.console.patch(path_of("integrations", integration_id), body), SECRETS)
+    """Edit an integration. Fields that you do not name keep their value."""
+    body = _body(fields, file)
+    session.output.item_with_secrets(session.console.patch(path_of("integrations", integration_id), body), SECRETS)
 
 
 def rotate_secret(
     integration_id: str,
     *,
-    overlap_seconds: Annotated[int, Parameter(help="How long old secrets stay valid; 0: no longer.")] = 0,
+    overlap_seconds: Annotated[int, Parameter(help="Seconds for which old secrets stay valid.")] = 0,
     which: Literal["webhook", "path", "forward"] = "webhook",
-    session: Given,
+    session: CurrentSession,
 ) -> None:
-    """Make a new secret for an integration and print it this once."""
+    """Create a new secret for an integration. It is shown only once."""
     path = path_of("integrations", integration_id, "rotate-secret")
     rotated = session.console.post(path, {"overlap_seconds": overlap_seconds, "which": which})
-    session.show.once(rotated, SECRETS)
+    session.output.item_with_secrets(rotated, SECRETS)
 
 
 def crm_template(
     integration_id: str,
     *,
     new_token: Annotated[
-        bool, Parameter(help="Put a new path token into it; without it, 3CX asks for the webhook secret.", negative="")
+        bool,
+        Parameter(
+            help="Put a new path token into the template; by default 3CX asks for the webhook secret.", negative=""
+        ),
     ] = False,
-    overlap_seconds: Annotated[int, Parameter(help="How long old path tokens stay valid; 0: no longer.")] = 0,
-    session: Given,
+    overlap_seconds: Annotated[int, Parameter(help="Seconds for which old path tokens stay valid.")] = 0,
+    session: CurrentSession,
 ) -> None:
-    """Print the CRM template (XML) to upload in 3CX, which then reports each ended call to the gateway."""
+    """Print the CRM template (XML) for 3CX. With it, 3CX reports each ended call to the gateway."""
     path = path_of("integrations", integration_id, "crm-template.xml")
     if new_token:
         sys.stdout.write(session.console.document("POST", path, {"overlap_seconds": overlap_seconds}))

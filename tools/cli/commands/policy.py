@@ -1,4 +1,4 @@
-"""`gateway policy`: what would be decided."""
+"""`gateway policy`: simulate a decision."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,33 +6,35 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from tools.cli.commands.session import Given, body_from, secret_from
-from tools.cli.explaining import simulation
+from tools.cli.commands.session import CurrentSession, body_from, secret_from
+from tools.cli.event_timeline import print_simulation
 
-app = App(name="policy", help="The rules, asked without sending anything.")
-File = Annotated[Path | None, Parameter(help="A JSON object: the webhook's body; options come on top.")]
+app = App(name="policy", help="Simulate decisions without sending anything.")
+WebhookFile = Annotated[Path | None, Parameter(help="A JSON object: the webhook's body; options override it.")]
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Hypothesis:
-    """The webhook that might be posted."""
+class WebhookFields:
+    """The fields of the simulated webhook."""
 
-    event_type: Annotated[str | None, Parameter(help="outbound_message unless it is said otherwise.")] = None
-    to: Annotated[str | None, Parameter(help="The customer; `-` reads the phone from standard input.")] = None
-    message_text: Annotated[str | None, Parameter(name="--text", help="What the customer would read.")] = None
+    event_type: Annotated[str | None, Parameter(help="outbound_message by default.")] = None
+    to: Annotated[str | None, Parameter(help="The customer's phone; `-` reads it from standard input.")] = None
+    message_text: Annotated[str | None, Parameter(name="--text", help="The message's text.")] = None
     message_purpose: Annotated[str | None, Parameter(name="--purpose", help="support, transactional …")] = None
 
 
 @app.command
-def simulate(integration_id: str, hypothesis: Hypothesis | None = None, *, file: File = None, session: Given) -> None:
-    """Say what would be decided about a webhook now, with every rule's receipt; sends and counts nothing."""
-    event: dict[str, Any] = body_from(hypothesis or Hypothesis(), file)
+def simulate(
+    integration_id: str, fields: WebhookFields | None = None, *, file: WebhookFile = None, session: CurrentSession
+) -> None:
+    """Show the decision about a webhook if it arrived now, with every rule's receipt. Nothing is sent or counted."""
+    event: dict[str, Any] = body_from(fields, file)
     event.setdefault("event_type", "outbound_message")
     if event.get("to") == "-":
         event["to"] = secret_from("-", "Phone")
-    told = session.console.post("/policy/simulate", {"integration_id": integration_id, "event": event})
-    if session.show.as_json:
-        session.show.item(told)
+    simulation = session.console.post("/policy/simulate", {"integration_id": integration_id, "event": event})
+    if session.output.as_json:
+        session.output.item(simulation)
     else:
-        simulation(told, session.show.out)
+        print_simulation(simulation, session.output.out)

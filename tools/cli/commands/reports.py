@@ -1,4 +1,4 @@
-"""`gateway reports`: what a compliance officer files."""
+"""`gateway reports`: compliance reports."""
 
 import json
 import sys
@@ -7,27 +7,27 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from tools.cli.commands.session import Given
-from tools.cli.console import Exit, Failed
+from tools.cli.commands.session import CurrentSession
+from tools.cli.console_client import CommandFailed, ExitCode
 
-app = App(name="reports", help="Compliance reports; that one was read is on record.")
-PATIENCE = 120.0
-"""Seconds; the console gives up earlier."""
+app = App(name="reports", help="Compliance reports. Reading one is recorded.")
+TIMEOUT_SECONDS = 120.0
+"""Longer than the console's own limit."""
 
 
 @app.command
 def compliance(
     account_id: str,
     *,
-    since: Annotated[str, Parameter(name="--from", help="From this day of the account's (2026-11-01) or time on.")],
+    since: Annotated[str, Parameter(name="--from", help="From this day (2026-11-01, account's time zone) or time on.")],
     until: Annotated[str, Parameter(name="--to", help="Before this day or time.")],
     form: Annotated[Literal["json", "csv", "html", "pdf"], Parameter(name="--format")] = "json",
-    output: Annotated[Path | None, Parameter(help="Where to write it; standard output otherwise.")] = None,
-    session: Given,
+    output: Annotated[Path | None, Parameter(help="File to write to; standard output by default.")] = None,
+    session: CurrentSession,
 ) -> None:
-    """Make the compliance report of an account and a period."""
+    """Build the compliance report of an account and a period."""
     query = {"account_id": account_id, "from": since, "to": until, "format": form}
-    content = session.console.download("/reports/compliance", seconds=PATIENCE, **query)
+    content = session.console.download("/reports/compliance", seconds=TIMEOUT_SECONDS, **query)
     if form == "json":
         content = json.dumps(json.loads(content), indent=2, ensure_ascii=False).encode() + b"\n"
     if output is None:
@@ -37,5 +37,5 @@ def compliance(
     try:
         output.write_bytes(content)
     except OSError as error:
-        raise Failed(f"{output} cannot be written: {error.strerror}", Exit.USAGE) from None
-    session.show.out.print(f"{output}: {len(content):,} bytes")
+        raise CommandFailed(f"{output} cannot be written: {error.strerror}", ExitCode.USAGE) from None
+    session.output.out.print(f"{output}: {len(content):,} bytes")

@@ -1,7 +1,8 @@
-"""What every command is given, and how it reads what must not stand on a command line."""
+"""What every command receives: the console client and the output; and how commands read bodies and secrets."""
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from getpass import getpass
 from pathlib import Path
@@ -9,42 +10,52 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tools.cli.console import Console, Exit, Failed
-from tools.cli.showing import Show
+from tools.cli.console_client import CommandFailed, ConsoleClient, ExitCode
+from tools.cli.output import Output
 
 STDIN = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """The console to talk to, and how to show what it says."""
-
-    console: Console
-    show: Show
-
-
-Given = Annotated[Session, Parameter(parse=False)]
-"""The parameter of a command that the program fills in."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Paging:
-    """Which part of a list."""
+    """Which part of a list is shown."""
 
     limit: Annotated[int, Parameter(help="Items on a page, at most 200.")] = 50
-    cursor: Annotated[str | None, Parameter(help="Where the page before said that the next begins.")] = None
-    all: Annotated[bool, Parameter(help="Follow the pages to the end.", negative="")] = False
+    cursor: Annotated[str | None, Parameter(help="`next_cursor` of the previous page.")] = None
+    all: Annotated[bool, Parameter(help="Fetch every page.", negative="")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The console that commands call and the output that they write to."""
+
+    console: ConsoleClient
+    output: Output
+
+    def list(self, path: str, columns: Sequence[str], paging: Paging | None, **query: object) -> None:
+        """Fetch a list from the API and print it with these columns; parameters that are None are left out."""
+        paging = paging or Paging()
+        pages = self.console.pages(path, every=paging.all, limit=paging.limit, cursor=paging.cursor, **query)
+        self.output.pages(pages, columns)
+
+
+CurrentSession = Annotated[Session, Parameter(parse=False)]
+"""The parameter of a command that the program fills in."""
 
 
 def body_from(options: Any, file: Path | None = None, **more: object) -> dict[str, Any]:
-    """The fields that were given, over those of the JSON object in `file`; what is None was not given."""
-    fields = {name: value for name, value in (asdict(options) | more).items() if value is not None}
+    """A request body: the JSON object in `file`, overridden by the options (a dataclass) that are not None.
+
+    Raises CommandFailed when the file does not hold a JSON object.
+    """
+    given = asdict(options) if options is not None else {}
+    fields = {name: value for name, value in (given | more).items() if value is not None}
     return (_object_in(file) if file is not None else {}) | fields
 
 
 def secret_from(given: str | None, prompt: str) -> str:
-    """A value that should not be in the shell's history: asked for, or the first line of standard input (`-`)."""
+    """A value that should stay out of the shell's history: typed at a prompt, or read from standard input (`-`)."""
     if given is not None and given != STDIN:
         return given
     if given is None and sys.stdin.isatty():
@@ -56,7 +67,7 @@ def _object_in(file: Path) -> dict[str, Any]:
     try:
         read = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise Failed(f"{file} cannot be read as JSON: {error}", Exit.USAGE) from None
+        raise CommandFailed(f"{file} cannot be read as JSON: {error}", ExitCode.USAGE) from None
     if not isinstance(read, dict):
-        raise Failed(f"{file} must hold one JSON object", Exit.USAGE)
+        raise CommandFailed(f"{file} must hold one JSON object", ExitCode.USAGE)
     return read

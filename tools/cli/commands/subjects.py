@@ -1,27 +1,27 @@
-"""`gateway erase` and `gateway subject-export`: what the law lets one person ask for."""
+"""`gateway erase` and `gateway subject-export`: a data subject's rights of erasure and access."""
 
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tools.cli.commands.session import Given, secret_from
-from tools.cli.showing import Show
+from tools.cli.commands.session import CurrentSession, secret_from
+from tools.cli.output import Output
 
 Phone = Annotated[
-    str | None, Parameter(help="Asked for unless given; `-` reads it from standard input, out of the history.")
+    str | None, Parameter(help="Without it you are asked; `-` reads it from standard input, out of the history.")
 ]
-Reason = Annotated[str, Parameter(help="For the record, where it stays: it must not name the person.")]
+Reason = Annotated[str, Parameter(help="It is recorded and stays there: do not name the person.")]
 
 
-def erase(account_id: str, *, reason: Reason, phone: Phone = None, session: Given) -> None:
-    """Erase one customer of an account: their records lead to nobody any more, everything else of them goes."""
-    session.show.item(session.console.post("/erasures", _asked(account_id, reason, phone)))
+def erase(account_id: str, *, reason: Reason, phone: Phone = None, session: CurrentSession) -> None:
+    """Erase one customer of an account: records become anonymous, all other data about the customer is deleted."""
+    session.output.item(session.console.post("/erasures", _request(account_id, reason, phone)))
 
 
-def subject_export(account_id: str, *, reason: Reason, phone: Phone = None, session: Given) -> None:
-    """Print all that is held of one customer, as JSON."""
-    Show(as_json=True).item(session.console.post("/subject-exports", _asked(account_id, reason, phone)))
+def subject_export(account_id: str, *, reason: Reason, phone: Phone = None, session: CurrentSession) -> None:
+    """Print all data held about one customer, as JSON."""
+    Output(as_json=True).item(session.console.post("/subject-exports", _request(account_id, reason, phone)))
 
 
-def _asked(account_id: str, reason: str, phone: str | None) -> dict[str, Any]:
+def _request(account_id: str, reason: str, phone: str | None) -> dict[str, Any]:
     return {"account_id": account_id, "reason": reason, "phone": secret_from(phone, "Phone")}

@@ -1,6 +1,6 @@
-"""How different 3CX systems say what happened, and what that means in our words.
+"""The dialects of 3CX systems: translates the fields of a webhook to the gateway's event types and field names.
 
-The rule: pure, and nothing raises; what a body does not say is absent, so that the rules answer with the code for it.
+Nothing here raises. A missing field is absent in the translation, and policy's rules answer with its error code.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from libs.store.accounts import Integration
 from services.ingress.domain.dialects import creomate, crm_template, k2m, native
-from services.ingress.domain.dialects.calls import Call, Translation, translation_of
-from services.ingress.domain.dialects.detecting import Dialect, dialect_of
+from services.ingress.domain.dialects.calls import Call, Translation, call_translation
+from services.ingress.domain.dialects.detection import Dialect, dialect_of
 from services.ingress.domain.dialects.fields import Fields
 
 __all__ = ["Dialect", "Translation", "translated"]
@@ -22,12 +22,12 @@ READERS: Final[Mapping[Dialect, Callable[[Fields], Call | None]]] = {
 }
 
 
-def translated(read: Mapping[str, Any], integration: Integration, *, now: datetime) -> Translation:
-    """What a body says. `now` decides whether a missed call came after hours, and stands in for a missing call id."""
+def translation_from(read: Mapping[str, Any], integration: Integration, *, now: datetime) -> Translation:
+    """Translate a body. `now` decides whether a missed call was after hours, and replaces a missing call id."""
     fields = Fields(read)
     dialect = dialect_of(read, fields, pinned=integration.dialect)
     reader = READERS.get(dialect)
     call = None if reader is None else reader(fields)
-    if call is None:  # native, or a word that its dialect does not have: the rules say that it is unsupported
-        return Translation(dialect.value, native.payload_from(fields, told=fields.word("event")))
-    return translation_of(call, dialect, integration, now=now)
+    if call is None:  # native, or unknown to the dialect: policy answers that the event type is unsupported
+        return Translation(dialect.value, native.payload_from(fields, event_type=fields.lowercase("event")))
+    return call_translation(call, dialect, integration, now=now)

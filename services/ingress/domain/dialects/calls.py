@@ -1,4 +1,4 @@
-"""A call as a generator tells of it, and the event of ours that follows from it (the table of docs/threecx.md)."""
+"""A call in dialect-independent form, and its translation to an event (the table in docs/threecx.md)."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Final
 from libs.contracts.decisions import EventType
 from libs.contracts.events import WebhookPayload
 from libs.store.accounts import Integration
-from services.ingress.domain.dialects.calendar import is_open
+from services.ingress.domain.dialects.business_hours import is_open
 
 
 class Phase(Enum):
@@ -25,8 +25,8 @@ class Phase(Enum):
 
 OUTGOING: Final = frozenset({Phase.OUTGOING_STARTED, Phase.OUTGOING_ENDED})
 RINGING, RECORDING = "ringing", "recording_available"
-"""Events that are recorded and lead to nothing: they never leave ingress but for the record."""
-PLAIN: Final = {
+"""Events that are only recorded."""
+EVENT_BY_PHASE: Final = {
     Phase.INCOMING_STARTED: EventType.CALL_STARTED,
     Phase.OUTGOING_STARTED: EventType.CALL_STARTED,
     Phase.OUTGOING_ENDED: EventType.CALL_ENDED,
@@ -34,13 +34,13 @@ PLAIN: Final = {
 }
 QUEUES: Final = frozenset({"queue", "queue_callback"})
 ROLES: Final = {"queue": "queue", "ext": "ext", "other": "ivr"}
-SHORTEST: Final = 7
-"""Digits of the shortest phone; what has fewer is an extension."""
+MIN_PHONE_DIGITS: Final = 7
+"""Fewest digits of a phone number; shorter numbers are extensions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call, in no dialect."""
+    """One call, independent of its dialect."""
 
     phase: Phase
     number: str | None = field(repr=False)
@@ -50,38 +50,39 @@ class Call:
     user_type: str | None
     answered: bool | None
     did: str | None
-    """Our number in the call, or its name."""
+    """The called number of the company, or its name."""
     call_id: str | None
     at: str | None
-    """When it was, in the phone system's words."""
+    """The time of the call, as the phone system writes it."""
     queue: str | None = None
-    """The queue that the call came through, where that is told beside the extension."""
-    moment: str | None = None
-    """What tells two calls of one number apart where there is no `call_id`."""
+    """The queue of the call, in dialects that send it in addition to the extension."""
+    identifying_time: str | None = None
+    """The time that identifies a call of this number when there is no `call_id`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A body in our words. `subject` is equal for two bodies that tell of the same thing; None: nobody can tell.
+    """A body in the gateway's terms.
 
-    `internal` events are recorded and answered at the door.
+    `deduplication_key` is equal for two bodies about the same event of a call; None when that is unknown. Events with
+    `record_only` are recorded and not sent to policy.
     """
 
     dialect: str
     payload: WebhookPayload
-    subject: tuple[str, ...] | None = field(default=None, repr=False)
-    internal: bool = False
+    deduplication_key: tuple[str, ...] | None = field(default=None, repr=False)
+    record_only: bool = False
 
 
-def translation_of(call: Call, dialect: str, integration: Integration, *, now: datetime) -> Translation:
-    """What the call means for this integration, with its extensions and its calendar."""
+def call_translation(call: Call, dialect: str, integration: Integration, *, now: datetime) -> Translation:
+    """Translate a call with the integration's extension roles and business hours."""
     roles = integration.extension_roles
-    told = "queue" if call.queue else ROLES.get(call.user_type or "", "")
-    role = roles.get(call.queue or call.user or "") or told
+    default = "queue" if call.queue else ROLES.get(call.user_type or "", "")
+    role = roles.get(call.queue or call.user or "") or default
     hours = integration.business_hours
     event = _event_of(call, role, in_hours=hours is None or is_open(hours, now))
     outgoing = call.phase in OUTGOING
-    number = customers_number(call, integration)
+    number = customer_number(call, integration)
     payload = WebhookPayload(
         event_type=event,
         caller=None if outgoing else number,
@@ -93,8 +94,10 @@ def translation_of(call: Call, dialect: str, integration: Integration, *, now: d
         answered=call.answered,
         did=call.did,
     )
-    moment = call.call_id or f"{_digits(call.number or '')}|{call.moment or f'{now:%Y-%m-%dT%H:%M}'}"
-    return Translation(dialect, payload, (dialect, moment, event), event in {RINGING, RECORDING})
+    identifying_time = (
+        call.call_id or f"{_digits(call.number or '')}|{call.identifying_time or f'{now:%Y-%m-%dT%H:%M}'}"
+    )
+    return Translation(dialect, payload, (dialect, identifying_time, event), event in {RINGING, RECORDING})
 
 
 def _event_of(call: Call, role: str, *, in_hours: bool) -> str:
@@ -102,11 +105,11 @@ def _event_of(call: Call, role: str, *, in_hours: bool) -> str:
         return EventType.QUEUE_EVENT if role in QUEUES else RINGING
     if call.phase is Phase.INCOMING_ENDED:
         return _ended(call, role, in_hours=in_hours)
-    return PLAIN[call.phase]
+    return EVENT_BY_PHASE[call.phase]
 
 
 def _ended(call: Call, role: str, *, in_hours: bool) -> EventType:
-    """Which end an incoming call came to; a voicemail is one also when it says that the call was answered."""
+    """The event for the end of an incoming call; a call to voicemail is one even when it was answered."""
     if role == "voicemail":
         return EventType.VOICEMAIL
     if call.answered is not False:
@@ -116,20 +119,20 @@ def _ended(call: Call, role: str, *, in_hours: bool) -> EventType:
     return EventType.QUEUE_CALLBACK if role == "queue_callback" else EventType.MISSED_CALL
 
 
-def customers_number(call: Call, integration: Integration) -> str | None:
-    """The external party's number; None for an extension, a word such as `anonymous`, or a number of our own."""
+def customer_number(call: Call, integration: Integration) -> str | None:
+    """The external party's number; None for an extension, a word such as `anonymous`, or a number of the company."""
     digits = _digits(call.number or "")
-    if len(digits) < SHORTEST or not integration.extension_roles.keys().isdisjoint({call.number or "", digits}):
+    if len(digits) < MIN_PHONE_DIGITS or not integration.extension_roles.keys().isdisjoint({call.number or "", digits}):
         return None
-    ours = _digits(call.did or "") if call.phase not in OUTGOING else ""
-    return None if len(ours) >= SHORTEST and _same(digits, ours) else call.number
+    called = _digits(call.did or "") if call.phase not in OUTGOING else ""
+    return None if len(called) >= MIN_PHONE_DIGITS and _is_same_number(digits, called) else call.number
 
 
 def _digits(text: str) -> str:
     return re.sub(r"[^0-9]", "", text)
 
 
-def _same(one: str, other: str) -> bool:
-    """National and international forms of a number end alike."""
+def _is_same_number(one: str, other: str) -> bool:
+    """True when one is the national and the other the international form of a number: they end alike."""
     one, other = one.lstrip("0"), other.lstrip("0")
-    return min(len(one), len(other)) >= SHORTEST and (one.endswith(other) or other.endswith(one))
+    return min(len(one), len(other)) >= MIN_PHONE_DIGITS and (one.endswith(other) or other.endswith(one))

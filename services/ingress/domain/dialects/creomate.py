@@ -1,14 +1,14 @@
-"""The words of creomate's webhook generator, old (2022) and new (2025) alike.
+"""The dialect of creomate's webhook generator, in its 2022 and 2025 versions.
 
-Traps: `hangup…` once named the start of a call; the end comes again, with `FILES`, when the recording is ready;
-`callerid` is the external party of outgoing calls too; `inbound_did` repeats it then.
+Traps: `hangup…` once named the start of a call. The end is sent again, with `FILES`, when the recording is ready.
+`callerid` is the external party of outgoing calls too, and `inbound_did` repeats it then.
 """
 
 from typing import Final
 
 from services.ingress.domain.dialects.calls import Call, Phase
 from services.ingress.domain.dialects.fields import Fields
-from services.ingress.domain.dialects.generators import call_of
+from services.ingress.domain.dialects.generators import generator_call_from
 
 PHASES: Final = {
     "ringing": Phase.RINGING,
@@ -23,10 +23,10 @@ ENDED: Final = frozenset({Phase.INCOMING_ENDED, Phase.OUTGOING_ENDED})
 
 
 def call_from(fields: Fields) -> Call | None:
-    """The call that is spoken of; None for an event that the generator does not have."""
-    phase = PHASES.get(fields.word("event") or "")
+    """The call of an event; None for an event that the generator does not have."""
+    phase = PHASES.get(fields.lowercase("event") or "")
     if phase is None:
         return None
-    if phase in ENDED and fields.lists("files"):
+    if phase in ENDED and fields.has_items("files"):
         phase = Phase.RECORDED
-    return call_of(fields, phase)
+    return generator_call_from(fields, phase)

@@ -1,6 +1,6 @@
-"""What 3CX's own CRM template reports at the end of each call (`ReportCall`), in our XML or kindred ones.
+"""The dialect of 3CX's CRM template, which reports the end of each call (`ReportCall`).
 
-Traps: a variable that 3CX could not fill arrives as `[Name]`; there is no call id.
+Traps: a variable that 3CX could not fill arrives as `[Name]`. There is no call id.
 """
 
 from typing import Final
@@ -23,21 +23,21 @@ CALL_TYPES: Final = {
 
 
 def call_from(fields: Fields) -> Call | None:
-    """The call that is reported; None for a type that 3CX does not have."""
-    known = CALL_TYPES.get(fields.word(*TYPE) or "")
+    """The reported call; None for a call type that 3CX does not have."""
+    known = CALL_TYPES.get(fields.lowercase(*TYPE) or "")
     if known is None:
         return None
     phase, answered = known
-    began, told = fields.label(*STARTED), fields.label(*ENDED)
+    started, ended = fields.text(*STARTED), fields.text(*ENDED)
     return Call(
         phase=phase,
-        number=fields.label(*NUMBER),
-        user=fields.label(*AGENT),
+        number=fields.text(*NUMBER),
+        user=fields.text(*AGENT),
         user_type=None,
-        queue=fields.label(*QUEUE),
+        queue=fields.text(*QUEUE),
         answered=answered,
-        did=fields.label("did"),
+        did=fields.text("did"),
         call_id=None,
-        at=told or began,
-        moment=began or told,
+        at=ended or started,
+        identifying_time=started or ended,
     )

@@ -1,17 +1,17 @@
-"""A body's fields, found whatever their case, and empty where a phone system left its own placeholder."""
+"""`Fields`: reads a body's fields regardless of their case; unfilled placeholders count as empty."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.ingress.domain.bodies import label
+from services.ingress.domain.bodies import text_or_number
 
-UNFILLED: Final = re.compile(r"\[[A-Za-z][A-Za-z0-9_:. ]{0,100}\]")
-"""What 3CX sends literally where it had no value: `[Name]`, `[Contact::FirstName]`."""
+PLACEHOLDER: Final = re.compile(r"\[[A-Za-z][A-Za-z0-9_:. ]{0,100}\]")
+"""What 3CX sends when it has no value: `[Name]`, `[Contact::FirstName]`."""
 
 
 class Fields:
-    """Reads a JSON object's top level."""
+    """The top-level fields of a JSON object."""
 
     def __init__(self, read: Mapping[str, Any]) -> None:
         self._read: dict[str, Any] = {}
@@ -20,28 +20,29 @@ class Fields:
                 self._read[name] = value
 
     @property
-    def folded(self) -> Mapping[str, Any]:
-        """All of it, by case-folded names."""
+    def by_name(self) -> Mapping[str, Any]:
+        """All fields by case-folded name."""
         return self._read
 
-    def label(self, *names: str) -> str | None:
-        """The first of these fields that says something: text or a whole number, trimmed."""
-        return next((said for name in names if (said := filled(label(self._read.get(name)))) is not None), None)
+    def text(self, *names: str) -> str | None:
+        """The first of these fields that is not empty: text or a whole number, trimmed."""
+        values = (without_placeholder(text_or_number(self._read.get(name))) for name in names)
+        return next((value for value in values if value is not None), None)
 
-    def word(self, *names: str) -> str | None:
-        """As `label`, case-folded."""
-        said = self.label(*names)
-        return None if said is None else said.casefold()
+    def lowercase(self, *names: str) -> str | None:
+        """As `text`, case-folded."""
+        value = self.text(*names)
+        return None if value is None else value.casefold()
 
-    def lists(self, name: str) -> bool:
-        """True when the field holds at least one item, as a list or as text."""
+    def has_items(self, name: str) -> bool:
+        """True when the field has at least one item, as a list or as text."""
         value = self._read.get(name)
         if isinstance(value, list | tuple):
             return any(item not in (None, "") for item in value)
-        return (filled(label(value)) or "[]") not in ("[]", "null")
+        return (without_placeholder(text_or_number(value)) or "[]") not in ("[]", "null")
 
 
-def filled(said: str | None) -> str | None:
-    """The value, trimmed; None when it is empty or a placeholder that was never filled in."""
-    said = (said or "").strip()
-    return None if not said or UNFILLED.fullmatch(said) else said
+def without_placeholder(value: str | None) -> str | None:
+    """The value, trimmed; None when it is empty or an unfilled placeholder."""
+    value = (value or "").strip()
+    return None if not value or PLACEHOLDER.fullmatch(value) else value

@@ -1,4 +1,4 @@
-"""What creomate's and k2m's generators have in common: the fields of a call."""
+"""The fields of a call that creomate's and k2m's generators share."""
 
 import re
 from datetime import datetime
@@ -7,47 +7,47 @@ from typing import Final
 from services.ingress.domain.dialects.calls import OUTGOING, Call, Phase
 from services.ingress.domain.dialects.fields import Fields
 
-FINISHES: Final = {"missed": False, "ok": True}
-STAMPED: Final = re.compile(r"(\d{12})_", re.ASCII)
-FEWEST_DIGITS: Final = 5
+ANSWERED_BY_FINISH_TYPE: Final = {"missed": False, "ok": True}
+CALL_ID_TIMESTAMP: Final = re.compile(r"(\d{12})_", re.ASCII)
+MIN_DIGITS: Final = 5
 
 
-def call_of(fields: Fields, phase: Phase) -> Call:
+def generator_call_from(fields: Fields, phase: Phase) -> Call:
     """The call of an event."""
-    call_id = fields.label("id")
+    call_id = fields.text("id")
     return Call(
         phase=phase,
-        number=fields.label("callerid"),
-        user=fields.label("user"),
-        user_type=fields.word("usertype"),
-        answered=FINISHES.get(fields.word("finishtype") or ""),
+        number=fields.text("callerid"),
+        user=fields.text("user"),
+        user_type=fields.lowercase("usertype"),
+        answered=ANSWERED_BY_FINISH_TYPE.get(fields.lowercase("finishtype") or ""),
         did=dialled_number(fields, outgoing=phase in OUTGOING),
         call_id=call_id,
-        at=time_in(call_id),
+        at=call_time_from(call_id),
     )
 
 
 def dialled_number(fields: Fields, *, outgoing: bool) -> str | None:
-    """Our number in the call: dialled digits, else digits in the rule's name, else the name; `empty` is none."""
-    dialled, rule = fields.label("inbound_did"), fields.label("did")
+    """The called number of the company: the dialled digits, else the digits in the rule's name, else the name."""
+    dialled, rule = fields.text("inbound_did"), fields.text("did")
     if dialled is not None and not outgoing and _is_number(dialled):
         return dialled
     if rule is None or rule.casefold() == "empty":
         return None
     digits = re.sub(r"\D", "", rule)
-    return digits if len(digits) >= FEWEST_DIGITS else rule
+    return digits if len(digits) >= MIN_DIGITS else rule
 
 
-def time_in(call_id: str | None) -> str | None:
-    """When the call began, by the phone system's clock: its ids begin with `yyMMddHHmmss_`."""
-    found = STAMPED.match(call_id or "")
+def call_time_from(call_id: str | None) -> str | None:
+    """The start of the call by the phone system's clock: call ids begin with `yyMMddHHmmss_`."""
+    found = CALL_ID_TIMESTAMP.match(call_id or "")
     if found is None:
         return None
     try:
-        return f"{datetime.strptime(found[1], '%y%m%d%H%M%S'):%Y-%m-%d %H:%M}"  # noqa: DTZ007 -- the system's own zone is unknown
+        return f"{datetime.strptime(found[1], '%y%m%d%H%M%S'):%Y-%m-%d %H:%M}"  # noqa: DTZ007 -- the system's zone is unknown
     except ValueError:
         return None
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\+?[\d\s()./-]+", text) is not None and len(re.sub(r"\D", "", text)) >= FEWEST_DIGITS
+    return re.fullmatch(r"\+?[\d\s()./-]+", text) is not None and len(re.sub(r"\D", "", text)) >= MIN_DIGITS

@@ -1,10 +1,10 @@
-"""The words of k2m's webhook generator: creomate's with capitals, starts and recordings under names of their own."""
+"""The dialect of k2m's webhook generator: creomate's with capitals, and other names for starts and recordings."""
 
 from typing import Final
 
 from services.ingress.domain.dialects.calls import Call, Phase
 from services.ingress.domain.dialects.fields import Fields
-from services.ingress.domain.dialects.generators import call_of
+from services.ingress.domain.dialects.generators import generator_call_from
 
 PHASES: Final = {
     "ringing": Phase.RINGING,
@@ -17,6 +17,6 @@ PHASES: Final = {
 
 
 def call_from(fields: Fields) -> Call | None:
-    """The call that is spoken of; None for an event that the generator does not have."""
-    phase = PHASES.get(fields.word("event") or "")
-    return None if phase is None else call_of(fields, phase)
+    """The call of an event; None for an event that the generator does not have."""
+    phase = PHASES.get(fields.lowercase("event") or "")
+    return None if phase is None else generator_call_from(fields, phase)

@@ -1,10 +1,10 @@
-"""Our own field names, as DESIGN §2 lists them."""
+"""The native dialect: the gateway's own field names (docs/threecx.md)."""
 
 from typing import Final
 
 from libs.contracts.events import WebhookPayload
 from services.ingress.domain import bodies
-from services.ingress.domain.dialects.fields import Fields, filled
+from services.ingress.domain.dialects.fields import Fields, without_placeholder
 
 DIRECTIONS: Final = {"inbound": "inbound", "incoming": "inbound", "outbound": "outbound", "outgoing": "outbound"}
 PLACEHOLDERS: Final = (
@@ -18,18 +18,18 @@ PLACEHOLDERS: Final = (
     "queue",
     "call_time",
 )
-"""Where 3CX's own templates may leave a variable unfilled; what an agent wrote is never one."""
+"""Fields in which 3CX's templates may leave a placeholder; an agent's text is not one of them."""
 
 
-def payload_from(fields: Fields, *, told: str | None = None) -> WebhookPayload:
-    """What is said; `told` is the event in another dialect's word when there is none of ours."""
-    payload = bodies.payload_from(dict(fields.folded))
+def payload_from(fields: Fields, *, event_type: str | None = None) -> WebhookPayload:
+    """The payload of a body; `event_type` is used when the body has no native event type."""
+    payload = bodies.payload_from(dict(fields.by_name))
     changes: dict[str, object] = {
-        name: None for name in PLACEHOLDERS if (said := getattr(payload, name)) and filled(said) is None
+        name: None for name in PLACEHOLDERS if (value := getattr(payload, name)) and without_placeholder(value) is None
     }
     changes |= {
-        "event_type": payload.event_type or told,
-        "direction": DIRECTIONS.get(fields.word("direction") or ""),
-        "language": fields.label("language"),
+        "event_type": payload.event_type or event_type,
+        "direction": DIRECTIONS.get(fields.lowercase("direction") or ""),
+        "language": fields.text("language"),
     }
     return payload.model_copy(update=changes)

@@ -6,11 +6,11 @@ from typing import Any
 
 from libs.store.records import Record
 from libs.store.tallies import Tally
-from services.console.domain.reporting.building import Gathered, report_from
-from services.console.domain.reporting.counting import Counts
-from services.console.domain.reporting.effects import Effects
-from services.console.domain.reporting.figures import ComplianceReport, RecordRange, Verification
-from services.console.domain.reporting.periods import period_from
+from services.console.domain.reports.builder import ReportInputs, report_from
+from services.console.domain.reports.counters import Counts
+from services.console.domain.reports.model import ComplianceReport, RecordRange, Verification
+from services.console.domain.reports.opt_outs import OptOutEffects
+from services.console.domain.reports.periods import period_from
 from tests.builders import an_account
 
 MADE_AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -69,13 +69,13 @@ def a_report(
     """A report of the tallies, all of them of the period's first day."""
     owner = an_account(**account)
     period = period_from(from_, to, owner.zone)
-    counts, effects = Counts(period.zone), Effects(period.from_)
+    counts, effects = Counts(period.zone), OptOutEffects(period.from_)
     for tally in tallies:
         counts.add(next(iter(period.days())), tally)
     if tallies:
-        effects.suppression(a_suppression(NOON, NOON.replace(second=0)))
-        effects.sent(a_message(NOON.replace(hour=13)))
-    gathered = Gathered(
+        effects.add_suppression(a_suppression(NOON, NOON.replace(second=0)))
+        effects.add_sent(a_message(NOON.replace(hour=13)))
+    gathered = ReportInputs(
         account=owner,
         period=period,
         counts=counts,

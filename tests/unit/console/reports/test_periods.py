@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.errors import GatewayError, OperatorCode
-from services.console.domain.reporting.periods import month_before, month_of, period_from
+from services.console.domain.reports.periods import last_complete_month, month_of, period_from
 
 ZONES = ["UTC", "Asia/Riyadh", "Europe/Berlin", "America/New_York", "Asia/Beirut", "America/Havana", "Asia/Kathmandu"]
 
@@ -101,7 +101,7 @@ def test_dates_are_the_accounts_own_and_times_are_anybodys() -> None:
     ],
 )
 def test_the_month_before_is_the_last_that_is_over_for_the_account(now: str, zone: str, month: str, days: int) -> None:
-    told = month_before(datetime.fromisoformat(now), ZoneInfo(zone))
+    told = last_complete_month(datetime.fromisoformat(now), ZoneInfo(zone))
 
     assert told == month
     assert len(list(month_of(told, ZoneInfo(zone)).days())) == days

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from libs.contracts.events import WebhookPayload
 from libs.store.accounts import Integration
-from services.ingress.domain.dialects import Dialect, Translation, translated
+from services.ingress.domain.dialects import Dialect, Translation, translation_from
 from tests.unit.ingress.world import integration
 
 SAMPLES = tomllib.loads((Path(__file__).parent / "samples.toml").read_text("utf-8"))["sample"]
@@ -35,7 +35,7 @@ OFFICE: dict[str, Any] = {
 
 
 def said(body: dict[str, Any], at: datetime = MORNING, **changes: Any) -> Translation:
-    return translated(body, integration(**(OFFICE | changes)), now=at)
+    return translation_from(body, integration(**(OFFICE | changes)), now=at)
 
 
 def missed(**changes: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def test_what_real_systems_send_means(sample: dict[str, Any]) -> None:
 
     assert told.payload == WebhookPayload(**sample["means"])
     assert told.dialect == sample["dialect"]
-    assert told.internal == sample.get("internal", False)
+    assert told.record_only == sample.get("internal", False)
 
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if s["dialect"] != "native"], ids=lambda s: s["id"])
@@ -114,15 +114,15 @@ def test_what_tells_of_the_same_thing_has_the_same_subject(
     other: dict[str, Any],
     same: bool,  # noqa: FBT001 -- a table's column
 ) -> None:
-    assert (said(one).subject == said(other).subject) is same
+    assert (said(one).deduplication_key == said(other).deduplication_key) is same
 
 
 def test_without_an_id_the_next_minute_is_another_call() -> None:
-    assert said(missed(id="")).subject != said(missed(id=""), MORNING.replace(minute=1)).subject
+    assert said(missed(id="")).deduplication_key != said(missed(id=""), MORNING.replace(minute=1)).deduplication_key
 
 
 def test_what_is_told_in_our_own_words_has_no_subject_of_its_own() -> None:
-    assert said({"event_type": "missed_call", "caller": "+966512345678"}).subject is None
+    assert said({"event_type": "missed_call", "caller": "+966512345678"}).deduplication_key is None
 
 
 def test_without_a_calendar_it_is_never_after_hours() -> None:
@@ -214,8 +214,8 @@ def _anywhere(hours: Any, roles: Any, dialect: str) -> Integration:
 def test_whatever_comes_it_never_raises_and_repeats_itself(body: Any, hours: Any, roles: Any, dialect: str) -> None:
     row = _anywhere(hours, roles, dialect)
 
-    told = translated(body, row, now=MORNING)
+    told = translation_from(body, row, now=MORNING)
 
-    assert told == translated(body, row, now=MORNING)
+    assert told == translation_from(body, row, now=MORNING)
     assert told.dialect in {dialect.value for dialect in Dialect}
     assert told.payload.caller is None or any(c.isdigit() for c in told.payload.caller) or told.dialect == "native"

@@ -1,0 +1,91 @@
+"""Acknowledges many deliveries with one frame, because a quorum queue logs every frame as a command.
+
+A `multiple` frame covers every delivery before its tag, so it goes out only when all of them are settled. Its tag must
+be of a delivery that was not acknowledged before, or the broker closes the channel.
+"""
+
+import asyncio
+
+from aio_pika.abc import AbstractIncomingMessage
+from aiormq.abc import AbstractChannel
+
+from libs.chassis import metrics
+from libs.chassis.amqp.deliveries import ACK_TIMEOUT, is_stale
+from libs.chassis.amqp.faults import FAULTS, time_limit
+
+GATHER_SECONDS = 0.004
+"""How long an acknowledgement waits for others; a crash in this time repeats the deliveries, which is safe."""
+ALONE_SECONDS = 0.05
+"""How long an acknowledgement waits for an earlier delivery before it is sent alone."""
+_ACKNOWLEDGED = 0.0
+"""Stands for the time of a delivery that is settled and needs no acknowledgement of its own."""
+
+
+class Acknowledgements:
+    """The deliveries of one consumer's channel that are settled and not acknowledged yet."""
+
+    def __init__(self, queue: str) -> None:
+        self._queue = queue
+        self._channel: AbstractChannel | None = None
+        self._next = 1
+        self._settled: dict[int, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def add(self, incoming: AbstractIncomingMessage) -> None:
+        """Acknowledge `incoming` within moments. If its channel is gone, the broker delivers it again."""
+        if is_stale(incoming):
+            metrics.STALE_ACKS.labels(self._queue).inc()
+            return
+        loop = asyncio.get_running_loop()
+        self._settle(incoming, loop.time())
+        if self._timer is None:
+            self._timer = loop.call_later(GATHER_SECONDS, self._flush, ALONE_SECONDS)
+
+    def skip(self, incoming: AbstractIncomingMessage) -> None:
+        """Note that `incoming` was rejected: later frames may cover its tag, and it is never acknowledged."""
+        if not is_stale(incoming):
+            self._settle(incoming, _ACKNOWLEDGED)
+
+    async def finish(self) -> None:
+        """Acknowledge everything that is settled; return when the frames are sent."""
+        self._flush(0.0)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await asyncio.gather(*self._sending)
+
+    def _settle(self, incoming: AbstractIncomingMessage, at: float) -> None:
+        if incoming.channel is not self._channel:
+            self._channel, self._next, self._settled = incoming.channel, 1, {}  # tags begin at 1 on each channel
+        self._settled[incoming.delivery_tag or 0] = at
+
+    def _flush(self, alone_after: float) -> None:
+        self._timer = None
+        last = 0
+        while self._next in self._settled:
+            if self._settled.pop(self._next):
+                last = self._next
+            self._next += 1
+        if last:
+            self._send(last, multiple=True)
+        loop = asyncio.get_running_loop()
+        for tag in [tag for tag, at in self._settled.items() if loop.time() - at >= alone_after and at]:
+            self._settled[tag] = _ACKNOWLEDGED  # kept, so that a later `multiple` frame can cover the tag
+            self._send(tag, multiple=False)
+        if any(self._settled.values()):
+            self._timer = loop.call_later(ALONE_SECONDS, self._flush, ALONE_SECONDS)
+
+    def _send(self, tag: int, *, multiple: bool) -> None:
+        task = asyncio.create_task(self._frame(self._channel, tag, multiple=multiple))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _frame(self, channel: AbstractChannel | None, tag: int, *, multiple: bool) -> None:
+        if channel is None:
+            return
+        try:
+            async with time_limit(ACK_TIMEOUT):
+                await channel.basic_ack(tag, multiple=multiple, wait=False)
+        except FAULTS:
+            metrics.STALE_ACKS.labels(self._queue).inc()

@@ -1,0 +1,170 @@
+"""`BatchConsumer`: delivers a work queue's events in batches to a handler whose cost is in the commit (the record).
+
+One acknowledgement covers a batch and everything before it, so nothing is acknowledged after an unfinished batch.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+
+from libs.chassis import metrics
+from libs.chassis.amqp.consumer_handle import ConsumerHandle
+from libs.chassis.amqp.declarations import declare_consumed_queue
+from libs.chassis.amqp.deliveries import Processing, RetryPublisher, acknowledge, is_stale, requeue
+from libs.chassis.amqp.envelope import attempt_of, received_from
+from libs.chassis.amqp.faults import time_limit
+from libs.chassis.backoff import backoff
+from libs.chassis.failures import failure_location
+from libs.chassis.settlement import Ack, DeadLetter, UnreadableEvent, is_outage, settle
+from libs.chassis.subscriptions import BatchHandler, Received
+from libs.chassis.telemetry import logger
+from libs.chassis.topology import WorkQueue, main_queue
+from libs.contracts.events import Event
+
+log = logger(__name__)
+OUTAGE_PAUSES = (0.2, 1.0, 2.0, 5.0)
+"""Seconds between tries to handle a batch while the store is unavailable; the last repeats."""
+_IDLE = 0.5
+_DEFECT_PAUSE = 1.0
+
+Delivery = tuple[AbstractIncomingMessage, Received[Event]]
+
+
+class BatchConsumer:
+    """Collects deliveries until there are `size` or `linger` seconds have passed; handles and acknowledges them."""
+
+    def __init__(
+        self,
+        work: WorkQueue,
+        handler: BatchHandler,
+        via: Processing,
+        *,
+        size: int,
+        linger: float,
+    ) -> None:
+        self.work = work
+        self._handler = handler
+        self._via = via
+        self._retries = RetryPublisher(work, via)
+        self._size = size
+        self._linger = linger
+        self._arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._handle = ConsumerHandle()
+        metrics.IN_FLIGHT.labels(work.name).set_function(self._arrived.qsize)
+
+    async def start(self, channel: AbstractChannel) -> None:
+        """Consume on `channel`, which belongs to this consumer: a batch's acknowledgement covers all before it."""
+        await self._handle.start(await declare_consumed_queue(channel, main_queue(self.work)), self._arrived.put)
+        self._task = asyncio.create_task(self._work())
+
+    async def stop(self, seconds: float) -> None:
+        """Receive no more; wait up to `seconds` until everything that has arrived is handled."""
+        await self._handle.cancel()
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._handle.close()
+
+    async def is_consuming(self) -> bool:
+        """True while the broker delivers to this consumer and batches are being handled."""
+        return self._task is not None and not self._task.done() and await self._handle.is_consuming()
+
+    @property
+    def in_flight(self) -> int:
+        """The number of deliveries that wait for their batch."""
+        return self._arrived.qsize()
+
+    async def _work(self) -> None:
+        while not (self._stopping.is_set() and self._arrived.empty()):
+            batch = await self._collect()
+            if not batch:
+                continue
+            try:
+                done = await self._process(batch)
+            except Exception as defect:  # noqa: BLE001 -- the record must go on
+                log.warning(
+                    "batch not settled",
+                    queue=self.work.name,
+                    failure=type(defect).__name__,
+                    at=failure_location(defect),
+                )
+                for incoming in batch:
+                    await requeue(incoming, self.work.name)
+                await asyncio.sleep(_DEFECT_PAUSE)
+                continue
+            if done:
+                await acknowledge(batch[-1], self.work.name, multiple=True)
+            elif not is_stale(batch[-1]):
+                return  # stopping; a later acknowledgement on this channel would cover the unfinished batch
+
+    async def _collect(self) -> list[AbstractIncomingMessage]:
+        """Up to `size` deliveries of the open channel; those of a closed channel are dropped and delivered again."""
+        try:
+            async with asyncio.timeout(_IDLE):
+                batch = [await self._arrived.get()]
+        except TimeoutError:
+            return []
+        if self._arrived.qsize() < self._size - 1 and not self._stopping.is_set():
+            await asyncio.sleep(self._linger)
+        while len(batch) < self._size and not self._arrived.empty():
+            batch.append(self._arrived.get_nowait())
+        return [incoming for incoming in batch if not is_stale(incoming)]
+
+    async def _process(self, batch: Sequence[AbstractIncomingMessage]) -> bool:
+        """True when every delivery of the batch was handled, or moved to another queue."""
+        readable: list[Delivery] = []
+        for incoming in batch:
+            try:
+                readable.append((incoming, received_from(incoming)))
+            except UnreadableEvent as failure:
+                if not await self._settle(incoming, failure):
+                    return False
+        return not readable or await self._handle_batch(readable)
+
+    async def _handle_batch(self, batch: Sequence[Delivery]) -> bool:
+        """Handle the batch; during an outage it is retried here, and the broker keeps what follows."""
+        pauses = backoff(*OUTAGE_PAUSES)
+        while True:
+            try:
+                await self._call([received for _, received in batch])
+            except Exception as failure:  # noqa: BLE001 -- one bad event must not stop the record
+                if not is_outage(failure):
+                    log.warning("batch failed, handling singly", queue=self.work.name, failure=type(failure).__name__)
+                    return await self._handle_singly(batch)
+                if self._stopping.is_set() or is_stale(batch[-1][0]):
+                    return False
+                log.warning("store unavailable, batch waits", queue=self.work.name, size=len(batch))
+                await asyncio.sleep(next(pauses))
+            else:
+                metrics.CONSUMED.labels(self.work.name, "ack").inc(len(batch))
+                return True
+
+    async def _call(self, batch: Sequence[Received[Event]]) -> None:
+        async with time_limit(self._via.limit):
+            await self._handler(batch)
+
+    async def _handle_singly(self, batch: Sequence[Delivery]) -> bool:
+        for incoming, received in batch:
+            try:
+                await self._call([received])
+            except Exception as failure:  # noqa: BLE001 -- every failure settles its delivery
+                if not await self._settle(incoming, failure):
+                    return False
+            else:
+                metrics.CONSUMED.labels(self.work.name, "ack").inc()
+        return True
+
+    async def _settle(self, incoming: AbstractIncomingMessage, failure: Exception) -> bool:
+        settlement = settle(failure, attempt_of(incoming), self._via.delays)
+        if isinstance(settlement, Ack):
+            return True
+        label = "dead_letter" if isinstance(settlement, DeadLetter) else "retry"
+        if not await self._retries.publish(incoming, settlement, stopping=self._stopping.is_set):
+            return False
+        metrics.CONSUMED.labels(self.work.name, label).inc()
+        return True

@@ -1,0 +1,102 @@
+"""What a consumer does with one delivery: acknowledge it, requeue it, or publish its copy to another queue."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from aio_pika.abc import AbstractIncomingMessage
+
+from libs.chassis import metrics
+from libs.chassis.amqp.envelope import ATTEMPT, DIED_AT, DUE, QUEUE, REASON, SINCE, attempt_of, republish
+from libs.chassis.amqp.faults import FAULTS, time_limit
+from libs.chassis.amqp.publisher import Publisher, publish_until_confirmed
+from libs.chassis.clock import Clock
+from libs.chassis.settlement import RETRY_DELAYS, DeadLetter, Retry, RetryDelays
+from libs.chassis.telemetry import logger
+from libs.chassis.topology import WorkQueue
+
+log = logger(__name__)
+HANDLE_LIMIT = 240.0
+"""Seconds after which a handler's try has failed. No sane handler takes as long; the broker itself would close the
+channel, and with it every delivery in flight, after 30 minutes."""
+ACK_TIMEOUT = 10.0
+"""Seconds. While a connection dies its frames are queued and never written, so waiting for them would not end."""
+
+
+def is_stale(incoming: AbstractIncomingMessage) -> bool:
+    """True when the delivery's channel is gone: it cannot be acknowledged, and the broker delivers it again."""
+    try:
+        return incoming.channel.is_closed
+    except FAULTS:
+        return True
+
+
+async def acknowledge(incoming: AbstractIncomingMessage, queue: str, *, multiple: bool = False) -> None:
+    """Acknowledge the delivery, and with `multiple` every one before it on its channel.
+
+    Does not wait for the socket: a lost acknowledgement repeats the delivery, which is safe, and is counted.
+    """
+    tag = incoming.delivery_tag or 0
+    await _answer(lambda: incoming.channel.basic_ack(tag, multiple=multiple, wait=False), queue)
+
+
+async def requeue(incoming: AbstractIncomingMessage, queue: str) -> None:
+    """Reject the delivery so that the broker delivers it again; each rejection counts towards the delivery limit."""
+    tag = incoming.delivery_tag or 0
+    await _answer(lambda: incoming.channel.basic_reject(tag, requeue=True, wait=False), queue)
+
+
+async def _answer(send: Callable[[], Awaitable[None]], queue: str) -> None:
+    try:
+        async with time_limit(ACK_TIMEOUT):
+            await send()
+    except FAULTS:
+        metrics.STALE_ACKS.labels(queue).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """What every consumer of a work queue needs to process deliveries; `limit` is in seconds."""
+
+    publisher: Publisher
+    clock: Clock
+    delays: RetryDelays = RETRY_DELAYS
+    limit: float = HANDLE_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPublisher:
+    """Publishes copies of one work queue's deliveries to its wait queues and its dead-letter queue."""
+
+    work: WorkQueue
+    via: Processing
+
+    async def publish(
+        self, incoming: AbstractIncomingMessage, settlement: Retry | DeadLetter, *, stopping: Callable[[], bool]
+    ) -> bool:
+        """Return True once the broker has confirmed the copy; False when it will deliver the original again."""
+        if is_stale(incoming):
+            return False
+        if isinstance(settlement, Retry):
+            delay = self.work.first_delay(settlement.after, self.via.delays)
+            copy = republish(incoming, self._retry_headers(incoming, settlement, delay))
+            publish = partial(self.via.publisher.publish_to_queue, copy, self.work.wait_queue(delay))
+        else:
+            log.warning("dead letter", queue=self.work.name, message_id=incoming.message_id, reason=settlement.reason)
+            died_at = int(self.via.clock().timestamp())
+            copy = republish(incoming, {REASON: settlement.reason, QUEUE: self.work.name, DIED_AT: died_at})
+            publish = partial(self.via.publisher.dead_letter, copy, self.work.name)
+        return await publish_until_confirmed(publish, abandoned=lambda: stopping() or is_stale(incoming))
+
+    def _retry_headers(
+        self, incoming: AbstractIncomingMessage, settlement: Retry, delay: timedelta
+    ) -> dict[str, str | int]:
+        """The number of the try, the time of the first delay, and the due time when one wait is not long enough."""
+        now = int(self.via.clock().timestamp() * 1_000_000)
+        headers: dict[str, str | int] = {ATTEMPT: attempt_of(incoming) + settlement.counts}
+        if not isinstance(incoming.headers.get(SINCE), int):
+            headers[SINCE] = now
+        if settlement.after > delay:
+            headers[DUE] = now + settlement.after // timedelta(microseconds=1)
+        return headers

@@ -1,0 +1,67 @@
+"""`ExclusiveConsumer`: a private queue for events that one process needs while it runs: replies, configuration changes.
+
+Deliveries are not acknowledged: every event is recorded elsewhere, and losing one here does no lasting harm.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+from uuid import uuid4  # noqa: TID251 -- a unique queue name
+
+from aio_pika import Queue
+from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustQueue
+
+from libs.chassis.amqp.consumer_handle import ConsumerHandle
+from libs.chassis.amqp.declarations import DECLARE_TIMEOUT
+from libs.chassis.amqp.envelope import received_from
+from libs.chassis.settlement import UnreadableEvent
+from libs.chassis.subscriptions import EventListener
+from libs.chassis.telemetry import logger
+from libs.chassis.topology import EXCHANGE
+
+log = logger(__name__)
+
+
+class ExclusiveConsumer:
+    """Consumes `bindings` on an exclusive queue that the broker deletes with its connection."""
+
+    def __init__(self, name: str, bindings: Sequence[str], listener: EventListener) -> None:
+        self.name = name
+        self._bindings = bindings
+        self._listener = listener
+        self._handle = ConsumerHandle()
+
+    async def start(self, channel: AbstractRobustChannel) -> None:
+        """Declare the queue and consume it; the library repeats both after a reconnect."""
+        queue = await channel.declare_queue(_unique_name(), exclusive=True, auto_delete=True, timeout=DECLARE_TIMEOUT)
+        channel.close_callbacks.add(lambda *_: _rename(queue))
+        for key in self._bindings:
+            await queue.bind(EXCHANGE, key, timeout=DECLARE_TIMEOUT)
+        await self._handle.start(queue, self._receive, no_ack=True)
+
+    async def stop(self, seconds: float) -> None:
+        """Nothing is in flight; the broker deletes the queue with its connection."""
+
+    async def is_consuming(self) -> bool:
+        """True while the broker delivers to this consumer."""
+        return await self._handle.is_consuming()
+
+    async def _receive(self, incoming: AbstractIncomingMessage) -> None:
+        try:
+            received = received_from(incoming)
+        except UnreadableEvent as failure:
+            log.warning("unreadable event", queue=self.name, failure=str(failure))
+            return
+        try:
+            await self._listener(received)
+        except Exception as failure:  # noqa: BLE001 -- a defect in the listener must not end the consumer
+            log.warning("listener failed", queue=self.name, failure=type(failure).__name__)
+
+
+def _rename(queue: AbstractRobustQueue) -> None:
+    # The broker may keep the old queue locked for half a minute for the connection that is half dead on its side.
+    # Declaring the same name would be refused until then, and the whole connection would not be restored.
+    cast("Queue", queue).name = _unique_name()
+
+
+def _unique_name() -> str:
+    return f"private.{uuid4().hex}"

@@ -1,0 +1,128 @@
+"""`Publisher`: publishes on a confirmed channel. The broker confirms a message, or the caller gets a GatewayError."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from libs.chassis import metrics
+from libs.chassis.amqp.connections import open_channel
+from libs.chassis.amqp.envelope import message_from
+from libs.chassis.amqp.faults import FAULTS, cancellation_requested
+from libs.chassis.backoff import backoff
+from libs.chassis.subscriptions import MessageMetadata
+from libs.chassis.topology import DEAD_LETTER_EXCHANGE, EXCHANGE
+from libs.contracts.errors import GatewayError, unavailable
+from libs.contracts.events import Event
+
+PUBLISH_TIMEOUT = 1.5
+"""Seconds. Without it a publish hangs for three heartbeats on a dead link, and for ever under a memory alarm."""
+PUBLISH_PAUSES = (0.1, 0.5, 1.0, 2.0)
+"""Seconds between tries of `publish_until_confirmed`; the last repeats."""
+
+
+class Publisher:
+    """One confirmed channel. Holds the channel and its exchanges, of which aio_pika keeps weak references only."""
+
+    def __init__(
+        self, channel: AbstractChannel, exchange: AbstractExchange, dead_letters: AbstractExchange, producer: str
+    ) -> None:
+        self._channel = channel
+        self._exchange = exchange
+        self._dead_letters = dead_letters
+        self._producer = producer
+
+    @classmethod
+    async def open(cls, connection: aio_pika.abc.AbstractConnection, producer: str) -> "Publisher":
+        """Open a publisher on a channel of its own, on which an unroutable message is an error."""
+        channel = await open_channel(connection.channel(publisher_confirms=True, on_return_raises=True))
+        exchange = await channel.get_exchange(EXCHANGE, ensure=False)
+        return cls(channel, exchange, await channel.get_exchange(DEAD_LETTER_EXCHANGE, ensure=False), producer)
+
+    async def publish(self, event: Event, metadata: MessageMetadata, *, timeout: float = PUBLISH_TIMEOUT) -> None:  # noqa: ASYNC109 -- as send
+        """Return once the broker has confirmed `event`; else raise GatewayError(gateway_unavailable).
+
+        After an error the broker may still have the event, so publishing it again must be safe.
+        """
+        started = time.perf_counter()
+        await self.send(message_from(event, metadata, self._producer), event.routing_key, timeout=timeout)
+        metrics.PUBLISH_SECONDS.observe(time.perf_counter() - started)
+        metrics.PUBLISHED.labels(event.name).inc()
+
+    async def send(
+        self,
+        message: aio_pika.Message,
+        key: str,
+        *,
+        exchange: AbstractExchange | None = None,
+        timeout: float = PUBLISH_TIMEOUT,  # noqa: ASYNC109 -- a time-out becomes a GatewayError
+    ) -> None:
+        """Publish a message to the events exchange, or to `exchange`; returns and raises as `publish`."""
+        try:
+            async with asyncio.timeout(timeout):
+                await (exchange or self._exchange).publish(message, key, mandatory=True)
+        except PublishError as error:
+            raise _failed("unroutable") from error
+        except DeliveryError as error:
+            raise _failed("refused") from error
+        except TimeoutError as error:
+            raise _failed("timeout") from error
+        except FAULTS as error:
+            raise _failed("connection") from error
+        except asyncio.CancelledError as error:
+            # The library cancels waiting tasks when their connection dies.
+            if cancellation_requested():
+                raise
+            raise _failed("connection") from error
+
+    async def publish_to_queue(self, message: aio_pika.Message, queue: str) -> None:
+        """Publish straight to an existing queue, past the events exchange."""
+        await self.send(message, queue, exchange=self._channel.default_exchange)
+
+    async def dead_letter(self, message: aio_pika.Message, queue: str) -> None:
+        """Publish to the dead-letter queue of the work queue of that name."""
+        await self.send(message, queue, exchange=self._dead_letters)
+
+    async def accepts_publishes(self) -> bool:
+        """True when the channel is open and no alarm blocks it.
+
+        Publishes a probe to a queue that cannot exist; the broker must return it as unroutable.
+        """
+        probe = aio_pika.Message(b"", message_id=f"probe-{time.monotonic_ns()}")
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                await self._channel.default_exchange.publish(probe, "gateway.probe", mandatory=True)
+        except PublishError:
+            return True
+        except FAULTS:
+            return False
+        except asyncio.CancelledError:
+            if cancellation_requested():
+                raise
+            return False
+        return True
+
+
+def _failed(reason: str) -> GatewayError:
+    metrics.PUBLISH_FAILURES.labels(reason).inc()
+    return unavailable("broker")
+
+
+async def publish_until_confirmed(publish: Callable[[], Awaitable[None]], *, abandoned: Callable[[], bool]) -> bool:
+    """Retry `publish` until the broker confirms; False when it did not and the delivery was `abandoned`.
+
+    A result published after an effect must not be lost while the delivery that caused it may still be acknowledged.
+    """
+    pauses = backoff(*PUBLISH_PAUSES)
+    while True:
+        try:
+            await publish()
+        except GatewayError:
+            if abandoned():
+                return False
+            await asyncio.sleep(next(pauses))
+        else:
+            return True

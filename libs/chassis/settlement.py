@@ -1,0 +1,98 @@
+"""`settle`: the pure function that decides whether a delivery is acknowledged, retried or dead-lettered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDelays:
+    """How long a delivery waits before its next try. Each delay is a queue, so all services must use the same ones."""
+
+    after_failure: tuple[timedelta, ...] = tuple(timedelta(seconds=s) for s in (1, 5, 30))
+    """The delay after the first, second and third failed try; the fourth failure dead-letters the delivery."""
+    outage: timedelta = timedelta(seconds=5)
+    """The delay while the store or the broker cannot be reached; it uses up no try."""
+
+    @property
+    def distinct(self) -> tuple[timedelta, ...]:
+        """Each delay once, shortest first."""
+        return tuple(sorted({*self.after_failure, self.outage}))
+
+
+RETRY_DELAYS = RetryDelays()
+
+
+class RetryLater(Exception):  # noqa: N818 -- not an error: a handler asks for another delivery
+    """A handler cannot decide yet: deliver the event again `after` that time, or after the outage delay.
+
+    The try is used up only when it `counts`.
+    """
+
+    def __init__(self, reason: str, *, after: timedelta | None = None, counts: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = after
+        self.counts = counts
+
+
+class GiveUp(Exception):  # noqa: N818 -- an instruction to the chassis
+    """A handler will never succeed: publish `events`, then dead-letter the delivery with `reason`."""
+
+    def __init__(self, reason: str, events: Sequence[Event] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.events = events
+
+
+class UnreadableEvent(Exception):  # noqa: N818 -- describes the delivery
+    """A delivery that cannot be read as an event; the text names the part at fault and no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Acknowledge the delivery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Deliver again after a delay of any length; `counts` when the try is used up."""
+
+    after: timedelta
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Move to the dead-letter queue, where an operator can inspect and replay it."""
+
+    reason: str
+
+
+Settlement = Ack | Retry | DeadLetter
+
+
+def settle(failure: Exception | None, attempt: int, delays: RetryDelays = RETRY_DELAYS) -> Settlement:
+    """Decide what to do with a delivery whose `attempt`-th try ended in `failure`.
+
+    An unreadable delivery is dead-lettered at once. An outage is retried without limit.
+    """
+    if failure is None:
+        return Ack()
+    if isinstance(failure, RetryLater):
+        return Retry(failure.after or delays.outage, counts=failure.counts)
+    if is_outage(failure):
+        return Retry(delays.outage, counts=False)
+    if isinstance(failure, GiveUp | UnreadableEvent):
+        return DeadLetter(failure.reason if isinstance(failure, GiveUp) else f"unreadable: {failure}")
+    if attempt <= len(delays.after_failure):
+        return Retry(delays.after_failure[attempt - 1], counts=True)
+    return DeadLetter(f"failed {attempt} times: {type(failure).__name__}")
+
+
+def is_outage(failure: Exception) -> bool:
+    """True when the store or the broker could not be reached; the delivery itself is not at fault."""
+    return isinstance(failure, GatewayError) and failure.code is ErrorCode.GATEWAY_UNAVAILABLE

@@ -1,0 +1,63 @@
+"""The Cloud API's send call: `POST /{version}/{phone_number_id}/messages` (Meta's "Send messages" reference).
+
+The API has no idempotency key, so a call is made once. "Not sent" is the outcome only when no byte left the gateway.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from libs.providers.cloud_api.responses import ERRORS, outcome_from
+from libs.providers.errors import ErrorTable
+from libs.providers.http import fits_header, post_json
+from libs.providers.outcomes import NotSent, SendOutcome
+from libs.providers.outgoing import Customer, NumberCredentials, Outgoing, OutgoingTemplate, OutgoingText
+from libs.providers.provider import SenderOptions
+
+
+@dataclass(frozen=True, slots=True)
+class CloudApiSender:
+    """Sends to the deployment's API address. Errors and reprs hold no tokens, phone numbers or texts."""
+
+    options: SenderOptions
+    errors: ErrorTable = ERRORS
+
+    async def send(self, number: NumberCredentials, outgoing: Outgoing) -> SendOutcome:
+        """Offer one message once; see `libs.providers.provider.MessageSender`."""
+        if not fits_header(number.access_token):
+            return NotSent("invalid_token")
+        base = (number.base_url or self.options.api_url).rstrip("/")
+        return await post_json(
+            self.options.session,
+            f"{base}/{self.options.api_version}/{number.phone_number_id}/messages",
+            body_from(outgoing),
+            headers={"Authorization": f"Bearer {number.access_token}"},
+            outcome_from=outcome_from,
+            clock=self.options.clock,
+        )
+
+
+def body_from(outgoing: Outgoing) -> dict[str, Any]:
+    """The request body of one message."""
+    body: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        **_recipient(outgoing.to),
+        "biz_opaque_callback_data": outgoing.callback,
+    }
+    if isinstance(outgoing, OutgoingText):
+        return body | {"type": "text", "text": {"preview_url": False, "body": outgoing.text}}
+    language = {"code": outgoing.language}
+    template = {"name": outgoing.name, "language": language, "components": components_from(outgoing)}
+    return body | {"type": "template", "template": template}
+
+
+def components_from(template: OutgoingTemplate) -> list[dict[str, Any]]:
+    """The values of a template's placeholders, in Meta's form."""
+    values = [{"type": "text", "text": value} for value in template.parameters]
+    return [{"type": "body", "parameters": values}] if values else []
+
+
+def _recipient(customer: Customer) -> dict[str, str | None]:
+    if customer.phone is not None:
+        return {"to": customer.phone.removeprefix("+")}
+    return {"recipient": customer.user_id}

@@ -1,0 +1,72 @@
+"""Responses of the Cloud API as outcomes. In doubt the message counts as possibly taken.
+
+- 2xx with a message id: accepted. 2xx with Meta's error object (proxies pass it on this way): refused.
+- 2xx with neither, or unreadable: the message may have been taken; unknown.
+- Any status with Meta's error object: the API itself refused, and its code decides.
+- 3xx and 4xx without it: the request was rejected before it was processed; refused, classified by the status.
+- 5xx without it: written by a proxy, or by an API that failed midway; unknown. A proxy answers 500, 502, 503 or 504
+  alike when its upstream fails after the request was passed on, so none of them proves that nothing was sent.
+"""
+
+import re
+from http import HTTPStatus
+from typing import Any, Final
+
+from libs.providers.errors import packaged_table
+from libs.providers.http import HttpAnswer
+from libs.providers.json_values import Json, dict_in, list_in
+from libs.providers.outcomes import Accepted, OutcomeUnknown, Refused, SendOutcome
+
+ERRORS: Final = packaged_table("libs.providers.cloud_api")
+"""The verdict on each refusal."""
+_TRACE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""The form of an `fbtrace_id`; anything else is dropped."""
+
+
+def outcome_from(answer: HttpAnswer) -> SendOutcome:
+    """The outcome that an answer of the Cloud API means."""
+    refused = refusal_in(answer, dict_in(answer.body).get("error"))
+    if refused is not None:
+        return refused
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        return _accepted(answer.body) or OutcomeUnknown("no_message_id", answer.status)
+    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Refused(code=None, http_status=answer.status, retry_after=answer.retry_after)
+    return OutcomeUnknown("server_error", answer.status)
+
+
+def refusal_in(answer: HttpAnswer, error: object) -> Refused | None:
+    """The refusal in Meta's error object; None when it has no integer code."""
+    fields = dict_in(error)
+    code, trace = fields.get("code"), fields.get("fbtrace_id")
+    if type(code) is not int:
+        return None
+    return Refused(
+        code=code,
+        http_status=answer.status,
+        trace_id=trace if isinstance(trace, str) and _TRACE_ID.fullmatch(trace) else None,
+        retry_after=answer.retry_after,
+        transient=fields.get("is_transient") is True,
+    )
+
+
+def _accepted(body: object) -> Accepted | None:
+    message, contact = _first(body, "messages"), _first(body, "contacts")
+    message_id = message.get("id")
+    if not isinstance(message_id, str) or not message_id:
+        return None
+    return Accepted(
+        message_id=message_id,
+        wa_id=_text(contact.get("wa_id")),
+        user_id=_text(contact.get("user_id")),
+        held=message.get("message_status") == "held_for_quality_assessment",
+    )
+
+
+def _first(body: object, key: str) -> Json:
+    items = list_in(dict_in(body).get(key))
+    return dict_in(items[0]) if items else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,150 @@
+"""HTTP calls of provider clients: sessions, one JSON POST, and the outcome of a failed connection."""
+
+import errno
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+import aiohttp
+import orjson
+
+from libs.providers.json_values import json_in
+from libs.providers.outcomes import NotSent, OutcomeUnknown, SendOutcome
+
+MAX_ANSWER_BYTES = 64 * 1024
+"""Bytes of an answer that are read; real answers have a few hundred."""
+KEEPALIVE_S = 10.0
+"""How long an idle connection is kept: shorter than servers keep it, so that a closed one is rarely written to."""
+CONNECT_SHARE = 1 / 3
+"""The part of the time limit that connecting may take; the rest is left for the answer."""
+MAX_RETRY_AFTER_S = 3600.0
+"""Upper limit of a Retry-After, so that a wrong value cannot stop a number for good."""
+AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
+
+
+class AddressRules(Protocol):
+    """Decides which of the addresses that accounts choose may be connected to."""
+
+    def problem_with(self, url: str) -> str | None:
+        """Why this URL is refused, as one word; None when it may be tried."""
+        ...
+
+    def socket(self, address: AddressInfo) -> socket.socket:
+        """A socket for the address that is dialled. Raises OSError(EACCES) for one that is not allowed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A provider's answer: `body` is its JSON, None when it cannot be read; `retry_after` is in seconds."""
+
+    status: int
+    body: object = None
+    retry_after: float | None = None
+
+
+def open_session(*, timeout_s: float, connections: int, addresses: AddressRules | None = None) -> aiohttp.ClientSession:
+    """An HTTP session; the caller closes it. `timeout_s` limits a call as a whole.
+
+    With `addresses`, each connection is checked by the address that is dialled, and names are resolved anew often.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=connections,
+            keepalive_timeout=KEEPALIVE_S,
+            ttl_dns_cache=10 if addresses else 60,
+            socket_factory=addresses.socket if addresses else None,
+        ),
+        timeout=aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s * CONNECT_SHARE),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "whatsapp-gateway"},
+        skip_auto_headers=("Content-Type",),
+        trust_env=False,
+    )
+
+
+async def post_json(
+    session: aiohttp.ClientSession,
+    url: str,
+    body: Mapping[str, Any],
+    *,
+    headers: Mapping[str, str],
+    outcome_from: Callable[[HttpAnswer], SendOutcome],
+    clock: Callable[[], datetime],
+) -> SendOutcome:
+    """POST once and read the outcome from the answer. aiohttp repeats only idempotent methods by itself, never POST."""
+    try:
+        data = orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return NotSent("invalid_message")
+    sent = {**headers, "Content-Type": "application/json"}
+    try:
+        async with session.post(url, data=data, headers=sent, allow_redirects=False) as response:
+            wait = response.headers.get("Retry-After")
+            seconds = retry_after_from(wait, now=clock()) if wait is not None else None
+            return outcome_from(HttpAnswer(response.status, json_in(await _read(response)), seconds))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        return outcome_from_fault(error)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The answer's body; empty when it is too long or breaks off: then the status alone decides."""
+    body = bytearray()
+    try:
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                response.close()
+                return b""
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return b""
+    return bytes(body)
+
+
+def retry_after_from(header: str, *, now: datetime) -> float | None:
+    """Read a `Retry-After`, seconds or an HTTP date, as seconds; None when it cannot be read."""
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), MAX_RETRY_AFTER_S)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max((aware - now).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
+
+
+def fits_header(token: str) -> bool:
+    """True when a token can be sent in a header unchanged."""
+    return token.isascii() and token.isprintable() and token != ""
+
+
+def outcome_from_fault(error: Exception) -> SendOutcome:
+    """The outcome of a failed connection: not sent while there was no connection, else unknown."""
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return NotSent(fault_reason(error))
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return NotSent("invalid_provider_url")
+    return OutcomeUnknown(fault_reason(error))
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorDNSError, "dns_failed"),
+    (aiohttp.ClientSSLError, "tls_failed"),
+    (aiohttp.ConnectionTimeoutError, "connect_timeout"),
+    (aiohttp.ClientConnectorError, "connect_failed"),
+    (TimeoutError, "timeout"),
+    (aiohttp.ServerDisconnectedError, "disconnected"),
+    (aiohttp.ClientOSError, "connection_lost"),
+    (aiohttp.ClientResponseError, "unreadable_answer"),
+)
+
+
+def fault_reason(error: Exception) -> str:
+    """A word for the fault; the exception's own text may hold addresses and is dropped."""
+    if isinstance(error, OSError) and error.errno == errno.EACCES:
+        return "address_refused"
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "connection_lost")

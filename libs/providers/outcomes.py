@@ -1,0 +1,51 @@
+"""The outcomes of one send call. Only `Refused` and `NotSent` prove that the message was not taken."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The provider took the message; its webhook reports the delivery later.
+
+    `held`: the template waits for WhatsApp's quality assessment and may still fail.
+    """
+
+    message_id: str
+    wa_id: str | None = field(default=None, repr=False)
+    user_id: str | None = field(default=None, repr=False)
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The provider answered that it did not take the message.
+
+    `code` is the provider's error code, None when the answer has none. `reason` is the gateway's name for a refusal
+    without a code, a key of the provider's `errors.toml`. `retry_after` is in seconds. `transient`: the provider says
+    that the fault passes. The answer's texts are not kept: they may quote a phone number or the message.
+    """
+
+    code: int | None
+    http_status: int
+    trace_id: str | None = None
+    retry_after: float | None = None
+    transient: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeUnknown:
+    """The request left and no readable answer came: the provider may have taken the message. Never send it again."""
+
+    reason: str
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No byte of the request left the gateway."""
+
+    reason: str
+
+
+SendOutcome = Accepted | Refused | OutcomeUnknown | NotSent

@@ -1,0 +1,44 @@
+"""Outgoing messages as every provider takes them, and the credentials to send them; a repr shows nothing personal."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberCredentials:
+    """A WhatsApp business number and its access token; `base_url` is the address of the account's own server."""
+
+    number_id: str
+    phone_number_id: str
+    access_token: str = field(repr=False)
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """The recipient: a phone number (E.164), a business-scoped user id, or both; the phone number takes precedence."""
+
+    phone: str | None = field(default=None, repr=False)
+    user_id: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingText:
+    """A free text. A provider that supports callback data returns `callback` with every status of the message."""
+
+    to: Customer
+    text: str = field(repr=False)
+    callback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingTemplate:
+    """An approved template with the values of its body's placeholders, in order; `callback` as in `OutgoingText`."""
+
+    to: Customer
+    name: str
+    language: str
+    parameters: tuple[str, ...] = field(default=(), repr=False)
+    callback: str
+
+
+Outgoing = OutgoingText | OutgoingTemplate

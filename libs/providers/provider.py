@@ -1,0 +1,78 @@
+"""The provider contract: the values and functions that a provider's package offers to ingress, sender and console."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+import aiohttp
+
+from libs.providers.errors import ErrorTable
+from libs.providers.http import AddressRules
+from libs.providers.inbound import WebhookEndpoint, WebhookSecrets, WebhookSource
+from libs.providers.outcomes import SendOutcome
+from libs.providers.outgoing import NumberCredentials, Outgoing
+
+
+class MessageSender(Protocol):
+    """Sends messages through a provider."""
+
+    @property
+    def errors(self) -> ErrorTable:
+        """The table that classifies the refusals."""
+        ...
+
+    async def send(self, number: NumberCredentials, outgoing: Outgoing) -> SendOutcome:
+        """Offer one message once, in bounded time.
+
+        Raises nothing but cancellation: every fault is an outcome. Never offers the message a second time.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderOptions:
+    """What a provider's sender is made with.
+
+    `session` is for the addresses of the deployment. `guarded_session` is for addresses that accounts choose
+    (`NumberCredentials.base_url`); it connects only where `addresses` allows.
+    """
+
+    session: aiohttp.ClientSession
+    guarded_session: aiohttp.ClientSession
+    addresses: AddressRules
+    clock: Callable[[], datetime]
+    api_url: str
+    api_version: str
+
+
+class NumberProblem(NamedTuple):
+    """A field that the provider does not accept; `problem` continues a sentence that begins with `field`."""
+
+    field: str
+    problem: str
+
+
+class NumberRules(Protocol):
+    """Validates a number of the provider."""
+
+    def __call__(self, *, phone_number_id: str, base_url: str | None) -> Sequence[NumberProblem]:
+        """The problems of these values; none when the provider can serve the number."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One provider. `libs.providers.registry` lists them; nothing else in the gateway names one."""
+
+    kind: str
+    """The value of `provider` in the API and in the store."""
+    endpoint: WebhookEndpoint
+    errors: ErrorTable
+    validate_number: NumberRules
+    webhooks: Callable[[WebhookSecrets], WebhookSource] = field(repr=False)
+    sender: Callable[[SenderOptions], MessageSender] = field(repr=False)
+    webhook_setup: Callable[[str, str], dict[str, Any]] | None = field(default=None, repr=False)
+    """With `endpoint.per_number`: from a number's webhook URL and secret, the body that configures its server."""
+    notice: str | None = None
+    """The text that the provider's licence requires operators to see."""

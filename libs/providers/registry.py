@@ -1,0 +1,23 @@
+"""The list of providers. To add one, add its package's `PROVIDER` here."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from libs.providers import cloud_api, evolution
+from libs.providers.provider import Provider
+
+
+def by_kind(*providers: Provider) -> Mapping[str, Provider]:
+    """The providers by kind. Raises ValueError when two share a kind or a webhook path."""
+    kinds = {provider.kind: provider for provider in providers}
+    paths = {provider.endpoint.path for provider in providers}
+    if len(kinds) < len(providers) or len(paths) < len(providers):
+        raise ValueError("two providers have the same kind or webhook path")
+    return MappingProxyType(kinds)
+
+
+PROVIDERS: Final = by_kind(
+    cloud_api.PROVIDER,
+    evolution.PROVIDER,
+)

@@ -1,0 +1,225 @@
+"""`ChainVerifier`: recomputes one chain's hashes, trees and signatures, in the chain's order and in constant memory.
+
+The rule: nothing that is read is trusted. Records are checked against hashes, hashes against signed checkpoints, and
+checkpoints against trusted keys and shipped checkpoints. The caller provides the keys.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+import orjson
+
+from libs.record.canonical import ACCOUNT_ID, FORMAT, Link, account_of, genesis
+from libs.record.checkpoints import FIRST_PREVIOUS, NO_KEY, Checkpoint, Purge
+from libs.record.diagnosis import WINDOW, Mismatch, fault_in
+from libs.record.faults import Fault, FaultKind, VerificationResult
+from libs.record.keys import PublicKeys
+from libs.record.merkle import Tree
+
+
+class ChainVerifier:
+    """Takes a chain's checkpoints (each before the records that it covers) and records, then `end`.
+
+    `claimed` is the number of records that the chain claims to have, `stray` the id of a record without a `seq`, and
+    `shipped` are the chain's checkpoints in another system. `fault` is the first fault; input after it is ignored.
+    """
+
+    def __init__(
+        self,
+        chain: str,
+        *,
+        keys: PublicKeys,
+        claimed: int,
+        purge: Purge | None = None,
+        stray: str | None = None,
+        shipped: Iterable[Checkpoint] = (),
+    ) -> None:
+        self.chain = chain
+        self.fault: Fault | None = None
+        self.records = self.checkpointed = self.checkpoints = 0
+        self._keys, self._claimed, self._purge, self._stray = keys, claimed, purge, stray
+        self._account = account_of(chain)
+        self._seq, self._hash = (0, genesis(chain)) if purge is None else (purge.seq, purge.head)
+        self._begins = self._seq + 1
+        self._before: Link | None = None
+        self._tree = Tree()
+        self._signed: Checkpoint | None = None
+        self._ahead: deque[Checkpoint] = deque()
+        self._late: Fault | None = None
+        self._mismatched: list[Link] = []
+        self._contradicted: Fault | None = None
+        self._shipped = sorted((c for c in shipped if c.chain == chain), key=lambda c: c.last)
+        self._shipped_ahead = deque(c for c in self._shipped if c.last >= self._begins)
+        self._verify_signatures()
+        self._stop = self._next_stop()
+
+    def _verify_signatures(self) -> None:
+        if self._purge is not None:
+            self.fault = self._signature_fault(self._purge, FaultKind.FORGED_PURGE, self._purge.seq, None)
+        for kept in self._shipped:
+            self.fault = self.fault or self._signature_fault(kept, FaultKind.FORGED_CHECKPOINT, kept.first, kept.number)
+
+    def checkpoint(self, given: Checkpoint) -> None:
+        """Take the next checkpoint, before the records that it covers."""
+        if self.fault is not None or self._late is not None:
+            return
+        self._late = self._fault_against_previous(given) or self._fault_against_shipped(given)
+        if self._late is None:
+            self._signed = given
+            self.checkpoints += 1
+            if given.last >= self._begins:
+                self._ahead.append(given)
+        self._stop = self._next_stop()
+        self._report_late()
+
+    def _fault_against_previous(self, given: Checkpoint) -> Fault | None:
+        before = self._signed
+        number, first, previous = (1, 1, FIRST_PREVIOUS)
+        if before is not None:
+            number, first, previous = before.number + 1, before.last + 1, before.hash
+        if given.chain == self.chain and given.number > number:
+            return Fault(FaultKind.REMOVED_CHECKPOINT, self.chain, first, checkpoint=number)
+        if fault := self._signature_fault(given, FaultKind.FORGED_CHECKPOINT, first, given.number):
+            return fault
+        if (given.number, given.first, given.previous) != (number, first, previous):
+            return Fault(FaultKind.FORGED_CHECKPOINT, self.chain, first, checkpoint=given.number)
+        if not given.count == given.last - first + 1 >= 1:
+            return Fault(FaultKind.FORGED_CHECKPOINT, self.chain, first, checkpoint=number)
+        return None
+
+    def _fault_against_shipped(self, given: Checkpoint) -> Fault | None:
+        if any(kept.number == given.number and kept.hash != given.hash for kept in self._shipped):
+            return Fault(FaultKind.REWRITTEN, self.chain, given.first, checkpoint=given.number)
+        if self._purge is not None and given.last == self._purge.seq and given.head != self._purge.head:
+            return Fault(FaultKind.FORGED_PURGE, self.chain, given.last, checkpoint=given.number)
+        return None
+
+    def _signature_fault(
+        self, given: Checkpoint | Purge, kind: FaultKind, seq: int, number: int | None
+    ) -> Fault | None:
+        """The fault of a signature; None when it is valid."""
+        key = self._keys.get(given.key)
+        if key is None and given.key != NO_KEY:
+            kind = FaultKind.UNKNOWN_KEY
+        elif key is not None and given.chain == self.chain and given.is_signed_by(key):
+            if key.retired_at is None or given.at <= key.retired_at:
+                return None
+            kind = FaultKind.RETIRED_KEY
+        return Fault(kind, self.chain, seq, checkpoint=number)
+
+    def links(self, page: Sequence[Link]) -> None:
+        """Take the next records, in the order of their positions."""
+        if self.fault is not None:
+            return
+        if self._mismatched:
+            self._collect_mismatch(page)
+            return
+        if page and self._before is None:
+            self._start_within_purge(page[0])
+        for at, link in enumerate(page):
+            if not self._fits(link):
+                self._collect_mismatch(page[at:])
+                return
+            if self._contradicted is not None:
+                self._fail(self._contradicted)
+                return
+            self._before, self._seq, self._hash = link, link.seq, link.hash
+            self.records += 1
+            self._tree.add(link.hash)
+            if self._seq == self._stop and not self._check_stop():
+                return
+
+    def _fits(self, link: Link) -> bool:
+        seq, previous, hash_, values = link
+        if seq != self._seq + 1 or previous != self._hash or values[ACCOUNT_ID] != self._account or seq > self._claimed:
+            return False
+        try:
+            return sha256(b"\x00" + previous + orjson.dumps([FORMAT, seq, *values])).digest() == hash_
+        except TypeError:
+            return False
+
+    def _start_within_purge(self, first: Link) -> None:
+        """Start at the first record that an interrupted purge left; its successors must lead to the purge's head."""
+        if self._purge is not None and type(first.seq) is int and 1 <= first.seq <= self._purge.seq:
+            self._seq, self._hash = first.seq - 1, first.previous
+            self._stop = self._purge.seq
+
+    def _next_stop(self) -> int:
+        """The next position at which the hash can be compared with a checkpoint or a purge."""
+        positions = [waiting[0].last for waiting in (self._ahead, self._shipped_ahead) if waiting]
+        if self._late is not None and self._late.seq is not None:
+            positions.append(self._late.seq - 1)
+        return min((position for position in positions if position > self._seq), default=-1)
+
+    def _check_stop(self) -> bool:
+        """Compare the hash with the purge and the checkpoints that end here; False after a fault."""
+        if self._purge is not None and self._seq == self._purge.seq:
+            self._finish_purge(self._purge)
+        if self._ahead and self._ahead[0].last == self._seq:
+            self._check_root(self._ahead.popleft())
+        if self._shipped_ahead and self._shipped_ahead[0].last == self._seq:
+            kept = self._shipped_ahead.popleft()
+            if kept.head != self._hash:
+                self._fail(Fault(FaultKind.REWRITTEN, self.chain, kept.first, checkpoint=kept.number))
+        self._stop = self._next_stop()
+        self._report_late()
+        return self.fault is None
+
+    def _check_root(self, given: Checkpoint) -> None:
+        if self._tree.root() != given.root or self._hash != given.head:
+            # The next record shows whether all of these records were rewritten, or only the last one does not fit.
+            self._contradicted = Fault(FaultKind.REWRITTEN, self.chain, given.first, checkpoint=given.number)
+        self._count_checkpointed()
+
+    def _finish_purge(self, purge: Purge) -> None:
+        if self._hash != purge.head:
+            self._fail(Fault(FaultKind.REWRITTEN, self.chain, purge.seq))
+        self._count_checkpointed()
+
+    def _count_checkpointed(self) -> None:
+        self.checkpointed += self._tree.size
+        self._tree = Tree()
+
+    def end(self) -> VerificationResult:
+        """Finish the verification after the last record; the result."""
+        if self._mismatched:
+            self._diagnose()
+        if self._contradicted is not None:
+            self._fail(self._contradicted)
+        missing = next((c for c in sorted((*self._ahead, *self._shipped_ahead), key=lambda c: c.last)), None)
+        if missing is not None or (self._seq < self._claimed and self._late is None):
+            number = None if missing is None else missing.number
+            self._fail(Fault(FaultKind.TRUNCATED, self.chain, self._seq + 1, checkpoint=number))
+        if self._late is not None:
+            self._fail(self._late)
+        if self._stray is not None:
+            self._fail(Fault(FaultKind.INSERTED, self.chain, None, self._stray))
+        seen = 0 if self._signed is None else self._signed.number
+        for kept in self._shipped:
+            if kept.number > seen:
+                self._fail(Fault(FaultKind.REMOVED_CHECKPOINT, self.chain, kept.first, checkpoint=kept.number))
+        return VerificationResult(1, self.records, self.checkpointed, self.checkpoints, self.fault)
+
+    def _report_late(self) -> None:
+        """Report a checkpoint's fault after those of the records before it."""
+        if self._late is not None and self._late.seq is not None and self._seq >= self._late.seq - 1:
+            self._fail(self._late)
+
+    def _collect_mismatch(self, page: Sequence[Link]) -> None:
+        self._mismatched += page[: WINDOW - len(self._mismatched)]
+        if len(self._mismatched) >= WINDOW:
+            self._diagnose()
+
+    def _diagnose(self) -> None:
+        first = self._mismatched[0]
+        if first.seq == self._seq + 1 and first.seq > self._claimed:
+            fault = Fault(FaultKind.INSERTED, self.chain, first.seq, first.record_id)
+        else:
+            fault = fault_in(Mismatch(self.chain, self._seq + 1, self._hash, self._before, self._mismatched))
+        behind = fault.seq is not None and fault.seq > self._seq
+        self._fail(self._contradicted if self._contradicted is not None and behind else fault)
+
+    def _fail(self, fault: Fault) -> None:
+        if self.fault is None:
+            self.fault = fault

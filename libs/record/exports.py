@@ -1,0 +1,193 @@
+"""Exports: JSON lines with everything that a verification needs, in the order in which `ExportVerifier` reads them.
+
+A `header`, a `key` for each public key, then for each chain a `chain` and its `checkpoint`s, each before the `record`s
+that it covers; `end` shows that the export is complete. The rule: one line is one JSON object with a `kind`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from libs.record.canonical import FIELDS, Link, Value
+from libs.record.chain_verifier import ChainVerifier
+from libs.record.checkpoints import Checkpoint, Purge
+from libs.record.faults import Fault, FaultKind, VerificationResult
+from libs.record.keys import PublicKeys, public_keys_from
+
+EXPORT: Final = "gateway-record-export/1"
+PAGE: Final = 1_000
+Shipped = Sequence[Checkpoint]
+
+
+def line_of(kind: str, body: Mapping[str, Any]) -> bytes:
+    """One line."""
+    return orjson.dumps({"kind": kind, **body}) + b"\n"
+
+
+def head_lines(keys: PublicKeys, *, records: int, at: str) -> bytes:
+    """The first lines; `records` is the approximate number of records, for a progress bar."""
+    lines = [line_of("header", {"export": EXPORT, "exported_at": at, "records": records})]
+    return b"".join([*lines, *(line_of("key", key.as_json()) for key in keys.values())])
+
+
+def chain_line(chain: str, claimed: int, purge: Purge | None, stray: str | None = None) -> bytes:
+    """The first line of a chain that claims to have `claimed` records, including purged ones."""
+    purged = None if purge is None else purge.as_json()
+    return line_of("chain", {"chain": chain, "seq": claimed, "purge": purged, "stray": stray})
+
+
+def record_lines(links: Iterable[Link]) -> bytes:
+    """A line for each record."""
+    return b"".join(
+        orjson.dumps(
+            {
+                "kind": "record",
+                "seq": seq,
+                "previous": previous.hex(),
+                "hash": hash_.hex(),
+                "record": dict(zip(FIELDS, values, strict=True)),
+            }
+        )
+        + b"\n"
+        for seq, previous, hash_, values in links
+    )
+
+
+def checkpoint_line(checkpoint: Checkpoint) -> bytes:
+    """The line of a checkpoint."""
+    return line_of("checkpoint", checkpoint.as_json())
+
+
+def end_line(chains: int) -> bytes:
+    """The last line; an export without it is incomplete."""
+    return line_of("end", {"chains": chains})
+
+
+class ExportVerifier:
+    """Verifies an export line by line, against trusted keys and checkpoints that were shipped to another system."""
+
+    def __init__(self, keys: PublicKeys, shipped: Iterable[Checkpoint] = ()) -> None:
+        self.listed_keys: list[Mapping[str, Any]] = []
+        self.announced_records = 0
+        self.records = self._checkpointed = self._checkpoints = self._chains = 0
+        self._keys = keys
+        self._shipped: dict[str, list[Checkpoint]] = {}
+        for checkpoint in shipped:
+            self._shipped.setdefault(checkpoint.chain, []).append(checkpoint)
+        self._fault: Fault | None = None
+        self._chain: ChainVerifier | None = None
+        self._seen: set[str] = set()
+        self._page: list[Link] = []
+        self._ended = False
+
+    def feed(self, lines: Iterable[bytes]) -> Iterator[int]:
+        """Verify lines; yields the number of verified records from time to time. Stops at the first fault."""
+        for line in lines:
+            try:
+                self._read(orjson.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                self._fail(FaultKind.INCOMPLETE)
+            if self._fault is not None:
+                return
+            if not self._page:
+                yield self.records
+        self._flush()
+
+    def end(self) -> VerificationResult:
+        """Finish the verification after the last line; the result."""
+        if not self._ended:
+            self._fail(FaultKind.INCOMPLETE)
+        self._close()
+        for chain in sorted(self._shipped.keys() - self._seen):
+            if self._fault is None:
+                missing = ChainVerifier(chain, keys=self._keys, claimed=0, shipped=self._shipped[chain]).end()
+                self._fault = missing.first_fault
+        return VerificationResult(self._chains, self.records, self._checkpointed, self._checkpoints, self._fault)
+
+    def _read(self, line: dict[str, Any]) -> None:
+        kind = line["kind"]
+        if kind == "record" and self._chain is not None:
+            self._page.append(_link_from(line))
+            if len(self._page) == PAGE:
+                self._flush()
+            return
+        self._flush()
+        if self._ended:
+            raise ValueError("a line follows the end")
+        if kind == "checkpoint":
+            self._current.checkpoint(Checkpoint.from_json(line))
+        elif kind == "chain":
+            self._close()
+            self._open(line)
+        elif kind == "key":
+            public_keys_from([line])
+            self.listed_keys.append(line)
+        elif kind == "end":
+            self._close()
+            self._ended = line["chains"] == self._chains
+        elif kind == "header" and line["export"] == EXPORT:
+            self.announced_records = int(line["records"])
+        else:
+            raise ValueError("a line has an unknown kind")
+
+    @property
+    def _current(self) -> ChainVerifier:
+        if self._chain is None:
+            raise ValueError("a line belongs to no chain")
+        return self._chain
+
+    def _open(self, line: dict[str, Any]) -> None:
+        chain, claimed = str(line["chain"]), line["seq"]
+        if chain in self._seen or type(claimed) is not int:
+            raise ValueError("a chain is repeated or has no seq")
+        self._seen.add(chain)
+        purge = None if line["purge"] is None else Purge.from_json(line["purge"])
+        shipped = self._shipped.get(chain, ())
+        self._chain = ChainVerifier(
+            chain, keys=self._keys, claimed=claimed, purge=purge, stray=line["stray"], shipped=shipped
+        )
+        self._chains += 1
+
+    def _flush(self) -> None:
+        if self._page:
+            page, self._page = self._page, []
+            self._current.links(page)
+            self.records += len(page)
+            self._fault = self._fault or self._current.fault
+
+    def _close(self) -> None:
+        if self._chain is None:
+            return
+        self._flush()
+        result = self._chain.end()
+        self._checkpointed += result.checkpointed
+        self._checkpoints += result.checkpoints
+        self._fault = self._fault or result.first_fault
+        self._chain = None
+
+    def _fail(self, kind: FaultKind) -> None:
+        if self._fault is None:
+            chain = "" if self._chain is None else self._chain.chain
+            self._fault = Fault(kind, chain, None)
+
+
+def _link_from(line: dict[str, Any]) -> Link:
+    record: dict[str, Value] = line["record"]
+    values = [record[name] for name in FIELDS]
+    return Link(line["seq"], bytes.fromhex(line["previous"]), bytes.fromhex(line["hash"]), values)
+
+
+def shipped_checkpoints_from(lines: Iterable[bytes]) -> list[Checkpoint]:
+    """The checkpoints in a sink's lines; repeated ones are returned once.
+
+    A crash can leave half a line, whose checkpoint is then shipped again: lines that are not checkpoints are skipped.
+    """
+    found: dict[tuple[bytes, bytes], Checkpoint] = {}
+    for line in lines:
+        try:
+            checkpoint = Checkpoint.from_json(orjson.loads(line))
+        except ValueError:
+            continue
+        found[checkpoint.hash, checkpoint.signature] = checkpoint
+    return list(found.values())

@@ -1,0 +1,113 @@
+"""Caches configuration rows, so that requests need no database read.
+
+A row stays for 30 s at most. Changes arrive as events, which invalidate rows at once. After a reconnect, when events
+may be lost, the owner invalidates everything.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from libs.contracts.events import AccountChanged, Event, IntegrationChanged, NumberChanged, SecretRotated
+from libs.store.accounts import Account, Directory, Integration, Number, Page, Registry
+
+TTL_SECONDS = 30.0
+MISSING_TTL_SECONDS = 2.0
+"""How long the absence of a row is cached: briefly, so that the first messages of a new number are not skipped."""
+MAX_ROWS = 50_000
+"""Absent rows take space too (a flood of unknown ids must not become a flood of reads), so the size is limited."""
+
+_PAGE = 200
+
+T = TypeVar("T")
+_Key = tuple[str, str]
+
+
+class _TimedCache:
+    """Values by key with a time to live. A value that was read while the cache was invalidated is not stored."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._entries: dict[_Key, tuple[float, object]] = {}
+        self._epoch = 0
+
+    async def get(self, key: _Key, read: Callable[[], Awaitable[T]]) -> T:
+        """The cached value of `key`, or what `read` returns."""
+        now = self._monotonic()
+        entry = self._entries.get(key)
+        if entry is not None and entry[0] > now:
+            return entry[1]  # type: ignore[return-value]  # the key determines the type
+        epoch = self._epoch
+        value = await read()
+        if epoch == self._epoch:  # else the row may have changed while it was read
+            if len(self._entries) >= MAX_ROWS:
+                self._entries.pop(next(iter(self._entries)))
+            self._entries[key] = (now + (MISSING_TTL_SECONDS if value is None else TTL_SECONDS), value)
+        return value
+
+    def invalidate(self, matches: Callable[[_Key], bool] = lambda _: True) -> None:
+        """Remove the entries whose keys match; all of them by default."""
+        self._epoch += 1
+        self._entries = {key: entry for key, entry in self._entries.items() if not matches(key)}
+
+
+class CachedIntegrations:
+    """The integrations of a number or an account, read at most once every 30 s."""
+
+    def __init__(self, source: Registry, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._source = source
+        self._cache = _TimedCache(monotonic)
+
+    async def of_number(self, number_id: str) -> Sequence[Integration]:
+        """Every integration that uses this number."""
+        return await self._cache.get(("number", number_id), lambda: self._source.integrations_of(number_id))
+
+    async def of_account(self, account_id: str) -> Sequence[Integration]:
+        """Every integration of this account."""
+        return await self._cache.get(("account", account_id), lambda: self._all_of(account_id))
+
+    def invalidate(self, changed: Event | None = None) -> None:
+        """Remove everything, unless `changed` is an event that concerns no integration."""
+        if changed is None or isinstance(changed, IntegrationChanged | SecretRotated):
+            self._cache.invalidate()
+
+    async def _all_of(self, account_id: str) -> Sequence[Integration]:
+        found: list[Integration] = []
+        while page := await self._source.page(Integration, Page(_PAGE, found[-1].id if found else None, account_id)):
+            found += page
+        return found
+
+
+class CachedDirectory:
+    """A `Directory` that reads each row from another one at most once every 30 s."""
+
+    def __init__(self, source: Directory, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._source = source
+        self._cache = _TimedCache(monotonic)
+
+    async def account(self, account_id: str) -> Account | None:
+        """As `Directory.account`."""
+        return await self._cache.get(("account", account_id), lambda: self._source.account(account_id))
+
+    async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
+        """As `Directory.number`."""
+        key = ("number", number_id) if number_id is not None else ("phone_number_id", phone_number_id or "")
+        return await self._cache.get(
+            key, lambda: self._source.number(number_id=number_id, phone_number_id=phone_number_id)
+        )
+
+    async def integration(self, integration_id: str) -> Integration | None:
+        """As `Directory.integration`."""
+        return await self._cache.get(("integration", integration_id), lambda: self._source.integration(integration_id))
+
+    def invalidate(self, changed: Event | None = None) -> None:
+        """Remove the row that an event changed; everything when `changed` is None or another event."""
+        match changed:
+            case AccountChanged(account_id=str(account_id)):
+                self._cache.invalidate(lambda key: key == ("account", account_id))
+            case IntegrationChanged(integration_id=str(id_)) | SecretRotated(integration_id=str(id_)):
+                self._cache.invalidate(lambda key: key == ("integration", id_))
+            case NumberChanged(number_id=number_id):
+                self._cache.invalidate(lambda key: key == ("number", number_id) or key[0] == "phone_number_id")
+            case _:
+                self._cache.invalidate()

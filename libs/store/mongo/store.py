@@ -1,0 +1,98 @@
+"""Opens the MongoDB store: connects, checks the schema version, creates indexes, and wires an adapter for each port."""
+
+from functools import partial
+
+from pymongo import ReturnDocument
+
+from libs.contracts.errors import GatewayError
+from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
+from libs.store.mongo.buckets import MongoPacing
+from libs.store.mongo.chains import MongoChains, MongoCheckpoints, MongoPurges
+from libs.store.mongo.conversations import MongoConversations, MongoSuppressions
+from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, client_from, close, run
+from libs.store.mongo.dead_letters import MongoDeadLetters
+from libs.store.mongo.decisions import MongoDecisions
+from libs.store.mongo.delivery_order import MongoDeliveryOrder
+from libs.store.mongo.erasures import MongoErasures, MongoPersonalData
+from libs.store.mongo.forwards import MongoForwards
+from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
+from libs.store.mongo.identities import MongoIdentities
+from libs.store.mongo.indexes import make_indexes
+from libs.store.mongo.job_leases import MongoJobLeases
+from libs.store.mongo.ledger import MongoLedger
+from libs.store.mongo.outbox import MongoOutbox
+from libs.store.mongo.records import MongoRecords
+from libs.store.mongo.statuses import MongoStatuses
+from libs.store.mongo.subjects import MongoSubjects
+from libs.store.mongo.tallies import MongoTallies
+from libs.store.mongo.tokens import MongoTokens
+from libs.store.store import OLDEST_SCHEMA, Store, require_known_schema
+
+SCHEMA_VERSION = 2
+"""Raised when documents change in a way that an older release would misread."""
+
+
+async def open_mongo(url: str) -> Store:
+    """Open the database that the URL names (`gateway` when it names none); raises as `open_store` does."""
+    client = client_from(url)
+    try:
+        database = client.get_default_database(DEFAULT_DATABASE)
+        await _require_known_schema(database)
+        await make_indexes(database)
+    except BaseException:
+        await close(client)
+        raise
+    return _store_over(client, database)
+
+
+async def _require_known_schema(database: Database) -> None:
+    versions = database["schema"]
+    found = await run(
+        versions.find_one_and_update(
+            {"_id": "version"},
+            {"$setOnInsert": {"version": SCHEMA_VERSION}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+    )
+    require_known_schema(found["version"], SCHEMA_VERSION, oldest=OLDEST_SCHEMA)
+
+
+def _store_over(client: Client, database: Database) -> Store:
+    async def healthy() -> bool:
+        try:
+            await run(database.command("ping"))
+        except GatewayError:
+            return False
+        return True
+
+    return Store(
+        directory=MongoDirectory(database),
+        registry=MongoRegistry(database),
+        outbox=MongoOutbox(database),
+        conversations=MongoConversations(database),
+        suppressions=MongoSuppressions(database),
+        identities=MongoIdentities(database),
+        decisions=MongoDecisions(database),
+        ledger=MongoLedger(database),
+        pacing=MongoPacing(database),
+        statuses=MongoStatuses(database),
+        delivery_order=MongoDeliveryOrder(database),
+        idempotency=MongoIdempotency(database),
+        answers=MongoAnswers(database),
+        records=MongoRecords(database),
+        chains=MongoChains(database),
+        checkpoints=MongoCheckpoints(database),
+        purges=MongoPurges(database),
+        forwards=MongoForwards(database),
+        dead_letters=MongoDeadLetters(database),
+        tallies=MongoTallies(database),
+        job_leases=MongoJobLeases(database),
+        subjects=MongoSubjects(database),
+        tokens=MongoTokens(database),
+        token_registry=MongoTokens(database),
+        erasures=MongoErasures(database),
+        personal_data=MongoPersonalData(database),
+        healthy=healthy,
+        close=partial(close, client),
+    )

@@ -1,0 +1,198 @@
+"""`Erasures` and `PersonalData` in SQLite: one change per file; afterwards the write-ahead logs are truncated too."""
+
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from libs.contracts.errors import unavailable
+from libs.store.claim_rules import bucket_id
+from libs.store.erasures import (
+    ERASURE_SOURCE,
+    Erasure,
+    StoredPersonalData,
+    do_not_contact_id,
+    erasure_from,
+    erasure_text,
+    start_of_day,
+    without_message_ids,
+)
+from libs.store.instants import instant_from, micros_from, optional_instant_from
+from libs.store.outbox import OutboxEvent
+from libs.store.sqlite.database import Database, json_list
+from libs.store.sqlite.outbox import add_events
+
+_KEYS = "(SELECT value FROM json_each(:keys))"
+_OF_PERSON = f"account_id = :account_id AND customer_key IN {_KEYS}"
+_NUMBERS = "(SELECT id FROM numbers WHERE account_id = :account_id)"
+_LINKS = f"account_id = :account_id AND (customer_key IN {_KEYS} OR partner IN {_KEYS})"
+_UNPUBLISHED = "SELECT 1 FROM outbox JOIN json_each(:keys) ON instr(CAST(body AS TEXT), value) LIMIT 1"
+_WINDOWS = f"number_id IN {_NUMBERS} AND customer_key IN {_KEYS}"
+_SUPPRESSION_FIELDS = ("id", "kind", "source", "reason", "actor", "since", "masked_phone", "evidence", "active")
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteErasures:
+    """`Erasures`."""
+
+    main: Database
+
+    async def add(self, erasure: Erasure) -> None:
+        """As `Erasures.add`."""
+        values = (erasure.id, micros_from(erasure.asked_at), erasure_text(erasure))
+        await self.main.change(lambda c: c.execute("INSERT INTO erasures VALUES (?, ?, ?)", values).rowcount)
+
+    async def unfinished(self, limit: int) -> Sequence[Erasure]:
+        """As `Erasures.unfinished`."""
+        rows = await self.main.rows("SELECT body FROM erasures ORDER BY at, id LIMIT ?", (limit,))
+        return [erasure_from(body) for (body,) in rows]
+
+    async def finish(self, erasure_id: str, events: Sequence[OutboxEvent]) -> bool:
+        """As `Erasures.finish`."""
+
+        def delete(connection: sqlite3.Connection) -> bool:
+            if not connection.execute("DELETE FROM erasures WHERE id = ?", (erasure_id,)).rowcount:
+                return False
+            add_events(connection, events)
+            return True
+
+        deleted = await self.main.change(delete)
+        await self.main.truncate_wal()
+        return deleted
+
+
+@dataclass(frozen=True, slots=True)
+class SqlitePersonalData:
+    """`PersonalData`."""
+
+    main: Database
+    ledger: Database
+    requests: Database
+
+    async def find(self, account_id: str, customer_keys: Collection[str]) -> StoredPersonalData:
+        """As `PersonalData.find`."""
+        wanted = {"account_id": account_id, "keys": json_list(customer_keys)}
+        windows = f"SELECT number_id, last_inbound_at, closed_at FROM conversations WHERE {_WINDOWS}"  # noqa: S608 -- names from above
+        fields = ", ".join(_SUPPRESSION_FIELDS)
+        suppressions = f"SELECT {fields} FROM suppressions WHERE {_OF_PERSON} ORDER BY since"  # noqa: S608 -- names from above
+        messages = f"SELECT event_id, number_id, state, at, message_id FROM entries WHERE {_OF_PERSON} ORDER BY at"  # noqa: S608 -- names from above
+        return StoredPersonalData(
+            windows=[
+                {
+                    "number_id": number_id,
+                    "last_inbound_at": optional_instant_from(last),
+                    "closed_at": optional_instant_from(closed),
+                }
+                for number_id, last, closed in await self.main.rows(windows, wanted)
+            ],
+            suppressions=[_suppression_from(row) for row in await self.main.rows(suppressions, wanted)],
+            messages=[
+                {
+                    "event_id": event_id,
+                    "number_id": number_id,
+                    "state": state,
+                    "at": optional_instant_from(at),
+                    "message_id": message_id,
+                }
+                for event_id, number_id, state, at, message_id in await self.ledger.rows(messages, wanted)
+            ],
+        )
+
+    async def erase(
+        self, erasure: Erasure, *, event_ids: Collection[str], dead_letters: Collection[str]
+    ) -> Mapping[str, int]:
+        """As `PersonalData.erase`."""
+        wanted = {"account_id": erasure.account_id, "keys": json_list(erasure.customer_keys)}
+        if await self.main.rows(_UNPUBLISHED, wanted):
+            raise unavailable("broker")
+        numbers = await self.main.rows("SELECT id FROM numbers WHERE account_id = ?", (erasure.account_id,))
+        pairs = [f"{number}:{key}" for (number,) in numbers for key in erasure.customer_keys]
+        # Read in a thread: these queries have no index, and the writers must not wait for them.
+        entries = await self.ledger.rows(f"SELECT event_id FROM entries WHERE {_OF_PERSON}", wanted)  # noqa: S608 -- names from above
+        events = sorted({*event_ids, *(event_id for (event_id,) in entries)})
+        answers = await self.requests.rows(
+            "SELECT rowid, answer FROM claimed_keys WHERE answer IS NOT NULL "
+            "AND event_id IN (SELECT value FROM json_each(?))",
+            (json_list(events),),
+        )
+        removed = await self.main.change(lambda c: _erase_main(c, erasure, wanted, pairs, dead_letters))
+        removed |= await self.ledger.change(lambda c: _erase_ledger(c, wanted, pairs, events))
+        removed |= await self.requests.change(lambda c: _erase_answers(c, answers))
+        for file in (self.main, self.ledger, self.requests):
+            await file.truncate_wal()
+        return removed
+
+
+def _erase_main(
+    connection: sqlite3.Connection,
+    erasure: Erasure,
+    wanted: Mapping[str, Any],
+    pairs: Sequence[str],
+    dead_letters: Collection[str],
+) -> dict[str, int]:
+    _keep_suppressions(connection, erasure)
+
+    def delete(table: str, where: str, values: Mapping[str, Any] = wanted) -> int:
+        return connection.execute(f"DELETE FROM {table} WHERE {where}", values).rowcount  # noqa: S608 -- names from this module
+
+    listed = "IN (SELECT value FROM json_each(:listed))"
+    removed = {
+        "suppressions": delete("suppressions", _OF_PERSON),
+        "windows": delete("conversations", _WINDOWS),
+        "links": delete("identities", _LINKS),
+        "dead_letters": delete("dead_letters", f"id {listed}", {"listed": json_list(dead_letters)}),
+    }
+    delete("lifts", _OF_PERSON)
+    delete("lifting_words", _OF_PERSON)
+    delete("turns", f"pair {listed}", {"listed": json_list(pairs)})
+    for key in erasure.customer_keys:
+        delete("cooldowns", "id LIKE '%:' || :key", {"key": key})
+    return removed
+
+
+def _keep_suppressions(connection: sqlite3.Connection, erasure: Erasure) -> None:
+    """Copy each active suppression to the customer's do-not-contact hash."""
+    sql = "SELECT kind, since FROM suppressions WHERE account_id = ? AND customer_key = ? AND active = 1"
+    for key, hash_ in zip(erasure.customer_keys, erasure.do_not_contact, strict=True):
+        for kind, since in connection.execute(sql, (erasure.account_id, key)).fetchall():
+            day = micros_from(start_of_day(instant_from(since)))
+            connection.execute(
+                "INSERT INTO suppressions VALUES (?, ?, ?, '', ?, ?, NULL, NULL, ?, '{}', 1, ?) "
+                "ON CONFLICT DO UPDATE SET active = 1, since = excluded.since, repeated_at = excluded.repeated_at",
+                (do_not_contact_id(hash_, kind), erasure.account_id, hash_, kind, ERASURE_SOURCE, day, day),
+            )
+
+
+def _erase_ledger(
+    connection: sqlite3.Connection, wanted: Mapping[str, Any], pairs: Sequence[str], events: Sequence[str]
+) -> dict[str, int]:
+    stored = connection.execute(
+        "SELECT event_id, outcome FROM entries WHERE event_id IN (SELECT value FROM json_each(?))", (json_list(events),)
+    ).fetchall()
+    messages = connection.executemany(
+        "UPDATE entries SET customer_key = '', message_id = NULL, outcome = ? WHERE event_id = ? "
+        "AND (customer_key != '' OR message_id IS NOT NULL)",
+        [(without_message_ids(outcome), event_id) for event_id, outcome in stored],
+    ).rowcount
+    buckets = [bucket_id("pair", pair) for pair in pairs]
+    connection.execute("DELETE FROM buckets WHERE id IN (SELECT value FROM json_each(?))", (json_list(buckets),))
+    forwards = connection.execute(
+        "UPDATE forwards SET body = json_set(body, '$.masked_phone', NULL) WHERE account_id = :account_id "
+        "AND id IN (SELECT value FROM json_each(:ids)) AND json_extract(body, '$.masked_phone') IS NOT NULL",
+        {"account_id": wanted["account_id"], "ids": json_list(events)},
+    ).rowcount
+    return {"messages": max(0, messages), "forwards": forwards}
+
+
+def _erase_answers(connection: sqlite3.Connection, answers: Sequence[Any]) -> dict[str, int]:
+    changed = [(cleaned, rowid) for rowid, answer in answers if (cleaned := without_message_ids(answer)) != answer]
+    connection.executemany("UPDATE claimed_keys SET answer = ? WHERE rowid = ?", changed)
+    return {"answers": len(changed)}
+
+
+def _suppression_from(row: Any) -> dict[str, Any]:
+    stored = dict(zip(_SUPPRESSION_FIELDS, row, strict=True))
+    parsed = {"evidence": orjson.loads(stored["evidence"]), "active": bool(stored["active"])}
+    return stored | parsed | {"since": instant_from(stored["since"])}

@@ -1,0 +1,128 @@
+"""The writer thread of one SQLite file: all changes that wait when it is free become one transaction (group commit).
+
+The rule: a change returns only after its transaction is on disk, and a failed change rolls back alone.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Change = Callable[[sqlite3.Connection], Any]
+MAX_BATCH = 256
+"""Changes in one transaction at most, so that the first does not wait long (some 40 µs each)."""
+
+
+class _Request(NamedTuple):
+    change: Change
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+class _Result(NamedTuple):
+    request: _Request
+    result: Any
+    error: Exception | None
+
+
+class Writer:
+    """Owns the write connection. Call `submit` on an event loop."""
+
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        self._connection = connection
+        self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"write {name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, change: Change) -> asyncio.Future[Any]:
+        """Queue a change; the future gets its result once it is durable. Cancelling the future stops no change."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._queue.put(_Request(change, future, loop))
+        return future
+
+    def stop(self) -> None:
+        """Run the queued changes, then close the connection. Blocks until then."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batch, stopping = self._next_batch()
+            if batch:
+                _set_results(self._transact(batch))
+        self._connection.close()
+
+    def _next_batch(self) -> tuple[list[_Request], bool]:
+        batch: list[_Request] = []
+        request = self._queue.get()
+        while request is not None:
+            batch.append(request)
+            if len(batch) == MAX_BATCH:
+                return batch, False
+            try:
+                request = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _transact(self, batch: list[_Request]) -> list[_Result]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = (
+                [self._run_alone(batch[0])]
+                if len(batch) == 1
+                else [self._run_in_savepoint(request) for request in batch]
+            )
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            return [_Result(request, None, error) for request in batch]
+        return results
+
+    def _run_alone(self, request: _Request) -> _Result:
+        """Run the only change of a transaction, which needs no savepoint."""
+        try:
+            return _Result(request, request.change(self._connection), None)
+        except Exception as error:  # noqa: BLE001 -- passed to the caller
+            self._roll_back()
+            return _Result(request, None, error)
+
+    def _run_in_savepoint(self, request: _Request) -> _Result:
+        self._connection.execute("SAVEPOINT change")
+        try:
+            result = request.change(self._connection)
+        except Exception as error:  # noqa: BLE001 -- passed to the caller
+            self._connection.execute("ROLLBACK TO change")  # raises when a full disk rolled back the whole transaction
+            self._connection.execute("RELEASE change")
+            return _Result(request, None, error)
+        self._connection.execute("RELEASE change")
+        return _Result(request, result, None)
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def _set_results(results: list[_Result]) -> None:
+    """Set the results of all futures; wakes each event loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Result]] = {}
+    for one in results:
+        by_loop.setdefault(one.request.loop, []).append(one)
+    for loop, group in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_set_results_on_loop, group)
+
+
+def _set_results_on_loop(results: list[_Result]) -> None:
+    for request, result, error in results:
+        if request.future.done():  # cancelled
+            continue
+        if error is None:
+            request.future.set_result(result)
+        else:
+            request.future.set_exception(error)

@@ -1,0 +1,80 @@
+"""`Store`, which holds every port over one database, and the check of a database's schema version."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from libs.store.accounts import Directory, Registry
+from libs.store.chains import Chains, Checkpoints, Purges
+from libs.store.conversations import Conversations, Suppressions
+from libs.store.dead_letters import DeadLetters
+from libs.store.decisions import Decisions
+from libs.store.delivery_order import DeliveryOrder
+from libs.store.erasures import Erasures, PersonalData
+from libs.store.forwards import Forwards
+from libs.store.idempotency import Answers, Idempotency
+from libs.store.identities import Identities
+from libs.store.job_leases import JobLeases
+from libs.store.ledger import Ledger, Pacing
+from libs.store.outbox import Outbox
+from libs.store.records import Records
+from libs.store.statuses import Statuses
+from libs.store.subjects import Subjects
+from libs.store.tallies import Tallies
+from libs.store.tokens import TokenRegistry, Tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Every port over one database. Each method raises GatewayError(gateway_unavailable) when it cannot be reached."""
+
+    directory: Directory
+    registry: Registry
+    outbox: Outbox
+    conversations: Conversations
+    suppressions: Suppressions
+    identities: Identities
+    decisions: Decisions
+    ledger: Ledger
+    pacing: Pacing
+    statuses: Statuses
+    delivery_order: DeliveryOrder
+    idempotency: Idempotency
+    answers: Answers
+    records: Records
+    chains: Chains
+    checkpoints: Checkpoints
+    purges: Purges
+    forwards: Forwards
+    dead_letters: DeadLetters
+    tallies: Tallies
+    job_leases: JobLeases
+    subjects: Subjects
+    tokens: Tokens
+    token_registry: TokenRegistry
+    erasures: Erasures
+    personal_data: PersonalData
+    healthy: Callable[[], Awaitable[bool]]
+    """True when the database answers. Cheap enough for every health probe; never raises."""
+    close: Callable[[], Awaitable[None]]
+    """Wait for running calls, then close the database. Call it once."""
+
+
+OLDEST_SCHEMA = 2
+"""The oldest schema version that this release opens. Older databases have no chains and were never released."""
+
+
+def require_known_schema(found: int, known: int, *, oldest: int = 0) -> None:
+    """Refuse a database whose schema is newer than `known` or older than `oldest`; a `found` of 0 means a new one.
+
+    Raises RuntimeError, whose message says what to do.
+    """
+    if found > known:
+        raise RuntimeError(
+            f"the store has schema version {found}, this release knows {known}: run the newer release, "
+            "or restore the backup from before its first start"
+        )
+    if 0 < found < oldest:
+        raise RuntimeError(
+            f"the store has schema version {found}, from before the record had chains, which was never released: "
+            "begin with an empty database"
+        )

@@ -1,0 +1,112 @@
+"""`serve` runs console: the HTTP server starts last and stops first."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from aiohttp import web
+
+from libs.chassis.amqp import Broker
+from libs.chassis.clock import new_id, utc_now
+from libs.chassis.periodic import periodic
+from libs.chassis.runtime import ServiceRuntime, service_runtime
+from libs.store.factory import open_store
+from libs.store.sealer import sealer_from
+from libs.store.store import Store
+from services.console.adapters.policy_simulator import BrokerSimulator
+from services.console.adapters.token_authenticator import TokenAuthenticator
+from services.console.app.dependencies import Dependencies
+from services.console.app.wiring import (
+    application,
+    audit_from,
+    erasure_from,
+    monthly_reports_from,
+    report_signer_from,
+)
+from services.console.handlers.dead_letters import CountDeadLetters, StoreDeadLetter
+from services.console.handlers.outbox_relay import OutboxRelay
+from services.console.handlers.reports.verification import VerifyAccountRecord
+from services.console.settings import ConsoleSettings
+
+KEEPALIVE_SECONDS = 15.0
+LINGERING_SECONDS = 1.0
+OUTBOX_CLOSE_SECONDS = 3.0
+"""How long the last changes may take to be published at shutdown; the rest stays in the outbox."""
+ERASURE_INTERVAL = 15.0
+"""Seconds between two checks for interrupted erasures."""
+COUNT_INTERVAL = 10.0
+"""Seconds between two counts of dead letters."""
+
+
+async def serve(settings: ConsoleSettings) -> None:
+    """Run until SIGTERM or SIGINT."""
+    async with service_runtime("console", settings, metrics_port=settings.console_metrics_port) as runtime:
+        store = await open_store(settings.store_url.get_secret_value())
+        try:
+            async with Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker:
+                await _serve(settings, runtime, store, broker)
+        finally:
+            await store.close()
+
+
+async def _serve(settings: ConsoleSettings, runtime: ServiceRuntime, store: Store, broker: Broker) -> None:
+    relay = OutboxRelay(store.outbox, broker)
+    simulator = BrokerSimulator(publisher=broker, replica=runtime.replica, new_id=new_id)
+    deps = Dependencies(
+        store=store,
+        authenticator=TokenAuthenticator(settings.admin_token.get_secret_value(), store.tokens, utc_now),
+        sealer=sealer_from(settings.secret_keys.get_secret_value()),
+        publish_outbox=relay.publish_soon,
+        replayer=broker,
+        simulate=simulator,
+        sign=report_signer_from(settings),
+    )
+    deps = replace(deps, verify=VerifyAccountRecord(audit_from(settings, deps), settings.report_verify_seconds))
+    await broker.subscribe_exclusive("simulations", [simulator.routing_key], simulator.receive)
+    retention = timedelta(days=settings.dead_letter_days)
+    await broker.consume_dead_letters(StoreDeadLetter(store.dead_letters, deps.sealer, retention))
+    async with (
+        _jobs(settings, deps, relay, owner=runtime.replica),
+        _http_server(settings, application(settings, deps)),
+    ):
+        runtime.mark_ready(store=store.healthy, broker=broker.healthy)
+        await runtime.wait_until_stopped()
+
+
+@asynccontextmanager
+async def _jobs(
+    settings: ConsoleSettings, deps: Dependencies, relay: OutboxRelay, *, owner: str
+) -> AsyncGenerator[None, None]:
+    """Run console's periodic jobs; at the end wait shortly for the last changes to be published."""
+    write_monthly = monthly_reports_from(settings, deps, owner)
+    count = CountDeadLetters(deps.store.dead_letters, utc_now)
+    async with AsyncExitStack() as jobs:
+        await jobs.enter_async_context(periodic("publish outbox", relay.flush, settings.outbox_seconds))
+        jobs.push_async_callback(relay.close, OUTBOX_CLOSE_SECONDS)
+        if write_monthly is not None:
+            schedule = periodic("write monthly reports", write_monthly, settings.report_check_seconds)
+            await jobs.enter_async_context(schedule)
+        await jobs.enter_async_context(periodic("count dead letters", count, COUNT_INTERVAL))
+        resume = erasure_from(settings, deps).resume
+        await jobs.enter_async_context(periodic("resume erasures", resume, ERASURE_INTERVAL))
+        yield
+
+
+@asynccontextmanager
+async def _http_server(settings: ConsoleSettings, app: web.Application) -> AsyncGenerator[None, None]:
+    """Listen; at the end accept no new connection and let running calls finish."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        lingering_time=LINGERING_SECONDS,
+        auto_decompress=False,
+        shutdown_timeout=settings.drain_seconds,
+    )
+    await runner.setup()
+    await web.TCPSite(runner, settings.console_host, settings.console_port).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,95 @@
+"""Request and response models of the audit record's verification, export and proofs."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, StringConstraints
+
+from services.console.domain.fields import Id
+from services.console.domain.pagination import QueryParams, View
+
+Hex = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})*$")]
+
+
+class ChainQuery(QueryParams):
+    """The account whose chain is meant; absent: all chains that the token covers."""
+
+    account_id: Id | None = None
+
+
+class FaultView(View):
+    """The first fault that a verification found."""
+
+    chain: str
+    """The account, or `-` for records of no account."""
+    seq: int | None
+    """The position in the chain, from 1."""
+    record_id: str | None
+    kind: str
+    checkpoint: int | None = None
+    """The number of the checkpoint that disagrees."""
+    meaning: str
+
+
+class VerificationView(View):
+    """The result of a verification; it stops at the first fault."""
+
+    ok: bool
+    chains: int
+    records: int
+    sealed: int
+    """How many of the records a signed checkpoint covers; the others are chained, and not covered yet."""
+    checkpoints: int
+    first_fault: FaultView | None
+    shipped: int
+    """How many checkpoints from files outside the database were compared."""
+
+
+class PublicKeyView(View):
+    """A key that verifies checkpoints."""
+
+    id: str
+    algorithm: Literal["Ed25519"]
+    public: str
+    """32 bytes, base64."""
+    retired_at: AwareDatetime | None
+    """Signatures later than this are invalid."""
+
+
+class PublicKeysView(View):
+    """The public keys, the current one first."""
+
+    keys: tuple[PublicKeyView, ...]
+
+
+class CheckpointView(View):
+    """A signed checkpoint, as docs/record-format.md describes it."""
+
+    chain: str
+    number: int
+    first: int
+    last: int
+    count: int
+    root: Hex
+    head: Hex
+    previous: Hex
+    at: int
+    """Microseconds since 1970."""
+    key: str
+    signature: str
+
+
+class RecordProofView(View):
+    """The proof that a record is in the audit record; `gateway audit check-proof` verifies it offline."""
+
+    proof: str
+    seq: int
+    previous: Hex
+    record: dict[str, Any]
+    path: tuple[Hex, ...]
+    checkpoint: CheckpointView
+
+
+class ExportLineView(View):
+    """One line of an export in JSON lines; docs/record-format.md describes each kind."""
+
+    kind: Literal["header", "key", "chain", "checkpoint", "record", "end"]

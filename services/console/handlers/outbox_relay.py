@@ -1,0 +1,83 @@
+"""`OutboxRelay` publishes the events in the outbox, oldest first, and removes each one after the broker's confirm.
+
+Safe to repeat, also beside other replicas: an event keeps its id, and its consumers recognise duplicates by the id.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from libs.chassis.telemetry import logger
+from libs.contracts.errors import GatewayError
+from libs.contracts.events import BY_NAME, Event
+from libs.store.outbox import Outbox, OutboxEvent
+from services.console import metrics
+from services.console.ports import Publisher
+
+log = logger(__name__)
+AT_ONCE = 100
+PUBLISH_WAIT_SECONDS = 1.0
+"""How long the answer to a change waits for the publish. Usually the other services then apply the change before the
+caller reads the answer; when the broker is down, the operator is still answered."""
+
+
+class OutboxRelay:
+    """One relay for each process; call `publish_soon` after each change, `flush` at start and periodically."""
+
+    def __init__(self, outbox: Outbox, publisher: Publisher) -> None:
+        self._outbox = outbox
+        self._publisher = publisher
+        self._turn = asyncio.Lock()
+        self._flushing: set[asyncio.Task[bool]] = set()
+
+    async def publish_soon(self) -> None:
+        """Start a flush, and return when it is done or takes long; a failure is retried later."""
+        flush = asyncio.create_task(self.flush())
+        self._flushing.add(flush)
+        flush.add_done_callback(self._flushing.discard)
+        await asyncio.wait({flush}, timeout=PUBLISH_WAIT_SECONDS)
+
+    async def flush(self) -> bool:
+        """Publish the whole outbox; False when the broker or the store interrupted it. Never raises GatewayError."""
+        async with self._turn:
+            try:
+                while await self._publish_page():
+                    pass
+            except GatewayError as failure:
+                metrics.RELAYED.labels("delayed").inc()
+                log.warning("outbox publish delayed", code=failure.code.value)
+                return False
+            return True
+
+    async def close(self, seconds: float) -> None:
+        """Wait up to `seconds` for running flushes."""
+        if self._flushing:
+            await asyncio.wait(set(self._flushing), timeout=seconds)
+
+    async def _publish_page(self) -> bool:
+        """Publish one page; True when there may be more."""
+        waiting = await self._outbox.unpublished(AT_ONCE)
+        metrics.WAITING.set(len(waiting))
+        done = 0
+        for stored in waiting:
+            event = _event_from(stored)
+            if event is None:
+                continue
+            await self._publisher.publish(event, id=UUID(stored.id), at=datetime.fromtimestamp(stored.at, UTC))
+            await self._outbox.mark_published([stored.id])
+            metrics.RELAYED.labels("published").inc()
+            done += 1
+        metrics.WAITING.set(len(waiting) - done)
+        return done > 0 and len(waiting) == AT_ONCE
+
+
+def _event_from(stored: OutboxEvent) -> Event | None:
+    """The event; None for one that a newer release wrote, which stays for that release to publish."""
+    event_class = BY_NAME.get(stored.name)
+    try:
+        return None if event_class is None else event_class.model_validate_json(stored.body)
+    except ValidationError:
+        log.warning("outbox event cannot be read", id=stored.id, type=stored.name)
+        return None

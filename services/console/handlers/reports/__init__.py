@@ -1,0 +1,1 @@
+"""Compliance reports: built on request and every month, and recorded when somebody reads them."""

@@ -1,0 +1,91 @@
+"""`Route`: an operation of the operators' API as data, and `get`, `post`, `patch` and `delete`, which make routes."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+
+from services.console.domain.documents import Document, Stream
+from services.console.domain.principals import Role
+from services.console.handlers.calls import Answer, Call
+
+Operation = Callable[[Call[Any, Any]], Awaitable[Answer | Document | Stream]]
+Model = type[BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation: its handler, its input, its successful answers by status, and the role that it needs."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    operation: Operation
+    answers: Mapping[HTTPStatus, Model]
+    role: Role
+    query: Model | None = field(default=None, kw_only=True)
+    body: Model | None = field(default=None, kw_only=True)
+    conflicts: bool = field(default=False, kw_only=True)
+    """True when the current state may refuse the call (409)."""
+    media_types: tuple[str, ...] = field(default=(), kw_only=True)
+    """Media types besides JSON in which it can answer."""
+
+
+def get(
+    path: str,
+    name: str,
+    summary: str,
+    operation: Operation,
+    answer: Model,
+    *,
+    query: Model | None = None,
+    role: Role = Role.AUDITOR,
+    conflicts: bool = False,
+    media_types: tuple[str, ...] = (),
+) -> Route:
+    """A read; unless `role` says otherwise, every role may call it."""
+    answers = {HTTPStatus.OK: answer}
+    return Route(
+        "GET", path, name, summary, operation, answers, role, query=query, conflicts=conflicts, media_types=media_types
+    )
+
+
+def post(
+    path: str,
+    name: str,
+    summary: str,
+    operation: Operation,
+    answer: Model,
+    *,
+    body: Model | None = None,
+    role: Role = Role.OPERATOR,
+    statuses: tuple[HTTPStatus, ...] = (HTTPStatus.OK,),
+    conflicts: bool = False,
+) -> Route:
+    """A creation or an action, which answers with one of the `statuses`."""
+    answers = dict.fromkeys(statuses, answer)
+    return Route("POST", path, name, summary, operation, answers, role, body=body, conflicts=conflicts)
+
+
+def patch(
+    path: str, name: str, summary: str, operation: Operation, answer: Model, *, body: Model, role: Role = Role.OPERATOR
+) -> Route:
+    """An edit; a conflict when other edits overtake it."""
+    return Route("PATCH", path, name, summary, operation, {HTTPStatus.OK: answer}, role, body=body, conflicts=True)
+
+
+def delete(
+    path: str,
+    name: str,
+    summary: str,
+    operation: Operation,
+    answer: Model,
+    *,
+    query: Model | None = None,
+    role: Role = Role.OPERATOR,
+) -> Route:
+    """A removal; the answer shows the resource as it is afterwards."""
+    return Route("DELETE", path, name, summary, operation, {HTTPStatus.OK: answer}, role, query=query)

@@ -1,0 +1,63 @@
+"""`read_body`: reads a request's body, up to a size limit and within a time limit."""
+
+import asyncio
+import hmac
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from aiohttp import web
+from aiohttp.client_exceptions import ClientPayloadError
+from aiohttp.http_exceptions import HttpProcessingError
+
+# Raised by the stream when the client disconnects, or when its chunks or lengths are invalid.
+READ_ERRORS = (ClientPayloadError, HttpProcessingError, ConnectionError, TimeoutError, EOFError)
+
+
+class BodyState(Enum):
+    """How the reading of a body ended."""
+
+    COMPLETE = auto()
+    TOO_LARGE = auto()
+    INCOMPLETE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """A body as far as it was read; empty when it was not kept."""
+
+    state: BodyState
+    body: bytes = field(default=b"", repr=False)
+
+
+async def read_body(
+    request: web.BaseRequest, *, limit: int, seconds: float, keep: bool = True, mac: hmac.HMAC | None = None
+) -> RequestBody:
+    """Read at most `limit` bytes within `seconds`, and feed them to `mac`.
+
+    A body whose declared length exceeds the limit is not read. Without `keep` the bytes are counted and dropped, which
+    saves the memory of bodies that are rejected anyway.
+    """
+    if (request.content_length or 0) > limit:
+        return RequestBody(BodyState.TOO_LARGE)
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read(request, limit, keep=keep, mac=mac)
+    except READ_ERRORS:
+        return RequestBody(BodyState.INCOMPLETE)
+
+
+async def _read(request: web.BaseRequest, limit: int, *, keep: bool, mac: hmac.HMAC | None) -> RequestBody:
+    chunks: list[bytes] = []
+    received = 0
+    while chunk := await request.content.readany():
+        received += len(chunk)
+        if received > limit:
+            return RequestBody(BodyState.TOO_LARGE)
+        if mac is not None:
+            mac.update(chunk)
+        if keep:
+            chunks.append(chunk)
+    return RequestBody(BodyState.COMPLETE, b"".join(chunks))

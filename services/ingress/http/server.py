@@ -1,0 +1,159 @@
+"""The HTTP server: routes requests to endpoints and answers every error in one JSON format.
+
+It uses aiohttp's low-level server: a few paths need no router, and errors of the HTTP parser need the same format.
+"""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from libs.chassis.failures import failure_location
+from libs.chassis.telemetry import logger, span
+from libs.contracts.errors import GatewayError, OperatorCode
+from services.ingress import metrics
+from services.ingress.domain.answers import BROKEN_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer, failure
+from services.ingress.http.provider_webhooks import ProviderWebhooks
+from services.ingress.http.threecx_webhooks import ThreeCxWebhooks
+
+log = logger(__name__)
+FORBIDDEN: Final = failure(OperatorCode.FORBIDDEN, closes_connection=True)
+
+# Without a `Server` header of its own, aiohttp would disclose its version and Python's.
+HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store", "Server": "gateway"}
+TEXT_HEADERS: Final = {**HEADERS, "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+
+# Differences from aiohttp's defaults. Bodies stay as they were signed. Headers must arrive within 10 s, which
+# disconnects slow clients. The rest of a body that was answered early is read for 1 s: its sender must see the answer.
+CONNECTION_OPTIONS: Final[dict[str, float | bool | None]] = {
+    "auto_decompress": False,
+    "keepalive_timeout": 10.0,
+    "lingering_time": 1.0,
+    "access_log": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Routes requests. Never raises and never answers 500: a defect means that nothing was accepted, which is 503."""
+
+    threecx: ThreeCxWebhooks
+    providers: Mapping[str, ProviderWebhooks]
+    """By the path segment of their address."""
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        try:
+            return await self._route(request)
+        except GatewayError as error:
+            return response_from(failure(error.code, details=error.details))
+        except Exception as error:  # noqa: BLE001 -- the last resort
+            # No traceback: the exception's text may hold personal data.
+            log.error("defect", kind=type(error).__name__, where=failure_location(error))  # noqa: TRY400 -- see above
+            return response_from(UNAVAILABLE)
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        match request.path.split("/"):
+            case ["", "integrations", "3cx", "webhook", integration_id] if integration_id:
+                return await self._threecx(request, integration_id, None, methods={"POST"})
+            case ["", "integrations", "3cx", "webhook", integration_id, path_token] if integration_id and path_token:
+                return await self._threecx(request, integration_id, path_token, methods={"POST", "GET"})
+            case ["", "integrations", "3cx", "webhook", integration_id, "events", event_id] if integration_id:
+                return await self._status(request, integration_id, event_id)
+            case ["", "integrations", path, "webhook", *rest] if path in self.providers:
+                return await self._provider(request, self.providers[path], rest)
+            case _:
+                return response_from(NOT_FOUND)
+
+    async def _threecx(
+        self, request: web.BaseRequest, integration_id: str, path_token: str | None, *, methods: Collection[str]
+    ) -> web.StreamResponse:
+        """An authenticated caller alone learns whether GET is allowed."""
+        answer = METHOD_NOT_ALLOWED
+        if request.method in methods:
+            answer = await self._webhook(request, integration_id, path_token)
+        return not_allowed("POST") if answer is METHOD_NOT_ALLOWED else response_from(answer)
+
+    async def _webhook(self, request: web.BaseRequest, integration_id: str, path_token: str | None) -> Answer:
+        started = time.perf_counter()
+        metrics.WAITING.inc()
+        try:
+            with span("3cx webhook"):
+                try:
+                    answer = await self.threecx.post(request, integration_id, path_token)
+                except GatewayError as error:
+                    answer = failure(error.code, details=error.details)
+        finally:
+            metrics.WAITING.dec()
+        metrics.WEBHOOKS.labels(answer.code).inc()
+        metrics.WEBHOOK_SECONDS.observe(time.perf_counter() - started)
+        return answer
+
+    async def _status(self, request: web.BaseRequest, integration_id: str, event_id: str) -> web.StreamResponse:
+        if request.method != "GET":
+            return not_allowed("GET")
+        return response_from(await self.threecx.status(request, integration_id, event_id))
+
+    async def _provider(
+        self, request: web.BaseRequest, webhooks: ProviderWebhooks, rest: Sequence[str]
+    ) -> web.StreamResponse:
+        """`rest` is the end of the path: a number's id where each number has an address of its own, else nothing."""
+        number_id = rest[0] if rest else None
+        if len(rest) > 1 or number_id == "" or webhooks.endpoint.per_number != bool(rest):
+            return response_from(NOT_FOUND)
+        if request.method == "GET" and webhooks.endpoint.handshake:
+            challenge = webhooks.source.challenge(request.query)
+            if challenge is None:
+                return response_from(FORBIDDEN)
+            return web.Response(body=challenge.encode("utf-8", "replace"), headers=TEXT_HEADERS)
+        if request.method != "POST":
+            return not_allowed("GET, POST" if webhooks.endpoint.handshake else "POST")
+        return response_from(await webhooks.post(request, number_id))
+
+
+class Server(web.Server):
+    """A server whose connections answer malformed requests in the gateway's format."""
+
+    def __call__(self) -> web.RequestHandler:
+        """The protocol of one connection."""
+        return Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class Protocol(web.RequestHandler):
+    """One connection."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 -- aiohttp's text repeats the request's bytes
+    ) -> web.StreamResponse:
+        """Answer a request that the HTTP parser rejects, or that failed outside `Endpoints`."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has been sent in part")
+        log.info("malformed request", status=status, kind=type(exc).__name__)
+        response = response_from(BROKEN_REQUEST if status < 500 else UNAVAILABLE)  # noqa: PLR2004 -- HTTP's server errors
+        response.force_close()
+        return response
+
+
+def response_from(answer: Answer) -> web.Response:
+    """The HTTP response of an answer."""
+    response = web.Response(status=answer.status, body=answer.body, headers=HEADERS)
+    if answer.retry_after is not None:
+        response.headers["Retry-After"] = str(answer.retry_after)
+    if answer.closes_connection:
+        response.force_close()
+    return response
+
+
+def not_allowed(methods: str) -> web.Response:
+    """The response that lists the methods of a path."""
+    response = response_from(METHOD_NOT_ALLOWED)
+    response.headers["Allow"] = methods
+    return response

@@ -1,0 +1,163 @@
+"""The 3CX endpoints: the webhook, which runs its checks in a fixed order, and the status of an event."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from aiohttp import web
+
+from libs.chassis.clock import Clock
+from libs.contracts.errors import ErrorCode
+from libs.store.accounts import Integration
+from libs.store.idempotency import Answers
+from services.ingress.domain.addresses import Networks, client_address
+from services.ingress.domain.answers import METHOD_NOT_ALLOWED, NOT_AUTHENTICATED, NOT_FOUND, Answer, answer_from_record
+from services.ingress.domain.authentication import (
+    PresentedCredentials,
+    caller_rejection,
+    expected_signature,
+    message_rejection,
+)
+from services.ingress.domain.bodies import InvalidBody, object_from, require_json
+from services.ingress.domain.dialects import translation_from
+from services.ingress.handlers.accept_webhook import AcceptWebhook, Webhook
+from services.ingress.handlers.credentials import CredentialsCache
+from services.ingress.handlers.record_only import RecordOnly
+from services.ingress.handlers.refuse_request import RefuseRequest
+from services.ingress.handlers.reject_request import RejectRequest
+from services.ingress.http.request_body import BodyState, RequestBody, read_body
+from services.ingress.ports import RateLimits
+
+MAX_BODY_BYTES: Final = 262_144
+PER_MINUTE: Final = 60
+SECRET_HEADER: Final = "X-WhatsApp-Gateway-3CX-Secret"  # noqa: S105 -- a header's name
+TIMESTAMP_HEADER: Final = "X-WhatsApp-Gateway-Timestamp"
+SIGNATURE_HEADER: Final = "X-WhatsApp-Gateway-Signature"
+IDEMPOTENCY_KEY_HEADER: Final = "Idempotency-Key"
+VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+NO_SIGNATURE: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreeCxWebhooks:
+    """Reads and authenticates requests, and passes them to a handler."""
+
+    credentials: CredentialsCache
+    rate_limits: RateLimits
+    accept: AcceptWebhook
+    record_only: RecordOnly
+    refuse: RefuseRequest
+    reject: RejectRequest
+    answers: Answers
+    trusted: Networks
+    clock: Clock
+    body_seconds: float
+
+    async def post(self, request: web.BaseRequest, integration_id: str, path_token: str | None = None) -> Answer:
+        """Answer one webhook. All requests that are not authenticated get the same answer at the same cost.
+
+        A `path_token` replaces the headers as credentials; GET may be allowed with it.
+        """
+        now = self.clock()
+        presented = self._presented(request)
+        integration, required = await self.credentials.find(integration_id)
+        if path_token is not None:
+            presented = PresentedCredentials(presented.address, (path_token,))
+            required = required and required.for_path_token()
+        reason = caller_rejection(presented, required, now=now)
+        mac = expected_signature(presented) if presented.signatures else None
+        body = await read_body(request, limit=MAX_BODY_BYTES, seconds=self.body_seconds, keep=reason is None, mac=mac)
+        if reason is None and body.state is not BodyState.TOO_LARGE:
+            digest = NO_SIGNATURE if mac is None else mac.digest()
+            reason = message_rejection(presented, required, now=now, digest=digest)
+        if reason is not None:
+            self.reject(integration, integration_id, address=presented.address, reason=reason)
+        if reason is not None or integration is None:
+            return NOT_AUTHENTICATED
+        if body.state is BodyState.TOO_LARGE:
+            details = {"limit": MAX_BODY_BYTES}
+            return await self.refuse(integration, ErrorCode.PAYLOAD_TOO_LARGE, details, closes_connection=True)
+        if request.method == "GET" and not integration.allow_get:
+            return METHOD_NOT_ALLOWED
+        return await self._authenticated(request, integration, body, call_events_only=path_token is not None)
+
+    async def _authenticated(
+        self, request: web.BaseRequest, integration: Integration, body: RequestBody, *, call_events_only: bool
+    ) -> Answer:
+        wait = await self.rate_limits.hit(integration.id)
+        if wait is not None:
+            details = {"limit": PER_MINUTE, "retry_after": max(1, math.ceil(wait))}
+            return await self.refuse(integration, ErrorCode.WEBHOOK_RATE_LIMITED, details)
+        try:
+            fields = fields_from(request, body)
+            key = idempotency_key_from(request.headers.getall(IDEMPOTENCY_KEY_HEADER, ()))
+        except InvalidBody as error:
+            problem = {"field": error.field, "problem": error.problem}
+            incomplete = body.state is BodyState.INCOMPLETE
+            return await self.refuse(integration, ErrorCode.INVALID_JSON, problem, closes_connection=incomplete)
+        translation = translation_from(fields, integration, now=self.clock())
+        if translation.record_only:
+            return await self.record_only(integration, translation)
+        return await self.accept(
+            Webhook(
+                integration,
+                translation.payload,
+                body.body or request.query_string.encode("utf-8", "replace"),
+                key,
+                dialect=translation.dialect,
+                deduplication_key=translation.deduplication_key,
+                call_events_only=call_events_only,
+            )
+        )
+
+    async def status(self, request: web.BaseRequest, integration_id: str, event_id: str) -> Answer:
+        """The status of one of the integration's events. Requires the address and the secret, but no signature."""
+        presented = self._presented(request)
+        integration, required = await self.credentials.find(integration_id)
+        reason = caller_rejection(presented, required, now=self.clock())
+        if reason is not None:
+            self.reject(integration, integration_id, address=presented.address, reason=reason)
+        if reason is not None or integration is None:
+            return NOT_AUTHENTICATED
+        try:
+            event = UUID(event_id)
+        except ValueError:
+            return NOT_FOUND
+        recent = self.accept.recent.find(event, integration.id)
+        if recent is not None:
+            return recent
+        record = await self.answers.find(str(event), integration.id)
+        return NOT_FOUND if record is None else answer_from_record(event, record)
+
+    def _presented(self, request: web.BaseRequest) -> PresentedCredentials:
+        headers = request.headers
+        forwarded = headers.getall("X-Forwarded-For", ()) if self.trusted.members else ()
+        return PresentedCredentials(
+            client_address(request.remote or "", forwarded, trusted=self.trusted),
+            headers.getall(SECRET_HEADER, ()),
+            headers.getall(TIMESTAMP_HEADER, ()),
+            headers.getall(SIGNATURE_HEADER, ()),
+        )
+
+
+def fields_from(request: web.BaseRequest, body: RequestBody) -> dict[str, Any]:
+    """The fields of a request: of its JSON object, or of a GET's query. Raises InvalidBody."""
+    if request.method == "GET":
+        query = request.query
+        return {name: many[0] if len(many := query.getall(name)) == 1 else many for name in query}
+    if body.state is BodyState.INCOMPLETE:
+        raise InvalidBody("body", "did not arrive whole and in time")
+    require_json(request.headers.getall("Content-Type", ()))
+    return object_from(body.body)
+
+
+def idempotency_key_from(headers: Sequence[str]) -> str | None:
+    """Read `Idempotency-Key`: 1 to 255 visible ASCII characters, sent once. Raises InvalidBody for anything else."""
+    if not headers:
+        return None
+    if len(headers) != 1 or VISIBLE_ASCII.fullmatch(headers[0]) is None:
+        raise InvalidBody(IDEMPOTENCY_KEY_HEADER, "must be 1 to 255 visible ASCII characters, sent once")
+    return headers[0]

@@ -1,0 +1,139 @@
+"""`decide`: applies the rules in order; the first objection ends the decision."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from libs.contracts.decisions import TEMPLATED, Decision, EventType, Purpose, RuleReceipt
+from libs.contracts.errors import ErrorCode
+from libs.contracts.events import WebhookReceived
+from libs.contracts.results import AnswerStatus, SkipReason
+from libs.store.conversations import Conversation
+from libs.store.decisions import Cooldown, CoolingDown, Limit, QuotaExhausted
+from libs.store.plans import daily_limit, monthly_limit
+from services.policy.domain.delivery_plans import DeliveryPlan, plan_for
+from services.policy.domain.facts import Facts, NoMessage, Objection, Pass, RuleBinding
+
+WINDOW = timedelta(hours=24)
+"""WhatsApp's customer service window, from the customer's last message."""
+MESSAGING = TEMPLATED | {EventType.OUTBOUND_MESSAGE}
+"""Event types that may lead to a message."""
+COOLDOWN_S = 15 * 60
+"""Within this time at most one message per integration, call event type and customer."""
+
+
+def decide(webhook: WebhookReceived, facts: Facts, rules: Sequence[RuleBinding]) -> Decision:
+    """The decision about one webhook, with the receipt of every rule that was applied."""
+    receipt: list[RuleReceipt] = []
+    flagged = False
+    for binding in rules:
+        if not binding.applies_to(facts.event_type):
+            continue
+        finding = binding.rule(webhook, facts)
+        stopped = not isinstance(finding, Pass)
+        # Not validated, for speed: the values are the gateway's own, and there are twenty for each message.
+        receipt.append(
+            RuleReceipt.model_construct(
+                rule=binding.name, version=binding.version, passed=not stopped, inputs=finding.inputs
+            )
+        )
+        if isinstance(finding, Objection):
+            return Decision(
+                code=finding.code, details=finding.details, receipt=tuple(receipt), risk_score=_risk_score(receipt)
+            )
+        if isinstance(finding, NoMessage):
+            return Decision(code=finding.status, reason=finding.reason, receipt=tuple(receipt))
+        flagged = flagged or finding.flagged
+    return _decision_without_objection(webhook, facts, tuple(receipt), flagged=flagged)
+
+
+def _decision_without_objection(
+    webhook: WebhookReceived, facts: Facts, receipt: tuple[RuleReceipt, ...], *, flagged: bool
+) -> Decision:
+    if facts.event_type is EventType.TEST:
+        return Decision(code=AnswerStatus.OK, receipt=receipt)
+    if facts.event_type not in MESSAGING:
+        return Decision(code=AnswerStatus.RECORDED, receipt=receipt)
+    plan = delivery_plan(webhook, facts)
+    return Decision(
+        receipt=receipt,
+        window_closes_at=plan.window_closes_at,
+        template=plan.template,
+        risk_score=_risk_score(receipt),
+        flagged=flagged,
+    )
+
+
+def _risk_score(receipt: Sequence[RuleReceipt]) -> int:
+    scores = [line.inputs["risk_score"] for line in receipt if "risk_score" in line.inputs]
+    return scores[-1] if scores and isinstance(scores[-1], int) else 0
+
+
+def text_of(webhook: WebhookReceived, facts: Facts) -> str | None:
+    """The message text: the agent's text, or the rendered template of a call event."""
+    return facts.rendered if facts.event_type in TEMPLATED else webhook.payload.text
+
+
+def purpose_of(webhook: WebhookReceived, event_type: EventType | None) -> str | None:
+    """The purpose of the message; call events are operational, whatever the webhook contains."""
+    return Purpose.OPERATIONAL if event_type in TEMPLATED else webhook.payload.message_purpose
+
+
+def delivery_plan(webhook: WebhookReceived, facts: Facts) -> DeliveryPlan:
+    """How the event's message is delivered."""
+    return plan_for(
+        facts.integration,
+        closes_at=window_closes_at(facts.stored.conversation),
+        now=facts.now,
+        phone=facts.phone,
+        language=webhook.payload.language,
+    )
+
+
+def window_closes_at(conversation: Conversation) -> datetime | None:
+    """When the window closes or has closed; None when the customer never wrote."""
+    if conversation.last_inbound_at is None:
+        return None
+    end = conversation.last_inbound_at + WINDOW
+    if conversation.closed_at is not None and conversation.closed_at >= conversation.last_inbound_at:
+        return min(end, conversation.closed_at)
+    return end
+
+
+def quota_refusal(decision: Decision, facts: Facts, found: QuotaExhausted) -> Decision:
+    """The refusal of an approval when concurrent events used the last of the quota."""
+    account, daily = facts.account, found.limit is Limit.DAILY
+    details = limit_details(found.limit, daily_limit(account) if daily else monthly_limit(account), found.used, facts)
+    line = RuleReceipt(rule=f"{found.limit}_limit_is_not_used_up", version=1, passed=False, inputs={"used": found.used})
+    return Decision(code=ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED, details=details, receipt=(*decision.receipt, line))
+
+
+def cooldown_of(facts: Facts) -> Cooldown | None:
+    """The cooldown that the approval of a call event starts; an agent's message has none."""
+    if facts.event_type not in TEMPLATED:
+        return None
+    return Cooldown(
+        integration_id=facts.integration.id,
+        event_type=facts.event_type or "",
+        customer_key=facts.customer_key,
+        seconds=COOLDOWN_S,
+    )
+
+
+def cooldown_skip(decision: Decision, found: CoolingDown) -> Decision:
+    """The end of an event during another event's cooldown: no message is sent."""
+    until = found.until.isoformat()
+    line = RuleReceipt(rule="cooldown_is_over", version=1, passed=False, inputs={"until": until})
+    return Decision(
+        code=AnswerStatus.SKIPPED,
+        reason=SkipReason.COOLDOWN,
+        details={"until": until},
+        receipt=(*decision.receipt, line),
+    )
+
+
+def limit_details(which: Limit, limit: int, used: int, facts: Facts) -> dict[str, object]:
+    """The details of a refusal for an exhausted limit; `retry_after` (seconds) becomes the `Retry-After` header."""
+    ends = facts.period.day_ends if which is Limit.DAILY else facts.period.month_ends
+    wait = max(1, math.ceil((ends - facts.now).total_seconds()))
+    return {"period": which.value, "limit": limit, "used": used, "resets_at": ends.isoformat(), "retry_after": wait}

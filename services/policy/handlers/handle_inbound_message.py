@@ -1,0 +1,136 @@
+"""`HandleInboundMessage`: applies an opt-out or opt-in in a customer's message, and opens the service window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from libs.chassis.subscriptions import Received
+from libs.contracts.decisions import CONFIRMATION, Purpose
+from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.events import Event, MessageApproved, SuppressionAdded, SuppressionLifted, WhatsAppMessageReceived
+from libs.store.accounts import Account, Directory
+from libs.store.conversations import Conversations, Suppression, SuppressionKind, Suppressions
+from services.policy import metrics
+from services.policy.domain.consent_changes import ConsentChange
+from services.policy.domain.keywords import Keywords, OptIn, OptOut, button_meaning, text_meaning
+from services.policy.domain.opt_out_confirmations import confirmation_text
+from services.policy.handlers.customer_identities import CustomerIdentities
+
+KEYWORD = "keyword"
+TEXT = "text"
+NO_CALLER = "policy"
+"""The `reply_to` of a message that no caller waits for."""
+
+ReceivedMessage = Received[WhatsAppMessageReceived]
+
+
+@dataclass(frozen=True, slots=True)
+class HandleInboundMessage:
+    """Stores suppressions, identities and windows from customers' messages."""
+
+    directory: Directory
+    conversations: Conversations
+    suppressions: Suppressions
+    customer_identities: CustomerIdentities
+    keywords: Keywords
+
+    async def __call__(self, received: ReceivedMessage) -> Sequence[Event]:
+        """Handle one message. Safe to repeat: suppressions and lifts are identified by it, and times only increase."""
+        message = received.event
+        account = await self.directory.account(message.account_id or "")
+        if account is None:
+            raise GatewayError(ErrorCode.GATEWAY_UNAVAILABLE, {"unavailable": "configuration"})
+        keys = self.customer_identities.keys(message.account_id, message.customer, message.customer_user_id)
+        meaning = self._meaning(message, account)
+        change = _change_from(received, meaning) if meaning else None
+        standing: list[Suppression] = []
+        if change and isinstance(meaning, OptOut):
+            standing = await self._suppress(change, keys)
+        # Read after the opt-out is written: a concurrent link of the keys sees the opt-out, or this read sees the link.
+        identity = await self.customer_identities.link(account.id, keys, message.sent_at)
+        if change and isinstance(meaning, OptOut):
+            standing += await self._suppress(change, [key for key in identity.keys if key not in keys])
+        await self.customer_identities.merge(account.id, identity)
+        if message.opens_window:
+            await self.conversations.open_window(message.number_id, identity.keys, message.sent_at)
+        if change and isinstance(meaning, OptOut):
+            return _opt_out_events(received, account, change, standing, meaning.language)
+        return await self._lift(change, identity.keys, message.message_id) if change else ()
+
+    def _meaning(self, message: WhatsAppMessageReceived, account: Account) -> OptOut | OptIn | None:
+        """The meaning of a written text or a pressed button; captions of media have none."""
+        own = {"extra_stop": account.opt_out_words, "extra_start": account.opt_in_words}
+        if message.pressed:
+            return button_meaning(message.pressed, self.keywords.on_buttons(), **own)
+        return text_meaning(message.text or "", self.keywords, **own) if message.type == TEXT else None
+
+    async def _suppress(self, change: ConsentChange, keys: Sequence[str]) -> list[Suppression]:
+        """Suppress each key; the suppressions that stand, without those that a later opt-in has lifted."""
+        standing = []
+        for key in keys:
+            row = await self.suppressions.suppress(change.suppression(key), ())
+            if row.active or await self.suppressions.get(row.id) is not None:
+                standing.append(row)  # else it is older than an opt-in and was not written
+        return standing
+
+    async def _lift(self, change: ConsentChange, keys: Sequence[str], message_id: str) -> Sequence[Event]:
+        rows = await self.customer_identities.lift(
+            change.account_id or "", keys, change.kind, at=change.at, deduplication_key=message_id
+        )
+        if not rows:
+            return ()
+        metrics.OPT_OUTS.labels("opt_in").inc()
+        return (change.event(SuppressionLifted, rows[0].id, keys[0]),)
+
+
+def _opt_out_events(
+    received: ReceivedMessage, account: Account, change: ConsentChange, standing: Sequence[Suppression], language: str
+) -> Sequence[Event]:
+    """The events of an opt-out: none when the customer had opted out before."""
+    new = [row for row in standing if row.id == change.suppression_id(row.customer_key)]
+    if not new or any(row.active for row in standing if row not in new):
+        return ()
+    metrics.OPT_OUTS.labels("opt_out").inc()
+    added = change.event(SuppressionAdded, new[0].id, standing[0].customer_key)
+    if account.paused or not any(row.active for row in new):
+        return (added,)  # a paused account sends nothing; after a later opt-in a confirmation would be wrong
+    return (added, _confirmation_from(received, account, standing[0].customer_key, language))
+
+
+def _change_from(received: ReceivedMessage, meaning: OptOut | OptIn) -> ConsentChange:
+    """The request in a message. The evidence has the message's id and time, the keyword and its language; no text."""
+    message = received.event
+    return ConsentChange(
+        event_id=received.id,
+        account_id=message.account_id,
+        number_id=message.number_id,
+        customer=message.customer,
+        at=message.sent_at,
+        kind=SuppressionKind.OPT_OUT,
+        source=KEYWORD,
+        evidence={
+            "message_id": message.message_id,
+            "at": message.sent_at.isoformat(),
+            "word": meaning.word_id,
+            "language": meaning.language,
+        },
+    )
+
+
+def _confirmation_from(
+    received: ReceivedMessage, account: Account, customer_key: str, language: str
+) -> MessageApproved:
+    """The one message that confirms an opt-out."""
+    message = received.event
+    return MessageApproved(
+        account_id=account.id,
+        event_id=received.id,
+        event_type=CONFIRMATION,
+        reply_to=NO_CALLER,
+        number_id=message.number_id,
+        customer=message.customer,
+        customer_user_id=message.customer_user_id,
+        customer_key=customer_key,
+        text=confirmation_text(language),
+        purpose=Purpose.OPERATIONAL,
+        received_at=message.sent_at,
+    )

@@ -1,0 +1,68 @@
+"""`HandlePreference`: applies the marketing preference that a customer chose in WhatsApp."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from libs.chassis.subscriptions import Received
+from libs.contracts.events import Event, SuppressionAdded, SuppressionLifted, WhatsAppPreferenceChanged
+from libs.store.conversations import SuppressionKind, Suppressions
+from services.policy import metrics
+from services.policy.domain.consent_changes import ConsentChange
+from services.policy.handlers.customer_identities import CustomerIdentities
+
+PROVIDER = "provider"
+MARKETING = "marketing_messages"
+"""The only category that WhatsApp has (Meta's `user_preferences` webhook)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandlePreference:
+    """Adds and lifts suppressions of marketing only; an opt-out by keyword remains."""
+
+    suppressions: Suppressions
+    customer_identities: CustomerIdentities
+
+    async def __call__(self, received: Received[WhatsAppPreferenceChanged]) -> Sequence[Event]:
+        """Handle one preference. Safe to repeat: suppressions and lifts are identified by the event."""
+        preference = received.event
+        account_id = preference.account_id or ""
+        keys = self.customer_identities.keys(account_id, preference.customer, preference.customer_user_id)
+        if preference.category != MARKETING or not keys:
+            return ()
+        identity = await self.customer_identities.link(account_id, keys, preference.at)
+        await self.customer_identities.merge(account_id, identity)
+        change = _change_from(received)
+        if preference.value == "stop":
+            return await self._suppress(change, identity.keys)
+        return await self._lift(change, identity.keys) if preference.value == "resume" else ()
+
+    async def _suppress(self, change: ConsentChange, keys: Sequence[str]) -> Sequence[Event]:
+        wanted = [change.suppression(key) for key in keys]
+        standing = [await self.suppressions.suppress(each, ()) for each in wanted]
+        if [row.id for row in standing] != [row.id for row in wanted]:
+            return ()
+        metrics.OPT_OUTS.labels("marketing_stop").inc()
+        return (change.event(SuppressionAdded, standing[0].id, keys[0]),)
+
+    async def _lift(self, change: ConsentChange, keys: Sequence[str]) -> Sequence[Event]:
+        rows = await self.customer_identities.lift(
+            change.account_id or "", keys, change.kind, at=change.at, deduplication_key=str(change.event_id)
+        )
+        if not rows:
+            return ()
+        metrics.OPT_OUTS.labels("marketing_resume").inc()
+        return (change.event(SuppressionLifted, rows[0].id, keys[0]),)
+
+
+def _change_from(received: Received[WhatsAppPreferenceChanged]) -> ConsentChange:
+    preference = received.event
+    return ConsentChange(
+        event_id=received.id,
+        account_id=preference.account_id,
+        number_id=preference.number_id,
+        customer=preference.customer,
+        at=preference.at,
+        kind=SuppressionKind.MARKETING,
+        source=PROVIDER,
+        evidence={"at": preference.at.isoformat(), "category": preference.category},
+    )

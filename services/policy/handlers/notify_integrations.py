@@ -1,0 +1,127 @@
+"""`NotifyIntegrations`: requests one forward for each integration that wants a notification."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from libs.chassis.subscriptions import Handler, Received
+from libs.contracts.events import (
+    Event,
+    ForwardRequested,
+    MessageStatusUpdated,
+    SuppressionAdded,
+    WhatsAppMessageReceived,
+)
+from libs.contracts.forwards import ForwardKind
+from libs.store.accounts import Directory, Integration, Number
+from services.policy.domain.notifications import (
+    is_customer_opt_out,
+    is_reachable,
+    message_content,
+    opt_out_content,
+    status_content,
+    wants_messages,
+)
+from services.policy.ports import Integrations
+
+Notified = WhatsAppMessageReceived | SuppressionAdded | MessageStatusUpdated
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyIntegrations:
+    """Makes the `ForwardRequested` events. Safe to repeat: their ids are derived from the event and the integration."""
+
+    directory: Directory
+    integrations: Integrations
+
+    async def for_message(self, received: Received[WhatsAppMessageReceived]) -> Sequence[Event]:
+        """Notify of a customer's message."""
+        message = received.event
+        return await self._forwards(
+            message,
+            wants_messages,
+            lambda number: message_content(message, number),
+            kind=ForwardKind.MESSAGE_RECEIVED,
+            event_id=received.id,
+            at=message.sent_at,
+            customer_user_id=message.customer_user_id,
+        )
+
+    async def for_opt_out(self, received: Received[SuppressionAdded]) -> Sequence[Event]:
+        """Notify of an opt-out that the customer asked for."""
+        added = received.event
+        if not is_customer_opt_out(added):
+            return ()
+        return await self._forwards(
+            added,
+            wants_messages,
+            lambda number: opt_out_content(added, number),
+            kind=ForwardKind.RECIPIENT_OPTED_OUT,
+            event_id=received.id,
+            at=received.at,
+        )
+
+    async def for_status(self, received: Received[MessageStatusUpdated]) -> Sequence[Event]:
+        """Notify of a message's new status: the integration that sent it, else all integrations of the number."""
+        updated = received.event
+        return await self._forwards(
+            updated,
+            lambda integration: is_reachable(integration) and updated.integration_id in (None, integration.id),
+            lambda number: status_content(updated, number),
+            kind=ForwardKind.MESSAGE_STATUS_UPDATED,
+            event_id=updated.event_id,
+            at=updated.at,
+        )
+
+    async def _forwards(
+        self,
+        event: Notified,
+        wants: Callable[[Integration], bool],
+        content_for: Callable[[Number | None], dict[str, Any]],
+        **fields: Any,
+    ) -> Sequence[ForwardRequested]:
+        recipients = await self._recipients(event.account_id, event.number_id, wants)
+        if not recipients:
+            return ()
+        number = await self.directory.number(number_id=event.number_id) if event.number_id else None
+        content = content_for(number)
+        return [
+            ForwardRequested(
+                account_id=integration.account_id,
+                integration_id=integration.id,
+                number_id=event.number_id,
+                customer=event.customer,
+                content=content,
+                **fields,
+            )
+            for integration in recipients
+        ]
+
+    async def _recipients(
+        self, account_id: str | None, number_id: str | None, wants: Callable[[Integration], bool]
+    ) -> list[Integration]:
+        """The integrations that want the notification; none while the account's 3CX module is off."""
+        if account_id is None:
+            return []
+        found = await (
+            self.integrations.of_number(number_id) if number_id else self.integrations.of_account(account_id)
+        )
+        wanted = [integration for integration in found if integration.account_id == account_id and wants(integration)]
+        if not wanted:
+            return []
+        account = await self.directory.account(account_id)
+        return wanted if account is not None and account.threecx_enabled else []
+
+
+@dataclass(frozen=True, slots=True)
+class HandleAndNotify:
+    """Handles a customer's message, then notifies integrations of it; so an opt-out is stored first."""
+
+    handle: Handler[WhatsAppMessageReceived]
+    notify: Callable[[Received[WhatsAppMessageReceived]], Awaitable[Sequence[Event]]]
+
+    async def __call__(self, received: Received[WhatsAppMessageReceived]) -> Sequence[Event]:
+        """Handle one message. Safe to repeat, as both parts are."""
+        result = await self.handle(received)
+        events = (result,) if isinstance(result, Event) else result or ()
+        return (*events, *await self.notify(received))

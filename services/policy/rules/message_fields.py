@@ -1,0 +1,51 @@
+"""Rules about the fields of the message: the customer's phone number, the text and the purpose."""
+
+from libs.contracts.decisions import Purpose
+from libs.contracts.errors import ErrorCode
+from libs.contracts.events import WebhookReceived
+from libs.contracts.identity import masked
+from services.policy.domain.decisions import text_of
+from services.policy.domain.facts import Facts, Finding, Objection, Pass
+
+MAX_TEXT = 4096
+"""Characters in one WhatsApp text message (Meta, Cloud API, text object)."""
+PHONE_FIELDS = ["to", "from", "customer_phone", "caller", "phone"]
+
+
+def customer_phone_is_usable(_: WebhookReceived, facts: Facts) -> Finding:
+    """One of the five phone fields has a valid number."""
+    if facts.phone is None:
+        region = facts.account.default_region
+        return Objection(
+            ErrorCode.MISSING_PHONE, {"fields": PHONE_FIELDS, "default_region": region}, {"default_region": region}
+        )
+    return Pass({"phone": masked(facts.phone)})
+
+
+def text_is_present(webhook: WebhookReceived, _: Facts) -> Finding:
+    """An outbound message has a text."""
+    if not webhook.payload.text:
+        return Objection(ErrorCode.MISSING_MESSAGE_TEXT, {"field": "message_text"}, {"length": 0})
+    return Pass({"length": len(webhook.payload.text)})
+
+
+def text_fits(webhook: WebhookReceived, facts: Facts) -> Finding:
+    """The text has at most 4,096 characters."""
+    length = len(text_of(webhook, facts) or "")
+    if length > MAX_TEXT:
+        return Objection(ErrorCode.MESSAGE_TEXT_TOO_LONG, {"limit": MAX_TEXT, "length": length}, {"length": length})
+    return Pass({"length": length, "limit": MAX_TEXT})
+
+
+def purpose_is_allowed(webhook: WebhookReceived, _: Facts) -> Finding:
+    """The message has a purpose, and it is one of `Purpose`."""
+    purpose = webhook.payload.message_purpose
+    allowed = [each.value for each in Purpose]
+    if purpose not in allowed:
+        missing = purpose is None
+        return Objection(
+            ErrorCode.MESSAGE_PURPOSE_NOT_ALLOWED,
+            {"field": "message_purpose", "allowed": allowed},
+            {"missing": missing},
+        )
+    return Pass({"purpose": purpose})

@@ -1,0 +1,193 @@
+"""`DeliverForward` handles ForwardRequested: it posts a forward to its 3CX system, retrying for a day at most."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from libs.chassis.clock import Clock, Monotonic
+from libs.chassis.settlement import GiveUp, RetryLater
+from libs.chassis.subscriptions import Received
+from libs.contracts.events import ForwardDelivered, ForwardFailed, ForwardRequested
+from libs.contracts.forwards import delivery_headers
+from libs.contracts.identity import masked
+from libs.store.forwards import (
+    AlreadyDelivered,
+    Attempt,
+    DeliveryInProgress,
+    Forward,
+    Forwards,
+    ForwardState,
+    Started,
+    StartResult,
+)
+from services.sender import metrics
+from services.sender.domain.forwards import JITTER, ForwardResponse, body_from, retry_delay
+from services.sender.handlers.bulkheads import Bulkheads
+from services.sender.ports import ForwardClient, ForwardTarget, ForwardTargets, NoForwardTarget
+
+Request = Received[ForwardRequested]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardOptions:
+    """The `owner` of a try, the `lease` of one try, and after how long (`give_up_after`) no further try is made."""
+
+    owner: str
+    lease: timedelta
+    give_up_after: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverForward:
+    """Posts forwards. The bulkheads belong to this process; every other dependency is a port."""
+
+    forwards: Forwards
+    targets: ForwardTargets
+    client: ForwardClient
+    bulkheads: Bulkheads
+    clock: Clock
+    monotonic: Monotonic
+    random: Callable[[], float]
+    options: ForwardOptions
+    _unsaved: dict[UUID, tuple[int, Attempt]] = field(default_factory=dict)
+    """Successes that the store has not accepted yet; a redelivery to this process writes them without posting again."""
+
+    async def __call__(self, received: Request) -> ForwardDelivered:
+        """Try once. Raises RetryLater when the forward must wait in a delay queue, GiveUp when it has failed for good.
+
+        Safe to repeat: a delivered forward is not posted again, and its event is returned again. HTTP allows no more
+        than that: after a crash between the response and its write, the forward is posted once more under the same id.
+        """
+        if received.id in self._unsaved:
+            return await self._save_delivered(received)
+        if self.clock() - (received.waiting_since or self.clock()) >= self.options.give_up_after:
+            return await self._give_up_unless_delivered(received, "out of time")
+        target = await self.targets.target(received.event.integration_id or "")
+        if isinstance(target, NoForwardTarget):
+            return await self._give_up_unless_delivered(received, target.reason)
+        bulkhead = self.bulkheads.of(received.event.integration_id or "")
+        permit = await bulkhead.acquire()
+        if isinstance(permit, float):
+            raise await self._postponed(received, permit)
+        response = None
+        try:
+            if (delivered := await self._claim(received)) is not None:
+                return delivered
+            response, attempt = await self._post(received, target)
+        finally:
+            bulkhead.release(permit, response)
+        return await self._conclude(received, response, attempt)
+
+    async def _claim(self, received: Request) -> ForwardDelivered | None:
+        """Claim the next try, or return the earlier delivery. Raises RetryLater while another delivery has a claim."""
+        answer = await self._start(received)
+        if isinstance(answer, DeliveryInProgress):
+            raise RetryLater("another delivery is posting the forward", after=answer.until - self.clock())
+        return _delivered(received, answer.status, answer.tries) if isinstance(answer, AlreadyDelivered) else None
+
+    async def _give_up_unless_delivered(self, received: Request, reason: str) -> ForwardDelivered:
+        delivered = await self._claim(received)
+        if delivered is None:
+            raise await self._given_up(received, reason, None)
+        return delivered
+
+    async def _start(self, received: Request) -> StartResult:
+        now = self.clock()
+        forward = forward_from(received, now)
+        return await self.forwards.start(forward, owner=self.options.owner, now=now, lease=self.options.lease)
+
+    async def _post(self, received: Request, target: ForwardTarget) -> tuple[ForwardResponse, Attempt]:
+        body, at, start = body_from(received.event, received.id), self.clock(), self.monotonic()
+        headers = delivery_headers(
+            secret=target.secret,
+            delivery_id=str(received.id),
+            kind=received.event.kind.value,
+            timestamp=int(at.timestamp()),
+            body=body,
+        )
+        response = await self.client.post(target.url, body, headers)
+        seconds = self.monotonic() - start
+        metrics.FORWARD_SECONDS.observe(seconds)
+        attempt = Attempt(at=at, duration_ms=round(seconds * 1000), status=response.status, error=response.error)
+        return response, attempt
+
+    async def _conclude(self, received: Request, response: ForwardResponse, attempt: Attempt) -> ForwardDelivered:
+        if response.error is None:
+            self._unsaved[received.id] = (response.status or 0, attempt)
+            return await self._save_delivered(received)
+        wait = retry_delay(received.attempt, random=self.random, retry_after=response.retry_after)
+        now = self.clock()
+        if response.final:
+            raise await self._given_up(received, response.error, attempt)
+        if now + wait - (received.waiting_since or now) >= self.options.give_up_after:
+            raise await self._given_up(received, f"out of time: {response.error}", attempt)
+        await self._finish_attempt(received, ForwardState.WAITING, attempt)
+        self._count(received, "retry")
+        raise RetryLater(response.error, after=wait, counts=True)
+
+    async def _save_delivered(self, received: Request) -> ForwardDelivered:
+        """Write the success. It stays in `_unsaved` until then, so that a store outage causes no second post."""
+        status, attempt = self._unsaved[received.id]
+        await self._finish_attempt(received, ForwardState.DELIVERED, attempt)
+        self._unsaved.pop(received.id, None)
+        self._count(received, "delivered")
+        return _delivered(received, status, received.attempt)
+
+    async def _given_up(self, received: Request, reason: str, attempt: Attempt | None) -> GiveUp:
+        """Write the failure; the exception makes the delivery a dead letter, which an operator can replay."""
+        await self._finish_attempt(received, ForwardState.FAILED, attempt)
+        self._count(received, "given_up")
+        failed = ForwardFailed(
+            account_id=received.event.account_id,
+            integration_id=received.event.integration_id,
+            event_id=received.event.event_id,
+            forward_id=received.id,
+            kind=received.event.kind,
+            attempts=received.attempt if attempt is not None else received.attempt - 1,
+            reason=reason,
+            status=attempt.status if attempt is not None else None,
+        )
+        return GiveUp(reason, (failed,))
+
+    async def _postponed(self, received: Request, seconds: float) -> RetryLater:
+        """The exception for a full or stopped bulkhead. The first time the forward is stored as waiting."""
+        if received.waiting_since is None and isinstance(await self._start(received), Started):
+            await self._finish_attempt(received, ForwardState.WAITING, None)
+        self._count(received, "held_back")
+        return RetryLater("bulkhead full or stopped", after=timedelta(seconds=seconds * (1 + JITTER * self.random())))
+
+    async def _finish_attempt(self, received: Request, state: ForwardState, attempt: Attempt | None) -> None:
+        owner, now = self.options.owner, self.clock()
+        await self.forwards.finish_attempt(str(received.id), state, owner=owner, now=now, attempt=attempt)
+
+    def _count(self, received: Request, outcome: str) -> None:
+        metrics.FORWARDS.labels(received.event.kind.value, outcome).inc()
+
+
+def forward_from(received: Request, now: datetime) -> Forward:
+    """The stored form of a forward: without its content, and with the phone masked."""
+    event = received.event
+    return Forward(
+        id=str(received.id),
+        account_id=event.account_id,
+        integration_id=event.integration_id or "",
+        kind=event.kind.value,
+        event_id=str(event.event_id),
+        masked_phone=masked(event.customer) if event.customer else None,
+        requested_at=received.at,
+        updated_at=now,
+    )
+
+
+def _delivered(received: Request, status: int, tries: int) -> ForwardDelivered:
+    event = received.event
+    return ForwardDelivered(
+        account_id=event.account_id,
+        integration_id=event.integration_id,
+        event_id=event.event_id,
+        forward_id=received.id,
+        kind=event.kind,
+        attempts=tries,
+        status=status,
+    )

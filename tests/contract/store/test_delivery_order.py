@@ -1,0 +1,91 @@
+"""What the port `Turns` promises of the order of messages to one customer, on every adapter."""
+
+import asyncio
+
+from libs.store.decisions import Position, QuotaExhausted
+from libs.store.factory import open_store
+from libs.store.store import Store
+from tests.contract.store.builders import NOW, a_budget, a_refusal, an_approval, standing
+
+POSITION = Position(number_id="num-1", customer_key="customer-1")
+
+
+async def turn(store: Store, event_id: str, customer_key: str = "customer-1", number_id: str = "num-1") -> str | None:
+    return await store.delivery_order.enqueue(
+        number_id=number_id, customer_key=customer_key, event_id=event_id, now=NOW
+    )
+
+
+async def test_each_event_stands_behind_the_one_before_it(store: Store, other: Store) -> None:
+    first, second, third = await turn(store, "e1"), await turn(other, "e2"), await turn(store, "e3")
+
+    assert (first, second, third) == (None, "e1", "e2")
+
+
+async def test_an_event_keeps_its_place_however_often_it_asks(store: Store, other: Store) -> None:
+    for event in ("e1", "e2", "e3"):
+        await turn(store, event)
+
+    again = [await turn(other, event) for event in ("e3", "e1", "e2")]
+
+    assert again == ["e2", None, "e1"]
+
+
+async def test_other_customers_and_other_numbers_have_lines_of_their_own(store: Store) -> None:
+    await turn(store, "e1")
+
+    assert await turn(store, "e2", customer_key="customer-2") is None
+    assert await turn(store, "e3", number_id="num-2") is None
+
+
+async def test_events_that_come_at_once_stand_in_one_line(store: Store, other: Store) -> None:
+    events = [f"e{n}" for n in range(30)]
+
+    before = await asyncio.gather(*(turn((store, other)[n % 2], event) for n, event in enumerate(events)))
+
+    ahead = dict(zip(events, before, strict=True))
+    assert list(before).count(None) == 1
+    assert len(set(before)) == len(events)
+    assert _length_of(ahead) == len(events)
+
+
+async def test_an_approval_gets_in_line_in_the_step_that_decides_it(store: Store, other: Store) -> None:
+    first = await store.decisions.decide(an_approval("e1", position=POSITION))
+    second = await other.decisions.decide(an_approval("e2", position=POSITION))
+
+    again = await store.decisions.decide(an_approval("e2", position=POSITION))
+
+    assert first == standing("approved", fresh=True)
+    assert second == standing("approved", fresh=True, after="e1")
+    assert again == standing("approved", fresh=False)
+    assert await turn(other, "e2") == "e1"
+
+
+async def test_nobody_stands_behind_what_was_not_approved(store: Store) -> None:
+    await store.decisions.decide(a_refusal("e1", position=POSITION))
+    spent = await store.decisions.decide(an_approval("e2", budget=a_budget(daily_limit=0), position=POSITION))
+
+    approved = await store.decisions.decide(an_approval("e3", position=POSITION))
+
+    assert isinstance(spent, QuotaExhausted)
+    assert approved == standing("approved", fresh=True)
+
+
+async def test_a_line_outlives_its_process(store: Store, store_url: str) -> None:
+    await turn(store, "e1")
+    await store.close()
+
+    reopened = await open_store(store_url)
+    before = await turn(reopened, "e2")
+    await reopened.close()
+
+    assert before == "e1"
+
+
+def _length_of(ahead: dict[str, str | None]) -> int:
+    """How many stand in the line that ends with whom nobody is behind of."""
+    last = next(event for event in ahead if event not in ahead.values())
+    line = [last]
+    while (before := ahead[line[-1]]) is not None:
+        line.append(before)
+    return len(line)

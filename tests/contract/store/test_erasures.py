@@ -1,0 +1,277 @@
+"""What the ports `Erasures` and `People` promise, on every adapter; and that in SQLite nothing stays in the files."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from libs.contracts.errors import ErrorCode, GatewayError
+from libs.store.conversations import SuppressionKind
+from libs.store.dead_letters import DeadLetter, DeadLetterFilter
+from libs.store.decisions import Cooldown
+from libs.store.erasures import Erasure
+from libs.store.factory import open_store
+from libs.store.forwards import Forward, ForwardState
+from libs.store.ledger import Finished
+from libs.store.store import Store
+from tests.contract.store.builders import (
+    NOW,
+    UNPACED,
+    a_claim,
+    a_number,
+    a_posted,
+    a_question,
+    a_suppression,
+    after,
+    an_account,
+    an_approval,
+)
+
+KEY, OTHER, USER = "c1" * 32, "c2" * 32, "c3" * 32
+UNNAMED, UNNAMED_USER = "d1" * 32, "d3" * 32
+WAMID = "wamid.HBgMOTY2NTEyMzQ1Njc4"
+MASK = "+9665•••••678"
+
+
+def an_erasure(**fields: Any) -> Erasure:
+    given: dict[str, Any] = {
+        "account_id": "acc-1",
+        "customer_keys": (KEY, USER),
+        "do_not_contact": (UNNAMED, UNNAMED_USER),
+        "pseudonyms": ("p1",),
+        "reason": "asked by letter",
+        "actor": "admin",
+        "asked_at": NOW,
+    }
+    return Erasure(id="era-1", **(given | fields))
+
+
+async def everything_about(store: Store, key: str, *, event_id: str) -> None:
+    """Everything that the gateway can come to keep of somebody."""
+    await store.conversations.open_window("num-1", [key], NOW)
+    await store.suppressions.suppress(
+        a_suppression(f"sup-{event_id}", customer_key=key, masked_phone=MASK, evidence={"message_id": WAMID}), []
+    )
+    await store.suppressions.lift(
+        account_id="acc-1", customer_key=key, kind=SuppressionKind.MARKETING, at=NOW, events=[], deduplication_key=WAMID
+    )
+    cooldown = Cooldown(integration_id="int-1", event_type="missed_call", customer_key=key, seconds=900)
+    await store.decisions.decide(an_approval(event_id, cooldown=cooldown))
+    await store.delivery_order.enqueue(number_id="num-1", customer_key=key, event_id=event_id, now=NOW)
+    await store.ledger.claim(a_claim(event_id, customer_key=key, pace=replace(UNPACED, pair_interval=6.0)))
+    outcome = orjson.dumps({"code": "sent", "message_id": WAMID, "details": {}})
+    await store.ledger.finish(event_id, outcome, now=NOW, message_id=WAMID)
+    names = {"integration_id": "int-1", "key": f"key-{event_id}", "event_id": event_id}
+    await store.idempotency.claim(**names, body_hash="b", now=NOW)
+    answer = orjson.dumps([200, "sent", orjson.dumps({"status": "sent", "message_id": WAMID}).decode(), None])
+    await store.idempotency.answer(**names, answer=answer)
+    forward = Forward(
+        id=f"forward-{event_id}",
+        account_id="acc-1",
+        integration_id="int-1",
+        kind="message.received",
+        event_id=event_id,
+        masked_phone=MASK,
+        requested_at=NOW,
+        state=ForwardState.TRYING,
+        updated_at=NOW,
+    )
+    await store.forwards.start(forward, owner="s", now=NOW, lease=after(60) - NOW)
+    await store.dead_letters.add(a_letter(f"letter-{event_id}"))
+
+
+def a_letter(letter_id: str) -> DeadLetter:
+    return DeadLetter(
+        id=letter_id,
+        queue="sender.messages",
+        reason="x",
+        name="message.approved",
+        message_id=None,
+        account_id="acc-1",
+        integration_id=None,
+        attempts=1,
+        died_at=NOW,
+        expires_at=after(10**8),
+        sealed=f"sealed {KEY}",
+    )
+
+
+async def erase(store: Store, **fields: Any) -> dict[str, int]:
+    return dict(
+        await store.personal_data.erase(
+            an_erasure(**fields), event_ids=["event-1", "forward-event-1"], dead_letters=["letter-event-1"]
+        )
+    )
+
+
+@pytest.fixture
+async def peopled(store: Store) -> Store:
+    """Two persons of one account; the first is known by two keys."""
+    await store.registry.save(an_account("acc-1"), [], created=True)
+    await store.registry.save(a_number("num-1"), [], created=True)
+    await everything_about(store, KEY, event_id="event-1")
+    await everything_about(store, OTHER, event_id="event-2")
+    await store.identities.link("acc-1", [KEY, USER], NOW)
+    return store
+
+
+async def test_a_job_is_there_until_it_is_finished_and_told_once(store: Store, other: Store) -> None:
+    first, second = an_erasure(), replace(an_erasure(), id="era-2", asked_at=after(1))
+    await store.erasures.add(second)
+    await store.erasures.add(first)
+
+    assert list(await other.erasures.unfinished(10)) == [first, second]
+    assert await other.erasures.finish("era-1", [a_posted()])
+    assert not await store.erasures.finish("era-1", [a_posted("00000000-0000-0000-0000-000000000002")])
+    assert list(await store.erasures.unfinished(10)) == [second]
+    assert list(await store.outbox.unpublished(10)) == [a_posted()]
+
+    await store.outbox.mark_published([a_posted().id])
+
+    assert list(await store.outbox.unpublished(10)) == []
+    assert list(await store.erasures.unfinished(10)) == [second]
+
+
+async def test_all_that_is_held_of_a_person_is_told(peopled: Store) -> None:
+    held = await peopled.personal_data.find("acc-1", [KEY])
+
+    assert list(held.windows) == [{"number_id": "num-1", "last_inbound_at": NOW, "closed_at": None}]
+    (suppression,) = held.suppressions
+    assert (suppression["masked_phone"], suppression["evidence"], suppression["active"]) == (
+        MASK,
+        {"message_id": WAMID},
+        True,
+    )
+    (message,) = held.messages
+    assert (message["event_id"], message["state"], message["message_id"]) == ("event-1", "finished", WAMID)
+
+
+async def test_nothing_is_held_of_a_person_who_was_taken_out(peopled: Store, other: Store) -> None:
+    removed = await erase(peopled)
+
+    held = await other.personal_data.find("acc-1", [KEY, USER])
+    assert (list(held.windows), list(held.suppressions), list(held.messages)) == ([], [], [])
+    assert removed == {
+        "suppressions": 1,
+        "windows": 1,
+        "links": 2,
+        "dead_letters": 1,
+        "messages": 1,
+        "forwards": 1,
+        "answers": 1,
+    }
+    assert (await other.identities.link("acc-1", [KEY], NOW)).keys == (KEY,)
+    known = await other.statuses.find("event-1")
+    assert known is not None
+    assert known.message_id is None
+    twin = await other.idempotency.claim(
+        integration_id="int-1", key="key-event-1", body_hash="b", event_id="e", now=NOW
+    )
+    assert WAMID not in str(twin)
+    forward = await other.forwards.get("forward-event-1")
+    assert forward is not None
+    assert forward.masked_phone is None
+    assert [letter.id for letter in await other.dead_letters.page(DeadLetterFilter(), after=None, limit=9)] == [
+        "letter-event-2"
+    ]
+
+
+async def test_everybody_else_stays(peopled: Store) -> None:
+    before = await peopled.personal_data.find("acc-1", [OTHER])
+
+    await erase(peopled)
+
+    assert await peopled.personal_data.find("acc-1", [OTHER]) == before
+    forward = await peopled.forwards.get("forward-event-2")
+    assert forward is not None
+    assert forward.masked_phone == MASK
+
+
+async def test_the_same_customer_of_another_account_stays(peopled: Store) -> None:
+    await peopled.suppressions.suppress(a_suppression("sup-9", account_id="acc-2", customer_key=KEY), [])
+
+    await erase(peopled)
+
+    assert len((await peopled.personal_data.find("acc-2", [KEY])).suppressions) == 1
+
+
+async def test_who_was_suppressed_stays_so_under_a_key_that_says_nothing_of_them(peopled: Store) -> None:
+    await erase(peopled)
+
+    facts = await peopled.decisions.facts(a_question("event-9", customer_keys=(KEY, UNNAMED)))
+    (row,) = await peopled.suppressions.page(account_id="acc-1", customer_key=UNNAMED, after=None, limit=9)
+    assert facts.suppressed == {SuppressionKind.OPT_OUT}
+    assert facts.conversation.last_inbound_at is None
+    assert (row.masked_phone, row.source, row.reason, row.actor, row.evidence) == ("", "erasure", None, None, {})
+    assert row.since == NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+async def test_what_stays_is_lifted_by_the_customers_own_word_and_comes_back_with_the_next(peopled: Store) -> None:
+    await erase(peopled)
+
+    lifted = await peopled.suppressions.lift(
+        account_id="acc-1", customer_key=UNNAMED, kind=SuppressionKind.OPT_OUT, at=after(60), events=[]
+    )
+    free = await peopled.decisions.facts(a_question("event-9", customer_keys=(KEY, UNNAMED)))
+    await peopled.suppressions.suppress(a_suppression("sup-10", customer_key=KEY, since=after(120)), [])
+    await erase(peopled)
+    again = await peopled.decisions.facts(a_question("event-9", customer_keys=(KEY, UNNAMED)))
+
+    assert lifted is not None
+    assert free.suppressed == frozenset()
+    assert again.suppressed == {SuppressionKind.OPT_OUT}
+
+
+async def test_taking_somebody_out_again_changes_nothing(peopled: Store) -> None:
+    await erase(peopled)
+
+    again = await erase(peopled)
+
+    assert set(again.values()) == {0}
+    assert len(await peopled.suppressions.page(account_id="acc-1", customer_key=UNNAMED, after=None, limit=9)) == 1
+
+
+async def test_a_change_that_waits_to_be_told_is_told_first(peopled: Store) -> None:
+    told = a_posted(body=orjson.dumps({"customer_key": USER}))
+    await peopled.suppressions.suppress(a_suppression("sup-8", customer_key=USER), [told])
+
+    with pytest.raises(GatewayError) as raised:
+        await erase(peopled)
+
+    assert raised.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+    await peopled.outbox.mark_published([told.id])
+    assert (await erase(peopled))["suppressions"] == 2
+
+
+async def test_a_finished_message_is_finished_still(peopled: Store) -> None:
+    await erase(peopled)
+
+    answer = await peopled.ledger.claim(a_claim("event-1", customer_key=KEY))
+
+    assert isinstance(answer, Finished)
+    assert orjson.loads(answer.outcome) == {"code": "sent", "message_id": None, "details": {}}
+
+
+async def test_no_byte_of_the_person_stays_in_sqlites_files(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    await store.registry.save(an_account("acc-1"), [], created=True)
+    await store.registry.save(a_number("num-1"), [], created=True)
+    await store.erasures.add(an_erasure())
+    await everything_about(store, KEY, event_id="event-1")
+    await store.identities.link("acc-1", [KEY, USER], NOW)
+    traces = [value.encode() for value in (KEY, USER, WAMID, MASK)]
+    assert all(value in _bytes_in(tmp_path) for value in traces)
+
+    await erase(store)
+    await store.erasures.finish("era-1", [])
+
+    left = _bytes_in(tmp_path)
+    await store.close()
+    assert [value for value in traces if value in left] == []
+    assert UNNAMED.encode() in left
+
+
+def _bytes_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())

@@ -1,0 +1,174 @@
+"""Publishing: confirmed, or gateway_unavailable in time; never a hang, never a cancellation that nobody asked for."""
+
+import asyncio
+import time
+from uuid import uuid4
+
+import pytest
+from pamqp.common import FieldTable
+
+from libs.chassis.subscriptions import MessageMetadata, on
+from libs.chassis.topology import EXCHANGE, RECORDS, WEBHOOKS
+from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.events import WebhookReceived
+from tests.e2e import scenarios
+from tests.integration.chassis.world import broker_at, depth, eventually, outside, publish_patiently, webhook
+from tests.proxy import Direction, Proxy
+from tools.broker import BrokerNode
+
+
+async def test_a_confirmed_event_is_in_every_queue_that_wants_it(vhost: str) -> None:
+    async with broker_at(vhost) as broker, outside(vhost) as channel:
+        await broker.publish(webhook(), id=uuid4())
+
+        assert await depth(channel, WEBHOOKS.name) == 1
+        assert await depth(channel, RECORDS.name) == 1
+
+
+async def test_an_event_that_no_queue_takes_is_refused_and_the_next_one_is_taken(vhost: str) -> None:
+    async with broker_at(vhost) as broker, outside(vhost) as channel:
+        audit = await channel.get_queue(RECORDS.name)
+        await audit.unbind(EXCHANGE, "#")
+        policy = await channel.get_queue(WEBHOOKS.name)
+        await policy.unbind(EXCHANGE, WebhookReceived.binding)
+
+        with pytest.raises(GatewayError) as refused:
+            await broker.publish(webhook(), id=uuid4())
+        await policy.bind(EXCHANGE, WebhookReceived.binding)
+        await broker.publish(webhook(), id=uuid4())
+        arrived = await depth(channel, WEBHOOKS.name)
+
+        scenarios.report("11 unroutable", passed=arrived == 1, refused=1, arrived=arrived)
+        assert refused.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+        assert arrived == 1
+
+
+async def test_a_full_queue_refuses_instead_of_dropping(vhost: str) -> None:
+    full: FieldTable = {"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"}
+    async with broker_at(vhost) as broker, outside(vhost) as channel:
+        queue = await channel.declare_queue("small", durable=True, arguments=full)
+        await queue.bind(EXCHANGE, "#")
+
+        async def refused() -> bool:
+            try:
+                await broker.publish(webhook(), id=uuid4())
+            except GatewayError as failure:
+                return failure.code is ErrorCode.GATEWAY_UNAVAILABLE
+            return False
+
+        assert await eventually(refused)
+
+
+async def test_with_the_broker_away_a_publish_fails_at_once(vhost: str, proxy: Proxy) -> None:
+    async with broker_at(proxy.url(vhost)) as broker:
+        await proxy.refuse()
+        await eventually(lambda: proxy.connections == 0)
+        begun = time.monotonic()
+
+        with pytest.raises(GatewayError) as failed:
+            await broker.publish(webhook(), id=uuid4())
+
+        assert failed.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+        assert time.monotonic() - begun < 1.9
+        await proxy.heal()
+        await publish_patiently(broker, webhook())
+
+
+@pytest.mark.parametrize(
+    "direction",
+    [
+        pytest.param(Direction.BOTH, id="when nothing comes through"),
+        pytest.param(Direction.TO_CLIENT, id="when the broker hears us and we do not hear it"),
+        pytest.param(Direction.TO_SERVER, id="when we hear the broker and it does not hear us"),
+    ],
+)
+async def test_on_a_silent_line_a_publish_fails_within_its_time_limit(
+    vhost: str, proxy: Proxy, direction: Direction
+) -> None:
+    async with broker_at(proxy.url(vhost)) as broker:
+        proxy.black_hole(direction)
+        begun = time.monotonic()
+
+        with pytest.raises(GatewayError) as failed:
+            await broker.publish(webhook(), id=uuid4(), timeout=0.5)
+
+        assert failed.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+        assert 0.4 < time.monotonic() - begun < 1.5
+        assert not await broker.healthy()
+        await proxy.heal()
+        await eventually(broker.healthy)
+
+
+async def test_a_line_cut_during_publishes_fails_them_and_cancels_nobody(vhost: str, proxy: Proxy) -> None:
+    async with broker_at(proxy.url(vhost)) as broker:
+        proxy.black_hole(Direction.TO_CLIENT)
+        publishing = [asyncio.create_task(broker.publish(webhook(), id=uuid4())) for _ in range(20)]
+        await asyncio.sleep(0.05)
+
+        proxy.reset()
+        outcomes = await asyncio.gather(*publishing, return_exceptions=True)
+
+        assert {type(outcome) for outcome in outcomes} == {GatewayError}
+
+
+async def test_a_caller_that_is_cancelled_stays_cancelled(vhost: str, proxy: Proxy) -> None:
+    async with broker_at(proxy.url(vhost)) as broker:
+        proxy.black_hole()
+        publishing = asyncio.create_task(broker.publish(webhook(), id=uuid4()))
+        await asyncio.sleep(0.05)
+
+        publishing.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await publishing
+        await proxy.heal()
+
+
+class Cancelling:
+    """A channel whose connection died while we waited: it cancels the waiter, as the library may."""
+
+    async def publish(self, *_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+
+async def test_a_cancellation_by_the_library_becomes_an_outage(vhost: str) -> None:
+    async with broker_at(vhost) as broker:
+        publisher = broker.publisher
+        publisher._exchange = Cancelling()  # type: ignore[assignment]  # stands for the moment a connection dies
+
+        with pytest.raises(GatewayError) as failed:
+            await publisher.publish(webhook(), MessageMetadata(id=uuid4(), at=broker._clock()))
+
+        assert failed.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+
+
+async def test_under_a_memory_alarm_publishes_fail_in_time_consuming_goes_on_and_all_recovers(
+    fragile: BrokerNode,
+) -> None:
+    (url,) = await fragile.add_vhosts("alarm")
+    heard: list[str] = []
+
+    async def hear(received: object) -> None:
+        heard.append("one")
+
+    async with broker_at(url) as broker, broker_at(url, "another") as another, outside(url) as channel:
+        for _ in range(3):
+            await another.publish(webhook(), id=uuid4())
+        await fragile.rabbitmqctl("set_vm_memory_high_watermark", "0.00001")
+        try:
+            begun = time.monotonic()
+            with pytest.raises(GatewayError) as failed:
+                await broker.publish(webhook(), id=uuid4())
+            took = time.monotonic() - begun
+            ready = await broker.healthy()
+            await broker.consume(WEBHOOKS, (on(WebhookReceived, hear),), prefetch=10)
+            await eventually(lambda: len(heard) >= 3)
+        finally:
+            await fragile.rabbitmqctl("set_vm_memory_high_watermark", "0.4")
+
+        assert failed.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+        assert took <= 2.0
+        assert not ready
+        await eventually(broker.healthy)
+        await broker.publish(webhook(), id=uuid4())
+        assert await depth(channel, WEBHOOKS.name) == 0

@@ -1,0 +1,165 @@
+"""Retired queues on a real broker: their messages reach the successor, and the empty queues are deleted."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from uuid import UUID, uuid4
+
+import aio_pika
+import pytest
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import ChannelNotFoundEntity
+
+from libs.chassis.amqp.envelope import ATTEMPT, message_from
+from libs.chassis.subscriptions import DeadLettered, MessageMetadata, Received, on
+from libs.chassis.topology import DEAD_LETTER_EXCHANGE, EXCHANGE, NOTIFICATIONS, RETIRED_QUEUES, queues_of
+from libs.contracts.events import Event, ForwardRequested, SuppressionAdded
+from libs.contracts.forwards import ForwardKind
+from tests.integration.chassis.world import SHORT, broker_at, depth, eventually, outside
+
+((TOLD, _),) = RETIRED_QUEUES
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+OPT_OUT = SuppressionAdded(account_id="acc-1", suppression_id="sup-1", kind="opt_out", source="customer")
+
+
+class Handled:
+    """A handler that notes which event came from which queue how often it was tried."""
+
+    def __init__(self) -> None:
+        self.received: list[Received[SuppressionAdded]] = []
+
+    async def __call__(self, received: Received[SuppressionAdded]) -> None:
+        self.received.append(received)
+
+    @property
+    def ids(self) -> list[UUID]:
+        return [received.id for received in self.received]
+
+
+async def earlier_release_declares(channel: AbstractChannel) -> None:
+    """Declare and bind the retired queue as an earlier release does at start and every 15 s."""
+    for wanted in queues_of(TOLD, SHORT):
+        queue = await channel.declare_queue(wanted.name, durable=True, arguments=wanted.arguments)
+        for key in wanted.bindings:
+            await queue.bind(wanted.exchange or EXCHANGE, key)
+
+
+def message(event_id: UUID, **headers: str | int) -> aio_pika.Message:
+    made = message_from(OPT_OUT, MessageMetadata(id=event_id, at=NOW), "policy-1")
+    made.headers.update(headers)
+    return made
+
+
+async def exists(channel: AbstractChannel, name: str) -> bool:
+    other = await channel._connection.channel()  # type: ignore[attr-defined]  # a missing queue closes the channel
+    try:
+        await other.declare_queue(name, passive=True)
+    except ChannelNotFoundEntity:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def after_an_earlier_release(vhost: str) -> AsyncIterator[AbstractChannel]:
+    async with broker_at(vhost, "old"), outside(vhost) as channel:
+        await earlier_release_declares(channel)
+        yield channel
+
+
+async def test_what_is_left_in_a_retired_queue_is_handled_and_the_queue_is_deleted(vhost: str) -> None:
+    handled, left, bound = Handled(), uuid4(), uuid4()
+    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1") as broker:
+        await channel.default_exchange.publish(message(left, **{ATTEMPT: 3}), TOLD.name)
+
+        await broker.consume(NOTIFICATIONS, (on(SuppressionAdded, handled),), prefetch=10)
+        async with broker.retiring_queues(0.3):
+            await eventually(lambda: left in handled.ids)
+            for wanted in queues_of(TOLD, SHORT):
+                await eventually(partial(gone, channel, wanted.name))
+            await broker.publish(OPT_OUT, id=bound)
+            await eventually(lambda: bound in handled.ids)
+
+    (moved, direct) = handled.received
+    assert (moved.event, moved.at, moved.attempt) == (OPT_OUT, NOW, 3)
+    assert (direct.id, direct.attempt) == (bound, 1)
+
+
+async def gone(channel: AbstractChannel, name: str) -> bool:
+    return not await exists(channel, name)
+
+
+async def test_an_event_that_both_queues_got_is_handled_twice_and_its_forward_has_one_id(vhost: str) -> None:
+    event_id = uuid4()
+    forwards: list[Received[Event]] = []
+
+    async def notify(received: Received[SuppressionAdded]) -> ForwardRequested:
+        return ForwardRequested(
+            integration_id="int-1",
+            event_id=received.id,
+            kind=ForwardKind.RECIPIENT_OPTED_OUT,
+            at=received.at,
+            content={},
+        )
+
+    async def note(received: Received[Event]) -> None:
+        forwards.append(received)
+
+    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1") as broker:
+        await broker.subscribe_exclusive("forwards", [ForwardRequested.binding], note)
+        await broker.publish(OPT_OUT, id=event_id)
+        assert await depth(channel, TOLD.name) == 1
+
+        await broker.consume(NOTIFICATIONS, (on(SuppressionAdded, notify),), prefetch=10)
+        async with broker.retiring_queues(0.3):
+            await eventually(lambda: len(forwards) == 2)
+
+    first, second = forwards
+    assert (first.id, first.event) == (second.id, second.event)
+
+
+async def test_a_retired_queue_that_an_earlier_release_still_consumes_stays(vhost: str) -> None:
+    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1") as broker:
+        queue = await channel.get_queue(TOLD.name, ensure=False)
+        taken: list[str | None] = []
+
+        async def take(incoming: aio_pika.abc.AbstractIncomingMessage) -> None:
+            taken.append(incoming.message_id)
+            await incoming.ack()
+
+        tag = await queue.consume(take)
+        async with broker.retiring_queues(0.1):
+            await earlier_release_declares(channel)  # it binds the queue again, whatever the new release does
+            event_id = uuid4()
+            await channel.default_exchange.publish(message(event_id), TOLD.name)
+            await eventually(lambda: str(event_id) in taken)
+            assert await exists(channel, TOLD.name)
+
+            await queue.cancel(tag)
+            await eventually(lambda: gone(channel, TOLD.name))
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["in the retired dead-letter queue", "stored, and replayed now"])
+async def test_a_dead_letter_of_a_retired_queue_reaches_the_successor(vhost: str, *, kept: bool) -> None:
+    stored: dict[str, DeadLettered] = {}
+
+    async def store(dead_letter: DeadLettered) -> None:
+        stored[dead_letter.id] = dead_letter
+
+    handled, event_id = Handled(), uuid4()
+    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1") as broker:
+        dead = await channel.get_exchange(DEAD_LETTER_EXCHANGE)
+        headers: dict[str, str | int] = {"x-reason": "failed 4 times: KeyError", "x-died-at": 100, "x-queue": TOLD.name}
+        await dead.publish(message(event_id, **headers), TOLD.name)
+        await broker.consume_dead_letters(store)
+        async with broker.retiring_queues(0.3):
+            await eventually(lambda: stored)
+        (dead_letter,) = stored.values()
+        await broker.consume(NOTIFICATIONS, (on(SuppressionAdded, handled),), prefetch=10)
+
+        await broker.replay(TOLD.name if kept else dead_letter.queue, dead_letter.serialized)
+        await eventually(lambda: handled.ids)
+
+    assert dead_letter.queue == NOTIFICATIONS.name
+    assert (dead_letter.reason, dead_letter.died_at.timestamp()) == ("failed 4 times: KeyError", 100)
+    assert handled.ids == [event_id]

@@ -1,0 +1,205 @@
+"""The envelope: an event comes back as it went, and anything else is an unreadable event, told without its values."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.chassis.amqp.envelope import (
+    AT,
+    ATTEMPT,
+    DIED_AT,
+    REASON,
+    VERSION,
+    attempt_of,
+    message_from,
+    received_from,
+    republish,
+    trace_of,
+)
+from libs.chassis.settlement import UnreadableEvent
+from libs.chassis.subscriptions import MessageMetadata, Received
+from libs.contracts.events import EVENTS, Event, MessageApproved, WebhookPayload, WebhookReceived
+
+NOW = datetime(2026, 11, 23, 11, 22, 33, 444_555, tzinfo=UTC)
+PHONE, TEXT = "+966501234567", "my card number is"
+WEBHOOK = WebhookReceived(
+    account_id="acc-1", reply_to="ingress-1", payload=WebhookPayload(event_type="test", to=PHONE, text=TEXT)
+)
+
+
+def arrived(message: Any, **changes: Any) -> Any:
+    """A message as it comes in from the broker."""
+    fields = (
+        "body", "headers", "type", "message_id", "correlation_id", "app_id", "timestamp", "content_type",
+    )  # fmt: skip
+    return SimpleNamespace(**({field: getattr(message, field) for field in fields} | changes))
+
+
+def sent(event: Event = WEBHOOK, **changes: Any) -> Any:
+    mark = MessageMetadata(
+        id=uuid4(), at=NOW, headers={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    )
+    return arrived(message_from(event, mark, "ingress-1"), **changes)
+
+
+def test_event_and_postmark_come_back_as_they_went() -> None:
+    mark = MessageMetadata(id=uuid4(), at=NOW, correlation_id="c-1", attempt=3, headers={"traceparent": "t"})
+
+    message = message_from(WEBHOOK, mark, "ingress-1")
+
+    assert received_from(arrived(message)) == Received(
+        event=WEBHOOK, id=mark.id, at=NOW, attempt=3, correlation_id="c-1", producer="ingress-1"
+    )
+    assert trace_of(arrived(message)) == {"traceparent": "t"}
+    assert message.delivery_mode == 2
+
+
+def test_an_event_that_nothing_led_to_begins_its_own_correlation() -> None:
+    received = received_from(sent())
+
+    assert received.correlation_id == str(received.id)
+
+
+def test_a_copy_is_the_same_event_with_other_headers() -> None:
+    first = sent()
+
+    copy = arrived(republish(first, {ATTEMPT: 2, REASON: "why", DIED_AT: 5}))
+
+    before, after = received_from(first), received_from(copy)
+    assert (after.event, after.id, after.at, after.correlation_id) == (
+        before.event, before.id, before.at, before.correlation_id,
+    )  # fmt: skip
+    assert after.attempt == 2
+    assert trace_of(copy) == trace_of(first)
+    assert copy.headers[REASON] == "why"
+
+
+def test_a_copy_leaves_behind_what_the_broker_and_strangers_wrote_into_the_headers() -> None:
+    first = sent()
+    first.headers |= {"x-death": [{"count": 1}], "x-delivery-count": 7, "stranger": "x"}
+
+    copy = republish(first, {})
+
+    assert set(copy.headers) == {ATTEMPT, AT, VERSION, "traceparent"}
+
+
+@pytest.mark.parametrize(
+    ("header", "attempt"),
+    [
+        pytest.param(None, 1, id="nobody counted"),
+        pytest.param(3, 3, id="a count"),
+        pytest.param(0, 1, id="less than one"),
+        pytest.param(-5, 1, id="negative"),
+        pytest.param("3", 1, id="not a number"),
+    ],
+)
+def test_the_attempt_is_a_count_from_one(header: object, attempt: int) -> None:
+    assert attempt_of(arrived(sent(), headers={} if header is None else {ATTEMPT: header})) == attempt
+
+
+def test_without_our_own_header_the_time_is_the_one_of_amqp() -> None:
+    received = received_from(sent(headers={}))
+
+    assert NOW - received.at < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        pytest.param({"type": None}, "unknown event type", id="no type"),
+        pytest.param({"type": PHONE}, "unknown event type", id="a type that is none"),
+        pytest.param({"message_id": PHONE}, "webhook.received: message id is no UUID", id="an id that is none"),
+        pytest.param({"message_id": None}, "webhook.received: message id is no UUID", id="no id"),
+        pytest.param({"headers": {VERSION: 2}}, "webhook.received: unknown version", id="a later version"),
+        pytest.param({"headers": {VERSION: [1]}}, "webhook.received: unknown version", id="a version that is a list"),
+        pytest.param({"headers": {AT: 2**62}}, "time out of range", id="a time beyond the calendar"),
+        pytest.param({"headers": {}, "timestamp": None}, "no time", id="no time"),
+        pytest.param(
+            {"body": b'{"reply_to": "i", "payload": {"answered": "maybe"}}'},
+            "webhook.received: payload",
+            id="a field inside a field is told by the outer one",
+        ),
+        pytest.param({"body": b"\xff"}, "webhook.received: body", id="bytes that are no text"),
+        pytest.param({"body": b"[]"}, "webhook.received: body", id="no object"),
+        pytest.param({"body": b""}, "webhook.received: body", id="nothing"),
+        pytest.param({"body": b"[" * 50_000}, "webhook.received: body", id="a deep nest"),
+        pytest.param(
+            {"body": json.dumps({"payload": TEXT}).encode()}, "webhook.received: payload, reply_to", id="fields"
+        ),
+    ],
+)
+def test_what_cannot_be_read_says_which_part_and_no_value(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(UnreadableEvent) as unreadable:
+        received_from(sent(**changes))
+
+    assert str(unreadable.value) == told
+    assert unreadable.value.__cause__ is None
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just(PHONE)
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+FIELDS = st.sampled_from(sorted({field for event in EVENTS for field in event.model_fields}))
+BODIES = st.binary(max_size=200) | st.dictionaries(FIELDS, JSON, max_size=12).map(
+    lambda body: json.dumps(body).encode()
+)
+HEADERS = st.dictionaries(
+    st.sampled_from([ATTEMPT, AT, VERSION, "traceparent", "x"]),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=9) | st.binary(max_size=9)
+    | st.lists(st.integers(0, 9), max_size=2) | st.floats() | st.just(1),
+)  # fmt: skip
+TYPES = st.sampled_from([event.name for event in EVENTS]) | st.none() | st.text(max_size=20)
+IDS = st.uuids().map(str) | st.none() | st.text(max_size=40)
+TIMES = st.none() | st.datetimes(timezones=st.just(UTC))
+
+
+def read(incoming: Any) -> Received[Event] | str:
+    """The event, or why there is none."""
+    try:
+        return received_from(incoming)
+    except UnreadableEvent as unreadable:
+        return str(unreadable)
+
+
+@given(body=BODIES, headers=HEADERS, type_=TYPES, message_id=IDS, at=TIMES)
+def test_whatever_comes_is_an_event_or_unreadable(
+    body: bytes, headers: dict[str, Any], type_: str | None, message_id: str | None, at: datetime | None
+) -> None:
+    incoming = sent(body=body, headers=headers, type=type_, message_id=message_id, timestamp=at)
+
+    outcome = read(incoming)
+
+    if isinstance(outcome, Received):
+        assert isinstance(outcome.id, UUID)
+        assert outcome.at.tzinfo is not None
+        assert outcome.attempt >= 1
+    else:
+        assert PHONE not in outcome
+        assert len(outcome) < 500
+    copy = republish(incoming, {ATTEMPT: attempt_of(incoming)})
+    assert copy.body == body
+    assert attempt_of(arrived(copy)) == attempt_of(incoming)
+
+
+@given(text=st.text(max_size=300), phone=st.text(max_size=30), name=st.none() | st.text(max_size=20))
+def test_any_text_of_a_customer_comes_back_as_it_went(text: str, phone: str, name: str | None) -> None:
+    event = WebhookReceived(reply_to="i", payload=WebhookPayload(text=text, to=phone, queue=name))
+
+    assert received_from(sent(event)).event == event
+
+
+def test_personal_fields_are_not_in_the_text_of_what_was_received() -> None:
+    approved = MessageApproved(
+        event_id=uuid4(), event_type="test", reply_to="i", number_id="n", customer=PHONE, customer_key="k",
+        text=TEXT, purpose="support", received_at=NOW,
+    )  # fmt: skip
+
+    assert PHONE not in repr(received_from(sent(approved)))
+    assert TEXT not in repr(received_from(sent(approved)))

@@ -1,0 +1,109 @@
+"""`gateway audit`, run against a console as operators run it, and without one as auditors do."""
+
+import base64
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from tests.contract.store.builders import a_record
+from tests.contract.store.test_chains import seal
+from tests.unit.cli.shell import Shell
+from tests.unit.console.world import ADMIN_TOKEN, a_world
+from tests.unit.record.chains import KEY
+from tools.cli.console_client import ExitCode
+
+PUBLIC = f"k1:public:{base64.b64encode(KEY.public).decode()}"
+STRANGERS = f"k1:public:{base64.b64encode(bytes(range(32))).decode()}"
+
+
+@pytest.fixture
+async def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Shell]:
+    async with a_world(tmp_path, signing_keys=SecretStr(PUBLIC)) as world:
+        await world.store.records.append([a_record(f"record-{n}") for n in range(10)])
+        made = await seal(world.store)
+        (tmp_path / "shipped.jsonl").write_text("".join(json.dumps(c.as_json()) + "\n" for c in made))
+        await world.store.records.append([a_record("late")])
+        url = str(world.client.make_url("/"))
+        yield Shell(world, {"GATEWAY_CONSOLE_URL": url, "GATEWAY_ADMIN_TOKEN": ADMIN_TOKEN}, capsys)
+
+
+def alone(shell: Shell) -> Shell:
+    """The same shell without console or token."""
+    return Shell(shell.world, {"GATEWAY_CONSOLE_URL": "http://127.0.0.1:1"}, shell.capsys)
+
+
+def tamper(folder: Path) -> None:
+    with sqlite3.connect(folder / "gateway-records.db") as connection:
+        connection.execute("UPDATE records SET code = 'sent' WHERE id = 'record-4'")
+    connection.close()
+
+
+async def test_an_intact_record_verifies_with_the_consoles_keys_or_given_keys(shell: Shell, tmp_path: Path) -> None:
+    printed = await shell.json("audit", "verify")
+    own = await shell.json("audit", "verify", "--keys", PUBLIC, "--against", str(tmp_path / "shipped.jsonl"))
+
+    assert printed == {"ok": True, "chains": 1, "records": 11, "sealed": 10, "checkpoints": 4, "first_fault": None}
+    assert own["ok"]
+
+
+async def test_a_fault_is_named_and_ends_with_1(shell: Shell, tmp_path: Path) -> None:
+    tamper(tmp_path)
+
+    code, _, err = await shell("audit", "verify")
+
+    assert code is ExitCode.REFUSED
+    assert "altered: chain acc-1, seq 5, record record-4" in err
+
+
+async def test_an_unknown_key_does_not_verify_the_record(shell: Shell) -> None:
+    code, out, _ = await shell("audit", "verify", "--keys", STRANGERS, "--json")
+
+    assert code is ExitCode.REFUSED
+    assert json.loads(out)["first_fault"]["kind"] == "forged_checkpoint"
+
+
+async def test_an_export_is_verified_without_console_or_token(shell: Shell, tmp_path: Path) -> None:
+    file, keys = tmp_path / "record.jsonl", tmp_path / "keys.json"
+    await shell("audit", "export", str(file), "--account-id", "acc-1")
+    keys.write_text(json.dumps(await shell.json("audit", "keys")))
+
+    sound = await alone(shell).json("audit", "verify", "--file", str(file), "--keys", str(keys))
+    without, _, printed = await alone(shell)("audit", "verify", "--file", str(file))
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-2]))
+    cut, _, err = await alone(shell)("audit", "verify", "--file", str(file), "--keys", PUBLIC)
+
+    assert (sound["ok"], sound["records"]) == (True, 11)
+    assert (without, "--keys is needed" in printed) == (ExitCode.USAGE, True)
+    assert (cut, "incomplete" in err) == (ExitCode.REFUSED, True)
+
+
+async def test_a_proof_is_checked_without_console_or_token(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "proof.json"
+    await shell("audit", "prove", "record-4", "--output", str(file))
+
+    holds = await alone(shell).json("audit", "check-proof", str(file), "--keys", PUBLIC)
+    file.write_text(file.read_text().replace("webhook.received", "webhook.answered"))
+    code, _, err = await alone(shell)("audit", "check-proof", str(file), "--keys", PUBLIC)
+
+    assert holds == {"ok": True, "record_id": "record-4", "chain": "acc-1", "seq": 5, "problem": None}
+    assert code is ExitCode.REFUSED
+    assert "is not valid: the record is not the one that the checkpoint covers" in err
+
+
+async def test_a_record_without_a_checkpoint_cannot_be_proven_yet(shell: Shell) -> None:
+    code, _, err = await shell("audit", "prove", "late")
+
+    assert code is ExitCode.REFUSED
+    assert "no checkpoint vouches for it yet" in err
+
+
+@pytest.mark.parametrize("keys", ["nonsense", "k1:public:short"])
+async def test_invalid_keys_are_wrong_usage(shell: Shell, keys: str) -> None:
+    code, _, err = await shell("audit", "verify", "--keys", keys)
+
+    assert code is ExitCode.USAGE
+    assert "--keys must be" in err

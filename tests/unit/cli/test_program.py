@@ -1,0 +1,60 @@
+"""The program: exit codes, refusals, wrong usage and `--json`."""
+
+import json
+
+import pytest
+
+from tests.unit.cli.shell import Shell
+from tools.cli.console_client import ExitCode
+from tools.cli.program import run
+
+
+async def test_a_refusal_names_the_fields_without_a_traceback(shell: Shell) -> None:
+    code, out, err = await shell("accounts", "create", "--name", "Acme", "--plan", "gold")
+
+    assert (code, out) == (ExitCode.REFUSED, "")
+    assert "business_name: Field required" in err
+    assert "plan: " in err
+    assert "Traceback" not in err
+
+
+async def test_with_json_a_refusal_is_the_apis_json(shell: Shell) -> None:
+    code, out, _ = await shell("accounts", "show", "acc_0", "--json")
+
+    assert (code, json.loads(out)["error"]) == (ExitCode.REFUSED, "not_found")
+
+
+async def test_a_wrong_token_is_no_access_and_is_not_printed(shell: Shell) -> None:
+    shell.environ["GATEWAY_ADMIN_TOKEN"] = "a-token-that-is-wrong"
+
+    code, out, err = await shell("accounts", "list")
+
+    assert code is ExitCode.NO_ACCESS
+    assert "a-token-that-is-wrong" not in out + err
+
+
+async def test_a_stopped_console_is_unreachable(shell: Shell) -> None:
+    await shell.world.client.close()
+
+    code, _, err = await shell("accounts", "list")
+
+    assert code is ExitCode.UNREACHABLE
+    assert "is the console running?" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["accounts", "frob"], id="an unknown command"),
+        pytest.param(["accounts", "show"], id="an argument too few"),
+        pytest.param(["accounts", "edit", "a", "--no-such-option"], id="an unknown option"),
+        pytest.param(["rotate-secret", "a", "--which", "every"], id="an unknown choice"),
+        pytest.param(["accounts", "create", "--file", "no-such-file.json"], id="a file that is not there"),
+        pytest.param(["integrations", "create", "--template", "missed_call"], id="half a pair"),
+    ],
+)
+def test_wrong_usage_is_reported_and_nothing_is_sent(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {"GATEWAY_ADMIN_TOKEN": "t", "GATEWAY_CONSOLE_URL": "http://console.invalid"}
+
+    assert run(arguments, environ) is ExitCode.USAGE
+    assert "".join(capsys.readouterr()).strip()

@@ -1,0 +1,154 @@
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+from libs.contracts.events import (
+    MessageApproved,
+    SuppressionAdded,
+    SuppressionLifted,
+)
+from libs.store.conversations import Suppression, SuppressionKind
+from tests.builders import (
+    EVENT_ID,
+    NOON,
+    PHONE,
+    PSEUDONYMS,
+)
+from tests.unit.policy.inbound import (
+    CUSTOMER_KEY,
+    InboundMessages,
+)
+
+
+async def test_a_customers_message_opens_the_window_from_whatsapps_time() -> None:
+    inbound = InboundMessages()
+
+    result = await inbound(sent_at=NOON - timedelta(hours=3))
+
+    assert result == []
+    assert inbound.conversations.opened == {("num_1", CUSTOMER_KEY): NOON - timedelta(hours=3)}
+
+
+async def test_an_opt_out_suppresses_and_is_confirmed_once() -> None:
+    inbound = InboundMessages()
+
+    result = await inbound("Stop!")
+
+    added, confirmation = result
+    assert isinstance(added, SuppressionAdded)
+    assert added.evidence["word"] == "en.stop.stop"
+    assert isinstance(confirmation, MessageApproved)
+    assert confirmation.event_type == "opt_out_confirmation"
+
+
+async def test_nothing_is_sent_to_confirm_an_opt_out_while_the_account_is_paused() -> None:
+    [added] = await InboundMessages(paused=True)("Stop!")
+
+    assert isinstance(added, SuppressionAdded)
+
+
+async def test_an_opt_in_lifts_what_stayed_of_somebody_who_was_erased_and_says_so_again() -> None:
+    inbound = InboundMessages()
+    unnamed = PSEUDONYMS.do_not_contact_hash(CUSTOMER_KEY)
+    stayed = Suppression(
+        id="sup_1",
+        account_id="acc_1",
+        customer_key=unnamed,
+        masked_phone="",
+        kind=SuppressionKind.OPT_OUT,
+        source="erasure",
+        reason=None,
+        actor=None,
+        since=NOON - timedelta(days=1),
+    )
+    await inbound.suppressions.suppress(stayed, ())
+
+    result = [await inbound("Start", sent_at=NOON) for _ in range(2)]
+
+    assert [[type(event) for event in each] for each in result] == [[SuppressionLifted]] * 2
+    assert not inbound.suppressions.rows[unnamed, SuppressionKind.OPT_OUT].active
+
+
+async def test_the_same_opt_out_delivered_again_says_the_same() -> None:
+    inbound = InboundMessages()
+
+    first, second = await inbound("STOP"), await inbound("STOP")
+
+    assert first == second
+    assert [e.derived_id(EVENT_ID) for e in first] == [e.derived_id(EVENT_ID) for e in second]
+
+
+async def test_who_says_stop_twice_is_answered_once() -> None:
+    inbound = InboundMessages()
+    await inbound("STOP")
+
+    result = await inbound("STOP", message_id="wamid.2", sent_at=NOON + timedelta(minutes=1), id=uuid4())
+
+    assert result == []
+
+
+async def test_start_lifts_the_opt_out() -> None:
+    inbound = InboundMessages()
+    await inbound("STOP")
+
+    result = await inbound("start", message_id="wamid.2", sent_at=NOON + timedelta(minutes=1), id=uuid4())
+
+    assert [type(event) for event in result] == [SuppressionLifted]
+
+
+async def test_an_old_stop_that_arrives_after_a_newer_start_changes_nothing() -> None:
+    inbound = InboundMessages()
+    await inbound("STOP")
+    await inbound("START", message_id="wamid.2", sent_at=NOON + timedelta(minutes=2), id=uuid4())
+
+    result = await inbound("STOP", message_id="wamid.0", sent_at=NOON + timedelta(minutes=1), id=uuid4())
+
+    assert result == []
+
+
+async def test_an_account_has_its_own_words() -> None:
+    assert await InboundMessages(opt_out_words=("basta ya",))("Basta ya!")
+
+
+async def test_a_confirmation_is_in_the_words_language() -> None:
+    _, confirmation = await InboundMessages()("إيقاف")
+
+    assert "START" in confirmation.text
+    assert "لن تصلك" in confirmation.text
+
+
+async def test_a_customer_known_by_phone_and_user_id_is_suppressed_under_both() -> None:
+    inbound = InboundMessages()
+
+    await inbound("STOP", customer_user_id="SA.77")
+
+    kinds = {key for key, _ in inbound.suppressions.rows}
+    assert kinds == {CUSTOMER_KEY, PSEUDONYMS.customer_key("acc_1", "SA.77")}
+
+
+async def test_the_evidence_holds_no_text_and_no_number() -> None:
+    inbound = InboundMessages()
+    await inbound("STOP")
+
+    row = next(iter(inbound.suppressions.rows.values()))
+
+    assert set(row.evidence) == {"message_id", "at", "word", "language"}
+    assert PHONE not in repr(replace(row, masked_phone=""))
+
+
+async def test_a_button_opts_out_and_its_caption_like_text_does_not() -> None:
+    pressed, captioned = InboundMessages(), InboundMessages()
+
+    result = await pressed("Stop promotions", type="button", pressed=("Stop promotions", "p1"))
+    nothing = await captioned("STOP", type="image")
+
+    assert [type(event) for event in result] == [SuppressionAdded, MessageApproved]
+    assert nothing == []
+
+
+async def test_what_opens_no_window_opens_none() -> None:
+    inbound = InboundMessages()
+
+    await inbound("👍", type="reaction", opens_window=False)
+
+    assert inbound.conversations.opened == {}

@@ -1,0 +1,177 @@
+"""Customer messages of every type in Meta's format, and the identity changes that they report."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from libs.contracts.events import (
+    WhatsAppIdentityChanged,
+    WhatsAppMessageReceived,
+    WhatsAppStatusReceived,
+)
+from libs.providers.inbound import InboundEvent
+from tests.unit.providers.cloud_api.samples import MESSAGE, STATUS, document_of, parsed
+
+AT = datetime.fromtimestamp(1749416383, UTC)
+IMAGE = {"id": "1003383421387256", "mime_type": "image/jpeg", "sha256": "c2hh", "caption": "STOP"}
+FORM = {"name": "flow", "body": "Sent", "response_json": '{"answer": 1}'}
+
+
+def a_message(kind: str, part: Any = None, **fields: Any) -> dict[str, Any]:
+    message = {key: value for key, value in MESSAGE.items() if key != "text"}
+    return message | {"type": kind} | ({} if part is None else {kind: part}) | fields
+
+
+def event_of(message: dict[str, Any], **value: Any) -> WhatsAppMessageReceived:
+    event = parsed(document_of(messages=[message], **value)).events[0].event
+    assert isinstance(event, WhatsAppMessageReceived)
+    return event
+
+
+def one(inbound: Any) -> InboundEvent:
+    [event] = inbound.events
+    assert isinstance(event, InboundEvent)
+    return event
+
+
+KINDS: dict[str, tuple[dict[str, Any], str | None, dict[str, Any] | None]] = {
+    "text": (a_message("text", {"body": "hi"}), "hi", None),
+    "image": (a_message("image", IMAGE | {"url": "https://x"}), "STOP", {"image": IMAGE}),
+    "audio": (a_message("audio", {"id": "1", "voice": True}), None, {"audio": {"id": "1", "voice": True}}),
+    "video": (a_message("video", {"id": "1"}), None, {"video": {"id": "1"}}),
+    "document": (
+        a_message("document", {"id": "1", "filename": "a.pdf"}),
+        None,
+        {"document": {"id": "1", "filename": "a.pdf"}},
+    ),
+    "sticker": (
+        a_message("sticker", {"id": "1", "animated": False}),
+        None,
+        {"sticker": {"id": "1", "animated": False}},
+    ),
+    "location": (
+        a_message("location", {"latitude": 24.7, "longitude": 46.6}),
+        None,
+        {"location": {"latitude": 24.7, "longitude": 46.6}},
+    ),
+    "contacts": (a_message("contacts", [{"name": {}}]), None, {"contacts": [{"name": {}}]}),
+    "button": (
+        a_message("button", {"text": "Yes", "payload": "y"}),
+        "Yes",
+        {"button": {"text": "Yes", "payload": "y"}},
+    ),
+    "a form": (
+        a_message("interactive", {"type": "nfm_reply", "nfm_reply": FORM}),
+        "Sent",
+        {"interactive": {"type": "nfm_reply", "nfm_reply": FORM}},
+    ),
+    "reaction": (
+        a_message("reaction", {"message_id": "wamid.1", "emoji": "👍"}),
+        "👍",
+        {"reaction": {"message_id": "wamid.1", "emoji": "👍"}},
+    ),
+    "order": (
+        a_message("order", {"catalog_id": "1", "text": "quick"}),
+        "quick",
+        {"order": {"catalog_id": "1", "text": "quick"}},
+    ),
+    "system": (
+        a_message("system", {"body": "changed", "type": "customer_identity_changed"}),
+        "changed",
+        {"system": {"body": "changed", "type": "customer_identity_changed"}},
+    ),
+    "unsupported": (a_message("unsupported", errors=[{"code": 131051}]), None, {"errors": [131051]}),
+    "a type that is yet to come": (a_message("hologram", {"id": "1"}), None, {"hologram": {"id": "1"}}),
+    "a text from an advertisement": (
+        a_message("text", {"body": "hi"}, referral={"source_id": "ad"}),
+        "hi",
+        {"referral": {"source_id": "ad"}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("message", "text", "content"), KINDS.values(), ids=KINDS.keys())
+def test_every_type_of_message_has_its_text_and_content(
+    message: dict[str, Any], text: str | None, content: Any
+) -> None:
+    event = event_of(message)
+
+    assert (event.type, event.text, event.content) == (message["type"], text, content)
+
+
+@pytest.mark.parametrize("kind", ["reaction", "system", "request_welcome", "edit", "revoke"])
+def test_a_type_that_the_customer_does_not_write_opens_no_window(kind: str) -> None:
+    assert not event_of(a_message(kind, {})).opens_window
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "location", "contacts", "order", "unsupported", "hologram"])
+def test_a_type_that_the_customer_writes_opens_the_window(kind: str) -> None:
+    assert event_of(a_message(kind)).opens_window
+
+
+PRESSED = {
+    "a template's button": (a_message("button", {"text": "Stop", "payload": "OPT_OUT"}), ("Stop", "OPT_OUT")),
+    "a payload alone": (a_message("button", {"payload": "STOP"}), ("STOP",)),
+    "a reply button": (a_message("interactive", {"button_reply": {"id": "b1", "title": "Stop"}}), ("Stop", "b1")),
+    "a list's row": (a_message("interactive", {"list_reply": {"id": "r1", "title": "Stop"}}), ("Stop", "r1")),
+    "no button": (MESSAGE, ()),
+    "a button that is none": (a_message("button", ["STOP"]), ()),
+}
+
+
+@pytest.mark.parametrize(("message", "pressed"), PRESSED.values(), ids=PRESSED.keys())
+def test_a_pressed_button_has_its_title_and_payload(message: dict[str, Any], pressed: tuple[str, ...]) -> None:
+    assert event_of(message).pressed == pressed
+
+
+def test_content_is_limited_in_depth_width_and_length() -> None:
+    deep: dict[str, Any] = {}
+    message: dict[str, Any] = deep
+    for _ in range(100):
+        deep["x"] = {}
+        deep = deep["x"]
+    event = event_of(a_message("order", message | {"list": list(range(10_000)), "text": "x" * 100_000, "id": 2**63}))
+
+    assert event.content is not None
+    assert len(event.content["order"]["list"]) == 100
+    assert len(event.content["order"]["text"]) == 16_384
+    assert event.content["order"]["id"] == str(2**63)
+    assert str(event.content).count("{") < 10
+
+
+def test_no_content_shows_in_a_repr() -> None:
+    assert "OPT_OUT" not in repr(event_of(PRESSED["a template's button"][0]))
+
+
+def test_a_changed_phone_number_is_an_identity_change() -> None:
+    message = a_message("system", {"type": "user_changed_number", "wa_id": "12195555358"}, from_user_id="US.1")
+
+    received, changed = parsed(document_of(messages=[message])).events
+
+    assert isinstance(received.event, WhatsAppMessageReceived)
+    assert changed.event == WhatsAppIdentityChanged(
+        number_id="106540352242922",
+        at=AT,
+        customer="+16505551234",
+        customer_user_id="US.1",
+        new_customer="+12195555358",
+    )
+    assert changed.id != received.id
+
+
+def test_a_changed_user_id_is_an_identity_change() -> None:
+    message = a_message("system", {"type": "user_changed_user_id", "user_id": "US.2", "previous_user_id": "US.1"})
+
+    _, changed = parsed(document_of(messages=[message])).events
+
+    assert isinstance(changed.event, WhatsAppIdentityChanged)
+    assert (changed.event.customer_user_id, changed.event.new_customer_user_id) == ("US.1", "US.2")
+    assert changed.event.new_customer is None
+
+
+def test_a_status_names_the_customer_by_user_id_too() -> None:
+    event = one(parsed(document_of(statuses=[STATUS | {"recipient_user_id": "US.1"}]))).event
+
+    assert isinstance(event, WhatsAppStatusReceived)
+    assert event.customer_user_id == "US.1"

@@ -1,0 +1,201 @@
+"""A client of the operators' API, and the exit codes of failed calls.
+
+Every failure is a CommandFailed with an exit code. Its text never holds the token.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum, unique
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import Request, urlopen
+
+TIMEOUT = 15.0
+TOKEN_FILE = Path("secrets") / "admin_token"
+CHECKOUT_DATA_DIR = Path(__file__).resolve().parents[2] / "var"
+
+
+@unique
+class ExitCode(IntEnum):
+    """Exit codes of the program."""
+
+    DONE = 0
+    REFUSED = 1
+    """The console refused the request."""
+    USAGE = 2
+    """The command line is invalid; nothing was sent."""
+    UNREACHABLE = 3
+    """The console, its broker or its store cannot be reached; the same command may succeed later."""
+    NO_ACCESS = 4
+    """The token is missing, not accepted, or its role does not allow the call."""
+
+
+class CommandFailed(Exception):  # noqa: N818 -- reads as the fact it states
+    """A command failed; `body` is the console's answer, or an error of the same shape without one."""
+
+    def __init__(self, text: str, code: ExitCode, body: dict[str, Any] | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.body = body or {"success": False, "error": code.name.lower(), "message": text}
+
+
+def url_from(environ: Mapping[str, str]) -> str:
+    """The console's URL: GATEWAY_CONSOLE_URL, else this machine. Raises CommandFailed unless it is an HTTP URL."""
+    url = environ.get("GATEWAY_CONSOLE_URL") or f"http://127.0.0.1:{environ.get('GATEWAY_CONSOLE_PORT') or 8090}"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise CommandFailed("GATEWAY_CONSOLE_URL must be an http:// or https:// URL", ExitCode.USAGE)
+    return url.rstrip("/")
+
+
+def token_from(environ: Mapping[str, str]) -> str:
+    """The operators' token: GATEWAY_ADMIN_TOKEN, else the token file in the data directory."""
+    if token := environ.get("GATEWAY_ADMIN_TOKEN"):
+        return token.strip()
+    data_dir = environ.get("GATEWAY_DATA_DIR")
+    for folder in [Path(data_dir)] if data_dir else [Path("var"), CHECKOUT_DATA_DIR]:
+        path = folder / TOKEN_FILE
+        if path.is_file():
+            return path.read_text("utf-8").strip()
+    raise CommandFailed(
+        "No token: set GATEWAY_ADMIN_TOKEN, or GATEWAY_DATA_DIR to the gateway's data directory", ExitCode.NO_ACCESS
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleClient:
+    """The operators' API at `url`."""
+
+    url: str
+    token: str = field(repr=False)
+
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """GET; parameters that are None are left out."""
+        return self._call("GET", path, query=query)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """POST."""
+        return self._call("POST", path, body=body)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """PATCH."""
+        return self._call("PATCH", path, body=body)
+
+    def delete(self, path: str, **query: object) -> dict[str, Any]:
+        """DELETE."""
+        return self._call("DELETE", path, query=query)
+
+    def pages(self, path: str, *, every: bool, **query: object) -> Iterator[dict[str, Any]]:
+        """The first page of a list, and with `every` all following pages."""
+        page = self.get(path, **query)
+        yield page
+        while every and page["next_cursor"] is not None:
+            page = self.get(path, **{**query, "cursor": page["next_cursor"]})
+            yield page
+
+    def document(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
+        """The text of an answer that is not JSON."""
+        return self._read(self._request(method, path, body=body)).decode()
+
+    def download(self, path: str, *, seconds: float = TIMEOUT, **query: object) -> bytes:
+        """The bytes of a file; `seconds` is the time limit."""
+        return self._read(self._request("GET", path, query=query), seconds)
+
+    @contextmanager
+    def lines(self, path: str, **query: object) -> Iterator[Iterable[bytes]]:
+        """A large answer, line by line as it arrives. A broken connection ends the iteration without an error."""
+        with self._opened(self._request("GET", path, query=query), TIMEOUT) as response:
+            yield _until_broken(response)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        return _object(self._read(self._request(method, path, query=query, body=body)))
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Request:
+        given = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        url = f"{self.url}/api/v1{path}" + (f"?{urlencode(given)}" if given else "")
+        request = Request(url, method=method, headers={"Accept": "application/json"})  # noqa: S310 -- http only, see url_from
+        request.add_unredirected_header("Authorization", f"Bearer {self.token}")
+        if body is not None:
+            request.data = json.dumps(dict(body)).encode()
+            request.add_header("Content-Type", "application/json")
+        return request
+
+    def _read(self, request: Request, seconds: float = TIMEOUT) -> bytes:
+        try:
+            with self._opened(request, seconds) as response:
+                raw: bytes = response.read()
+                return raw
+        except OSError:
+            raise self._unreachable() from None
+
+    def _opened(self, request: Request, seconds: float) -> Any:
+        try:
+            return urlopen(request, timeout=seconds)  # noqa: S310 -- http only, see url_from
+        except HTTPError as error:
+            with error:
+                raise _failure(error.code, _object(error.read())) from None
+        except (URLError, OSError):
+            raise self._unreachable() from None
+
+    def _unreachable(self) -> CommandFailed:
+        return CommandFailed(f"No answer from {self.url}: is the console running?", ExitCode.UNREACHABLE)
+
+
+def _until_broken(lines: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from lines
+    except (OSError, HTTPException):
+        return
+
+
+def path_of(*parts: str) -> str:
+    """A path from its parts, each quoted."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        read = json.loads(raw)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise CommandFailed(
+            "The answer is not from the gateway's console: check GATEWAY_CONSOLE_URL", ExitCode.UNREACHABLE
+        )
+    return read
+
+
+def _failure(status: int, body: dict[str, Any]) -> CommandFailed:
+    codes = {
+        HTTPStatus.UNAUTHORIZED: ExitCode.NO_ACCESS,
+        HTTPStatus.FORBIDDEN: ExitCode.NO_ACCESS,
+        HTTPStatus.SERVICE_UNAVAILABLE: ExitCode.UNREACHABLE,
+    }
+    return CommandFailed(_text_from(body), codes.get(HTTPStatus(status), ExitCode.REFUSED), body)
+
+
+def _text_from(body: dict[str, Any]) -> str:
+    details = body.get("details") or {}
+    fields = [f"  {error['field']}: {error['problem']}" for error in details.get("errors", [])]
+    others = [f"  {name}: {value}" for name, value in details.items() if name != "errors"]
+    return "\n".join([f"{body.get('message')} ({body.get('error')})", *fields, *others])

@@ -1,0 +1,66 @@
+"""`SimulatorState`: the state that the handlers share. `settings` are constant, `behaviour` may change."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from tools.simulator.behaviour import Behaviour
+from tools.simulator.faults import FaultScript
+from tools.simulator.history import History
+from tools.simulator.limits import PairRates, Windows
+from tools.simulator.webhooks import WebhookSender
+from tools.simulator.wire import Ids
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """A simulator's settings. Without numbers or tokens, every number or token is accepted."""
+
+    app_secret: str = field(default="", repr=False)
+    phone_number_ids: tuple[str, ...] = ()
+    access_tokens: tuple[str, ...] = field(default=(), repr=False)
+    journal: Path | None = None
+    max_messages: int = 200_000
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+
+class SimulatorState:
+    """The parts that handlers share, and their reset."""
+
+    def __init__(self, settings: SimulatorSettings) -> None:
+        self.settings = settings
+        self.behaviour = settings.behaviour
+        self.script = FaultScript()
+        self.ids = Ids()
+        self.history = History(settings.max_messages, settings.journal)
+        self.webhooks = WebhookSender(lambda: self.behaviour, settings.app_secret)
+        self.pairs = PairRates()
+        self.windows = Windows()
+        self.released = asyncio.Event()  # set: hanging requests end
+
+    def set_behaviour(self, behaviour: Behaviour) -> None:
+        """Change the behaviour. Raises ValueError for webhook URLs without an app secret."""
+        if behaviour.webhook_urls and not self.settings.app_secret:
+            raise ValueError("Webhook URLs need an app secret: WhatsApp signs every webhook.")
+        self.behaviour = behaviour
+
+    async def reset(self) -> None:
+        """Return to the initial state: no messages, no script, no pending webhooks, no hanging requests."""
+        await self.webhooks.cancel()
+        self.release()
+        self.behaviour = self.settings.behaviour
+        self.script = FaultScript()
+        self.history.clear()
+        self.webhooks.counts.clear()
+        self.pairs = PairRates()
+        self.windows = Windows()
+
+    def release(self) -> None:
+        """End the requests that hang now; later ones hang again."""
+        self.released.set()
+        self.released = asyncio.Event()
+
+
+STATE: web.AppKey[SimulatorState] = web.AppKey("simulator_state", SimulatorState)

@@ -1,0 +1,167 @@
+"""Webhook bodies in Meta's wire format: customers' messages, statuses, envelopes and signatures. Pure."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.simulator.meta_errors import MetaError, error_from
+from tools.simulator.wire import digits_of, is_phone, user_id_from
+
+WABA_ID: Final = "102290129340398"
+Shape = Literal["messages", "changes", "entries"]
+Change = dict[str, Any]
+StatusName = Literal["sent", "delivered", "read", "played", "failed", "deleted"]
+_MEDIA: Final = {
+    "image": "image/jpeg",
+    "audio": "audio/ogg",
+    "video": "video/mp4",
+    "document": "application/pdf",
+    "sticker": "image/webp",
+}
+_WINDOW_SECONDS: Final = 86_400
+
+
+class Inbound(BaseModel):
+    """A customer's message: by phone (`from`), business-scoped `user_id`, or both; `raw` overrides any field.
+
+    `timestamp` is in Unix seconds the current time without it; `type` is any of Meta's message types.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    phone_number_id: str
+    sender: str | None = Field(default=None, alias="from", repr=False)
+    user_id: str | None = None
+    username: str | None = Field(default=None, repr=False)
+    name: str = Field(default="Customer", repr=False)
+    type: str = "text"
+    text: str = Field(default="Hello", repr=False)
+    timestamp: int | None = None
+    wamid: str | None = None
+    raw: dict[str, Any] | None = Field(default=None, repr=False)
+
+
+def content_from(kind: str, text: str) -> dict[str, Any]:
+    """The fields of a message's type; `text` becomes the body, title, caption or emoji."""
+    if kind in _MEDIA:
+        media = {"id": "1003383421387256", "mime_type": _MEDIA[kind], "sha256": "c2hhMjU2", "caption": text}
+        if kind in {"audio", "sticker"}:
+            del media["caption"]
+        return {kind: media | ({"filename": "file.pdf"} if kind == "document" else {})}
+    if kind == "unsupported":
+        return {"errors": [error_from(131051, "Message type is currently not supported.").in_webhook()]}
+    plain: dict[str, Any] = {
+        "text": {"body": text},
+        "button": {"text": text, "payload": text},
+        "interactive": {"type": "button_reply", "button_reply": {"id": "choice-1", "title": text}},
+        "reaction": {"message_id": "wamid.HBgMcmVhY3Rpb24=", "emoji": text},
+        "location": {"latitude": 24.7136, "longitude": 46.6753, "name": text},
+        "contacts": [{"name": {"formatted_name": text, "first_name": text}, "phones": []}],
+        "order": {"catalog_id": "194836987003835", "text": text, "product_items": []},
+        "system": {"body": text, "type": "user_changed_number"},
+    }
+    return {kind: plain[kind]} if kind in plain else {}
+
+
+def message_from(inbound: Inbound, *, wamid: str, now: int) -> dict[str, Any]:
+    """One element of `value.messages`; without the fields that the customer does not have."""
+    message: dict[str, Any] = {
+        "id": inbound.wamid or wamid,
+        "timestamp": str(now if inbound.timestamp is None else inbound.timestamp),
+        "type": inbound.type,
+    }
+    if inbound.sender:
+        message["from"] = digits_of(inbound.sender)
+    if inbound.user_id:
+        message["from_user_id"] = inbound.user_id
+    return message | content_from(inbound.type, inbound.text) | (inbound.raw or {})
+
+
+def contact_from(inbound: Inbound) -> dict[str, Any]:
+    """One element of `value.contacts`; without `wa_id` for a customer who hides the phone."""
+    profile = {"name": inbound.name} | ({"username": inbound.username} if inbound.username else {})
+    contact: dict[str, Any] = {"profile": profile}
+    if inbound.sender:
+        contact["wa_id"] = digits_of(inbound.sender)
+    if inbound.user_id:
+        contact["user_id"] = inbound.user_id
+    return contact
+
+
+def status_from(
+    status: StatusName,
+    *,
+    wamid: str,
+    to: str,
+    timestamp: int,
+    callback: str | None = None,
+    error: MetaError | None = None,
+) -> dict[str, Any]:
+    """One element of `value.statuses`; conversation and pricing come with `sent` and `delivered` only."""
+    body: dict[str, Any] = {"id": wamid, "status": status, "timestamp": str(timestamp)}
+    if is_phone(to):
+        body |= {"recipient_id": to, "recipient_user_id": user_id_from(to)}
+    else:
+        body["recipient_user_id"] = to
+    if status in {"sent", "delivered"}:
+        expires = str(timestamp + _WINDOW_SECONDS)
+        body["conversation"] = {
+            "id": f"conversation-{wamid[-12:]}",
+            "expiration_timestamp": expires,
+            "origin": {"type": "service"},
+        }
+        body["pricing"] = {"billable": True, "pricing_model": "CBP", "category": "service"}
+    if callback is not None:
+        body["biz_opaque_callback_data"] = callback
+    if error is not None:
+        body["errors"] = [error.in_webhook()]
+    return body
+
+
+def display_number_of(phone_number_id: str) -> str:
+    """A made-up public number for a phone number id, always the same."""
+    return f"1555{phone_number_id[-7:]:0>7}"
+
+
+def change_from(phone_number_id: str, **parts: Any) -> Change:
+    """One change of field `messages`: the number's metadata and parts such as `messages` or `statuses`."""
+    metadata = {"display_phone_number": display_number_of(phone_number_id), "phone_number_id": phone_number_id}
+    return {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata} | parts}
+
+
+def envelope_from(changes: Sequence[Change], *, shape: Shape = "changes") -> dict[str, Any]:
+    """The webhook body of changes: all in one entry, or with shape `entries` one entry for each."""
+    groups = [[change] for change in changes] if shape == "entries" else [list(changes)]
+    entries = [{"id": WABA_ID, "changes": group} for group in groups]
+    return {"object": "whatsapp_business_account", "entry": entries}
+
+
+def inbound_changes(pairs: Iterable[tuple[Inbound, dict[str, Any]]], *, shape: Shape = "changes") -> list[Change]:
+    """A change for each message, or with shape `messages` one for each number with all of its messages."""
+    groups: dict[object, list[tuple[Inbound, dict[str, Any]]]] = {}
+    for position, pair in enumerate(pairs):
+        groups.setdefault(pair[0].phone_number_id if shape == "messages" else position, []).append(pair)
+    return [
+        change_from(
+            group[0][0].phone_number_id,
+            contacts=[contact_from(inbound) for inbound, _ in group],
+            messages=[message for _, message in group],
+        )
+        for group in groups.values()
+    ]
+
+
+def status_changes(statuses: Iterable[tuple[str, dict[str, Any]]]) -> list[Change]:
+    """One change for each number, with all of its statuses in the order given."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for phone_number_id, status in statuses:
+        groups.setdefault(phone_number_id, []).append(status)
+    return [change_from(number, statuses=entries) for number, entries in groups.items()]
+
+
+def signature_of(body: bytes, app_secret: str) -> str:
+    """The value of `X-Hub-Signature-256`: HMAC-SHA256 over the raw bytes, keyed with the app secret."""
+    return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
