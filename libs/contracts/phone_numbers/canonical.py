@@ -1,0 +1,74 @@
+"""The present-day E.164 number of a person whom WhatsApp, or an old address book, knows under other digits.
+
+The rules are data (`canonical.toml`); a further country is a further row there.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import resources
+
+_FILE = "canonical.toml"
+_DIGITS = re.compile(r"[1-9][0-9]{6,14}")
+"""Country calling code and number: at most 15 digits (ITU-T E.164, section 6)."""
+_GROUP = re.compile(r"\((?!\?)([^()]*)\)")
+_LOOK_AHEAD = re.compile(r"\(\?![^()]*\)")
+_REFERENCE = re.compile(r"\\g<(\d)>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpellingRule:
+    """One former or WhatsApp-specific spelling. Fields as explained at the top of `canonical.toml`."""
+
+    country: str
+    what: str
+    pattern: re.Pattern[str]
+    replacement: str
+    source: str
+    since: date
+
+    def undone(self, digits: str) -> str | None:
+        """The digits that the rule rewrites to these canonical ones; None when it leads to no such digits."""
+        groups = _GROUP.findall(self.pattern.pattern)
+        forward = _REFERENCE.sub(lambda reference: f"({groups[int(reference[1]) - 1]})", self.replacement)
+        if (match := re.fullmatch(forward, digits)) is None:
+            return None
+        kept = dict(zip(_REFERENCE.findall(self.replacement), match.groups(), strict=True))
+        numbers = iter(range(1, len(groups) + 1))
+        return _GROUP.sub(lambda _: kept[str(next(numbers))], _LOOK_AHEAD.sub("", self.pattern.pattern))
+
+
+@cache
+def spelling_rules() -> Sequence[SpellingRule]:
+    """All rules, in the order of the file. The file is read once."""
+    text = resources.files(__package__).joinpath(_FILE).read_text(encoding="utf-8")
+    rows = tomllib.loads(text)["rule"]
+    return tuple(SpellingRule(**row | {"pattern": re.compile(row["pattern"])}) for row in rows)
+
+
+def canonical(number: str) -> str:
+    """The present-day E.164 form of digits with their country calling code, with or without a plus.
+
+    All spellings of one WhatsApp account have the same canonical form, and a canonical form is its own canonical
+    form. Compute it before every hash of a phone number. Raises ValueError for anything but 7 to 15 digits.
+    """
+    digits = number.removeprefix("+")
+    if not _DIGITS.fullmatch(digits):
+        raise ValueError("not a country calling code and a number in digits")  # without the value: it may be personal
+    for rule in spelling_rules():
+        if (match := rule.pattern.fullmatch(digits)) is not None:
+            return f"+{match.expand(rule.replacement)}"
+    return f"+{digits}"
+
+
+def spellings(number: str) -> tuple[str, ...]:
+    """The other digits (without plus) by which the owner of this canonical number was known, in the order of the rules.
+
+    Each of them has `number` as its canonical form. Raises ValueError as `canonical` does.
+    """
+    phone = canonical(number)
+    undone = (rule.undone(phone.removeprefix("+")) for rule in spelling_rules())
+    return tuple(dict.fromkeys(each for each in undone if each is not None and canonical(each) == phone))
