@@ -3,7 +3,7 @@
 .DELETE_ON_ERROR:
 # Targets start dozens of processes, which share compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup run demo unit test check fmt bench docs clean lock
+.PHONY: help setup run demo unit test rules check fmt bench docs clean lock
 
 PYTHON := .venv/bin/python
 INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
@@ -42,6 +42,10 @@ check: $(DEV) ## check lint rules, formatting, types and import rules
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
+
+rules: ## check the Prometheus rules and run their unit tests with promtool
+	promtool="$$(tools/find-promtool)" && cd deploy/prometheus && "$$promtool" check rules *.rules.yml \
+		&& "$$promtool" test rules *.test.yml
 
 fmt: $(DEV) ## format the code and apply automatic fixes
 	$(PYTHON) -m ruff check --fix-only .
