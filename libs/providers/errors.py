@@ -51,7 +51,8 @@ class Scope(StrEnum):
 
     NUMBER = "number"
     PAIR = "pair"
-    ACCOUNT = "account"
+    WABA = "waba"
+    """The WhatsApp business account of the number."""
     APP = "app"
 
 

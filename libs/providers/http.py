@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from libs.providers.json_values import json_in
-from libs.providers.outcomes import NotSent, OutcomeUnknown, SendOutcome
+from libs.providers.outcomes import NotSent, OutcomeUnknown, ProbeOutcome, SendOutcome
 
 MAX_ANSWER_BYTES = 64 * 1024
 """Bytes of an answer that are read; real answers have a few hundred."""
@@ -90,6 +90,24 @@ async def post_json(
         return outcome_from_fault(error)
 
 
+async def get_json(
+    session: aiohttp.ClientSession,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    outcome_from: Callable[[HttpAnswer], ProbeOutcome],
+    clock: Callable[[], datetime],
+) -> ProbeOutcome:
+    """GET once and read the outcome from the answer."""
+    try:
+        async with session.get(url, headers=headers, allow_redirects=False) as response:
+            wait = response.headers.get("Retry-After")
+            seconds = retry_after_from(wait, now=clock()) if wait is not None else None
+            return outcome_from(HttpAnswer(response.status, json_in(await _read(response)), seconds))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        return outcome_from_fault(error)
+
+
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     """The answer's body; empty when it is too long or breaks off: then the status alone decides."""
     body = bytearray()
@@ -122,7 +140,7 @@ def fits_header(token: str) -> bool:
     return token.isascii() and token.isprintable() and token != ""
 
 
-def outcome_from_fault(error: Exception) -> SendOutcome:
+def outcome_from_fault(error: Exception) -> NotSent | OutcomeUnknown:
     """The outcome of a failed connection: not sent while there was no connection, else unknown."""
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return NotSent(fault_reason(error))

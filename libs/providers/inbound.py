@@ -1,29 +1,33 @@
 """Inbound webhooks of providers: the request, the events that it holds, and the contract of what reads it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
+import orjson
 from multidict import MultiMapping
 
 from libs.contracts.events import (
     WhatsAppAccountUpdated,
+    WhatsAppCallReceived,
     WhatsAppIdentityChanged,
     WhatsAppMessageReceived,
     WhatsAppPreferenceChanged,
     WhatsAppStatusReceived,
 )
 from libs.contracts.webhook_secrets import SecretDigest
+from libs.providers.json_values import Json
 
 ProviderEvent = (
     WhatsAppMessageReceived
     | WhatsAppStatusReceived
     | WhatsAppPreferenceChanged
     | WhatsAppIdentityChanged
+    | WhatsAppCallReceived
     | WhatsAppAccountUpdated
 )
 """The events that a provider's webhook may lead to."""
@@ -49,6 +53,10 @@ class Skip(StrEnum):
     """Neither a phone number nor a user id names the customer."""
 
 
+UNREAD: Final = frozenset({Skip.UNREADABLE, Skip.NO_CUSTOMER})
+"""The reasons for which a part is kept, so that it can be read again."""
+
+
 @dataclass(frozen=True, slots=True)
 class InboundEvent:
     """One event and its id, which is the same whenever the provider repeats it.
@@ -59,6 +67,35 @@ class InboundEvent:
 
     id: UUID
     event: ProviderEvent
+    business_account_id: str | None = None
+    """The provider's id of the business account that the number belongs to, if the request names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownField:
+    """A part under a webhook field that leads to no event; it counts as `Skip.UNKNOWN_FIELD` and by its name."""
+
+    name: str
+    """One of the provider's documented fields, or `other`: the value is a metric label."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadablePost:
+    """A part that could not be read, in its request's envelope and without its neighbours; or a whole request."""
+
+    content: Json | bytes = field(repr=False)
+    """The single part's request; bytes are a whole request as it came."""
+    phone_number_id: str | None = None
+    """The provider's own id of the number that the part is about; None when that cannot be read either."""
+
+    @property
+    def body(self) -> bytes:
+        """A request's body, to be parsed again."""
+        return self.content if isinstance(self.content, bytes) else orjson.dumps(self.content)
+
+
+Part = InboundEvent | Skip | UnknownField | UnreadablePost
+"""What a reader makes of a part of a request. An UnreadablePost stands beside the Skip that counts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +104,13 @@ class Inbound:
 
     events: tuple[InboundEvent, ...] = ()
     skipped: Counter[Skip] = field(default_factory=Counter)
+    fields: Counter[str] = field(default_factory=Counter)
+    unreadable: tuple[UnreadablePost, ...] = ()
 
-
-def inbound_from(parts: Iterable[InboundEvent | Skip]) -> Inbound:
-    """Collect the parts of one request; an event whose id occurs twice is kept once."""
-    events: dict[UUID, InboundEvent] = {}
-    skipped: Counter[Skip] = Counter()
-    for part in parts:
-        if isinstance(part, InboundEvent):
-            events.setdefault(part.id, part)
-        else:
-            skipped[part] += 1
-    return Inbound(tuple(events.values()), skipped)
+    @property
+    def is_whole(self) -> bool:
+        """True when every part could be read; otherwise what is unreadable must be kept."""
+        return not self.unreadable and UNREAD.isdisjoint(self.skipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +132,9 @@ class WebhookRequest:
     number: WebhookNumber | None = None
 
 
+MEGABYTE: Final = 1024 * 1024
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
     """Where and how a provider posts."""
@@ -114,6 +149,10 @@ class WebhookEndpoint:
     """The provider verifies the address with a GET request."""
     repeats_after_4xx: bool
     """The provider repeats a request that was answered 4xx. Otherwise an incomplete request is answered 503."""
+    max_body: int = 4 * MEGABYTE
+    """The largest body in bytes that is read. A larger one is refused."""
+    embeds_media: bool = False
+    """Requests may hold media in base64, which is dropped while a body is read."""
 
     def url_for(self, number_id: str, public_url: str) -> str | None:
         """The webhook URL of one number; None when all numbers share the address."""
@@ -140,5 +179,5 @@ class WebhookSource(Protocol):
         ...
 
     def parse(self, request: WebhookRequest) -> Inbound:
-        """The events of an authenticated request; a part that cannot be read is skipped, never its neighbours."""
+        """The events of an authenticated request; a part that cannot be read is set aside, never its neighbours."""
         ...

@@ -1,4 +1,4 @@
-"""The outcomes of one send call. Only `Refused` and `NotSent` prove that the message was not taken."""
+"""The outcomes of one provider call. Only `Refused` and `NotSent` prove that a message was not taken."""
 
 from dataclasses import dataclass, field
 
@@ -48,4 +48,17 @@ class NotSent:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """The provider takes the number's credentials.
+
+    `messages_per_second` is the number's throughput; None when it was not asked for or the provider does not say it.
+    """
+
+    messages_per_second: float | None = None
+
+
 SendOutcome = Accepted | Refused | OutcomeUnknown | NotSent
+"""What a send call comes to."""
+ProbeOutcome = Usable | Refused | OutcomeUnknown | NotSent
+"""What a probe comes to: a call that sends nothing."""

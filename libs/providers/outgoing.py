@@ -18,7 +18,14 @@ class Customer:
     """The recipient: a phone number (E.164), a business-scoped user id, or both; the phone number takes precedence."""
 
     phone: str | None = field(default=None, repr=False)
+    wa_id: str | None = field(default=None, repr=False)
+    """WhatsApp's own digits for the phone number, where they are known to differ from it."""
     user_id: str | None = field(default=None, repr=False)
+
+    @property
+    def digits(self) -> str | None:
+        """The digits by which WhatsApp knows the phone number; None without one."""
+        return None if self.phone is None else self.wa_id or self.phone.removeprefix("+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
 import aiohttp
@@ -10,7 +10,7 @@ import aiohttp
 from libs.providers.errors import ErrorTable
 from libs.providers.http import AddressRules
 from libs.providers.inbound import WebhookEndpoint, WebhookSecrets, WebhookSource
-from libs.providers.outcomes import SendOutcome
+from libs.providers.outcomes import ProbeOutcome, SendOutcome
 from libs.providers.outgoing import NumberCredentials, Outgoing
 
 
@@ -26,6 +26,13 @@ class MessageSender(Protocol):
         """Offer one message once, in bounded time.
 
         Raises nothing but cancellation: every fault is an outcome. Never offers the message a second time.
+        """
+        ...
+
+    async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:
+        """Ask the provider whether it takes the credentials; with `throughput`, how fast the number may send too.
+
+        Sends no message, in bounded time. Raises nothing but cancellation.
         """
         ...
 
@@ -74,5 +81,7 @@ class Provider:
     sender: Callable[[SenderOptions], MessageSender] = field(repr=False)
     webhook_setup: Callable[[str, str], dict[str, Any]] | None = field(default=None, repr=False)
     """With `endpoint.per_number`: from a number's webhook URL and secret, the body that configures its server."""
+    api_end: Callable[[str], date | None] | None = field(default=None, repr=False)
+    """With a versioned API: the day on which the provider ends an `api_version`; None while it is not announced."""
     notice: str | None = None
     """The text that the provider's licence requires operators to see."""

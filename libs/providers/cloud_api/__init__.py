@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from libs.providers.cloud_api.api_versions import end_of
 from libs.providers.cloud_api.client import CloudApiSender
 from libs.providers.cloud_api.responses import ERRORS
 from libs.providers.cloud_api.webhook import CloudApiWebhooks
@@ -26,4 +27,5 @@ PROVIDER: Final = Provider(
     validate_number=validate_number,
     webhooks=CloudApiWebhooks,
     sender=CloudApiSender,
+    api_end=end_of,
 )

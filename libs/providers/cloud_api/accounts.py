@@ -1,13 +1,14 @@
-"""Meta's webhook changes besides messages: customers' preferences and new identities, and the state of accounts."""
+"""Meta's webhook changes besides messages: customers' preferences and the state of accounts."""
 
 import hashlib
 import hmac
 import json
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid5
 
-from libs.contracts.events import Event, WhatsAppAccountUpdated, WhatsAppIdentityChanged, WhatsAppPreferenceChanged
-from libs.providers.json_values import Json, dict_in, id_in, list_in, name_in, phone_in, pruned, time_in, user_id_in
+from libs.contracts.events import Event, WhatsAppAccountUpdated, WhatsAppPreferenceChanged
+from libs.providers.cloud_api.customers import customer_of
+from libs.providers.json_values import Json, id_in, name_in, pruned, time_in
 
 TOPICS: Final = frozenset(
     {
@@ -28,8 +29,6 @@ TOPICS: Final = frozenset(
     }
 )
 """Webhook fields about accounts, numbers and templates; none of them holds a customer's words."""
-ERRORS: Final = "errors"
-"""The topic of an account's fault that comes without a message."""
 MAX_VALUE: Final = 512
 MAX_DEPTH: Final = 4
 
@@ -38,29 +37,12 @@ def preference_in(number: str, preference: Json) -> WhatsAppPreferenceChanged | 
     """One customer's preference; None when it cannot be read or names no customer."""
     at = time_in(preference.get("timestamp"))
     category, value = name_in(preference.get("category")), name_in(preference.get("value"))
-    customer, user_id = phone_in(preference.get("wa_id")), user_id_in(preference.get("user_id"))
-    if at is None or not category or not value or (customer is None and user_id is None):
-        return None
-    return WhatsAppPreferenceChanged(
-        number_id=number, category=category, value=value, at=at, customer=customer, customer_user_id=user_id
+    who = customer_of(
+        preference.get("wa_id"), preference.get("user_id"), (), parent_user_id=preference.get("parent_user_id")
     )
-
-
-def new_user_id_in(number: str, update: Json) -> WhatsAppIdentityChanged | None:
-    """A customer's new business-scoped user id; None unless it names the old id and the new one."""
-    change, at = dict_in(update.get("user_id")), time_in(update.get("timestamp"))
-    previous, current = user_id_in(change.get("previous")), user_id_in(change.get("current"))
-    if at is None or previous is None or current is None:
+    if at is None or not category or not value or not who.known:
         return None
-    return WhatsAppIdentityChanged(
-        number_id=number,
-        at=at,
-        customer=None,
-        customer_user_id=previous,
-        # The phone number in the update is the current one; the previous one is known by the old id.
-        new_customer=phone_in(update.get("wa_id")),
-        new_customer_user_id=current,
-    )
+    return WhatsAppPreferenceChanged(number_id=number, category=category, value=value, at=at, **who.fields)
 
 
 def account_update_from(topic: str, value: object, *, entry: Json, number: str | None) -> WhatsAppAccountUpdated:
@@ -74,11 +56,6 @@ def account_update_from(topic: str, value: object, *, entry: Json, number: str |
         at=time_in(entry.get("time")),
         update={name: each for name, each in update.items() if name not in {"messaging_product", "metadata"}},
     )
-
-
-def errors_in(value: Json) -> list[Any]:
-    """Faults of the account: they come in place of messages."""
-    return [] if value.get("messages") or value.get("statuses") else list(list_in(value.get("errors")))
 
 
 def event_id_of(event: Event, key: bytes) -> UUID:

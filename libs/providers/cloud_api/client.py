@@ -6,10 +6,10 @@ The API has no idempotency key, so a call is made once. "Not sent" is the outcom
 from dataclasses import dataclass
 from typing import Any
 
-from libs.providers.cloud_api.responses import ERRORS, outcome_from
+from libs.providers.cloud_api.responses import ERRORS, outcome_from, probe_outcome_from
 from libs.providers.errors import ErrorTable
-from libs.providers.http import fits_header, post_json
-from libs.providers.outcomes import NotSent, SendOutcome
+from libs.providers.http import fits_header, get_json, post_json
+from libs.providers.outcomes import NotSent, ProbeOutcome, SendOutcome
 from libs.providers.outgoing import Customer, NumberCredentials, Outgoing, OutgoingTemplate, OutgoingText
 from libs.providers.provider import SenderOptions
 
@@ -32,6 +32,20 @@ class CloudApiSender:
             body_from(outgoing),
             headers={"Authorization": f"Bearer {number.access_token}"},
             outcome_from=outcome_from,
+            clock=self.options.clock,
+        )
+
+    async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:
+        """`GET /{version}/{phone_number_id}?fields=id`; see `libs.providers.provider.MessageSender`."""
+        if not fits_header(number.access_token):
+            return NotSent("invalid_token")
+        base = (number.base_url or self.options.api_url).rstrip("/")
+        fields = "id,throughput" if throughput else "id"
+        return await get_json(
+            self.options.session,
+            f"{base}/{self.options.api_version}/{number.phone_number_id}?fields={fields}",
+            headers={"Authorization": f"Bearer {number.access_token}"},
+            outcome_from=probe_outcome_from,
             clock=self.options.clock,
         )
 
@@ -58,6 +72,6 @@ def components_from(template: OutgoingTemplate) -> list[dict[str, Any]]:
 
 
 def _recipient(customer: Customer) -> dict[str, str | None]:
-    if customer.phone is not None:
-        return {"to": customer.phone.removeprefix("+")}
+    if customer.digits is not None:
+        return {"to": customer.digits}
     return {"recipient": customer.user_id}

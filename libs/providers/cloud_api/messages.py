@@ -1,11 +1,10 @@
-"""The content of one customer message in Meta's webhook format: type, text, buttons, media, identity changes."""
+"""The content of one customer message in Meta's webhook format: type, text, buttons, media."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
-from libs.contracts.events import MAX_NAME, WhatsAppIdentityChanged, WhatsAppMessageReceived
+from libs.contracts.events import MAX_NAME
 from libs.contracts.text import without_controls
-from libs.providers.json_values import Json, codes_in, dict_in, id_in, name_in, phone_in, pruned, user_id_in
+from libs.providers.json_values import Json, codes_in, dict_in, id_in, name_in, pruned
 
 MEDIA: Final = frozenset({"image", "audio", "video", "document", "sticker"})
 MEDIA_FIELDS: Final = ("id", "mime_type", "sha256", "filename", "caption", "voice", "animated")
@@ -13,26 +12,21 @@ MEDIA_FIELDS: Final = ("id", "mime_type", "sha256", "filename", "caption", "voic
 OPENS_NO_WINDOW: Final = frozenset({"reaction", "system", "request_welcome", "edit", "revoke"})
 """Types that the customer does not write to the business. All others open the window, unsupported ones included: the
 customer did write, and if the window is not open after all, WhatsApp's first refusal closes it (131047)."""
-CHANGED_PHONE: Final = frozenset({"user_changed_number", "customer_changed_number"})
-CHANGED_USER_ID: Final = "user_changed_user_id"
-
-
-def contact_of(message: Json, contacts: Sequence[Json]) -> Json:
-    """The sender among the request's contacts; a single contact needs no match."""
-    if len(contacts) == 1:
-        return contacts[0]
-    keys = (("wa_id", message.get("from")), ("user_id", message.get("from_user_id")))
-    named = (c for c in contacts if any(value and c.get(key) == value for key, value in keys))
-    return next(named, {})
+EDIT: Final = "edit"
+EDITS: Final = frozenset({EDIT, "edited", "message_edit"})
+"""Types of a message that replaces the words of an earlier one."""
 
 
 def content_fields_of(message: Json, contact: Json) -> dict[str, Any]:
     """The fields of the event besides sender, time and id: type, text, buttons and content."""
-    kind = (id_in(message.get("type")) or "unknown")[:MAX_NAME]
+    told = (id_in(message.get("type")) or "unknown")[:MAX_NAME]
+    edited = message.get(told) if told in EDITS else message.get(EDIT)
+    kind = EDIT if told in EDITS or isinstance(edited, dict) else told
+    message = {**message, EDIT: edited} if kind == EDIT else message
     return {
         "type": kind,
-        "text": _text(message, kind),
-        "pressed": _pressed(message),
+        "text": _edited_text(message) if kind == EDIT else _text(message, kind),
+        "pressed": () if kind == EDIT else _pressed(message),
         "content": _content(message, kind),
         "opens_window": kind not in OPENS_NO_WINDOW,
         "profile_name": name_in(dict_in(contact.get("profile")).get("name")),
@@ -40,32 +34,22 @@ def content_fields_of(message: Json, contact: Json) -> dict[str, Any]:
     }
 
 
-def identity_change_in(event: WhatsAppMessageReceived, message: Json) -> WhatsAppIdentityChanged | None:
-    """The identity change that a `system` message reports; None for any other message."""
-    system = dict_in(message.get("system"))
-    kind = id_in(system.get("type"))
-    new_phone = phone_in(system.get("wa_id")) or phone_in(system.get("new_wa_id"))
-    new_user_id = user_id_in(system.get("user_id"))
-    if kind in CHANGED_PHONE and new_phone is not None:
-        changes: dict[str, Any] = {"new_customer": new_phone, "new_customer_user_id": new_user_id}
-    elif kind == CHANGED_USER_ID and new_user_id is not None:
-        changes = {"new_customer_user_id": new_user_id}
-    else:
-        return None
-    return WhatsAppIdentityChanged(
-        number_id=event.number_id,
-        at=event.sent_at,
-        customer=event.customer,
-        customer_user_id=user_id_in(system.get("previous_user_id")) or event.customer_user_id,
-        **changes,
-    )
+def _edited_text(message: Json) -> str | None:
+    """The new words of an edited message: its text or its caption, wherever the edit holds them."""
+    edit = dict_in(message.get(EDIT))
+    for part in (dict_in(edit.get("message")), edit, message):
+        texts = [part.get("text"), part.get("body"), *(dict_in(part.get(kind)).get("caption") for kind in MEDIA)]
+        for value in (dict_in(text).get("body", text) for text in texts):
+            if isinstance(value, str) and value:
+                return without_controls(value)
+    return None
 
 
 def _text(message: Json, kind: str) -> str | None:
     """The text, the pressed button's title or the caption of a message."""
     button, interactive = dict_in(message.get("button")), dict_in(message.get("interactive"))
     for value in (
-        dict_in(message.get("text")).get("body"),
+        dict_in(message.get("text")).get("body", message.get("text")),
         button.get("text"),
         button.get("payload"),
         dict_in(interactive.get("button_reply")).get("title"),

@@ -15,10 +15,12 @@ from typing import Any, Final
 from libs.providers.errors import packaged_table
 from libs.providers.http import HttpAnswer
 from libs.providers.json_values import Json, dict_in, list_in
-from libs.providers.outcomes import Accepted, OutcomeUnknown, Refused, SendOutcome
+from libs.providers.outcomes import Accepted, OutcomeUnknown, ProbeOutcome, Refused, SendOutcome, Usable
 
 ERRORS: Final = packaged_table("libs.providers.cloud_api")
 """The verdict on each refusal."""
+THROUGHPUT: Final = {"STANDARD": 80.0, "HIGH": 1000.0}
+"""Messages a second by the level that Meta names."""
 _TRACE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """The form of an `fbtrace_id`; anything else is dropped."""
 
@@ -30,6 +32,24 @@ def outcome_from(answer: HttpAnswer) -> SendOutcome:
         return refused
     if answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return _accepted(answer.body) or OutcomeUnknown("no_message_id", answer.status)
+    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Refused(code=None, http_status=answer.status, retry_after=answer.retry_after)
+    return OutcomeUnknown("server_error", answer.status)
+
+
+def probe_outcome_from(answer: HttpAnswer) -> ProbeOutcome:
+    """The outcome of `GET /{phone_number_id}?fields=id`: the number's id proves that the token may use it.
+
+    Meta names the throughput by a level (its "Throughput" page): STANDARD is 80 messages a second, HIGH 1,000.
+    """
+    body = dict_in(answer.body)
+    refused = refusal_in(answer, body.get("error"))
+    if refused is not None:
+        return refused
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        level = dict_in(body.get("throughput")).get("level")
+        found = THROUGHPUT.get(level) if isinstance(level, str) else None
+        return Usable(found) if isinstance(body.get("id"), str) else OutcomeUnknown("no_number_id", answer.status)
     if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Refused(code=None, http_status=answer.status, retry_after=answer.retry_after)
     return OutcomeUnknown("server_error", answer.status)
@@ -51,7 +71,7 @@ def refusal_in(answer: HttpAnswer, error: object) -> Refused | None:
 
 
 def _accepted(body: object) -> Accepted | None:
-    message, contact = _first(body, "messages"), _first(body, "contacts")
+    message, contact = _first(body, "messages"), _only(body, "contacts")
     message_id = message.get("id")
     if not isinstance(message_id, str) or not message_id:
         return None
@@ -66,6 +86,11 @@ def _accepted(body: object) -> Accepted | None:
 def _first(body: object, key: str) -> Json:
     items = list_in(dict_in(body).get(key))
     return dict_in(items[0]) if items else {}
+
+
+def _only(body: object, key: str) -> Json:
+    """The one item; several contacts are those of a group, and none of them is the recipient."""
+    return _first(body, key) if len(list_in(dict_in(body).get(key))) == 1 else {}
 
 
 def _text(value: Any) -> str | None:

@@ -4,27 +4,39 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid5
 
 from libs.contracts.events import WhatsAppMessageReceived, WhatsAppStatusReceived
 from libs.providers.cloud_api.accounts import (
-    ERRORS,
     TOPICS,
     account_update_from,
-    errors_in,
     event_id_of,
-    new_user_id_in,
     preference_in,
 )
-from libs.providers.cloud_api.messages import contact_of, content_fields_of, identity_change_in
-from libs.providers.inbound import Inbound, InboundEvent, Skip, WebhookRequest, WebhookSecrets, inbound_from
-from libs.providers.json_values import Json, codes_in, dict_in, id_in, json_in, list_in, phone_in, time_in, user_id_in
+from libs.providers.cloud_api.calls import call_in
+from libs.providers.cloud_api.customers import Customer, business_number_in, customer_of, is_same_number
+from libs.providers.cloud_api.messages import content_fields_of
+from libs.providers.cloud_api.posts import ECHOES, ERRORS, field_label, number_of, single_posts
+from libs.providers.identity_changes import identity_change_from
+from libs.providers.inbound import (
+    Inbound,
+    InboundEvent,
+    Part,
+    Skip,
+    UnknownField,
+    UnreadablePost,
+    WebhookRequest,
+    WebhookSecrets,
+)
+from libs.providers.json_values import Json, codes_in, dict_in, id_in, json_in, list_in, time_in
+from libs.providers.parts import inbound_from, read_alone
 
 NAMESPACE: Final = UUID("6f0c7a3e-5b0e-5c59-9a55-3f3c1f0f4f5e")  # fixed: the same message always has the same event id
 STATUSES: Final = frozenset({"sent", "delivered", "read", "played", "failed"})
-CUSTOMER_FIELDS: Final = frozenset({"messages", "user_preferences", "user_id_update"})
+CUSTOMER_FIELDS: Final = frozenset({"messages", "calls", "user_preferences"})
 SIGNATURE_HEADER: Final = "X-Hub-Signature-256"
 SIGNATURE: Final = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
 
@@ -51,18 +63,46 @@ class CloudApiWebhooks:
 
     def parse(self, request: WebhookRequest) -> Inbound:
         """Every event of a request."""
-        return inbound_from(_parts(json_in(request.body), self.secrets.app_secret))
+        document = json_in(request.body)
+        if not isinstance(document, dict):
+            return inbound_from((Skip.UNREADABLE, UnreadablePost(request.body)))
+        return inbound_from(part for post in single_posts(document) for part in self._read(post))
+
+    def _read(self, post: Json) -> Iterator[Part]:
+        return read_alone(post, partial(_parts, key=self.secrets.app_secret), phone_number_id=number_of(post))
 
 
-def _parts(document: object, key: bytes) -> Iterator[InboundEvent | Skip]:
-    if not isinstance(document, dict):
-        yield Skip.UNREADABLE
-    for entry in map(dict_in, list_in(dict_in(document).get("entry"))):
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change about a number: its value, and the entry that it came in."""
+
+    number: str
+    value: Json = field(repr=False)
+    entry: Json = field(repr=False)
+
+    def items(self, name: str) -> Sequence[object]:
+        """The items of one of its lists."""
+        return list_in(self.value.get(name))
+
+    def customer_of(self, part: Json, address: str, user_id: str, parent_user_id: str) -> Customer:
+        """The customer that these keys of a part name."""
+        parent = part.get(parent_user_id)
+        return customer_of(part.get(address), part.get(user_id), self.value.get("contacts"), parent_user_id=parent)
+
+    def is_own(self, customer: Customer) -> bool:
+        """True when the "customer" is the business's own number: the message is an echo of what it sent."""
+        return is_same_number(customer.phone, business_number_in(self.value)) or customer.phone == f"+{self.number}"
+
+
+def _parts(document: Json, key: bytes) -> Iterator[Part]:
+    for entry in map(dict_in, list_in(document.get("entry"))):
         for change in map(dict_in, list_in(entry.get("changes"))):
-            yield from _change(entry, change, key)
+            for part in _change(entry, change, key):
+                owned = id_in(entry.get("id"))
+                yield replace(part, business_account_id=owned) if isinstance(part, InboundEvent) else part
 
 
-def _change(entry: Json, change: Json, key: bytes) -> Iterator[InboundEvent | Skip]:
+def _change(entry: Json, change: Json, key: bytes) -> Iterator[Part]:
     """The events of one change; a change without a field's name is classified by its content."""
     topic, value = change.get("field"), dict_in(change.get("value"))
     number = id_in(dict_in(value.get("metadata")).get("phone_number_id"))
@@ -70,70 +110,76 @@ def _change(entry: Json, change: Json, key: bytes) -> Iterator[InboundEvent | Sk
         update = account_update_from(topic, change.get("value"), entry=entry, number=number)
         yield InboundEvent(event_id_of(update, key), update)
     elif isinstance(topic, str) and topic not in CUSTOMER_FIELDS:
-        yield Skip.UNKNOWN_FIELD
-    elif number is not None and (errors := errors_in(value)):
-        update = account_update_from(ERRORS, errors, entry=entry, number=number)
+        yield UnknownField(field_label(topic))
+    elif value.get(ECHOES):
+        yield UnknownField(ECHOES)
+    elif number is not None:
+        yield from _number_events(Change(number, value, entry), key)
+
+
+def _number_events(change: Change, key: bytes) -> Iterator[Part]:
+    if errors := change.items(ERRORS):
+        update = account_update_from(ERRORS, list(errors), entry=change.entry, number=change.number)
         yield InboundEvent(event_id_of(update, key), update)
-    else:
-        yield from _customer_events(number, value, key)
+    for message in change.items("messages"):
+        yield from _message(change, dict_in(message))
+    for status in change.items("statuses"):
+        yield _status(change, dict_in(status))
+    for call in change.items("calls"):
+        yield _call(change, dict_in(call))
+    for preference in change.items("user_preferences"):
+        event = preference_in(change.number, dict_in(preference))
+        yield Skip.UNREADABLE if event is None else InboundEvent(event_id_of(event, key), event)
 
 
-def _customer_events(number: str | None, value: Json, key: bytes) -> Iterator[InboundEvent | Skip]:
-    contacts = [dict_in(contact) for contact in list_in(value.get("contacts"))]
-    for message in list_in(value.get("messages")):
-        yield from _message(number, dict_in(message), contacts)
-    for status in list_in(value.get("statuses")):
-        yield _status(number, dict_in(status))
-    for name, read in (("user_preferences", preference_in), ("user_id_update", new_user_id_in)):
-        for each in list_in(value.get(name)):
-            event = None if number is None else read(number, dict_in(each))
-            yield Skip.UNREADABLE if event is None else InboundEvent(event_id_of(event, key), event)
-
-
-def _message(number: str | None, message: Json, contacts: Sequence[Json]) -> Iterator[InboundEvent | Skip]:
-    wamid, sent_at = id_in(message.get("id")), time_in(message.get("timestamp"))
-    if number is None or wamid is None or sent_at is None:
+def _message(change: Change, message: Json) -> Iterator[Part]:
+    wamid, sent_at, number = id_in(message.get("id")), time_in(message.get("timestamp")), change.number
+    customer = change.customer_of(message, "from", "from_user_id", "from_parent_user_id")
+    if wamid is None or sent_at is None:
         yield Skip.UNREADABLE
-        return
-    if message.get("group_id"):
+    elif message.get("group_id"):
         yield Skip.GROUP
-        return
-    contact = contact_of(message, contacts)
-    # `from` may be missing for customers who use a username; then only the business-scoped id names them.
-    customer = phone_in(message.get("from")) or phone_in(contact.get("wa_id"))
-    user_id = user_id_in(message.get("from_user_id") or contact.get("user_id"))
-    if customer is None and user_id is None:
+    elif change.is_own(customer):
+        yield Skip.OWN_MESSAGE
+    elif not customer.known:
         yield Skip.NO_CUSTOMER
-        return
-    event = WhatsAppMessageReceived(
-        number_id=number,
-        message_id=wamid,
-        customer=customer,
-        customer_user_id=user_id,
-        sent_at=sent_at,
-        **content_fields_of(message, contact),
-    )
-    yield InboundEvent(uuid5(NAMESPACE, f"message:{number}:{wamid}"), event)
-    if (changed := identity_change_in(event, message)) is not None:
-        yield InboundEvent(uuid5(NAMESPACE, f"identity:{number}:{wamid}"), changed)
+    else:
+        event = WhatsAppMessageReceived(
+            number_id=number,
+            message_id=wamid,
+            sent_at=sent_at,
+            **customer.fields,
+            **content_fields_of(message, customer.contact),
+        )
+        yield InboundEvent(uuid5(NAMESPACE, f"message:{number}:{wamid}"), event)
+        if (changed := identity_change_from(dict_in(message.get("system")), event)) is not None:
+            yield InboundEvent(uuid5(NAMESPACE, f"identity:{number}:{wamid}"), changed)
 
 
-def _status(number: str | None, update: Json) -> InboundEvent | Skip:
+def _status(change: Change, update: Json) -> InboundEvent | Skip:
     wamid, at, status = id_in(update.get("id")), time_in(update.get("timestamp")), update.get("status")
-    if number is None or wamid is None or at is None or not isinstance(status, str):
+    if wamid is None or at is None or not isinstance(status, str):
         return Skip.UNREADABLE
     if update.get("recipient_type") == "group" or update.get("group_id"):
         return Skip.GROUP
-    if status not in STATUSES:
+    if status not in STATUSES or update.get("type") == "call":
         return Skip.UNKNOWN_STATUS
+    customer = change.customer_of(update, "recipient_id", "recipient_user_id", "recipient_parent_user_id")
     event = WhatsAppStatusReceived(
-        number_id=number,
+        number_id=change.number,
         message_id=wamid,
         status=status,
         at=at,
-        customer=phone_in(update.get("recipient_id")),
-        customer_user_id=user_id_in(update.get("recipient_user_id")),
         callback_data=id_in(update.get("biz_opaque_callback_data")),
         provider_codes=codes_in(update.get("errors")),
+        **customer.fields,
     )
     return InboundEvent(uuid5(NAMESPACE, f"status:{wamid}:{status}"), event)
+
+
+def _call(change: Change, call: Json) -> InboundEvent | Skip:
+    """What happened to a call; the same event of the same call is one event, however often Meta tells it."""
+    event = call_in(change.number, call, change.value.get("contacts"))
+    if event is None:
+        return Skip.UNREADABLE
+    return InboundEvent(uuid5(NAMESPACE, f"call:{change.number}:{event.call_id}:{event.event}"), event)

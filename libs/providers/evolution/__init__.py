@@ -7,7 +7,7 @@ from libs.providers.evolution.client import EvolutionSender
 from libs.providers.evolution.responses import ERRORS
 from libs.providers.evolution.setup import NOTICE, webhook_setup
 from libs.providers.evolution.webhook import EvolutionWebhooks
-from libs.providers.inbound import WebhookEndpoint
+from libs.providers.inbound import MEGABYTE, WebhookEndpoint
 from libs.providers.provider import NumberProblem, Provider
 
 
@@ -24,7 +24,13 @@ def validate_number(*, phone_number_id: str, base_url: str | None) -> Sequence[N
 PROVIDER: Final = Provider(
     kind="evolution",
     endpoint=WebhookEndpoint(
-        path="evolution", per_number=True, signs_body=False, handshake=False, repeats_after_4xx=False
+        path="evolution",
+        per_number=True,
+        signs_body=False,
+        handshake=False,
+        repeats_after_4xx=False,
+        max_body=32 * MEGABYTE,
+        embeds_media=True,
     ),
     errors=ERRORS,
     validate_number=validate_number,

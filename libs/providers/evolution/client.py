@@ -11,9 +11,9 @@ from urllib.parse import quote
 from libs.providers.cloud_api.client import components_from
 from libs.providers.errors import ErrorTable
 from libs.providers.evolution.jids import LID_SUFFIX
-from libs.providers.evolution.responses import ERRORS, outcome_from
-from libs.providers.http import fits_header, post_json
-from libs.providers.outcomes import NotSent, Refused, SendOutcome
+from libs.providers.evolution.responses import ERRORS, outcome_from, probe_outcome_from
+from libs.providers.http import fits_header, get_json, post_json
+from libs.providers.outcomes import NotSent, ProbeOutcome, Refused, SendOutcome
 from libs.providers.outgoing import Customer, NumberCredentials, Outgoing, OutgoingText
 from libs.providers.provider import SenderOptions
 
@@ -30,12 +30,9 @@ class EvolutionSender:
 
     async def send(self, number: NumberCredentials, outgoing: Outgoing) -> SendOutcome:
         """Offer one message once; see `libs.providers.provider.MessageSender`."""
+        if (problem := self._problem_with(number)) is not None:
+            return NotSent(problem)
         base = number.base_url or ""
-        problem = self.options.addresses.problem_with(base)
-        if problem is not None or not number.phone_number_id.strip("."):
-            return NotSent(problem or "invalid_instance")
-        if not fits_header(number.access_token):
-            return NotSent("invalid_token")
         recipient = recipient_from(outgoing.to)
         if recipient is None:
             return Refused(code=None, http_status=NO_HTTP_STATUS, reason="no_phone")
@@ -49,11 +46,30 @@ class EvolutionSender:
             clock=self.options.clock,
         )
 
+    async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:  # noqa: ARG002 -- it says none
+        """`GET {base_url}/instance/connectionState/{instance}`; see `libs.providers.provider.MessageSender`."""
+        if (problem := self._problem_with(number)) is not None:
+            return NotSent(problem)
+        return await get_json(
+            self.options.guarded_session,
+            f"{(number.base_url or '').rstrip('/')}/instance/connectionState/{quote(number.phone_number_id, safe='')}",
+            headers={"apikey": number.access_token},
+            outcome_from=probe_outcome_from,
+            clock=self.options.clock,
+        )
+
+    def _problem_with(self, number: NumberCredentials) -> str | None:
+        """Why no call can be made with these credentials, as one word."""
+        problem = self.options.addresses.problem_with(number.base_url or "")
+        if problem is not None or not number.phone_number_id.strip("."):
+            return problem or "invalid_instance"
+        return None if fits_header(number.access_token) else "invalid_token"
+
 
 def recipient_from(customer: Customer) -> str | None:
     """The recipient: the phone number's digits, or WhatsApp's own id of the customer, which Evolution takes alike."""
-    if customer.phone is not None:
-        return customer.phone.removeprefix("+")
+    if customer.digits is not None:
+        return customer.digits
     user_id = customer.user_id or ""
     return user_id if user_id.endswith(LID_SUFFIX) else None
 

@@ -1,24 +1,18 @@
 """The content of a message in Evolution's webhook format, in the terms of Meta's: type, text, buttons, media.
 
-Evolution passes on WhatsApp's own message: a field named after its kind, often wrapped in others. Unknown fields are
-dropped.
+Evolution passes on WhatsApp's own message: a field named after its kind, often wrapped in others. An instance on
+WhatsApp's business API has Meta's objects under such names. Unknown fields are dropped.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from libs.contracts.events import MAX_NAME
-from libs.providers.json_values import Json, dict_in, id_in, text_in
+from libs.providers.evolution.content import MAX_TEXT, pressed_in, text_of, type_object
+from libs.providers.evolution.wrapped import BESIDES, Unwrapped, unwrapped
+from libs.providers.json_values import Json, dict_in, id_in, name_in, text_in
 
-WRAPPERS: Final = (
-    "ephemeralMessage",
-    "viewOnceMessage",
-    "viewOnceMessageV2",
-    "viewOnceMessageV2Extension",
-    "documentWithCaptionMessage",
-)
-KINDS: Final = {
+WRITTEN: Final = {
     "conversation": "text",
     "extendedTextMessage": "text",
     "imageMessage": "image",
@@ -36,19 +30,31 @@ KINDS: Final = {
     "listResponseMessage": "interactive",
     "interactiveResponseMessage": "interactive",
     "orderMessage": "order",
+}
+"""WhatsApp's names for what a customer writes or presses, and Meta's. Only these open the window."""
+TOLD: Final = {
     "reactionMessage": "reaction",
+    "revokeMessage": "revoke",
     "protocolMessage": "system",
-    "editedMessage": "system",
     "pollUpdateMessage": "system",
     "pinInChatMessage": "system",
+    "keepInChatMessage": "system",
+    "albumMessage": "system",
+    "callLogMesssage": "system",  # WAProto's own spelling
+    "systemMessage": "system",
+    "request_welcomeMessage": "request_welcome",
 }
-"""WhatsApp's names for the kinds of messages, and Meta's."""
-OPENS_NO_WINDOW: Final = frozenset({"reaction", "system"})
-"""Kinds that the customer does not write to the business."""
-MEDIA_FIELDS: Final = {"mimetype": "mime_type", "caption": "caption", "fileName": "filename"}
-LOCATION_FIELDS: Final = {"name": "name", "address": "address"}
-MAX_TEXT: Final = 65_536
-MAX_WRAPPERS: Final = 5
+"""What WhatsApp tells about a chat, or the customer does to a message: it opens no window."""
+KINDS: Final = WRITTEN | TOLD
+PRESSES: Final = {
+    "buttonMessage": "button",
+    "interactiveMessage": "interactive",
+    "templateButtonReplyMessage": "button",
+    "buttonsResponseMessage": "interactive",
+    "listResponseMessage": "interactive",
+    "interactiveResponseMessage": "interactive",
+}
+"""`messageType` of a press: a business instance tells the title as if it had been written (`conversation`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,71 +66,64 @@ class MessageContent:
     pressed: tuple[str, ...] = field(default=(), repr=False)
     content: dict[str, Any] | None = field(default=None, repr=False)
     reply_to: str | None = None
-
-    @property
-    def opens_window(self) -> bool:
-        """True when the customer wrote the message to the business."""
-        return self.type not in OPENS_NO_WINDOW
+    opens_window: bool = False
+    """True when the customer wrote or pressed it. An unknown, encrypted or empty message is none that was written."""
 
 
-def content_from(message: object) -> MessageContent:
-    """Read a message's content; an unknown kind becomes `unsupported`, without content."""
+def content_from(message: object, message_type: object = None) -> MessageContent:
+    """Read a message's content; an unknown kind becomes `unsupported`. `message_type` is Evolution's name for it."""
     inner = unwrapped(message)
-    name = next((name for name in KINDS if inner.get(name) is not None), None)
+    content = _content(inner, message_type)
+    return content if inner.edits is None else _edit(content, inner.edits)
+
+
+def _content(inner: Unwrapped, message_type: object) -> MessageContent:
+    name = next((name for name in KINDS if inner.fields.get(name) not in (None, "")), None)
+    press = PRESSES.get(message_type) if isinstance(message_type, str) else None
+    if press is not None and name in (None, "conversation", "extendedTextMessage"):
+        return _press(press, inner.fields)
     if name is None:
-        return MessageContent("unsupported")
-    kind, part = KINDS[name], inner[name]
-    if isinstance(part, str):
-        return MessageContent(kind, text=_text(part))
-    fields = dict_in(part)
-    pressed = _pressed(name, fields)
+        return _unsupported(inner.fields)
+    kind, part = KINDS[name], inner.fields[name]
+    fields = {"text": part} if isinstance(part, str) else dict_in(part)
+    pressed = pressed_in(name, fields)
+    text = pressed[0] if pressed else text_of(kind, fields)
     return MessageContent(
         kind,
-        text=pressed[0] if pressed else _text(fields.get("text")) if kind == "text" else None,
+        text=text,
         pressed=pressed,
-        content=_content(kind, fields) or None,
-        reply_to=id_in(dict_in(fields.get("contextInfo")).get("stanzaId"), longest=MAX_NAME - 1),
+        content=type_object(name, kind, fields),
+        reply_to=_reply_to(fields) or _reply_to(inner.fields),
+        opens_window=name in WRITTEN and inner.known and (kind != "text" or text is not None),
     )
 
 
-def unwrapped(message: object) -> Json:
-    """The message inside its wrappers."""
-    inner = dict_in(message)
-    for _ in range(MAX_WRAPPERS):
-        wrapped = next((inner[name] for name in WRAPPERS if isinstance(inner.get(name), dict)), None)
-        if wrapped is None:
-            break
-        inner = dict_in(wrapped.get("message"))
-    return inner
+def _press(kind: str, fields: Json) -> MessageContent:
+    """A pressed button or row of which Evolution tells the title alone; of a filled-in form it tells nothing."""
+    written = fields.get("conversation") or dict_in(fields.get("extendedTextMessage")).get("text")
+    title = text_in(written, longest=MAX_TEXT) or None
+    return MessageContent(
+        kind,
+        text=title,
+        pressed=() if title is None else (title,),
+        content={kind: {"text" if kind == "button" else "title": title}} if title else None,
+        reply_to=_reply_to(fields),
+        opens_window=True,
+    )
 
 
-def _pressed(name: str, fields: Json) -> tuple[str, ...]:
-    """Title and payload of the pressed button: an opt-out may come as a button's title too."""
-    choice = dict_in(fields.get("singleSelectReply"))
-    found: Sequence[object] = {
-        "templateButtonReplyMessage": (fields.get("selectedDisplayText"), fields.get("selectedId")),
-        "buttonsResponseMessage": (fields.get("selectedDisplayText"), fields.get("selectedButtonId")),
-        "listResponseMessage": (fields.get("title"), choice.get("selectedRowId")),
-        "interactiveResponseMessage": (dict_in(fields.get("body")).get("text"),),
-    }.get(name, ())
-    return tuple(text for value in found if (text := _text(value)))
+def _unsupported(fields: Json) -> MessageContent:
+    """A kind that the gateway does not know, or nothing at all, as of a message that could not be decrypted."""
+    name = name_in(next((name for name in fields if name not in BESIDES and name not in KINDS), None))
+    return MessageContent("unsupported", content={"unsupported": {"type": name}} if name else None)
 
 
-def _content(kind: str, fields: Json) -> dict[str, Any]:
-    names = LOCATION_FIELDS if kind == "location" else MEDIA_FIELDS
-    content: dict[str, Any] = {name: text for key, name in names.items() if (text := _text(fields.get(key)))}
-    if kind == "location":
-        places = {"latitude": fields.get("degreesLatitude"), "longitude": fields.get("degreesLongitude")}
-        content |= {name: value for name, value in places.items() if isinstance(value, int | float)}
-    if kind == "reaction":
-        about = {"emoji": _text(fields.get("text")), "message_id": _text(dict_in(fields.get("key")).get("id"))}
-        content |= {name: value for name, value in about.items() if value}
-    if kind == "contacts":
-        contacts = fields["contacts"] if isinstance(fields.get("contacts"), list) else [fields]
-        content["contacts"] = [{"vcard": card} for one in contacts if (card := _text(dict_in(one).get("vcard")))]
-    return content
+def _edit(new: MessageContent, message_id: str) -> MessageContent:
+    """An edit: `text` holds the message's new words. It opens no window: the customer wrote before."""
+    message = {"type": new.type} | (new.content or {}) | ({"text": {"body": new.text}} if new.type == "text" else {})
+    about = {"original_message_id": message_id} if message_id else {}
+    return MessageContent("edit", text=new.text, content={"edit": about | {"message": message}})
 
 
-def _text(value: object) -> str | None:
-    """A text that can be stored; an empty one counts as absent."""
-    return text_in(value, longest=MAX_TEXT) or None
+def _reply_to(fields: Json) -> str | None:
+    return id_in(dict_in(fields.get("contextInfo")).get("stanzaId"), longest=MAX_NAME - 1)

@@ -22,10 +22,10 @@ from typing import Final
 from libs.providers.cloud_api.responses import ERRORS as CLOUD_API_ERRORS
 from libs.providers.cloud_api.responses import refusal_in
 from libs.providers.errors import packaged_table
-from libs.providers.evolution.jids import phone_of
+from libs.providers.evolution.jids import identity_of
 from libs.providers.http import HttpAnswer
 from libs.providers.json_values import Json, dict_in, id_in
-from libs.providers.outcomes import Accepted, OutcomeUnknown, Refused, SendOutcome
+from libs.providers.outcomes import Accepted, OutcomeUnknown, ProbeOutcome, Refused, SendOutcome, Usable
 
 ERRORS: Final = packaged_table("libs.providers.evolution", extends=CLOUD_API_ERRORS)
 """The verdict on each refusal: an instance on WhatsApp's business API passes Meta's codes on."""
@@ -63,12 +63,25 @@ def outcome_from(answer: HttpAnswer) -> SendOutcome:
     return Refused(code=None, http_status=status, retry_after=answer.retry_after)
 
 
+def probe_outcome_from(answer: HttpAnswer) -> ProbeOutcome:
+    """The outcome of `GET /instance/connectionState/{instance}`: the instance's object proves that the key may use it.
+
+    Whether the phone is connected is another question, which `connection.update` webhooks answer.
+    """
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        known = dict_in(dict_in(answer.body).get("instance"))
+        return Usable() if known else OutcomeUnknown("no_instance", answer.status)
+    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Refused(code=None, http_status=answer.status, retry_after=answer.retry_after)
+    return OutcomeUnknown("server_error", answer.status)
+
+
 def _accepted(status: int, message_id: str, fields: Json) -> SendOutcome:
     """`wa_id` is the number that Evolution wrote to, which for BR, MX and AR may differ from the one it was given."""
     if fields.get("status") == "ERROR":
         return OutcomeUnknown("provider_reported_error", status)
-    phone = phone_of(fields["key"].get("remoteJid"))
-    return Accepted(message_id=message_id, wa_id=phone.removeprefix("+") if phone else None)
+    phone, user_id = identity_of(fields["key"])
+    return Accepted(message_id=message_id, wa_id=phone.removeprefix("+") if phone else None, user_id=user_id)
 
 
 def _refusal_of_meta(answer: HttpAnswer, fields: Json) -> Refused | None:

@@ -1,7 +1,7 @@
 """The contract of a provider: one suite for every provider of the registry, and for a made-up one."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -154,6 +154,46 @@ def test_no_body_raises_and_every_event_can_be_published(place: int, value: obje
     for inbound in (parsed(sample, body_of(changed)), parsed(sample, garbage)):
         assert all(each.event.model_dump_json() for each in inbound.events)
         assert set(inbound.skipped) <= set(Skip)
+
+
+@given(place=st.integers(0, len(PLACES) - 1), value=JSON)
+def test_nothing_in_a_request_leads_to_nothing_without_a_count(place: int, value: object) -> None:
+    sample, document, path = PLACES[place]
+    changed = inner = json.loads(body_of(document))
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    inbound = parsed(sample, body_of(changed))
+
+    assert inbound.events or inbound.skipped or value == [] or sample.provider.kind not in PROVIDERS
+    assert all(parsed(sample, each.body).events == () for each in inbound.unreadable)
+
+
+@every_provider
+@pytest.mark.parametrize("body", [b"", b"no json", b"null", b"[]", b'{"cut', b"\xff" * 9])
+def test_a_body_that_is_no_object_is_unreadable_and_kept_as_it_came(sample: Sample, body: bytes) -> None:
+    inbound = parsed(sample, body)
+
+    assert not inbound.is_whole
+    assert [each.body for each in inbound.unreadable] == [body]
+
+
+SPOILS = {
+    "a byte order mark": lambda body: b"\xef\xbb\xbf" + body,
+    "a NUL after it": lambda body: body + b"\x00",
+    "half an emoji": lambda body: body[:1] + rb'"\ud83d":"\udc00",' + body[1:],
+    "invalid UTF-8": lambda body: body[:1] + b'"\xff":"\xfe",' + body[1:],
+    "a control character": lambda body: body[:1] + b'"\x01":"\n",' + body[1:],
+}
+
+
+@every_provider
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
+def test_a_bad_character_does_not_lose_the_events_around_it(sample: Sample, spoil: Callable[[bytes], bytes]) -> None:
+    for document in (sample.message, sample.status):
+        body = body_of(document)
+
+        assert parsed(sample, spoil(body)).events == parsed(sample, body).events
 
 
 @asynccontextmanager

@@ -91,7 +91,7 @@ async def result_of(status: int, body: object) -> tuple[Any, Gateway]:
         deliver = replace(
             deliver,
             prepare=replace(deliver.prepare, providers=senders),
-            errors=ErrorTables(gateway.numbers, senders),
+            finish=replace(deliver.finish, errors=ErrorTables(gateway.numbers, senders)),
         )
         return await deliver(approved()), gateway
 
@@ -126,6 +126,9 @@ class _WithErrors:
         self.errors = errors
 
     async def send(self, *_: object) -> Any:
+        raise AssertionError
+
+    async def probe(self, *_: object, **__: object) -> Any:
         raise AssertionError
 
 

@@ -23,20 +23,23 @@ REFERENCE: dict[tuple[int, ...], Verdict] = {
     (131049,): Verdict.POLICY,
     (131050,): Verdict.POLICY,
     (130472,): Verdict.PERMANENT,
-    (130429, 131056, 80007, 4, 133016): Verdict.THROTTLE,
+    (130429, 131056, 80007, 80008, 4, 133016): Verdict.THROTTLE,
     (131064, 368, 131031): Verdict.PAUSE,
     (130497,): Verdict.POLICY,
-    (190, 0, 3, 10, *range(200, 300), 131005, 33, 133010, 131045, 131037): Verdict.AUTH,
-    (131042,): Verdict.PAUSE,
+    (190, 0, 3, 10, 104, *range(200, 300), 131005, 33, 133010, 131045, 131037): Verdict.AUTH,
+    (131042, 131044): Verdict.PAUSE,
     (100, 131008, 131009, 131021, 131030, 131051): Verdict.PERMANENT,
     (131052, 131053): Verdict.RETRY,
     (131062,): Verdict.PERMANENT,
     (131063,): Verdict.POLICY,
-    (1, 2, 131000, 131016, 135000, 131057): Verdict.RETRY,
+    (1, 2, 131000, 131016, 135000, 131057, 133004, 134100, 134101, 2494100): Verdict.RETRY,
     (132000, 132005, 132008, 132012): Verdict.PERMANENT,
     (132001, 132007, 132015, 132016, 132068): Verdict.POLICY,
     (132069,): Verdict.THROTTLE,
     (137000,): Verdict.POLICY,
+    (130403, 132018, 131055, 134011, 134102): Verdict.PERMANENT,
+    (133000, 133005, 133006, 133008, 133009, 133015): Verdict.PERMANENT,
+    (131020, 131041, 131059, *range(139000, 140000)): Verdict.PERMANENT,
 }
 """Typed from the reference page, not from the table under test."""
 ROWS = [(code, verdict) for codes, verdict in REFERENCE.items() for code in codes]
@@ -63,7 +66,8 @@ def test_the_table_has_no_code_that_the_reference_does_not_have() -> None:
     [
         (130429, Scope.NUMBER, 1.0),
         (131056, Scope.PAIR, 6.0),
-        (80007, Scope.ACCOUNT, 60.0),
+        (80007, Scope.WABA, 60.0),
+        (80008, Scope.WABA, 60.0),
         (4, Scope.APP, 60.0),
     ],
 )
@@ -78,6 +82,7 @@ def test_a_throttle_names_the_bucket_that_is_too_fast(code: int, scope: Scope, w
     [
         pytest.param(131047, ErrorCode.CONVERSATION_WINDOW_CLOSED, id="a closed window"),
         pytest.param(131050, ErrorCode.RECIPIENT_SUPPRESSED, id="a customer who opted out with WhatsApp"),
+        pytest.param(130403, ErrorCode.RECIPIENT_SUPPRESSED, id="a customer for whom WhatsApp blocks the business"),
         pytest.param(130429, ErrorCode.SENDING_THROTTLED, id="a throttled number"),
         pytest.param(131056, ErrorCode.SENDING_THROTTLED, id="a throttled pair"),
         pytest.param(131049, ErrorCode.POLICY_VIOLATION, id="a policy"),
@@ -92,23 +97,36 @@ def test_a_verdict_has_its_answer(code: int, answer: ErrorCode) -> None:
     assert classified(code).answer is answer
 
 
-@pytest.mark.parametrize(
-    ("code", "effect"),
-    [
-        (131047, Effect.CLOSE_WINDOW),
-        (131026, Effect.MARK_UNREACHABLE),
-        (131050, Effect.SUPPRESS_MARKETING),
-        (131048, Effect.PAUSE_NUMBER),
-        (368, Effect.PAUSE_ACCOUNT),
-        (190, Effect.STOP_CREDENTIALS),
-        (130429, Effect.SLOW_NUMBER),
-        (131056, Effect.HOLD_PAIR),
-        (132015, Effect.STOP_TEMPLATE),
-        (137000, Effect.OPERATOR_REQUIRED),
-        (131000, None),
-    ],
-)
-def test_a_code_has_its_effect(code: int, effect: Effect | None) -> None:
+EFFECTS: dict[Effect, tuple[int, ...]] = {
+    Effect.CLOSE_WINDOW: (131047,),
+    Effect.MARK_UNREACHABLE: (131026,),
+    Effect.SUPPRESS_MARKETING: (131050,),
+    Effect.SUPPRESS_PROVIDER_BLOCK: (130403,),
+    Effect.WAIT_24_HOURS: (131049,),
+    Effect.PAUSE_NUMBER: (131048,),
+    Effect.PAUSE_ACCOUNT: (368, 131031),
+    Effect.PAYMENT_REQUIRED: (131042, 131044),
+    Effect.STOP_TEMPLATES: (131064,),
+    Effect.STOP_CREDENTIALS: (190, 0, 3, 10, 104, *range(200, 300), 131005),
+    Effect.STOP_NUMBER_CREDENTIALS: (33,),
+    Effect.STOP_REGISTRATION: (133010, 131037, 131045),
+    Effect.STOP_TEMPLATE: (132001, 132007, 132015, 132016),
+    Effect.BLOCK_COUNTRY: (130497,),
+    Effect.PHONE_REQUIRED: (131062,),
+    Effect.OPERATOR_REQUIRED: (137000,),
+    Effect.SLOW_NUMBER: (130429,),
+    Effect.HOLD_PAIR: (131056,),
+}
+"""Typed from the table of restrictions; every other code has no effect."""
+EFFECT_OF = {code: effect for effect, codes in EFFECTS.items() for code in codes}
+
+
+def test_every_effect_has_a_code() -> None:
+    assert set(EFFECTS) == set(Effect)
+
+
+@pytest.mark.parametrize(("code", "effect"), [(code, EFFECT_OF.get(code)) for code, _ in ROWS])
+def test_a_code_has_its_effect_and_no_other(code: int, effect: Effect | None) -> None:
     assert classified(code).effect is effect
 
 
@@ -164,6 +182,23 @@ def test_a_known_code_wins_over_its_http_status() -> None:
 )
 def test_an_answer_without_a_code_is_classified_by_its_status(status: int, verdict: Verdict) -> None:
     assert classified(None, status=status).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "effect"),
+    [
+        pytest.param(401, Effect.STOP_CREDENTIALS, id="the token is refused"),
+        pytest.param(403, Effect.STOP_CREDENTIALS, id="the token may not"),
+        *(
+            pytest.param(status, Effect.STOP_NUMBER_CREDENTIALS, id=f"the number's own address: {status}")
+            for status in (*range(300, 400), 404, 405, 410)
+        ),
+        pytest.param(408, None, id="too slow"),
+        pytest.param(451, None, id="another status"),
+    ],
+)
+def test_a_status_without_a_code_has_its_effect(status: int, effect: Effect | None) -> None:
+    assert classified(None, status=status).effect is effect
 
 
 def test_every_verdict_has_an_answer() -> None:

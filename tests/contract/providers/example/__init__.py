@@ -13,19 +13,20 @@ from uuid import UUID, uuid5
 from libs.contracts.events import WhatsAppMessageReceived, WhatsAppStatusReceived
 from libs.contracts.webhook_secrets import NO_SECRET
 from libs.providers.errors import ErrorTable, packaged_table
-from libs.providers.http import HttpAnswer, fits_header, post_json
+from libs.providers.http import HttpAnswer, fits_header, get_json, post_json
 from libs.providers.inbound import (
     Inbound,
     InboundEvent,
     Skip,
+    UnreadablePost,
     WebhookEndpoint,
     WebhookNumber,
     WebhookRequest,
-    inbound_from,
 )
 from libs.providers.json_values import Json, codes_in, dict_in, id_in, json_in, list_in, phone_in, time_in
-from libs.providers.outcomes import Accepted, NotSent, OutcomeUnknown, Refused, SendOutcome
+from libs.providers.outcomes import Accepted, NotSent, OutcomeUnknown, ProbeOutcome, Refused, SendOutcome, Usable
 from libs.providers.outgoing import NumberCredentials, Outgoing, OutgoingText
+from libs.providers.parts import inbound_from
 from libs.providers.provider import NumberProblem, Provider, SenderOptions
 
 ERRORS: Final = packaged_table("tests.contract.providers.example")
@@ -52,7 +53,12 @@ class ExampleWebhooks:
 
     def parse(self, request: WebhookRequest) -> Inbound:
         """The messages and statuses of a known number."""
-        return inbound_from(_parts(dict_in(json_in(request.body)), request.number) if request.number else ())
+        document = json_in(request.body)
+        if request.number is None:
+            return Inbound()
+        if not isinstance(document, dict):
+            return inbound_from((Skip.UNREADABLE, UnreadablePost(request.body, request.number.phone_number_id)))
+        return inbound_from(_parts(document, request.number))
 
 
 def _parts(document: Json, number: WebhookNumber) -> Iterator[InboundEvent | Skip]:
@@ -104,6 +110,23 @@ class ExampleSender:
             outcome_from=outcome_from,
             clock=self.options.clock,
         )
+
+    async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:
+        """`GET {base_url}/me`."""
+        return await get_json(
+            self.options.guarded_session,
+            f"{number.base_url or ''}/me",
+            headers={"X-Token": number.access_token},
+            outcome_from=probe_outcome_from,
+            clock=self.options.clock,
+        )
+
+
+def probe_outcome_from(answer: HttpAnswer) -> ProbeOutcome:
+    """2xx: usable. 4xx: refused. Anything else: unknown."""
+    if answer.status < 300:
+        return Usable()
+    return Refused(code=None, http_status=answer.status) if answer.status < 500 else OutcomeUnknown("server_error")
 
 
 def outcome_from(answer: HttpAnswer) -> SendOutcome:

@@ -6,28 +6,25 @@ from typing import Any
 
 import pytest
 
-from libs.contracts.events import WhatsAppAccountUpdated, WhatsAppIdentityChanged, WhatsAppPreferenceChanged
+from libs.contracts.events import (
+    WhatsAppAccountUpdated,
+    WhatsAppMessageReceived,
+    WhatsAppPreferenceChanged,
+)
 from libs.providers.inbound import Skip
-from tests.unit.providers.cloud_api.samples import change_of, document_of, parsed
+from tests.unit.providers.cloud_api.samples import MESSAGE, change_of, document_of, parsed
 from tests.unit.providers.cloud_api.test_messages import one
 
 AT = datetime.fromtimestamp(1749416383, UTC)
 
 
-def test_a_new_user_id_is_an_identity_change() -> None:
-    message = {"wa_id": "12195555358", "user_id": {"previous": "US.1", "current": "US.2"}, "timestamp": "1749416383"}
-    document = document_of(user_id_update=[message, {"user_id": {"current": "US.3"}}])
+def test_user_id_update_is_no_field_of_metas() -> None:
+    """Meta tells a new identity as a system message; the field was described once but cannot be subscribed to."""
+    update = {"user_id": {"previous": "US.1", "current": "US.2"}, "timestamp": "1749416383"}
 
-    inbound = parsed(document)
+    inbound = parsed(change_of("user_id_update", {"metadata": {"phone_number_id": "1"}, "user_id_update": [update]}))
 
-    assert one(inbound).event == WhatsAppIdentityChanged(
-        number_id="106540352242922",
-        at=AT,
-        customer_user_id="US.1",
-        new_customer="+12195555358",
-        new_customer_user_id="US.2",
-    )
-    assert inbound.skipped == Counter({Skip.UNREADABLE: 1})
+    assert (inbound.events, inbound.skipped) == ((), Counter({Skip.UNKNOWN_FIELD: 1}))
 
 
 PREFERENCE = {"wa_id": "16505551234", "category": "marketing_messages", "value": "stop", "timestamp": 1749416383}
@@ -94,3 +91,15 @@ def test_a_fault_of_the_account_comes_without_a_message() -> None:
     assert isinstance(event, WhatsAppAccountUpdated)
     assert (event.topic, event.number_id) == ("errors", "106540352242922")
     assert event.update == {"errors": [{"code": 131031, "title": "Locked"}]}
+
+
+def test_a_fault_of_the_account_beside_a_message_hides_neither() -> None:
+    inbound = parsed(document_of(messages=[MESSAGE], errors=[{"code": 130429}, {"code": 131000}]))
+
+    assert [type(each.event) for each in inbound.events] == [WhatsAppMessageReceived, WhatsAppAccountUpdated]
+
+
+def test_a_fault_without_a_number_is_unreadable_and_kept() -> None:
+    inbound = parsed(change_of("messages", {"errors": [{"code": 131000}]}))
+
+    assert (inbound.events, inbound.skipped, len(inbound.unreadable)) == ((), Counter({Skip.UNREADABLE: 1}), 1)

@@ -110,6 +110,37 @@ def test_a_type_that_the_customer_writes_opens_the_window(kind: str) -> None:
     assert event_of(a_message(kind)).opens_window
 
 
+TEXT_EDIT = {"type": "text", "text": {"body": "STOP"}}
+EDITS: dict[str, dict[str, Any]] = {
+    "a text": a_message("edit", {"original_message_id": "wamid.1", "message": TEXT_EDIT}),
+    "a caption": a_message("edit", {"message": {"type": "image", "image": {"id": "1", "caption": "STOP"}}}),
+    "without a message": a_message("edit", {"text": {"body": "STOP"}}),
+    "a plain text": a_message("edit", {"text": "STOP"}),
+    "a body": a_message("edit", {"body": "STOP"}),
+    "under another name": a_message("edited", {"message": TEXT_EDIT}),
+    "beside the edit": a_message("edit", {"original_message_id": "wamid.1"}, text={"body": "STOP"}),
+    "a text with an edit": MESSAGE | {"edit": {"original_message_id": "wamid.1", "message": TEXT_EDIT}},
+    "a text with an edit that names the message": MESSAGE | {"edit": {"x": 1}, "text": {"body": "STOP"}},
+}
+
+
+@pytest.mark.parametrize("message", EDITS.values(), ids=EDITS)
+def test_an_edit_has_the_new_words_and_opens_no_window(message: dict[str, Any]) -> None:
+    event = event_of(message)
+
+    assert (event.type, event.text, event.pressed, event.opens_window) == ("edit", "STOP", (), False)
+    assert event.content is None or set(event.content) == {"edit"}
+
+
+@pytest.mark.parametrize("edit", [None, 5, [], {}, {"message": 5}, {"message": {"text": 5}}, {"text": ["STOP"]}])
+def test_an_edit_that_cannot_be_read_has_no_words(edit: object) -> None:
+    assert event_of(a_message("edit", edit)).text is None
+
+
+def test_a_text_may_stand_without_a_body() -> None:
+    assert event_of(MESSAGE | {"text": "STOP"}).text == "STOP"
+
+
 PRESSED = {
     "a template's button": (a_message("button", {"text": "Stop", "payload": "OPT_OUT"}), ("Stop", "OPT_OUT")),
     "a payload alone": (a_message("button", {"payload": "STOP"}), ("STOP",)),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.events import WhatsAppMessageReceived
-from libs.providers.inbound import Skip
+from libs.providers.inbound import Inbound, Skip
 from tests.unit.providers.cloud_api.samples import MESSAGE, STATUS, change_of, document_of, parsed
 
 
@@ -71,7 +71,7 @@ def test_an_unreadable_part_does_not_affect_the_others(message: Any, reason: Ski
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -89,6 +89,39 @@ def test_any_value_anywhere_is_read_or_skipped(data: st.DataObject) -> None:
     part[data.draw(st.sampled_from(sorted(part)))] = data.draw(JSON)
 
     parsed(document)
+
+
+STOP = MESSAGE | {"id": "wamid.STOP", "text": {"body": "STOP"}}
+LISTS = ("messages", "statuses", "calls", "user_preferences", "errors", "message_echoes")
+
+
+def texts_in(inbound: Inbound) -> list[str | None]:
+    events = (each.event for each in inbound.events)
+    return [event.text for event in events if isinstance(event, WhatsAppMessageReceived)]
+
+
+@given(part=JSON, kind=st.sampled_from(LISTS), wrapped=st.booleans(), before=st.booleans())
+def test_no_neighbour_hides_a_stop(part: Any, kind: str, wrapped: bool, before: bool) -> None:  # noqa: FBT001 -- drawn
+    items = [part] if wrapped else part
+    document = document_of(messages=[STOP], **({kind: items} if kind != "messages" else {}))
+    value = document["entry"][0]["changes"][0]["value"]
+    if kind == "messages":
+        value["messages"] = [part, STOP] if before else [STOP, part]
+    document["entry"].insert(0 if before else 1, {"id": "1", "changes": [{"field": "messages", "value": part}, part]})
+
+    assert texts_in(parsed(document)).count("STOP") == 1
+
+
+@given(data=st.data())
+def test_a_neighbour_with_any_value_in_any_field_hides_no_stop(data: st.DataObject) -> None:
+    neighbour = copy.deepcopy(MESSAGE | {"context": {"id": "1"}, "from_user_id": "US.1", "errors": [{"code": 1}]})
+    neighbour[data.draw(st.sampled_from(sorted(neighbour)))] = data.draw(JSON)
+    contact = {"wa_id": "16505551234", "profile": {"name": "Ann"}} | {data.draw(st.text()): data.draw(JSON)}
+
+    inbound = parsed(document_of(messages=[neighbour, STOP], contacts=[data.draw(JSON), contact]))
+
+    assert "STOP" in texts_in(inbound)
+    assert len(inbound.events) + sum(inbound.skipped.values()) >= 2
 
 
 @pytest.mark.parametrize("field", [[], {}, 5, None])

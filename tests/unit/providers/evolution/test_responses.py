@@ -33,7 +33,7 @@ READINGS: dict[str, tuple[int, Any, SendOutcome]] = {
     "an answer from another device": (
         201, taken("551188887777:12@s.whatsapp.net", "3EB0"), Accepted(message_id="3EB0", wa_id="551188887777"),
     ),
-    "an answer to WhatsApp's own id": (201, taken("8877@lid", "3EB0"), Accepted(message_id="3EB0")),
+    "an answer to WhatsApp's own id": (201, taken("8877@lid", "3EB0"), Accepted(message_id="3EB0", user_id="8877@lid")),
     "a 200 instead of a 201": (200, taken(JID, "wamid.A"), Accepted(message_id="wamid.A", wa_id="966500000001")),
     "a message that WhatsApp answered with an error": (
         201, taken(JID, "3EB0") | {"status": "ERROR"}, OutcomeUnknown("provider_reported_error", 201),

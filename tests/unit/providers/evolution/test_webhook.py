@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from libs.contracts.events import WhatsAppAccountUpdated, WhatsAppMessageReceived, WhatsAppStatusReceived
-from libs.providers.evolution.messages import content_from
+from libs.contracts.events import (
+    WhatsAppAccountUpdated,
+    WhatsAppIdentityChanged,
+    WhatsAppMessageReceived,
+    WhatsAppStatusReceived,
+)
 from libs.providers.evolution.webhook import EvolutionWebhooks
 from libs.providers.inbound import Inbound, Skip, WebhookNumber, WebhookRequest
 from tests.evolution_stub import NOON_S, envelope_of, update, upsert
@@ -83,6 +87,7 @@ def test_the_window_opens_by_whatsapps_clock_and_never_by_the_false_date_time() 
         pytest.param(NOON_S, id="a number"),
         pytest.param(str(NOON_S), id="digits"),
         pytest.param({"low": NOON_S, "high": 0, "unsigned": True}, id="a 64-bit number in two halves"),
+        pytest.param(NOON_S * 1000, id="milliseconds"),
     ],
 )
 def test_times_are_read_in_every_form(timestamp: object) -> None:
@@ -96,6 +101,14 @@ def test_times_are_read_in_every_form(timestamp: object) -> None:
         pytest.param({"remoteJid": "966511112222:7@s.whatsapp.net"}, PHONE, None, id="a second device"),
         pytest.param({"remoteJid": LID, "remoteJidAlt": JID}, PHONE, LID, id="both"),
         pytest.param({"remoteJid": JID, "remoteJidAlt": LID}, PHONE, LID, id="both, turned"),
+        pytest.param({"remoteJid": LID, "senderPn": JID}, PHONE, LID, id="both, in the words of 2.3.0"),
+        pytest.param({"remoteJid": JID, "previousRemoteJid": LID}, PHONE, LID, id="both, with the former address"),
+        pytest.param({"remoteJid": JID, "senderLid": LID}, PHONE, LID, id="both, with the sender's own id"),
+        pytest.param({"remoteJid": "88776655:3@lid", "remoteJidAlt": ""}, None, LID, id="a hidden id's second device"),
+        pytest.param({"remoteJid": "966511112222_1:7@s.whatsapp.net"}, PHONE, None, id="an agent's device"),
+        pytest.param({"remoteJid": "966511112222@c.us"}, PHONE, None, id="the old ending"),
+        pytest.param({"remoteJid": "966511112222@hosted"}, PHONE, None, id="an account that is hosted"),
+        pytest.param({"remoteJid": "88776655@hosted.lid"}, None, LID, id="a hidden id that is hosted"),
         pytest.param({"remoteJid": LID, "addressingMode": "lid"}, None, LID, id="only WhatsApp's own id"),
     ],
 )  # fmt: skip
@@ -109,11 +122,16 @@ def test_a_customer_is_known_by_phone_by_whatsapps_own_id_or_both(
 
 SKIPPED: dict[str, tuple[str, Any, dict[str, Any], Skip]] = {
     "our own message": ("messages.upsert", upsert(key={"fromMe": True}), {}, Skip.OWN_MESSAGE),
+    "our own message, told in a word": ("messages.upsert", upsert(key={"fromMe": "true"}), {}, Skip.OWN_MESSAGE),
+    "an echo": ("messages.upsert", upsert(jid="966500000000:4@s.whatsapp.net"), {}, Skip.OWN_MESSAGE),
+    "WhatsApp's announcements": ("messages.upsert", upsert(jid="0@s.whatsapp.net"), {}, Skip.BROADCAST),
+    "an assistant": ("messages.upsert", upsert(jid="13135550002@bot"), {}, Skip.BROADCAST),
     "a group": ("messages.upsert", upsert(jid="1203630@g.us"), {}, Skip.GROUP),
     "somebody's status": ("messages.upsert", upsert(jid="status@broadcast"), {}, Skip.BROADCAST),
     "a channel": ("messages.upsert", upsert(jid="1203@newsletter"), {}, Skip.BROADCAST),
     "nobody we can name": ("messages.upsert", upsert(jid="x@s.whatsapp.net"), {}, Skip.NO_CUSTOMER),
     "a message without a time": ("messages.upsert", upsert(messageTimestamp=None), {}, Skip.UNREADABLE),
+    "a message of the year 1970": ("messages.upsert", upsert(messageTimestamp=5), {}, Skip.UNREADABLE),
     "a message without an id": ("messages.upsert", upsert(key={"id": ""}), {}, Skip.UNREADABLE),
     "no object": ("messages.upsert", "nothing", {}, Skip.UNREADABLE),
     "what we sent ourselves": ("send.message", upsert(key={"fromMe": True}), {}, Skip.OTHER_EVENT),
@@ -225,53 +243,6 @@ def test_each_message_of_one_request_is_one_event() -> None:
     assert dict(inbound.skipped) == {Skip.GROUP: 1, Skip.UNREADABLE: 1}
 
 
-CONTENTS: dict[str, tuple[dict[str, Any], str, str | None, bool]] = {
-    "a text with a preview": ({"extendedTextMessage": {"text": "STOP"}}, "text", "STOP", True),
-    "a vanishing text": ({"ephemeralMessage": {"message": {"conversation": "Hi"}}}, "text", "Hi", True),
-    "a picture": ({"imageMessage": {"caption": "Look", "mimetype": "image/jpeg"}}, "image", None, True),
-    "a document": (
-        {"documentWithCaptionMessage": {"message": {"documentMessage": {"fileName": "a.pdf"}}}}, "document", None, True,
-    ),
-    "a template's button": (
-        {"templateButtonReplyMessage": {"selectedDisplayText": "Stop", "selectedId": "s1"}}, "button", "Stop", True,
-    ),
-    "a button": (
-        {"buttonsResponseMessage": {"selectedDisplayText": "Yes", "selectedButtonId": "1"}}, "interactive", "Yes", True,
-    ),
-    "a list's row": (
-        {"listResponseMessage": {"title": "Tuesday", "singleSelectReply": {"selectedRowId": "t"}}},
-        "interactive", "Tuesday", True,
-    ),
-    "a reaction": ({"reactionMessage": {"text": "👍", "key": {"id": "3EB0"}}}, "reaction", None, False),
-    "a deletion": ({"protocolMessage": {"type": "REVOKE"}}, "system", None, False),
-    "a place": ({"locationMessage": {"degreesLatitude": 24.7, "degreesLongitude": 46.7}}, "location", None, True),
-    "a card": ({"contactMessage": {"vcard": "BEGIN:VCARD"}}, "contacts", None, True),
-    "a kind that is new": ({"hologramMessage": {}}, "unsupported", None, True),
-    "nothing": ({}, "unsupported", None, True),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("message", "kind", "text", "opens"), CONTENTS.values(), ids=CONTENTS)
-def test_every_kind_of_message_has_metas_name_and_opens_the_window_where_it_should(
-    message: dict[str, Any], kind: str, text: str | None, opens: bool  # noqa: FBT001 -- a column of the table
-) -> None:  # fmt: skip
-    event = message_in(upsert(message=message))
-
-    assert (event.type, event.text, event.opens_window) == (kind, text, opens)
-
-
-def test_content_has_metas_field_names() -> None:
-    reaction = content_from({"reactionMessage": {"text": "👍", "key": {"id": "3EB0"}}})
-    picture = content_from({"imageMessage": {"caption": "Look", "mimetype": "image/jpeg", "mediaKey": "secret"}})
-    pressed = content_from({"templateButtonReplyMessage": {"selectedDisplayText": "Stop", "selectedId": "s1"}})
-    answer = content_from({"extendedTextMessage": {"text": "Yes", "contextInfo": {"stanzaId": "3EB0"}}})
-
-    assert reaction.content == {"emoji": "👍", "message_id": "3EB0"}
-    assert picture.content == {"mime_type": "image/jpeg", "caption": "Look"}
-    assert pressed.pressed == ("Stop", "s1")
-    assert answer.reply_to == "3EB0"
-
-
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.sampled_from((JID, LID, "1@g.us", NOON_S))
 )
@@ -292,8 +263,10 @@ JSON = st.recursive(
     read=JSON,
 )
 def test_no_request_raises(event: object, data: object, read: object) -> None:
-    for inbound in (parsed(read), parsed({"event": event, "instance": "main", "data": data})):
-        assert sum(inbound.skipped.values()) + len(inbound.events) >= (0 if data == [] else 1)
+    for document in (read, {"event": event, "instance": "main", "data": data}):
+        inbound = parsed(document)
+        nothing = isinstance(document, dict) and document.get("data") == []
+        assert sum(inbound.skipped.values()) + len(inbound.events) >= (0 if nothing else 1)
 
 
 @given(message=JSON)
@@ -301,3 +274,24 @@ def test_no_message_breaks_the_reader_and_each_can_be_published(message: object)
     [inbound_event] = inbound_of("messages.upsert", upsert(message=message)).events
 
     assert inbound_event.event.model_dump_json()
+
+
+def test_a_business_instances_system_message_is_an_identity_change() -> None:
+    system = {"systemMessage": {"body": "changed", "wa_id": "966512359999", "type": "user_changed_number"}}
+
+    [message, changed] = inbound_of("messages.upsert", upsert(message=system)).events
+
+    assert changed.event == WhatsAppIdentityChanged(
+        number_id="main", at=NOON, customer=PHONE, new_customer="+966512359999"
+    )
+    assert message.id != changed.id
+
+
+@given(data=JSON, stop=st.sampled_from((0, 1, 2)))
+def test_no_neighbour_hides_a_stop(data: object, stop: int) -> None:
+    batch: list[object] = [data, data]
+    batch.insert(stop, upsert("STOP", message={"conversation": "STOP"}))
+
+    events = [each.event for each in inbound_of("messages.upsert", batch).events]
+
+    assert "STOP" in [event.text for event in events if isinstance(event, WhatsAppMessageReceived)]

@@ -1,0 +1,60 @@
+"""A customer's new phone number or user id, as WhatsApp's `system` messages tell it in their old and new words."""
+
+from typing import Any, Final
+
+from libs.contracts.events import WhatsAppIdentityChanged, WhatsAppMessageReceived
+from libs.contracts.phone_numbers import canonical
+from libs.providers.json_values import Json, id_in, person_in, user_id_in
+
+CHANGED: Final = frozenset({"user_changed_number", "customer_changed_number", "user_changed_user_id"})
+"""The types of `system` messages that tell of a new identity (Meta's webhook reference, messages of type system)."""
+OLD: Final = ("previous_wa_id", "customer")
+NEW: Final = ("new_wa_id", "wa_id")
+"""Where the old and the new number stand; `from` is the old one in some versions and the new one in others."""
+
+
+def identity_change_from(system: Json, message: WhatsAppMessageReceived) -> WhatsAppIdentityChanged | None:
+    """The identity change that a `system` object of `message` reports; None when it names no new identity.
+
+    The sender of the message is the old identity, unless the object says that it is the new one already.
+    """
+    if id_in(system.get("type")) not in CHANGED:
+        return None
+    new_phone, new_user_id = _first(system, NEW)
+    new_user_id = user_id_in(system.get("user_id")) or user_id_in(system.get("new_user_id")) or new_user_id
+    old_phone, old_user_id = _first(system, OLD)
+    old_user_id = user_id_in(system.get("previous_user_id")) or old_user_id
+    sender_is_new = _same(message.customer, new_phone)
+    if not sender_is_new:
+        old_phone = old_phone or message.customer
+    if message.customer_user_id != new_user_id and (not sender_is_new or new_user_id is not None):
+        old_user_id = old_user_id or message.customer_user_id
+    if sender_is_new and new_user_id is None:
+        new_user_id = message.customer_user_id
+    change = _change(old_phone, old_user_id, new_phone, new_user_id)
+    if change is None:
+        return None
+    return WhatsAppIdentityChanged(number_id=message.number_id, at=message.sent_at, **change)
+
+
+def _change(
+    old_phone: str | None, old_user_id: str | None, new_phone: str | None, new_user_id: str | None
+) -> dict[str, Any] | None:
+    """The fields of the event: what is new, and who it was; None unless both are known."""
+    new = {
+        "new_customer": None if _same(old_phone, new_phone) else new_phone,
+        "new_customer_user_id": None if old_user_id == new_user_id else new_user_id,
+    }
+    old = {"customer": old_phone, "customer_user_id": old_user_id}
+    return old | new if any(new.values()) and any(old.values()) else None
+
+
+def _first(system: Json, names: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """The first phone number and the first user id under these names."""
+    people = [person_in(system.get(name)) for name in names]
+    phone = next((phone for phone, _ in people if phone), None)
+    return phone, next((user_id for _, user_id in people if user_id), None)
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and canonical(one) == canonical(other)

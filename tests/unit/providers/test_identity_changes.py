@@ -1,0 +1,85 @@
+"""A new phone number or user id in the old and the new words of WhatsApp's `system` messages."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from libs.contracts.events import WhatsAppIdentityChanged, WhatsAppMessageReceived
+from libs.providers.identity_changes import identity_change_from
+
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+OLD, NEW = "+16505551234", "+12195555358"
+NUMBER, USER_ID = {"type": "user_changed_number"}, {"type": "user_changed_user_id"}
+Names = tuple[str | None, str | None, str | None, str | None]
+
+
+def change_of(system: dict[str, Any], phone: str | None, user_id: str | None) -> WhatsAppIdentityChanged | None:
+    message = WhatsAppMessageReceived(
+        number_id="1", message_id="wamid.1", customer=phone, customer_user_id=user_id, type="system", sent_at=AT
+    )
+    return identity_change_from(system, message)
+
+
+CHANGES: dict[str, tuple[dict[str, Any], str | None, str | None, Names]] = {
+    "the new number as wa_id": (NUMBER | {"wa_id": NEW[1:]}, OLD, None, (OLD, None, NEW, None)),
+    "the new number as new_wa_id": (NUMBER | {"new_wa_id": NEW[1:]}, OLD, None, (OLD, None, NEW, None)),
+    "in the words of an old version": (
+        {"type": "customer_changed_number", "new_wa_id": NEW[1:]}, OLD, None, (OLD, None, NEW, None),
+    ),
+    "the old number as customer, from the new one": (
+        NUMBER | {"wa_id": NEW[1:], "customer": OLD[1:]}, NEW, None, (OLD, None, NEW, None),
+    ),
+    "the old number as customer, from the old one": (
+        NUMBER | {"wa_id": NEW[1:], "customer": OLD[1:]}, OLD, None, (OLD, None, NEW, None),
+    ),
+    "both numbers and both user ids": (
+        NUMBER | {"wa_id": NEW[1:], "user_id": "US.2", "previous_user_id": "US.1"}, OLD, "US.1",
+        (OLD, "US.1", NEW, "US.2"),
+    ),
+    "from the new number, whose user id is the sender's": (
+        NUMBER | {"wa_id": NEW[1:], "previous_user_id": "US.1"}, NEW, "US.2", (None, "US.1", NEW, "US.2"),
+    ),
+    "a new user id": (
+        USER_ID | {"user_id": "US.2", "previous_user_id": "US.1"}, OLD, None, (OLD, "US.1", None, "US.2"),
+    ),
+    "a new user id, from the new one": (
+        USER_ID | {"user_id": "US.2", "previous_user_id": "US.1"}, None, "US.2", (None, "US.1", None, "US.2"),
+    ),
+    "a new user id, from the old one": (USER_ID | {"user_id": "US.2"}, None, "US.1", (None, "US.1", None, "US.2")),
+    "a new user id in the number's place": (USER_ID | {"wa_id": "US.2"}, None, "US.1", (None, "US.1", None, "US.2")),
+    "a new user id of a known phone": (
+        USER_ID | {"wa_id": OLD[1:], "user_id": "US.2", "previous_user_id": "US.1", "previous_parent_user_id": "E"},
+        OLD, "US.2", (None, "US.1", OLD, "US.2"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("system", "phone", "user_id", "names"), CHANGES.values(), ids=CHANGES)
+def test_a_new_identity_is_told_with_the_old_one(
+    system: dict[str, Any], phone: str | None, user_id: str | None, names: Names
+) -> None:
+    old, old_id, new, new_id = names
+
+    assert change_of(system, phone, user_id) == WhatsAppIdentityChanged(
+        number_id="1", at=AT, customer=old, customer_user_id=old_id, new_customer=new, new_customer_user_id=new_id
+    )
+
+
+NONE: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
+    "no object": ({}, OLD, None),
+    "another type": ({"type": "customer_identity_changed", "wa_id": NEW[1:]}, OLD, None),
+    "a type that is none": ({"type": ["user_changed_number"], "wa_id": NEW[1:]}, OLD, None),
+    "no new number": (NUMBER, OLD, None),
+    "a new number that is none": (NUMBER | {"wa_id": "soon"}, OLD, None),
+    "the same number": (NUMBER | {"wa_id": OLD[1:]}, OLD, None),
+    "the old number is not told": (NUMBER | {"wa_id": NEW[1:]}, NEW, None),
+    "the same user id": (USER_ID | {"user_id": "US.1", "previous_user_id": "US.1"}, None, "US.1"),
+}
+
+
+@pytest.mark.parametrize(("system", "phone", "user_id"), NONE.values(), ids=NONE)
+def test_what_names_no_new_identity_is_no_change(
+    system: dict[str, Any], phone: str | None, user_id: str | None
+) -> None:
+    assert change_of(system, phone, user_id) is None
