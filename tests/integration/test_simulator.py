@@ -1,6 +1,8 @@
 """The simulator over real sockets: its answers, its faults, its webhooks and its control API."""
 
 import asyncio
+import base64
+import hashlib
 import os
 import signal
 import sys
@@ -21,6 +23,7 @@ from tools.simulator.behaviour import Behaviour, RetryPlan, StatusPlan
 from tools.simulator.client import SimulatorClient, SimulatorError
 from tools.simulator.faults import Fault, FaultStep, Match
 from tools.simulator.history import journal_messages
+from tools.simulator.identity_payloads import IdentityChange
 from tools.simulator.simulator_state import SimulatorSettings
 from tools.simulator.webhook_payloads import Inbound, signature_of
 
@@ -617,3 +620,196 @@ async def test_a_simulator_that_could_not_sign_does_not_start() -> None:
 
     assert started.returncode == 2
     assert b"app secret" in told
+
+
+async def test_a_restriction_by_answer_stands_until_it_is_lifted(whatsapp: WhatsApp) -> None:
+    await whatsapp.control.restrict(131048, phone_number_id=NUMBER)
+
+    refused, other = await whatsapp.send(), await whatsapp.send(number="2")
+    await whatsapp.control.lift_restrictions()
+    taken = await whatsapp.send()
+
+    assert (refused[0], refused[1]["error"]["code"]) == (400, 131048)
+    assert (other[0], taken[0]) == (200, 200)
+
+
+async def test_a_restriction_by_status_takes_the_message_and_fails_it(whatsapp: WhatsApp, callback: Callback) -> None:
+    await whatsapp.control.restrict(131042, by="status")
+
+    assert (await whatsapp.send())[0] == 200
+    await until(lambda: len(callback.statuses) == 1)
+
+    assert callback.statuses[0]["status"] == "failed"
+    assert callback.statuses[0]["errors"][0]["code"] == 131042
+
+
+async def test_a_restriction_by_webhook_is_told_at_once_and_so_is_its_end(
+    whatsapp: WhatsApp, callback: Callback
+) -> None:
+    first = await whatsapp.control.restrict(132015, by="webhook", template="reopen", language="ar")
+    second = await whatsapp.control.lift_restrictions()
+
+    assert (first.answers, second.answers) == ((200,), (200,))
+    assert [value["event"] for value in callback.values] == ["PAUSED", "UNARCHIVED"]
+    assert {value["message_template_language"] for value in callback.values} == {"ar"}
+
+
+async def test_a_restriction_by_a_webhook_that_does_not_exist_is_refused(whatsapp: WhatsApp) -> None:
+    body = orjson.dumps({"code": 131026, "by": "webhook"})
+    async with whatsapp.session.post(f"{whatsapp.url}/_control/restrictions", data=body) as answer:
+        assert answer.status == 400
+
+
+async def test_refused_credentials_fail_sends_and_probes_until_they_are_lifted(whatsapp: WhatsApp) -> None:
+    await whatsapp.control.restrict(190)
+
+    assert (await whatsapp.send())[0] == 401
+    refused = await read(whatsapp, f"v25.0/{NUMBER}?fields=id")
+    await whatsapp.control.lift_restrictions()
+    answered = await read(whatsapp, f"v25.0/{NUMBER}?fields=id")
+
+    assert (refused[0], refused[1]["error"]["code"]) == (401, 190)
+    assert answered == (200, {"id": NUMBER})
+    outcomes = [request.outcome for request in await whatsapp.control.requests()]
+    assert outcomes == ["fault:error", "fault:error", "probe"]
+
+
+async def read(whatsapp: WhatsApp, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    """A GET of the Graph API; the answer's status and JSON."""
+    async with whatsapp.session.get(f"{whatsapp.url}/{path}", headers=BEARER if headers is None else headers) as answer:
+        return answer.status, orjson.loads(await answer.read())
+
+
+async def test_a_number_tells_the_fields_that_are_asked_for(whatsapp: WhatsApp) -> None:
+    await whatsapp.control.configure(throughput="HIGH")
+
+    throughput = await read(whatsapp, f"v26.0/{NUMBER}?fields=throughput")
+    unknown = await read(whatsapp, f"v26.0/{NUMBER}?fields=colour")
+    nobody = await read(whatsapp, f"v26.0/{NUMBER}?fields=id", headers={})
+
+    assert throughput == (200, {"throughput": {"level": "HIGH"}, "id": NUMBER})
+    assert (unknown[0], unknown[1]["error"]["code"]) == (400, 100)
+    assert (nobody[0], nobody[1]["error"]["code"]) == (401, 190)
+
+
+async def test_a_probe_can_be_scripted_without_touching_sends(whatsapp: WhatsApp) -> None:
+    await whatsapp.control.script(
+        FaultStep(match=Match(kind="probe"), fault=Fault(kind="http_status", http_status=503))
+    )
+
+    async with whatsapp.session.get(f"{whatsapp.url}/v25.0/{NUMBER}", headers=BEARER) as probe:
+        assert probe.status == 503
+    assert (await whatsapp.send())[0] == 200
+
+
+@pytest.mark.parametrize(("version", "status"), [("v26.0", 200), ("v20.0", 200), ("v27.0", 400), ("latest", 400)])
+async def test_a_version_that_meta_does_not_have_is_refused(whatsapp: WhatsApp, version: str, status: int) -> None:
+    async with whatsapp.session.get(f"{whatsapp.url}/{version}/{NUMBER}", headers=BEARER) as answer:
+        told = await answer.json()
+
+    assert answer.status == status
+    assert answer.headers.get("facebook-api-version") == {"v26.0": "v26.0", "v20.0": "v21.0"}.get(version)
+    assert (told.get("error") or {}).get("code") == (2500 if status == 400 else None)
+
+
+async def test_media_of_a_message_can_be_read_and_downloaded(whatsapp: WhatsApp, callback: Callback) -> None:
+    await whatsapp.control.inbound(NUMBER, CUSTOMER, type="image")
+    told = callback.values[0]["messages"][0]["image"]
+
+    status, media = await read(whatsapp, f"v25.0/{told['id']}?phone_number_id={NUMBER}")
+    async with whatsapp.session.get(media["url"], headers=BEARER) as answer:
+        content = await answer.read()
+    async with whatsapp.session.get(media["url"]) as nobody:
+        refused = nobody.status
+    async with whatsapp.session.get(media["url"].partition("?")[0] + "?ext=1", headers=BEARER) as late:
+        ended = late.status
+
+    assert status == 200
+    assert media.keys() == {"messaging_product", "url", "mime_type", "sha256", "file_size", "id"}
+    assert (media["mime_type"], media["file_size"], answer.content_type) == ("image/jpeg", len(content), "image/jpeg")
+    assert media["sha256"] == hashlib.sha256(content).hexdigest()
+    assert base64.b64decode(told["sha256"]) == hashlib.sha256(content).digest()
+    assert (refused, ended) == (401, 404)
+
+
+async def test_answers_and_statuses_name_whatsapps_own_spelling(whatsapp: WhatsApp, callback: Callback) -> None:
+    await whatsapp.control.configure(wa_ids={"5511987654321": "551187654321"})
+
+    _, answer = await whatsapp.send(to="+55 11 98765-4321")
+    await until(lambda: len(callback.statuses) == 3)
+
+    assert answer["contacts"][0]["wa_id"] == "551187654321"
+    assert {status["recipient_id"] for status in callback.statuses} == {"551187654321"}
+
+
+async def test_a_template_costs_by_its_category_and_may_be_held(whatsapp: WhatsApp, callback: Callback) -> None:
+    await whatsapp.control.configure(template_category="marketing", template_status="held_for_quality_assessment")
+
+    _, answer = await whatsapp.send(type="template", template={"name": "a", "language": {"code": "en"}})
+    await until(lambda: len(callback.statuses) == 3)
+
+    assert answer["messages"][0]["message_status"] == "held_for_quality_assessment"
+    assert {status["pricing"]["category"] for status in callback.statuses} == {"marketing"}
+
+
+async def test_messages_after_an_advertisement_are_free_and_have_a_conversation(
+    whatsapp: WhatsApp, callback: Callback
+) -> None:
+    await whatsapp.control.inbound(NUMBER, CUSTOMER, raw={"referral": {"source_type": "ad"}})
+
+    await whatsapp.send()
+    await until(lambda: len(callback.statuses) == 3)
+
+    assert {status["pricing"]["type"] for status in callback.statuses} == {"free_entry_point"}
+    assert {status["conversation"]["origin"]["type"] for status in callback.statuses} == {"referral_conversion"}
+
+
+async def test_a_customers_call_opens_the_window_and_the_businesss_does_not(
+    whatsapp: WhatsApp, callback: Callback
+) -> None:
+    await whatsapp.control.configure(window="answer")
+
+    await whatsapp.control.call(NUMBER, CUSTOMER, direction="BUSINESS_INITIATED")
+    closed = await whatsapp.send()
+    call_id = await whatsapp.control.call(NUMBER, CUSTOMER)
+    opened = await whatsapp.send()
+    await whatsapp.control.call(NUMBER, CUSTOMER, id=call_id, event="terminate", seconds=3)
+
+    assert closed[1]["error"]["code"] == 131047
+    assert opened[0] == 200
+    calls = [call for value in callback.values for call in value.get("calls", ())]
+    assert [call["event"] for call in calls] == ["connect", "connect", "terminate"]
+    assert calls[1]["id"] == calls[2]["id"] == call_id
+
+
+async def test_an_identity_change_and_an_accounts_update_are_posted(whatsapp: WhatsApp, callback: Callback) -> None:
+    await whatsapp.control.change_identity(
+        IdentityChange(phone_number_id=NUMBER, sender=CUSTOMER, new_phone="966500000009")
+    )
+    await whatsapp.control.update_account("phone_number_quality_update", "THROUGHPUT_UPGRADE", number=NUMBER, limit=-1)
+
+    identity, update = callback.values
+    assert identity["messages"][0]["system"]["wa_id"] == "966500000009"
+    assert update == {
+        "display_phone_number": "15552242922",
+        "event": "THROUGHPUT_UPGRADE",
+        "max_daily_conversations_per_business": "TIER_UNLIMITED",
+    }
+
+
+async def test_a_reset_ends_restrictions(whatsapp: WhatsApp) -> None:
+    await whatsapp.control.restrict(368)
+
+    await whatsapp.control.reset()
+
+    assert (await whatsapp.send())[0] == 200
+
+
+async def test_a_customer_keeps_the_user_id_that_they_have_shown(whatsapp: WhatsApp, callback: Callback) -> None:
+    await whatsapp.control.inbound(NUMBER, CUSTOMER, user_id="SA.7")
+
+    _, answer = await whatsapp.send()
+    await until(lambda: len(callback.statuses) == 3)
+
+    assert answer["contacts"][0]["user_id"] == "SA.7"
+    assert {status["recipient_user_id"] for status in callback.statuses} == {"SA.7"}

@@ -11,8 +11,11 @@ import pytest
 from tools.simulator.behaviour import Behaviour, PairLimit, StatusPlan
 from tools.simulator.faults import Fault, FaultKind, FaultScript, FaultStep, Match
 from tools.simulator.history import AcceptedMessage, History, HistoryFilter, journal_messages
+from tools.simulator.ids import Ids, user_id_from
 from tools.simulator.limits import PairRates, Windows
 from tools.simulator.meta_errors import error_from, status_of
+from tools.simulator.send_requests import Send, answer_from, error_in, send_from
+from tools.simulator.status_payloads import status_changes
 from tools.simulator.status_schedule import schedule_from
 from tools.simulator.webhook_payloads import (
     Inbound,
@@ -22,9 +25,7 @@ from tools.simulator.webhook_payloads import (
     inbound_changes,
     message_from,
     signature_of,
-    status_changes,
 )
-from tools.simulator.wire import Ids, Send, answer_from, error_in, send_from, user_id_from
 
 NUMBER = "106540352242922"
 CUSTOMER = "966500000001"
@@ -122,7 +123,7 @@ def test_an_answer_names_input_phone_user_and_message() -> None:
 
     assert answer == {
         "messaging_product": "whatsapp",
-        "contacts": [{"input": "+966 50 000 0001", "wa_id": CUSTOMER, "user_id": user_id_from("+966500000001")}],
+        "contacts": [{"input": "+966 50 000 0001", "wa_id": CUSTOMER, "user_id": user_id_from(CUSTOMER)}],
         "messages": [{"id": "wamid.1"}],
     }
 
@@ -200,7 +201,12 @@ def test_a_customer_who_hides_the_phone_shows_only_user_id_and_name() -> None:
 
     assert "from" not in message
     assert message["from_user_id"] == "US.1"
-    assert contact == {"profile": {"name": "Customer", "username": "sam"}, "user_id": "US.1"}
+    assert message["from_parent_user_id"] == "US.ENT.1"
+    assert contact == {
+        "profile": {"name": "Customer", "username": "sam"},
+        "user_id": "US.1",
+        "parent_user_id": "US.ENT.1",
+    }
 
 
 @pytest.mark.parametrize(

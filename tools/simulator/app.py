@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from tools.simulator.control import control_routes
+from tools.simulator.graph import checking_version
 from tools.simulator.messages_endpoint import MessagesEndpoint
+from tools.simulator.read_endpoints import ReadEndpoints
 from tools.simulator.simulator_state import STATE, SimulatorSettings, SimulatorState
 
 _MAX_BODY = 16 * 1024 * 1024  # a raw webhook of 4 MB, escaped inside a control call
@@ -13,11 +15,14 @@ _MAX_BODY = 16 * 1024 * 1024  # a raw webhook of 4 MB, escaped inside a control 
 
 def simulator_app(settings: SimulatorSettings) -> web.Application:
     """A new simulator with its own state. Raises ValueError for webhook URLs without an app secret."""
-    app = web.Application(client_max_size=_MAX_BODY)
+    app = web.Application(client_max_size=_MAX_BODY, middlewares=[checking_version])
     state = app[STATE] = SimulatorState(settings)
     state.set_behaviour(settings.behaviour)
     app.add_routes(control_routes(state))
     app.router.add_post("/{version}/{phone_number_id}/messages", MessagesEndpoint(state).__call__)
+    reads = ReadEndpoints(state)
+    app.router.add_get("/_media/{media_id}", reads.download)
+    app.router.add_get("/{version}/{object_id}", reads.read)
     app.cleanup_ctx.append(_webhooks_running)
     return app
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.simulator.webhook_payloads import StatusName
+from tools.simulator.status_payloads import Category, StatusName
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 StatusMode = Literal["late", "doubled", "reversed", "batched", "early"]
@@ -55,7 +55,9 @@ class PairLimit(BaseModel):
 class Behaviour(BaseModel):
     """All changeable settings. `window`: whether a closed 24 h window fails the send or its status, or neither.
 
-    With several `webhook_urls`, posts go to them in turn, as through a load balancer.
+    With several `webhook_urls`, posts go to them in turn, as through a load balancer. `wa_ids` maps a phone's digits to
+    WhatsApp's own spelling of it, which answers and statuses name. `template_category` is the category of every
+    template, `template_status` the `message_status` of its answer. `throughput` is the level of every number.
     """
 
     model_config = _STRICT
@@ -66,6 +68,10 @@ class Behaviour(BaseModel):
     pair: PairLimit = PairLimit()
     window: Literal["off", "answer", "status"] = "off"
     user_ids: bool = True
+    wa_ids: dict[str, str] = Field(default_factory=dict, repr=False)
+    template_category: Category = "utility"
+    template_status: Literal["accepted", "held_for_quality_assessment"] = "accepted"
+    throughput: Literal["STANDARD", "HIGH", "NOT_APPLICABLE"] = "STANDARD"
 
     def with_changes(self, changes: dict[str, Any]) -> "Behaviour":
         """A copy with changed fields, nested ones too. Raises ValidationError for unknown fields."""

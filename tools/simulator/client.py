@@ -3,16 +3,22 @@
 import asyncio
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypedDict, Unpack
 
 import aiohttp
 import orjson
+from pydantic import BaseModel
 
+from tools.simulator.account_payloads import AccountUpdate, Topic
+from tools.simulator.call_payloads import Call
 from tools.simulator.control_requests import InboundBatch, RawWebhook, StatusRequest
 from tools.simulator.faults import FaultStep
 from tools.simulator.history import AcceptedMessage, ReceivedRequest
-from tools.simulator.webhook_payloads import Inbound, Shape, StatusName
-from tools.simulator.webhooks import Signature
+from tools.simulator.identity_payloads import IdentityChange
+from tools.simulator.restrictions import Restriction
+from tools.simulator.status_payloads import StatusName
+from tools.simulator.webhook_payloads import Inbound, Shape
+from tools.simulator.webhook_sender import Signature
 
 
 class SimulatorError(Exception):
@@ -100,6 +106,29 @@ class SimulatorClient:
         """Report a status of an accepted message, with an error where `code` is given."""
         return await self._post("status", StatusRequest(id=wamid, status=status, code=code, timestamp=timestamp))
 
+    async def call(self, phone_number_id: str, sender: str | None = None, **fields: Any) -> str:
+        """Report a call on WhatsApp; returns its id, which joins `connect` and `terminate`. Takes fields of `Call`."""
+        call = Call.model_validate({"phone_number_id": phone_number_id, "sender": sender} | fields)
+        return str((await self._call("POST", "call", call.model_dump()))["id"])
+
+    async def change_identity(self, change: IdentityChange) -> WebhookResult:
+        """Report a customer's new phone number or new user id."""
+        return await self._post("identity", change)
+
+    async def update_account(self, topic: Topic, event: str = "", **fields: Any) -> WebhookResult:
+        """Post a webhook about a business account, a number or a template; `fields` are those of `AccountUpdate`."""
+        return await self._post("account", AccountUpdate.model_validate({"topic": topic, "event": event} | fields))
+
+    async def restrict(
+        self, code: int, *, by: Literal["answer", "status", "webhook"] = "answer", **fields: Any
+    ) -> WebhookResult:
+        """Impose a restriction until `lift_restrictions`; `fields` are those of `Restriction`."""
+        return await self._post("restrictions", Restriction.model_validate({"code": code, "by": by} | fields))
+
+    async def lift_restrictions(self) -> WebhookResult:
+        """End all restrictions; the ends of those told by webhook are told too."""
+        return WebhookResult(tuple((await self._call("DELETE", "restrictions"))["answers"]))
+
     async def verify(self, verify_token: str) -> bool:
         """True when the webhook answers Meta's handshake correctly."""
         return bool((await self._call("POST", "verify", {"verify_token": verify_token}))["verified"])
@@ -146,7 +175,7 @@ class SimulatorClient:
                 await asyncio.sleep(0.02)
         return await self.messages()
 
-    async def _post(self, call: str, body: InboundBatch | RawWebhook | StatusRequest) -> WebhookResult:
+    async def _post(self, call: str, body: BaseModel) -> WebhookResult:
         answer = await self._call("POST", call, body.model_dump())
         return WebhookResult(tuple(answer["answers"]), tuple(answer.get("wamids", ())))
 

@@ -5,8 +5,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from tools.simulator.faults import FaultStep
-from tools.simulator.webhook_payloads import Inbound, Shape, StatusName
-from tools.simulator.webhooks import Signature
+from tools.simulator.status_payloads import StatusName
+from tools.simulator.webhook_payloads import Inbound, Shape
+from tools.simulator.webhook_sender import Signature
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 

@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import struct
-from typing import Final
+from typing import Any, Final
 
+import orjson
 from aiohttp import web
 
 from tools.simulator.faults import Fault
@@ -21,6 +22,11 @@ def json_answer(body: bytes, *, status: int = 200, retry_after: float | None = N
     if retry_after is not None:
         headers["Retry-After"] = f"{retry_after:g}"
     return web.Response(body=body, status=status, headers=headers)
+
+
+def control_answer(answer: Any, *, status: int = 200) -> web.Response:
+    """An answer of the control API."""
+    return web.Response(body=orjson.dumps(answer), status=status, content_type="application/json")
 
 
 async def respond_with_fault(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.simulator.wire import Send, digits_of
+from tools.simulator.send_requests import Send, digits_of
 
 FaultKind = Literal[
     "none",  # the usual answer: excludes a send from the steps below
@@ -47,7 +47,7 @@ class Fault(BaseModel):
 
 
 class Match(BaseModel):
-    """The sends that a step applies to; an omitted field matches everything.
+    """The sends that a step applies to; an omitted field matches everything. A `probe` reads the number (`is_probe`).
 
     The step skips the first `after` matching sends, then fires for at most `times` (None: all), each with
     `probability`, drawn from `seed`.
@@ -58,7 +58,8 @@ class Match(BaseModel):
     phone_number_id: str | None = None
     to: str | None = Field(default=None, repr=False)
     callback: str | None = None
-    kind: Literal["message", "read", "any"] = "message"
+    kind: Literal["message", "read", "probe", "any"] = "message"
+    type: str | None = None
     after: int = Field(default=0, ge=0)
     times: int | None = Field(default=None, ge=0)
     probability: float = Field(default=1.0, ge=0, le=1)
@@ -66,10 +67,12 @@ class Match(BaseModel):
 
     def covers(self, send: Send) -> bool:
         """True when the fields match the send, whatever the counts."""
-        if self.kind != "any" and send.is_read != (self.kind == "read"):
+        kind = "probe" if send.is_probe else "read" if send.is_read else "message"
+        if self.kind not in {"any", kind}:
             return False
         return (
-            self.phone_number_id in {None, send.phone_number_id}
+            self.type in {None, send.type}
+            and self.phone_number_id in {None, send.phone_number_id}
             and (self.to is None or digits_of(self.to) == send.to)
             and self.callback in {None, send.callback}
         )

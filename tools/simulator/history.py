@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import orjson
 
-from tools.simulator.wire import Send, digits_of
+from tools.simulator.send_requests import Send, digits_of
 
 _Line = TypeVar("_Line", "AcceptedMessage", "ReceivedRequest")
 

@@ -7,11 +7,12 @@ from aiohttp import web
 
 from tools.simulator.fault_responses import json_answer, respond_with_fault
 from tools.simulator.faults import Fault
-from tools.simulator.meta_errors import BAD_TOKEN, MetaError, error_from, unknown_number
+from tools.simulator.graph import token_error
+from tools.simulator.meta_errors import MetaError, error_from, unknown_number
+from tools.simulator.send_requests import Send, answer_from, error_in, send_from
 from tools.simulator.simulator_state import SimulatorState
 from tools.simulator.status_schedule import schedule_from
 from tools.simulator.webhook_payloads import display_number_of
-from tools.simulator.wire import Send, answer_from, error_in, send_from
 
 _SUCCESS = b'{"success":true}'
 
@@ -26,19 +27,12 @@ class MessagesEndpoint:
         """Authenticate, apply the fault script, validate and accept."""
         body = await request.read()
         send = send_from(request.match_info["phone_number_id"], body)
-        error = self._authentication_error(request)
-        fault = None if error else self.state.script.fault_for(send)
+        error = token_error(request, self.state.settings)
+        fault = None if error else self.state.fault_for(send)
         if fault is None:
             error = error or self._error_of(send)
             return self._refused(send, error) if error else await self._accepted(send)
         return await self._respond_with_fault(request, send, fault)
-
-    def _authentication_error(self, request: web.Request) -> MetaError | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        known = self.state.settings.access_tokens
-        if scheme.lower() != "bearer" or not token.strip() or (known and token.strip() not in known):
-            return BAD_TOKEN
-        return None
 
     def _error_of(self, send: Send) -> MetaError | None:
         known = self.state.settings.phone_number_ids
@@ -79,7 +73,15 @@ class MessagesEndpoint:
         state.history.add_message(send, wamid, at=now)
         state.history.add_request(send, "accepted" if fault is None else f"fault:{fault.kind}", at=now)
         await self._schedule_statuses(send, wamid, fault)
-        return json_answer(answer_from(send, wamid, with_user_id=state.behaviour.user_ids))
+        answer = answer_from(
+            send,
+            wamid,
+            with_user_id=state.behaviour.user_ids,
+            wa_id=state.wa_id_of(send.to),
+            user_id=state.user_ids.get(send.to),
+            message_status=state.behaviour.template_status,
+        )
+        return json_answer(answer)
 
     async def _schedule_statuses(self, send: Send, wamid: str, fault: Fault | None) -> None:
         behaviour, webhooks = self.state.behaviour, self.state.webhooks
@@ -87,7 +89,12 @@ class MessagesEndpoint:
         if not plan.enabled or not behaviour.webhook_urls:
             return
         error = self._status_error(send, fault)
-        arrivals = schedule_from(plan, send, wamid=wamid, now=time.time(), error=error)
+        now, wa_id = time.time(), self.state.wa_id_of(send.to)
+        pricing = self.state.pricing_of(send, now=now)
+        user_id = self.state.user_ids.get(send.to)
+        arrivals = schedule_from(
+            plan, send, wamid=wamid, now=now, error=error, wa_id=wa_id, pricing=pricing, user_id=user_id
+        )
         if "early" in plan.modes and arrivals:
             first = arrivals.pop(0)
             await webhooks.post_status(send.phone_number_id, first.status, delay=0.0)

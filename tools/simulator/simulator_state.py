@@ -7,11 +7,14 @@ from pathlib import Path
 from aiohttp import web
 
 from tools.simulator.behaviour import Behaviour
-from tools.simulator.faults import FaultScript
+from tools.simulator.faults import Fault, FaultScript
 from tools.simulator.history import History
-from tools.simulator.limits import PairRates, Windows
-from tools.simulator.webhooks import WebhookSender
-from tools.simulator.wire import Ids
+from tools.simulator.ids import Ids
+from tools.simulator.limits import ENTRY_POINT_SECONDS, Media, PairRates, Windows
+from tools.simulator.restrictions import Restriction, first_fault
+from tools.simulator.send_requests import Send
+from tools.simulator.status_payloads import Pricing
+from tools.simulator.webhook_sender import WebhookSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,12 @@ class SimulatorState:
         self.ids = Ids()
         self.history = History(settings.max_messages, settings.journal)
         self.webhooks = WebhookSender(lambda: self.behaviour, settings.app_secret)
+        self.restrictions: tuple[Restriction, ...] = ()
         self.pairs = PairRates()
         self.windows = Windows()
+        self.entry_points = Windows(ENTRY_POINT_SECONDS)
+        self.media = Media()
+        self.user_ids: dict[str, str] = {}  # by the phone of a customer who wrote with both
         self.released = asyncio.Event()  # set: hanging requests end
 
     def set_behaviour(self, behaviour: Behaviour) -> None:
@@ -54,8 +61,25 @@ class SimulatorState:
         self.script = FaultScript()
         self.history.clear()
         self.webhooks.counts.clear()
+        self.restrictions = ()
         self.pairs = PairRates()
         self.windows = Windows()
+        self.entry_points = Windows(ENTRY_POINT_SECONDS)
+        self.media = Media()
+        self.user_ids = {}
+
+    def fault_for(self, send: Send) -> Fault | None:
+        """The fault of this request: a restriction's, else the script's; counts it for the script."""
+        return first_fault(self.restrictions, send) or self.script.fault_for(send)
+
+    def wa_id_of(self, to: str) -> str:
+        """WhatsApp's own spelling of a customer's phone; the same without an entry in `wa_ids`."""
+        return self.behaviour.wa_ids.get(to, to)
+
+    def pricing_of(self, send: Send, *, now: float) -> Pricing:
+        """What the message costs."""
+        template = self.behaviour.template_category if send.type == "template" else None
+        return Pricing(template, entry_point=self.entry_points.is_open(send.phone_number_id, send.to, now=now))
 
     def release(self) -> None:
         """End the requests that hang now; later ones hang again."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from tools.simulator.behaviour import StatusPlan
 from tools.simulator.meta_errors import MetaError
-from tools.simulator.webhook_payloads import StatusName, status_from
-from tools.simulator.wire import Send
+from tools.simulator.send_requests import Send
+from tools.simulator.status_payloads import Pricing, StatusName, status_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,34 @@ class ScheduledStatus:
 
 
 def schedule_from(
-    plan: StatusPlan, send: Send, *, wamid: str, now: float, error: MetaError | None = None
+    plan: StatusPlan,
+    send: Send,
+    *,
+    wamid: str,
+    now: float,
+    error: MetaError | None = None,
+    wa_id: str | None = None,
+    pricing: Pricing | None = None,
+    user_id: str | None = None,
 ) -> list[ScheduledStatus]:
     """The statuses in the order of arrival; with an error only `failed`.
 
-    Their timestamps show the true order, also when they arrive reversed.
+    Their timestamps show the true order, also when they arrive reversed. `wa_id` is WhatsApp's spelling of the phone.
     """
     kinds: tuple[StatusName, ...] = plan.kinds if error is None else ("failed",)
     lateness = plan.late_seconds if "late" in plan.modes else 0.0
     delays = [_nth(plan.delays, position) for position in range(len(kinds))]
     statuses = [
-        status_from(kind, wamid=wamid, to=send.to, timestamp=int(now + delay), callback=send.callback, error=error)
+        status_from(
+            kind,
+            wamid=wamid,
+            to=wa_id or send.to,
+            timestamp=int(now + delay),
+            callback=send.callback,
+            error=error,
+            pricing=pricing,
+            user_id=user_id,
+        )
         for kind, delay in zip(kinds, delays, strict=True)
     ]
     if "reversed" in plan.modes:

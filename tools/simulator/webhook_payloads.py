@@ -1,5 +1,6 @@
-"""Webhook bodies in Meta's wire format: customers' messages, statuses, envelopes and signatures. Pure."""
+"""Webhook bodies in Meta's wire format: customers' messages, envelopes and signatures. Pure."""
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
@@ -7,27 +8,27 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.simulator.meta_errors import MetaError, error_from
-from tools.simulator.wire import digits_of, is_phone, user_id_from
+from tools.simulator.ids import parent_user_id_from
+from tools.simulator.meta_errors import error_from
+from tools.simulator.send_requests import digits_of
 
 WABA_ID: Final = "102290129340398"
 Shape = Literal["messages", "changes", "entries"]
 Change = dict[str, Any]
-StatusName = Literal["sent", "delivered", "read", "played", "failed", "deleted"]
-_MEDIA: Final = {
+MEDIA: Final = {
     "image": "image/jpeg",
     "audio": "audio/ogg",
     "video": "video/mp4",
     "document": "application/pdf",
     "sticker": "image/webp",
 }
-_WINDOW_SECONDS: Final = 86_400
 
 
 class Inbound(BaseModel):
     """A customer's message: by phone (`from`), business-scoped `user_id`, or both; `raw` overrides any field.
 
-    `timestamp` is in Unix seconds the current time without it; `type` is any of Meta's message types.
+    `timestamp` is in Unix seconds the current time without it; `type` is any of Meta's message types. A `user_id` has a
+    parent's: `parent_user_id`, or a made-up one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -35,6 +36,7 @@ class Inbound(BaseModel):
     phone_number_id: str
     sender: str | None = Field(default=None, alias="from", repr=False)
     user_id: str | None = None
+    parent_user_id: str | None = None
     username: str | None = Field(default=None, repr=False)
     name: str = Field(default="Customer", repr=False)
     type: str = "text"
@@ -44,10 +46,23 @@ class Inbound(BaseModel):
     raw: dict[str, Any] | None = Field(default=None, repr=False)
 
 
-def content_from(kind: str, text: str) -> dict[str, Any]:
+def media_id_of(wamid: str) -> str:
+    """The id of the media of a message, always the same for a message."""
+    digest = hashlib.blake2b(wamid.encode(), digest_size=6).digest()
+    return str(1_000_000_000_000_000 + int.from_bytes(digest, "big"))
+
+
+def media_bytes_of(media_id: str) -> bytes:
+    """The made-up content of a media id, always the same."""
+    return b"media " + media_id.encode()
+
+
+def content_from(kind: str, text: str, *, media_id: str = "1003383421387256") -> dict[str, Any]:
     """The fields of a message's type; `text` becomes the body, title, caption or emoji."""
-    if kind in _MEDIA:
-        media = {"id": "1003383421387256", "mime_type": _MEDIA[kind], "sha256": "c2hhMjU2", "caption": text}
+    if kind in MEDIA:
+        sha256 = base64.b64encode(hashlib.sha256(media_bytes_of(media_id)).digest()).decode()
+        url = f"https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid={media_id}"
+        media = {"id": media_id, "mime_type": MEDIA[kind], "sha256": sha256, "url": url, "caption": text}
         if kind in {"audio", "sticker"}:
             del media["caption"]
         return {kind: media | ({"filename": "file.pdf"} if kind == "document" else {})}
@@ -77,7 +92,9 @@ def message_from(inbound: Inbound, *, wamid: str, now: int) -> dict[str, Any]:
         message["from"] = digits_of(inbound.sender)
     if inbound.user_id:
         message["from_user_id"] = inbound.user_id
-    return message | content_from(inbound.type, inbound.text) | (inbound.raw or {})
+        message["from_parent_user_id"] = inbound.parent_user_id or parent_user_id_from(inbound.user_id)
+    content = content_from(inbound.type, inbound.text, media_id=media_id_of(inbound.wamid or wamid))
+    return message | content | (inbound.raw or {})
 
 
 def contact_from(inbound: Inbound) -> dict[str, Any]:
@@ -88,37 +105,8 @@ def contact_from(inbound: Inbound) -> dict[str, Any]:
         contact["wa_id"] = digits_of(inbound.sender)
     if inbound.user_id:
         contact["user_id"] = inbound.user_id
+        contact["parent_user_id"] = inbound.parent_user_id or parent_user_id_from(inbound.user_id)
     return contact
-
-
-def status_from(
-    status: StatusName,
-    *,
-    wamid: str,
-    to: str,
-    timestamp: int,
-    callback: str | None = None,
-    error: MetaError | None = None,
-) -> dict[str, Any]:
-    """One element of `value.statuses`; conversation and pricing come with `sent` and `delivered` only."""
-    body: dict[str, Any] = {"id": wamid, "status": status, "timestamp": str(timestamp)}
-    if is_phone(to):
-        body |= {"recipient_id": to, "recipient_user_id": user_id_from(to)}
-    else:
-        body["recipient_user_id"] = to
-    if status in {"sent", "delivered"}:
-        expires = str(timestamp + _WINDOW_SECONDS)
-        body["conversation"] = {
-            "id": f"conversation-{wamid[-12:]}",
-            "expiration_timestamp": expires,
-            "origin": {"type": "service"},
-        }
-        body["pricing"] = {"billable": True, "pricing_model": "CBP", "category": "service"}
-    if callback is not None:
-        body["biz_opaque_callback_data"] = callback
-    if error is not None:
-        body["errors"] = [error.in_webhook()]
-    return body
 
 
 def display_number_of(phone_number_id: str) -> str:
@@ -126,17 +114,30 @@ def display_number_of(phone_number_id: str) -> str:
     return f"1555{phone_number_id[-7:]:0>7}"
 
 
-def change_from(phone_number_id: str, **parts: Any) -> Change:
-    """One change of field `messages`: the number's metadata and parts such as `messages` or `statuses`."""
+def change_from(phone_number_id: str, *, field: str = "messages", **parts: Any) -> Change:
+    """One change of a field about customers: the number's metadata and parts such as `messages` or `statuses`."""
     metadata = {"display_phone_number": display_number_of(phone_number_id), "phone_number_id": phone_number_id}
-    return {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata} | parts}
+    return {"field": field, "value": {"messaging_product": "whatsapp", "metadata": metadata} | parts}
 
 
 def envelope_from(changes: Sequence[Change], *, shape: Shape = "changes") -> dict[str, Any]:
-    """The webhook body of changes: all in one entry, or with shape `entries` one entry for each."""
+    """The webhook body of changes: all in one entry, or with shape `entries` one entry for each.
+
+    An entry is of the business account of its first change's number.
+    """
     groups = [[change] for change in changes] if shape == "entries" else [list(changes)]
-    entries = [{"id": WABA_ID, "changes": group} for group in groups]
+    entries = [{"id": _business_account_in(group[0]) if group else WABA_ID, "changes": group} for group in groups]
     return {"object": "whatsapp_business_account", "entry": entries}
+
+
+def business_account_of(phone_number_id: str) -> str:
+    """The id of the business account of a number, always the same; each number has one of its own."""
+    return f"1022{phone_number_id}" if phone_number_id else WABA_ID
+
+
+def _business_account_in(change: Change) -> str:
+    metadata = change["value"].get("metadata") or {}
+    return business_account_of(metadata.get("phone_number_id") or "")
 
 
 def inbound_changes(pairs: Iterable[tuple[Inbound, dict[str, Any]]], *, shape: Shape = "changes") -> list[Change]:
@@ -152,14 +153,6 @@ def inbound_changes(pairs: Iterable[tuple[Inbound, dict[str, Any]]], *, shape: S
         )
         for group in groups.values()
     ]
-
-
-def status_changes(statuses: Iterable[tuple[str, dict[str, Any]]]) -> list[Change]:
-    """One change for each number, with all of its statuses in the order given."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for phone_number_id, status in statuses:
-        groups.setdefault(phone_number_id, []).append(status)
-    return [change_from(number, statuses=entries) for number, entries in groups.items()]
 
 
 def signature_of(body: bytes, app_secret: str) -> str:

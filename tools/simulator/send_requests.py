@@ -1,16 +1,13 @@
 """Send requests and their answers in Meta's wire format, validated as strictly as Meta does. Pure."""
 
-import base64
-import hashlib
-import itertools
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
+from tools.simulator.ids import user_id_from
 from tools.simulator.meta_errors import MetaError, invalid_parameter, invalid_request, missing_parameter
 
 _MAX_TEXT: Final = 4_096
@@ -32,6 +29,8 @@ class Send:
     payload: Mapping[str, Any] | None = field(repr=False)
     to: str = field(default="", repr=False)
     callback: str | None = None
+    is_probe: bool = False
+    """True for a request that reads the number, `GET /{version}/{phone_number_id}`, and sends nothing."""
 
     @property
     def is_read(self) -> bool:
@@ -137,47 +136,35 @@ Check = Callable[[Any], MetaError | None]
 _CHECKS: Final[Mapping[str, Check]] = {"text": _error_in_text, "template": _error_in_template}
 
 
-def user_id_from(phone: str) -> str:
-    """A made-up business-scoped user id for a phone, always the same."""
-    digest = hashlib.blake2b(digits_of(phone).encode(), digest_size=7).digest()
-    return f"US.{int.from_bytes(digest, 'big')}"
-
-
 def is_phone(to: str) -> bool:
     """True for digits, False for a business-scoped user id."""
     return to.isdecimal()
 
 
-def answer_from(send: Send, wamid: str, *, with_user_id: bool) -> bytes:
-    """Meta's answer to an accepted send."""
-    to = send.to
-    given = (send.payload or {}).get("to", to)
+def answer_from(
+    send: Send,
+    wamid: str,
+    *,
+    with_user_id: bool,
+    wa_id: str | None = None,
+    user_id: str | None = None,
+    message_status: str = "accepted",
+) -> bytes:
+    """Meta's answer to an accepted send.
+
+    `wa_id` is WhatsApp's own spelling of the phone, where it differs; `user_id` the id that the customer has shown.
+    `message_status` comes for templates only: `accepted` or `held_for_quality_assessment`.
+    """
+    to = wa_id or send.to
+    given = (send.payload or {}).get("to", send.to)
     contact: dict[str, str] = {"input": given}
     if is_phone(to):
         contact["wa_id"] = to
         if with_user_id:
-            contact["user_id"] = user_id_from(to)
+            contact["user_id"] = user_id or user_id_from(to)
     else:
         contact["user_id"] = to
     message = {"id": wamid}
     if send.type == "template":
-        message["message_status"] = "accepted"
+        message["message_status"] = message_status
     return orjson.dumps({"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]})
-
-
-class Ids:
-    """Makes wamids and trace ids that are unique across runs of the simulator."""
-
-    def __init__(self) -> None:
-        self._run = secrets.token_bytes(9)
-        self._numbers = itertools.count(1)
-
-    def wamid(self) -> str:
-        """A new message id in Meta's form, `wamid.` and base64."""
-        raw = self._run + next(self._numbers).to_bytes(8, "big")
-        return "wamid.HBgM" + base64.b64encode(raw).decode()
-
-    def fbtrace_id(self) -> str:
-        """A new request id, as in error answers."""
-        raw = self._run[:3] + next(self._numbers).to_bytes(8, "big")
-        return "A" + base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -11,7 +11,8 @@ import aiohttp
 import orjson
 
 from tools.simulator.behaviour import Behaviour
-from tools.simulator.webhook_payloads import envelope_from, signature_of, status_changes
+from tools.simulator.status_payloads import status_changes
+from tools.simulator.webhook_payloads import envelope_from, signature_of
 
 Signature = Literal["valid", "wrong", "missing"]
 _MAX_PENDING: Final = 50_000  # about 6 KB each: 300 MB at worst
