@@ -16,7 +16,10 @@ from libs.contracts.events import (
     SimulationRequested,
     SuppressionAdded,
     WebhookReceived,
+    WhatsAppAccountUpdated,
+    WhatsAppCallReceived,
     WhatsAppIdentityChanged,
+    WhatsAppIdentityLinked,
     WhatsAppMessageReceived,
     WhatsAppPreferenceChanged,
     WhatsAppStatusReceived,
@@ -73,9 +76,18 @@ class WorkQueue:
 WEBHOOKS = WorkQueue("policy.webhooks", (WebhookReceived.binding,))
 INBOUND = WorkQueue(
     "policy.inbound",
-    (WhatsAppMessageReceived.binding, WhatsAppPreferenceChanged.binding, WhatsAppIdentityChanged.binding),
+    (
+        WhatsAppMessageReceived.binding,
+        WhatsAppPreferenceChanged.binding,
+        WhatsAppIdentityChanged.binding,
+        WhatsAppCallReceived.binding,
+    ),
 )
+IDENTITIES = WorkQueue("policy.identities", (WhatsAppIdentityLinked.binding,))
+"""What WhatsApp's answers say about customers' names; apart from customers' messages, which must not wait for it."""
 MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding,))
+ACCOUNT_UPDATES = WorkQueue("sender.updates", (WhatsAppAccountUpdated.binding,))
+"""What WhatsApp tells about business accounts, numbers and templates."""
 STATUSES = WorkQueue("sender.statuses", (WhatsAppStatusReceived.binding,))
 NOTIFICATIONS = WorkQueue("policy.notifications", (SuppressionAdded.binding, MessageStatusUpdated.binding))
 """Opt-outs and message statuses, for the integrations that have these notifications switched on."""
@@ -84,8 +96,14 @@ FORWARDS = WorkQueue(
 )
 SIMULATIONS = WorkQueue("policy.simulations", (SimulationRequested.binding,))
 RECORDS = WorkQueue("audit.records", ("#",))
+POSTS = WorkQueue("ingress.posts", ())
+"""Providers' posts that could not be read: nothing is bound to it. Ingress publishes to its dead-letter queue, and a
+replay puts a post on the queue itself (docs/decisions/0018-unreadable-posts.md)."""
 
-WORK_QUEUES = (WEBHOOKS, INBOUND, NOTIFICATIONS, MESSAGES, STATUSES, FORWARDS, SIMULATIONS, RECORDS)
+WORK_QUEUES = (
+    *(WEBHOOKS, INBOUND, IDENTITIES, NOTIFICATIONS, MESSAGES, STATUSES, ACCOUNT_UPDATES, FORWARDS, SIMULATIONS),
+    *(RECORDS, POSTS),
+)
 
 RETIRED_QUEUES = ((WorkQueue("policy.told", NOTIFICATIONS.bindings), NOTIFICATIONS),)
 """Work queues of earlier releases, each with its successor (docs/decisions/0015-retired-queues.md).

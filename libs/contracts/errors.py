@@ -50,8 +50,9 @@ class ErrorCode(_Explained):
     PAYLOAD_TOO_LARGE = Explanation(
         code="payload_too_large",
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        message="The body is larger than 256 KB.",
-        cause="The request's body is longer than 262,144 bytes.",
+        message="The body is larger than the address accepts.",
+        cause="The request's body is longer than `details.limit` bytes: 262,144 for a 3CX webhook, 4,194,304 for "
+        "Meta's, 33,554,432 for an Evolution server's, of which 4,194,304 without media.",
         fix="Send only the event's fields, without recordings and transcripts.",
     )
     WEBHOOK_RATE_LIMITED = Explanation(
@@ -103,9 +104,12 @@ class ErrorCode(_Explained):
         code="missing_phone",
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
         message="No usable customer phone number was found.",
-        cause="None of `to`, `from`, `customer_phone`, `caller`, `phone` is a valid phone number.",
-        fix="Send the customer's number in E.164 form, such as +966500000000, in one of these fields; "
-        "a national number is read with the account's default region.",
+        cause="None of `to`, `from`, `customer_phone`, `caller`, `phone` is a valid phone number, and no `user_id` is "
+        "given. Or `details.problem` is `ambiguous_number`: the digits in `details.field` are two people's numbers, "
+        "with their country code and without, and the account knows neither of them, or both.",
+        fix="Send the customer's number in E.164 form, such as +966500000000, in one of these fields, or the `user_id` "
+        "that was forwarded; a national number is read with the account's default region. For an ambiguous number, "
+        "send the plus, or set the integration's `number_format` to the form that your system writes.",
     )
     MISSING_MESSAGE_TEXT = Explanation(
         code="missing_message_text",
@@ -132,7 +136,8 @@ class ErrorCode(_Explained):
         code="recipient_suppressed",
         status=HTTPStatus.FORBIDDEN,
         message="The recipient does not want to be messaged.",
-        cause="The recipient opted out, or an operator blocked the number.",
+        cause="The recipient opted out, an operator or WhatsApp blocked the number, or the recipient was erased while "
+        "the message waited.",
         fix="Do not send messages to this number. The customer can write START, or an operator can lift a block.",
     )
     CONVERSATION_WINDOW_CLOSED = Explanation(
@@ -147,8 +152,11 @@ class ErrorCode(_Explained):
         code="policy_violation",
         status=HTTPStatus.FORBIDDEN,
         message="The message is blocked by policy.",
-        cause="The content policy blocks the text, the account is paused, or WhatsApp restricted the number.",
-        fix="Change the text (`details.matched` names the rules), or ask an operator why the account is paused.",
+        cause="The content policy blocks the text, the account or its number is paused, or WhatsApp restricts the "
+        "number, its business account, the customer or the customer's country.",
+        fix="Change the text (`details.matched` names the rules), or ask an operator why the account is paused. "
+        "`details.scope` and `details.cause` name a restriction: wait for `details.until`, or ask an operator to lift "
+        "it.",
     )
     DAILY_MESSAGE_LIMIT_EXCEEDED = Explanation(
         code="daily_message_limit_exceeded",
@@ -170,16 +178,21 @@ class ErrorCode(_Explained):
         code="gateway_send_failed",
         status=HTTPStatus.BAD_GATEWAY,
         message="The message could not be delivered to WhatsApp.",
-        cause="WhatsApp refused the message, could not be reached, or did not answer, so the outcome is unknown.",
-        fix="When `details.outcome` is `unknown`, ask the customer before you send again. Otherwise check "
+        cause="WhatsApp refused the message, could not be reached, or did not answer, so the outcome is unknown; or "
+        "WhatsApp reported that the customer cannot be reached (`details.reason` is `unreachable`); or the message was "
+        "held while WhatsApp refused the number's credentials, and the hold ended (`credentials_refused`).",
+        fix="When `details.outcome` is `unknown`, ask the customer before you send again. An unreachable customer can "
+        "be messaged again after `details.until`, or once they write. Otherwise check "
         "`details.provider_code` and the number's credentials in the console.",
     )
     GATEWAY_UNAVAILABLE = Explanation(
         code="gateway_unavailable",
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         message="The gateway cannot take requests right now.",
-        cause="The gateway cannot reach its broker or store; nothing was accepted.",
-        fix="Send the same request again after the seconds in `Retry-After`.",
+        cause="The gateway cannot reach its broker or store, or WhatsApp refuses the number's credentials "
+        "(`details.unavailable` is `credentials`); nothing was accepted.",
+        fix="Send the same request again after the seconds in `Retry-After`. For credentials, an operator must save a "
+        "new token, or register the number.",
         retryable=True,
     )
     IDEMPOTENCY_KEY_REUSED = Explanation(
@@ -193,7 +206,7 @@ class ErrorCode(_Explained):
 
 @unique
 class OperatorCode(_Explained):
-    """A stable, public code for a refusal of the operators' API, or of an unknown path."""
+    """A stable, public code for a refusal of the operators' API, of a provider's webhook, or of an unknown path."""
 
     UNAUTHORIZED = Explanation(
         code="unauthorized",
@@ -222,6 +235,14 @@ class OperatorCode(_Explained):
         message="The method is not allowed here.",
         cause="The path exists, but not for this HTTP method.",
         fix="Use one of the methods in the `Allow` header.",
+    )
+    UNSUPPORTED_ENCODING = Explanation(
+        code="unsupported_encoding",
+        status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        message="The body is compressed.",
+        cause="A provider's webhook request has a `Content-Encoding` other than `identity`, such as `gzip`.",
+        fix="Switch compression off in the provider's server or in the proxy before the gateway; the provider repeats "
+        "the request.",
     )
     INVALID_REQUEST = Explanation(
         code="invalid_request",

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from libs.contracts.decisions import Decision, Details, RuleReceipt
 from libs.contracts.forwards import ForwardKind
-from libs.contracts.identity import GivenPhone, Personal, PersonName, Phone, Text, UserId
+from libs.contracts.identity import GivenPhone, Personal, PersonName, Phone, Text, UserId, WaId
 from libs.contracts.results import AnswerCode, AnswerStatus
 
 MAX_NAME = 256
@@ -65,6 +65,8 @@ class WebhookPayload(BaseModel):
     customer_phone: GivenPhone | None = Field(default=None, repr=False)
     caller: GivenPhone | None = Field(default=None, repr=False)
     phone: GivenPhone | None = Field(default=None, repr=False)
+    user_id: UserId | None = Field(default=None, repr=False)
+    """WhatsApp's id of the customer, as it was forwarded in `customer.user_id`; for customers without a known phone."""
     text: Text | None = Field(default=None, repr=False)
     message_purpose: Annotated[str, AfterValidator(_folded)] | None = None
     """Trimmed and case folded."""
@@ -123,6 +125,10 @@ class MessageApproved(Event):
     number_id: str
     customer: Phone | None = Field(default=None, repr=False)
     customer_user_id: UserId | None = Field(default=None, repr=False)
+    customer_wa_id: WaId | None = Field(default=None, repr=False)
+    customer_parent_user_id: UserId | None = Field(default=None, repr=False)
+    linked_phone: Phone | None = Field(default=None, repr=False)
+    """The customer's phone number, where the message is for a user id and WhatsApp has shown the number with it."""
     customer_key: str
     text: Text = Field(repr=False)
     purpose: str
@@ -131,6 +137,8 @@ class MessageApproved(Event):
     window_closes_at: AwareDatetime | None = None
     after: UUID | None = None
     """The message to the same customer that was approved just before; this one waits until that one is done."""
+    replaces: UUID | None = None
+    """The message in whose place this one is sent, in another form: WhatsApp refused it after it had taken it."""
     template: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
     risk_score: int = 0
     flagged: bool = False
@@ -192,6 +200,8 @@ class WhatsAppMessageReceived(Event):
     message_id: str
     customer: Phone | None = Field(default=None, repr=False)
     customer_user_id: UserId | None = Field(default=None, repr=False)
+    customer_wa_id: WaId | None = Field(default=None, repr=False)
+    customer_parent_user_id: UserId | None = Field(default=None, repr=False)
     type: str
     text: Text | None = Field(default=None, repr=False)
     sent_at: AwareDatetime
@@ -202,7 +212,8 @@ class WhatsAppMessageReceived(Event):
     pressed: Annotated[tuple[str, ...], Personal.TEXT] = Field(default=(), repr=False)
     """Title and payload of the button or list row that was pressed; `text` is its label."""
     content: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
-    """The fields of the type: media (`id`, `mime_type` …), a location, contacts, a form's answers, an order …"""
+    """The type's own object under the type's name (media, a location, contacts, an order …), with the codes of `errors`
+    and the `referral` of an advertisement. All providers have Meta's names of types and fields."""
 
 
 class WhatsAppStatusReceived(Event):
@@ -216,8 +227,12 @@ class WhatsAppStatusReceived(Event):
     at: AwareDatetime
     customer: Phone | None = Field(default=None, repr=False)
     customer_user_id: UserId | None = Field(default=None, repr=False)
+    customer_wa_id: WaId | None = Field(default=None, repr=False)
+    customer_parent_user_id: UserId | None = Field(default=None, repr=False)
     callback_data: str | None = None
     provider_codes: tuple[int, ...] = ()
+    follows: str | None = None
+    """The status of the same message that came before it in the same request; it is applied after that one."""
 
 
 class WhatsAppStatusUnmatched(Event):
@@ -243,6 +258,8 @@ class WhatsAppPreferenceChanged(Event):
     at: AwareDatetime
     customer: Phone | None = Field(default=None, repr=False)
     customer_user_id: UserId | None = Field(default=None, repr=False)
+    customer_wa_id: WaId | None = Field(default=None, repr=False)
+    customer_parent_user_id: UserId | None = Field(default=None, repr=False)
 
 
 class WhatsAppIdentityChanged(Event):
@@ -255,7 +272,53 @@ class WhatsAppIdentityChanged(Event):
     customer: Phone | None = Field(default=None, repr=False)
     customer_user_id: UserId | None = Field(default=None, repr=False)
     new_customer: Phone | None = Field(default=None, repr=False)
+    new_customer_wa_id: WaId | None = Field(default=None, repr=False)
     new_customer_user_id: UserId | None = Field(default=None, repr=False)
+
+
+class WhatsAppIdentityLinked(Event):
+    """WhatsApp's answer to a send named the customer otherwise than the message: both names are one customer."""
+
+    name: ClassVar[str] = "whatsapp.identity_linked"
+
+    number_id: str
+    event_id: UUID
+    """The webhook that led to the message."""
+    at: AwareDatetime
+    """When WhatsApp answered."""
+    customer_key: str | None = None
+    customer: Phone | None = Field(default=None, repr=False)
+    """To whom the message was sent."""
+    customer_user_id: UserId | None = Field(default=None, repr=False)
+    linked_customer: Phone | None = Field(default=None, repr=False)
+    """The canonical number of the digits in WhatsApp's answer; None when the answer has none."""
+    linked_wa_id: WaId | None = Field(default=None, repr=False)
+    """The digits in WhatsApp's answer."""
+    linked_user_id: UserId | None = Field(default=None, repr=False)
+
+    def derived_id(self, cause: UUID) -> UUID:  # noqa: ARG002 -- one answer names one customer
+        """One id for each message and name."""
+        return uuid5(self.event_id, f"{self.name}:{self.linked_wa_id}:{self.linked_user_id}")
+
+
+class WhatsAppCallReceived(Event):
+    """A WhatsApp call between a customer and a number began or ended."""
+
+    name: ClassVar[str] = "whatsapp.call_received"
+
+    number_id: str
+    call_id: str
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
+    customer_wa_id: WaId | None = Field(default=None, repr=False)
+    customer_parent_user_id: UserId | None = Field(default=None, repr=False)
+    direction: str
+    """`USER_INITIATED` when the customer called, `BUSINESS_INITIATED` when the business did."""
+    event: str
+    """`connect` when the call began, `terminate` when it ended."""
+    status: str | None = None
+    """Of a call that ended: `COMPLETED`, or `FAILED` when nobody answered it."""
+    at: AwareDatetime
 
 
 class WhatsAppAccountUpdated(Event):
@@ -270,6 +333,23 @@ class WhatsAppAccountUpdated(Event):
     at: AwareDatetime | None = None
     update: Details = Field(default_factory=dict)
     """The update as names and plain values."""
+
+
+class WhatsAppPostSetAside(Event):
+    """A provider's authentic webhook request, or one part of it, could not be read; it is a dead letter of ingress.
+
+    It is not on the record: ingress publishes it to a dead-letter queue, and consumes it when an operator replays it.
+    """
+
+    name: ClassVar[str] = "whatsapp.post_set_aside"
+
+    endpoint: str
+    """The path of the webhook's address that names the provider: `whatsapp` or `evolution`."""
+    number_id: str | None = None
+    """The number whose address was posted to; None where all numbers share the address."""
+    arrived_at: AwareDatetime
+    sealed: str = Field(repr=False)
+    """The request's body, compressed and encrypted (`GATEWAY_POST_KEYS`), bound to the message's id."""
 
 
 class MessageStatusUpdated(Event):
@@ -287,6 +367,9 @@ class MessageStatusUpdated(Event):
     """True when a delivered message failed or a failed one was delivered; the status stays `failed`."""
     provider_codes: tuple[int, ...] = ()
     customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
+    customer_wa_id: WaId | None = Field(default=None, repr=False)
+    customer_parent_user_id: UserId | None = Field(default=None, repr=False)
     customer_key: str | None = None
 
 
@@ -319,11 +402,22 @@ class SuppressionEvent(Event):
     number_id: str | None = None
     """The number that the customer wrote to; None when an operator made the change."""
     customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
+    customer_wa_id: WaId | None = Field(default=None, repr=False)
+    customer_parent_user_id: UserId | None = Field(default=None, repr=False)
     customer_key: str | None = None
     """Identifies the customer when the phone number is not known, or must not be stored (in the outbox)."""
     masked_phone: str | None = None
     evidence: Details = Field(default_factory=dict)
     actor: str | None = None
+
+    def derived_id(self, cause: UUID) -> UUID:
+        """One id for each cause, and another for a `provider_block`: one START lifts that besides the opt-out."""
+        return uuid5(cause, f"{self.name}:{self.kind}" if self.kind == PROVIDER_BLOCK else self.name)
+
+
+PROVIDER_BLOCK = "provider_block"
+"""The `kind` of a suppression with which WhatsApp blocks the business for a customer."""
 
 
 class SuppressionAdded(SuppressionEvent):
@@ -336,6 +430,48 @@ class SuppressionLifted(SuppressionEvent):
     """A suppression was lifted."""
 
     name: ClassVar[str] = "suppression.lifted"
+
+
+# ---------------------------------------------------------------- restrictions
+
+
+class RestrictionEvent(Event):
+    """A change of a restriction: what WhatsApp forbids a number, a business account, a template or a customer."""
+
+    restriction_id: str
+    scope: str
+    """`number`, `waba`, `template`, `pair`, `customer` or `country`."""
+    kind: str
+    """What the restriction forbids, such as `account`, `credentials` or `unreachable`."""
+    cause: str
+    """The provider's code, or the topic and event of its notice."""
+    key: str | None = None
+    """What it is about: a number, business account, template or country; None when that is a customer."""
+    number_id: str | None = None
+    customer_key: str | None = None
+    """The customer of a `pair` or `customer`."""
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    """When it ends by itself; None: when it is lifted."""
+    by: str
+    """Who restricted or lifted: `provider`, `customer`, `probe` or `operator`."""
+    actor: str | None = None
+    """The operator."""
+    reason: str | None = None
+    """The operator's reason."""
+    detail: Details = Field(default_factory=dict)
+
+
+class RestrictionAdded(RestrictionEvent):
+    """WhatsApp forbids something from now on; messages against it are refused until it ends."""
+
+    name: ClassVar[str] = "restriction.added"
+
+
+class RestrictionLifted(RestrictionEvent):
+    """A restriction was lifted; one that ends at its `until` leads to no event."""
+
+    name: ClassVar[str] = "restriction.lifted"
 
 
 # ---------------------------------------------------------------- forwards to 3CX
@@ -354,6 +490,8 @@ class ForwardRequested(Event):
     """When that happened."""
     customer: Phone | None = Field(default=None, repr=False)
     customer_user_id: UserId | None = Field(default=None, repr=False)
+    customer_wa_id: WaId | None = Field(default=None, repr=False)
+    customer_parent_user_id: UserId | None = Field(default=None, repr=False)
     content: Annotated[dict[str, Any], Personal.TEXT] = Field(repr=False)
     """Further fields of the JSON that is posted."""
 
@@ -375,7 +513,7 @@ class ForwardDelivered(Event):
 
 
 class ForwardFailed(Event):
-    """A forward was given up; it is a dead letter of `sender.forwards`."""
+    """A forward was given up and is a dead letter; or it was cancelled, because its customer was erased (`erased`)."""
 
     name: ClassVar[str] = "forward.failed"
 
@@ -415,7 +553,7 @@ class NumberChanged(OperatorEvent):
 
 
 class NumberPaused(Event):
-    """WhatsApp restricted a number or its business account; it sends nothing until an operator resumes it."""
+    """WhatsApp restricted a number, alone or with its business account; `restriction.added` says what is forbidden."""
 
     name: ClassVar[str] = "number.paused"
 
@@ -607,11 +745,16 @@ EVENTS: tuple[type[Event], ...] = (
     WhatsAppStatusUnmatched,
     WhatsAppPreferenceChanged,
     WhatsAppIdentityChanged,
+    WhatsAppCallReceived,
+    WhatsAppIdentityLinked,
     WhatsAppAccountUpdated,
+    WhatsAppPostSetAside,
     MessageStatusUpdated,
     MessageSettled,
     SuppressionAdded,
     SuppressionLifted,
+    RestrictionAdded,
+    RestrictionLifted,
     ForwardRequested,
     ForwardDelivered,
     ForwardFailed,

@@ -21,6 +21,7 @@ class ForwardKind(StrEnum):
     MESSAGE_RECEIVED = "message.received"
     RECIPIENT_OPTED_OUT = "recipient.opted_out"
     MESSAGE_STATUS_UPDATED = "message.status_updated"
+    CALL_RECEIVED = "call.received"
 
 
 def own_signature(secret: str, timestamp: str, body: bytes) -> str:

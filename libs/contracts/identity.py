@@ -4,13 +4,24 @@ Stores and records hold only what this module makes. A plain number exists in AM
 """
 
 import hmac
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated
 
 from pydantic import Field
 
+from libs.contracts.phone_numbers import canonical, region_of, spellings
+
 E164_PATTERN = r"^\+[1-9][0-9]{6,14}$"
+_RECOGNISABLE_USER_ID = re.compile(
+    r"[A-Z]{2}(?:\.ENT)?\.(?=[A-Za-z]*[0-9])[A-Za-z0-9]{1,121}|[0-9]{1,32}@lid",
+)
+"""`SA.…` and `SA.ENT.…` (Meta, business-scoped user ids), and `…@lid` of an Evolution server."""
+_USER_ID = re.compile(r"(?!\+)(?![0-9]+\Z)[\x21-\x7e]{1,128}")
+"""Any id of WhatsApp's. Digits alone, or with a plus, are a phone number."""
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHOWN_START, _HIDDEN, _SHOWN_END = 5, 5, 3
 
 
@@ -25,6 +36,8 @@ class Personal(Enum):
 
 Phone = Annotated[str, Field(pattern=E164_PATTERN), Personal.PHONE]
 """A customer's number in E.164 form. A field that holds personal data is declared with `repr=False`."""
+WaId = Annotated[str, Field(pattern=r"^[1-9][0-9]{6,14}$"), Personal.PHONE]
+"""WhatsApp's own digits for a customer; given only where they differ from the digits of the canonical number."""
 UserId = Annotated[str, Field(max_length=128), Personal.USER_ID]
 """A business-scoped user id of WhatsApp."""
 Text = Annotated[str, Personal.TEXT]
@@ -33,6 +46,33 @@ GivenPhone = Annotated[str, Personal.PHONE]
 """A phone number as a 3CX system wrote it, not validated yet."""
 PersonName = Annotated[str, Personal.NAME]
 """The name that a person gave themselves."""
+
+
+def recognised_user_id(text: str) -> str | None:
+    """The user id that stands in a phone's place, in a form that no phone and no name has; None for anything else."""
+    stripped = text.strip()
+    return stripped if _RECOGNISABLE_USER_ID.fullmatch(stripped) else None
+
+
+def user_id_from(value: object) -> str | None:
+    """A user id that is given as one, without spaces around it; None when it cannot be one."""
+    stripped = value.strip() if isinstance(value, str) else ""
+    return stripped if _USER_ID.fullmatch(stripped) else None
+
+
+def named_user_id(webhook: Mapping[str, object]) -> str | None:
+    """The user id in the fields of a 3CX webhook: `"user_id": "…"`, or `"to": {"user_id": "…"}`."""
+    to = webhook.get("to")
+    inner = to.get("user_id") if isinstance(to, Mapping) else None
+    return user_id_from(webhook.get("user_id")) or user_id_from(inner)
+
+
+def region_of_customer(phone: str | None, user_id: str | None) -> str | None:
+    """The customer's region (`SA`): of the phone number, else the prefix of a business-scoped user id (`SA.134…`)."""
+    if phone is not None:
+        return region_of(phone)
+    prefix, dot, _ = (user_id or "").partition(".")
+    return prefix if dot and len(prefix) == 2 and prefix.isascii() and prefix.isupper() else None  # noqa: PLR2004 -- ISO 3166
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +87,19 @@ class Pseudonyms:
     def customer_key(self, account_id: str, value: str) -> str:
         """The customer key: the hash of a phone number or user id within one account.
 
-        The same person has different keys in different accounts, so records cannot be linked across accounts.
+        All spellings of a phone number (`+` and digits) that mean one person have the same key, whoever wrote them:
+        the hash is of the number's canonical form. The same person has different keys in different accounts, so
+        records cannot be linked across accounts.
         """
-        return self._hash(f"{account_id}:{value}")
+        return self._hash(f"{account_id}:{canonical(value) if _E164.fullmatch(value) else value}")
+
+    def former_customer_keys(self, account_id: str, value: str) -> tuple[str, ...]:
+        """The keys that other spellings of a phone number had before keys were made from canonical numbers.
+
+        What an earlier release stored under them is read beside the customer key until it is moved. None for a user id.
+        """
+        digits = spellings(value) if _E164.fullmatch(value) else ()
+        return tuple(self._hash(f"{account_id}:+{each}") for each in digits)
 
     def text_hash(self, account_id: str, text: str) -> str:
         """The hash of a text, or of a provider's message id, within one account."""

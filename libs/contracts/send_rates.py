@@ -52,7 +52,11 @@ def recovered_factor(factor: float, elapsed_s: float) -> float:
     return min(1.0, factor + max(0.0, elapsed_s) * _RECOVERY_PER_S)
 
 
-def bucket_key(scope: str, *, account_id: str, number_id: str, customer_key: str) -> str:
-    """The key of a message's bucket in `scope` (`number`, `pair`, `account`, `app`)."""
-    keys = {"number": number_id, "pair": f"{number_id}:{customer_key}", "account": account_id, "app": "app"}
+def bucket_key(scope: str, *, number_id: str, customer_key: str, business_account_id: str | None) -> str:
+    """The key of a message's bucket in `scope` (`number`, `pair`, `waba`, `app`).
+
+    While the number's WhatsApp business account is unknown, the bucket of `waba` is the number's own.
+    """
+    owner = business_account_id or number_id
+    keys = {"number": number_id, "pair": f"{number_id}:{customer_key}", "waba": owner, "app": "app"}
     return keys[scope]

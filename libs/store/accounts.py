@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from libs.contracts.phone_numbers import NumberFormat
 from libs.store.outbox import OutboxEvent
 
 
@@ -80,6 +81,8 @@ class Number(_Row):
     base_url: str | None = None
     webhook_secrets: tuple[SecretHash, ...] = ()
     """The secrets that authenticate webhooks of a provider which the account runs itself (Evolution)."""
+    business_account_id: str | None = None
+    """The id of the WhatsApp business account that the number belongs to; None until a webhook names it."""
 
 
 @unique
@@ -113,6 +116,8 @@ class Integration(_Row):
     call_events_enabled: bool = True
     strict_window: bool = True
     dialect: str = "auto"
+    number_format: NumberFormat = NumberFormat.AUTO
+    """How its webhooks write phone numbers without a plus or a prefix."""
     allow_get: bool = False
     """Accept call events as GET with a query string, for systems that cannot POST. Proxies log such URLs."""
     extension_roles: dict[str, str] = Field(default_factory=dict)
@@ -165,6 +170,13 @@ class Registry(Protocol):
 
     async def integrations_of(self, number_id: str) -> Sequence[Integration]:
         """Every integration that uses this number."""
+
+
+class BusinessAccounts(Protocol):
+    """Finds numbers by their WhatsApp business account."""
+
+    async def numbers_of(self, business_account_id: str) -> Sequence[Number]:
+        """Every number that is known to belong to it, of all accounts."""
 
 
 def valid_secrets(secrets: Sequence[SecretHash], now: datetime) -> tuple[SecretHash, ...]:

@@ -13,7 +13,7 @@ from libs.store.ledger import Blocked, Claim, ClaimInProgress, Finished, LeaseEx
 
 PACED = ("number", "pair")
 """The scopes in whose buckets a message uses a slot, in this order."""
-SCOPES = (*PACED, "account", "app")
+SCOPES = (*PACED, "waba", "app")
 """All scopes that can be held."""
 _ROUNDING = 1e-5
 """Shorter waits count as none: a float of today's Unix seconds resolves a quarter of a microsecond."""
@@ -106,9 +106,9 @@ def bucket_ids(claim: Claim) -> tuple[str, ...]:
             scope,
             bucket_key(
                 scope,
-                account_id=claim.account_id,
                 number_id=claim.number_id,
                 customer_key=claim.customer_key,
+                business_account_id=claim.business_account_id,
             ),
         )
         for scope in SCOPES

@@ -1,12 +1,12 @@
 """Conversations between a number and a customer: the messaging window and suppressions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any, Protocol
 
-from libs.store.instants import optional_instant_from
+from libs.store.instants import micros_from, optional_instant_from
 from libs.store.outbox import OutboxEvent
 
 
@@ -34,6 +34,8 @@ class SuppressionKind(StrEnum):
     OPT_OUT = "opt_out"
     BLOCKED = "blocked"
     MARKETING = "marketing"
+    PROVIDER_BLOCK = "provider_block"
+    """WhatsApp no longer delivers the business's messages to the customer (130403); START lifts it too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,28 @@ class Suppression:
     since: datetime
     evidence: dict[str, Any] = field(default_factory=dict)
     active: bool = True
+    repeated_at: datetime | None = None
+    """The time of the latest request that this suppression includes; None: `since`."""
+
+    @property
+    def latest_at(self) -> datetime:
+        """The time of the latest request: an opt-in must be after it to lift the suppression."""
+        return self.repeated_at or self.since
+
+
+OPERATOR = "operator"
+"""The `source` of a suppression that an operator asked for."""
+
+
+def whole_seconds(micros: int) -> int:
+    """A time without its fraction, in microseconds: WhatsApp's times have whole seconds, and only these compare."""
+    return micros - micros % 1_000_000
+
+
+def customers_time(suppression: Suppression) -> int | None:
+    """When the customer asked, in microseconds by WhatsApp's clock; None for what an operator or an erasure wrote."""
+    from_customer = suppression.source not in {OPERATOR, "erasure"}
+    return whole_seconds(micros_from(suppression.latest_at)) if from_customer else None
 
 
 class Conversations(Protocol):
@@ -60,19 +84,28 @@ class Conversations(Protocol):
     async def open_window(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
         """The customer wrote at `at`: open the window for each of their keys. Earlier times change nothing."""
 
+    async def join_windows(self, account_id: str, customer_keys: Sequence[str], main_key: str) -> None:
+        """The keys became one customer: give the main key the latest window with each number of the account."""
+
     async def close_window(self, number_id: str, customer_key: str, at: datetime) -> None:
         """WhatsApp reported the window closed at `at`. A later message of the customer opens it again."""
 
 
 class Suppressions(Protocol):
-    """The customers who get no messages."""
+    """The customers who get no messages.
+
+    The rule: a suppression ends only by a lift that is *later*, and in a tie the suppression stands. There are two
+    lifts. A customer's opt-in lifts every request with an earlier time, also one that arrives afterwards. An operator
+    lifts what the store has: a request of the customer that arrives afterwards counts, however old it is. Times are
+    compared in whole seconds, as WhatsApp's are. The order in which opt-outs and opt-ins arrive does not matter.
+    """
 
     async def suppress(self, suppression: Suppression, events: Sequence[OutboxEvent]) -> Suppression:
         """Suppress a customer, with `events` in the same step; returns the suppression that stands.
 
-        An account, customer and kind have one active row. Repeating the call (the same id) changes nothing, nor does
-        an opt-out whose `since` is before a later lift; `events` are then not written. WhatsApp's times have whole
-        seconds: of two requests with the same time, the one that arrives last counts.
+        An account, customer and kind have one active row, which includes later requests. A request is known by its id
+        for at least 8 days: repeating it changes nothing, also after a lift. Nor does a request that an opt-in has
+        lifted already. `events` are written with a new row alone.
         """
 
     async def lift(
@@ -85,12 +118,15 @@ class Suppressions(Protocol):
         events: Sequence[OutboxEvent],
         deduplication_key: str | None = None,
     ) -> Suppression | None:
-        """Lift one kind of suppression as of `at`; None (and no events) if none is active or it began after `at`.
+        """Lift one kind of suppression as of `at`; None (and no events) if none is active or `at` is not later.
 
-        A lift without a suppression is stored too, so that an older opt-out that arrives late has no effect.
-        `deduplication_key` identifies the customer's message. A repetition of that message within 8 days lifts nothing
-        more and returns what the first one lifted.
+        With a `deduplication_key`, which identifies the customer's message: an opt-in. It is stored without a
+        suppression too. A repetition within 8 days lifts nothing more and returns what the first one lifted.
+        Without one: an operator's lift. It is refused only in the second of the customer's latest request, or before.
         """
+
+    async def standing(self, account_id: str, customer_keys: Collection[str]) -> frozenset[SuppressionKind]:
+        """The kinds that are active for any of the keys: one round trip, for the look before each send."""
 
     async def page(
         self, *, account_id: str | None, customer_key: str | None, after: str | None, limit: int

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from libs.contracts.decisions import Decision
 from libs.store.conversations import Conversation, SuppressionKind
+from libs.store.customer_links import CustomerLink
+from libs.store.restrictions import Restriction, Subject
 
 TEN_MINUTES = 600
 """Seconds in a slot of the approval rate."""
@@ -51,6 +53,10 @@ class StoredFacts:
     usage: Usage
     decision: Decision | None = None
     """The event's decision, if it has one."""
+    restrictions: tuple[Restriction, ...] = ()
+    """Those of the query's subjects that are not lifted; some may have ended by themselves."""
+    customer_links: tuple[CustomerLink, ...] = ()
+    """The rows of the query's customer keys; the customer's other keys may have more facts under them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,8 @@ class FactsQuery:
     day: str
     month: str
     now: datetime
+    subjects: tuple[Subject, ...] = ()
+    """Whose restrictions to read (`libs.store.restriction_effects.subjects_for`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,8 @@ class StoredPersonalData:
     """Conversations: the number, when the customer last wrote, and when WhatsApp closed the window."""
     suppressions: Sequence[Mapping[str, Any]] = ()
     """Active and lifted ones."""
+    restrictions: Sequence[Mapping[str, Any]] = ()
+    """What WhatsApp forbids to send to the person: those that are not lifted."""
     messages: Sequence[Mapping[str, Any]] = ()
     """Messages to the person in the last 30 days: event, number, state, message id."""
 
@@ -65,15 +67,18 @@ class PersonalData(Protocol):
     async def find(self, account_id: str, customer_keys: Collection[str]) -> StoredPersonalData:
         """Everything stored under these keys."""
 
+    async def in_flight(self, account_id: str, customer_keys: Collection[str], now: datetime) -> bool:
+        """Whether a message to the customer, or a forward about them, is being sent at `now`."""
+
     async def erase(
         self, erasure: Erasure, *, event_ids: Collection[str], dead_letters: Collection[str]
     ) -> Mapping[str, int]:
         """Remove the person's data; returns how many items of each kind. Safe to repeat after an interruption.
 
-        Deleted: windows, lifts, links, cooldowns, and the `dead_letters` with these ids. Active suppressions remain
-        under the do-not-contact hash, without masked phone, reason, actor, evidence and time of day. Ledger entries,
-        forwards and stored answers of `event_ids` (ids of the person's events and records) lose what identifies the
-        person.
+        Deleted: windows, lifts, links, cooldowns, restrictions, and the `dead_letters` with these ids. Active
+        suppressions remain under the do-not-contact hash, without masked phone, reason, actor, evidence and time of
+        day. Ledger entries, forwards and stored answers of `event_ids` (ids of the person's events and records) lose
+        what identifies the person.
 
         Raises GatewayError(gateway_unavailable) while the outbox has an event about the person: that event contains
         the customer key and must be published first.

@@ -51,6 +51,8 @@ class Forward:
     event_id: str
     """The WhatsApp message, opt-out or webhook that it is about."""
     masked_phone: str | None
+    customer_key: str | None = None
+    """Finds the forwards of a person who is erased; an erasure removes it."""
     requested_at: datetime
     state: ForwardState = ForwardState.TRYING
     attempts: tuple[Attempt, ...] = ()

@@ -4,7 +4,7 @@ An entry is in one of three states. `calling`: a call may be in progress until t
 unknown. `waiting`: the last call did not send the message, and another may follow. `finished`: the outcome is final.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -39,10 +39,16 @@ class Claim:
     lease_seconds: float
     pace: Pace
     integration_id: str | None = None
+    business_account_id: str | None = None
+    """The WhatsApp business account of the number, if it is known; it has a bucket of its own."""
     after: str | None = None
     """The event whose message to the same customer must be sent first (`libs.store.delivery_order`)."""
+    fallback: str | None = field(default=None, repr=False)
+    """The sealed message in the other form in which it may be sent later; kept until the customer has the message."""
     blocked_since: datetime | None = None
     """When this event was first blocked by `after`; None: now."""
+    contact: str | None = field(default=None, repr=False)
+    """The recipient's addresses (`libs.store.contacts`), sealed; the owner is the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +111,11 @@ class Ledger(Protocol):
         processes.
         """
 
-    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime) -> None:
-        """The call did not send the message. The owner may claim again at once, others after `until`."""
+    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime, counts: bool = True) -> None:
+        """The call did not send the message. The owner may claim again at once, others after `until`.
+
+        Unless the attempt `counts`, the next claim has its number again.
+        """
 
     async def finish(
         self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None

@@ -65,6 +65,10 @@ class Progress:
         """The first status; it decides an unknown outcome."""
         return self.steps[0] if self.steps else None
 
+    def has(self, status: MessageStatus) -> bool:
+        """Whether this status has arrived."""
+        return self._index_of(status) is not None
+
     def with_step(self, step: Step) -> "Progress":
         """The progress with one more step; a status that arrived before changes nothing."""
         return self if self._index_of(step.status) is not None else Progress((*self.steps, step))

@@ -1,6 +1,6 @@
 """Delivery statuses from WhatsApp, stored with the ledger entry of their message."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,6 +15,8 @@ class StatusUpdate:
     message_id: str
     step: Step
     event_id: str | None = None
+    follows: MessageStatus | None = None
+    """The status that must be stored before this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,10 @@ class TrackedMessage:
     message_id: str | None
     outcome: bytes | None
     progress: Progress
+    fallback: str | None = field(default=None, repr=False)
+    """What the claim was given; None once the customer has the message, and after the customer's erasure."""
+    contact: str | None = field(default=None, repr=False)
+    """What the claim was given; None after the customer's erasure."""
 
 
 class Statuses(Protocol):
@@ -39,6 +45,8 @@ class Statuses(Protocol):
 
         The message is found by `event_id`, also before its call was answered, or else by number and message id. If the
         call's answer gave no message id, the first status supplies it.
+
+        A status that `follows` another one is not applied before that one is: the message is returned without it.
         """
 
     async def find(self, event_id: str) -> TrackedMessage | None:

@@ -3,12 +3,15 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from libs.store.accounts import Directory, Registry
+from libs.store.accounts import BusinessAccounts, Directory, Registry
 from libs.store.chains import Chains, Checkpoints, Purges
 from libs.store.conversations import Conversations, Suppressions
+from libs.store.customer_links import CustomerLinks
+from libs.store.customers import Customers
 from libs.store.dead_letters import DeadLetters
 from libs.store.decisions import Decisions
 from libs.store.delivery_order import DeliveryOrder
+from libs.store.erased_customers import ErasedCustomers
 from libs.store.erasures import Erasures, PersonalData
 from libs.store.forwards import Forwards
 from libs.store.idempotency import Answers, Idempotency
@@ -17,9 +20,11 @@ from libs.store.job_leases import JobLeases
 from libs.store.ledger import Ledger, Pacing
 from libs.store.outbox import Outbox
 from libs.store.records import Records
+from libs.store.restrictions import RestrictionCounts, Restrictions, StandingRestrictions
 from libs.store.statuses import Statuses
 from libs.store.subjects import Subjects
 from libs.store.tallies import Tallies
+from libs.store.template_recipients import TemplateRecipients
 from libs.store.tokens import TokenRegistry, Tokens
 
 
@@ -29,9 +34,16 @@ class Store:
 
     directory: Directory
     registry: Registry
+    business_accounts: BusinessAccounts
     outbox: Outbox
     conversations: Conversations
     suppressions: Suppressions
+    customers: Customers
+    customer_links: CustomerLinks
+    restrictions: Restrictions
+    standing_restrictions: StandingRestrictions
+    restriction_counts: RestrictionCounts
+    template_recipients: TemplateRecipients
     identities: Identities
     decisions: Decisions
     ledger: Ledger
@@ -53,6 +65,7 @@ class Store:
     token_registry: TokenRegistry
     erasures: Erasures
     personal_data: PersonalData
+    erased_customers: ErasedCustomers
     healthy: Callable[[], Awaitable[bool]]
     """True when the database answers. Cheap enough for every health probe; never raises."""
     close: Callable[[], Awaitable[None]]

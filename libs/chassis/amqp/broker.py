@@ -24,6 +24,7 @@ from libs.chassis.amqp.connections import (
 )
 from libs.chassis.amqp.dead_letters import DeadLetterConsumer, message_from_dead_letter
 from libs.chassis.amqp.deliveries import HANDLE_LIMIT, Processing
+from libs.chassis.amqp.envelope import dead_letter_message_from
 from libs.chassis.amqp.exclusive_consumer import ExclusiveConsumer
 from libs.chassis.amqp.publisher import PUBLISH_TIMEOUT, Publisher
 from libs.chassis.amqp.queue_consumer import QueueConsumer
@@ -139,6 +140,19 @@ class Broker:
         """Deliver the dead letters of every work queue to `handler`, which must be safe to repeat."""
         for work in WORK_QUEUES:
             await self._attach(partial(DeadLetterConsumer, work, handler, clock=self._clock), prefetch=prefetch)
+
+    async def dead_letter(
+        self,
+        event: Event,
+        work: WorkQueue,
+        *,
+        id: UUID,  # noqa: A002 -- an event's id is called id everywhere
+        reason: str,
+    ) -> None:
+        """Publish `event` to the dead-letter queue of `work`, from where a replay delivers it; raises as `publish`."""
+        metadata = MessageMetadata(id=id, at=self._clock(), headers=trace_headers())
+        message = dead_letter_message_from(event, metadata, self._producer, queue=work.name, reason=reason)
+        await self.publisher.dead_letter(message, work.name)
 
     async def replay(self, queue: str, serialized: str) -> None:
         """Publish a dead letter to its work queue, or to the queue's successor; raises as `publish`."""

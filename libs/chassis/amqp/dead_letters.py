@@ -17,7 +17,16 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from libs.chassis.amqp.consumer_handle import ConsumerHandle
 from libs.chassis.amqp.declarations import declare_consumed_queue
 from libs.chassis.amqp.deliveries import acknowledge, is_stale
-from libs.chassis.amqp.envelope import AT, ATTEMPT, DIED_AT, REASON, VERSION, attempt_of, properties_of
+from libs.chassis.amqp.envelope import (
+    AT,
+    ATTEMPT,
+    DIED_AT,
+    REASON,
+    VERSION,
+    attempt_of,
+    death_from_header,
+    properties_of,
+)
 from libs.chassis.amqp.faults import library_cancellations_as_errors
 from libs.chassis.amqp.in_flight import InFlight
 from libs.chassis.backoff import backoff
@@ -119,7 +128,7 @@ def death_of(incoming: AbstractIncomingMessage, now: datetime) -> tuple[str, dat
     """The reason and time of dead-lettering; the broker writes them to `x-death`, the latest entry first."""
     reason, at = incoming.headers.get(REASON), incoming.headers.get(DIED_AT)
     if isinstance(reason, str):
-        return reason, datetime.fromtimestamp(at, UTC) if isinstance(at, int) else now
+        return reason, death_from_header(at) if isinstance(at, int) else now
     deaths = incoming.headers.get("x-death")
     last = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
     given, time = last.get("reason"), last.get("time")

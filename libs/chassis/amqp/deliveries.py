@@ -8,7 +8,17 @@ from functools import partial
 from aio_pika.abc import AbstractIncomingMessage
 
 from libs.chassis import metrics
-from libs.chassis.amqp.envelope import ATTEMPT, DIED_AT, DUE, QUEUE, REASON, SINCE, attempt_of, republish
+from libs.chassis.amqp.envelope import (
+    ATTEMPT,
+    DIED_AT,
+    DUE,
+    QUEUE,
+    REASON,
+    SINCE,
+    attempt_of,
+    death_header,
+    republish,
+)
 from libs.chassis.amqp.faults import FAULTS, time_limit
 from libs.chassis.amqp.publisher import Publisher, publish_until_confirmed
 from libs.chassis.clock import Clock
@@ -84,7 +94,7 @@ class RetryPublisher:
             publish = partial(self.via.publisher.publish_to_queue, copy, self.work.wait_queue(delay))
         else:
             log.warning("dead letter", queue=self.work.name, message_id=incoming.message_id, reason=settlement.reason)
-            died_at = int(self.via.clock().timestamp())
+            died_at = death_header(self.via.clock())
             copy = republish(incoming, {REASON: settlement.reason, QUEUE: self.work.name, DIED_AT: died_at})
             publish = partial(self.via.publisher.dead_letter, copy, self.work.name)
         return await publish_until_confirmed(publish, abandoned=lambda: stopping() or is_stale(incoming))

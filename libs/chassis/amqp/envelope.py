@@ -17,6 +17,8 @@ ATTEMPT, AT, VERSION = "x-attempt", "x-at", "x-version"
 SINCE, DUE = "x-since", "x-due"
 """In microseconds since the epoch: when a delivery was first delayed, and when it is due."""
 REASON, QUEUE, DIED_AT = "x-reason", "x-queue", "x-died-at"
+_LATEST_SECOND = 10**11
+"""Larger times of death are in microseconds: earlier releases wrote whole seconds."""
 _KEPT = (ATTEMPT, AT, VERSION, SINCE)
 _TRACE = ("traceparent", "tracestate")
 _PROPERTIES = ("content_type", "message_id", "correlation_id", "type", "app_id")
@@ -40,6 +42,25 @@ def message_from(event: Event, metadata: MessageMetadata, producer: str) -> Mess
             **metadata.headers,
         },
     )
+
+
+def dead_letter_message_from(
+    event: Event, metadata: MessageMetadata, producer: str, *, queue: str, reason: str
+) -> Message:
+    """The message of an event that is published as a dead letter of the work queue `queue`."""
+    message = message_from(event, metadata, producer)
+    message.headers |= {REASON: reason, QUEUE: queue, DIED_AT: death_header(metadata.at)}
+    return message
+
+
+def death_header(at: datetime) -> int:
+    """The time of death in microseconds: a letter that fails its replay in the same second is another letter."""
+    return int(at.timestamp() * 1_000_000)
+
+
+def death_from_header(value: int) -> datetime:
+    """The time of death that a header holds."""
+    return datetime.fromtimestamp(value if value < _LATEST_SECOND else value / 1_000_000, UTC)
 
 
 def republish(incoming: AbstractIncomingMessage, headers: Mapping[str, str | int]) -> Message:

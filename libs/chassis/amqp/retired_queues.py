@@ -14,7 +14,7 @@ from libs.chassis.amqp.connections import close_quietly, open_channel
 from libs.chassis.amqp.dead_letters import death_of
 from libs.chassis.amqp.declarations import DECLARE_TIMEOUT
 from libs.chassis.amqp.deliveries import Processing
-from libs.chassis.amqp.envelope import DIED_AT, DUE, QUEUE, REASON, republish
+from libs.chassis.amqp.envelope import DIED_AT, DUE, QUEUE, REASON, death_header, republish
 from libs.chassis.amqp.faults import FAULTS, library_cancellations_as_errors
 from libs.chassis.telemetry import logger
 from libs.chassis.topology import EXCHANGE, RETIRED_QUEUES, WorkQueue
@@ -72,7 +72,7 @@ class RetiredQueues:
 
     async def _dead_letter(self, successor: WorkQueue, incoming: AbstractIncomingMessage) -> None:
         reason, died_at = death_of(incoming, self._via.clock())
-        copy = republish(incoming, {REASON: reason, QUEUE: successor.name, DIED_AT: int(died_at.timestamp())})
+        copy = republish(incoming, {REASON: reason, QUEUE: successor.name, DIED_AT: death_header(died_at)})
         await self._via.publisher.dead_letter(copy, successor.name)
 
 

@@ -22,7 +22,7 @@ _ACCOUNT_FIELD: dict[type[Account | Number | Integration], str] = {
     Number: "account_id",
     Integration: "account_id",
 }
-_SEARCHED = ("account_id", "phone_number_id", "instance_id")
+_SEARCHED = ("account_id", "phone_number_id", "instance_id", "business_account_id")
 _ROW = {"row": 1}
 
 T = TypeVar("T", Account, Number, Integration)
@@ -59,7 +59,7 @@ class MongoDirectory:
 
 
 class MongoRegistry:
-    """`Registry`: an edit has the version that was read in its filter."""
+    """`Registry` and `BusinessAccounts`: an edit has the version that was read in its filter."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -90,6 +90,10 @@ class MongoRegistry:
     async def integrations_of(self, number_id: str) -> Sequence[Integration]:
         """As `Registry.integrations_of`."""
         return await self._rows(Integration, {"instance_id": number_id})
+
+    async def numbers_of(self, business_account_id: str) -> Sequence[Number]:
+        """As `BusinessAccounts.numbers_of`."""
+        return await self._rows(Number, {"business_account_id": business_account_id})
 
     async def _rows(self, kind: type[T], wanted: Document, *, limit: int = 0) -> Sequence[T]:
         cursor = self._database[_COLLECTIONS[kind]].find(wanted, _ROW).sort("_id", 1).limit(limit)

@@ -48,11 +48,15 @@ from libs.store.decisions import (
     StoredFacts,
     Usage,
 )
-from libs.store.mongo.conversations import conversation_id, latest_conversation, suppression_id
+from libs.store.mongo.conversations import conversation_id, latest_conversation
 from libs.store.mongo.cooldowns import Cooldowns
+from libs.store.mongo.customer_links import link_from, link_id
 from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Document, aggregate, run, unless_duplicate
 from libs.store.mongo.delivery_order import MongoDeliveryOrder
 from libs.store.mongo.quotas import RESERVING, RETURNING, Mark, Quotas, abandoned_marks
+from libs.store.mongo.suppression_documents import suppression_id
+from libs.store.restriction_rows import restriction_from
+from libs.store.restrictions import slots_of
 
 _TRIES = 10
 _UNDECIDED = {"outcome": {"$exists": False}}
@@ -68,7 +72,7 @@ class MongoDecisions:
         self._delivery_order = MongoDeliveryOrder(database)
 
     async def facts(self, query: FactsQuery) -> StoredFacts:
-        """As `Decisions.facts`: one aggregation over five collections, each read by `_id`."""
+        """As `Decisions.facts`: one aggregation over six collections, each read by `_id`."""
         found = await aggregate(self._decisions, _facts_pipeline(query))
         usage = next((row for row in found if row["source"] == "usage"), None)
         abandoned = abandoned_marks(usage, query.now)
@@ -206,11 +210,14 @@ def _facts_pipeline(query: FactsQuery) -> list[Document]:
     windows = [conversation_id(query.number_id, key) for key in keys]
     suppressions = [suppression_id(account, key, kind) for key in keys for kind in SuppressionKind]
     usage = dict.fromkeys((f"days.{query.day}", f"months.{query.month}", "speed", RESERVING, RETURNING), 1)
+    slots = slots_of(account, query.subjects)
     return [
         *_select("decision", {"_id": query.event_id}, {"outcome": 1}),
         _union("usage", _select("usage", {"_id": account}, usage)),
         _union("conversations", _select("conversation", {"_id": {"$in": windows}})),
         _union("suppressions", _select("suppression", {"_id": {"$in": suppressions}, "active": True}, {"_id": 1})),
+        _union("customer_links", _select("customer_link", {"_id": {"$in": [link_id(account, key) for key in keys]}})),
+        _union("restrictions", _select("restriction", {"_id": {"$in": slots}, "active": True}, {"outbox": 0})),
     ]
 
 
@@ -240,4 +247,6 @@ def _facts_from(query: FactsQuery, found: list[Document], usage: Document) -> St
             normal=rate.normal,
         ),
         decision=None if decision is None else Decision.from_stored(decision),
+        restrictions=tuple(map(restriction_from, by["restriction"])),
+        customer_links=tuple(map(link_from, by["customer_link"])),
     )

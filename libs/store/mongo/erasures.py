@@ -1,52 +1,30 @@
-"""`Erasures` and `PersonalData` in MongoDB: one operation per document, each safe to repeat."""
+"""`PersonalData` in MongoDB: one operation per document, each safe to repeat."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from libs.contracts.errors import unavailable
-from libs.store.claim_rules import bucket_id
+from libs.store.claim_rules import State, bucket_id
 from libs.store.conversations import SuppressionKind
 from libs.store.erasures import (
     ERASURE_SOURCE,
     Erasure,
     StoredPersonalData,
     do_not_contact_id,
-    erasure_from,
-    erasure_text,
     start_of_day,
     without_message_ids,
 )
+from libs.store.forwards import ForwardState
 from libs.store.instants import instant_from, micros_from, optional_instant_from
-from libs.store.mongo.conversations import suppression_id, suppressions_in
 from libs.store.mongo.database import Database, Document, run
-from libs.store.mongo.outbox import entries_from
-from libs.store.outbox import OutboxEvent
+from libs.store.mongo.suppression_documents import suppression_id, suppressions_in
+from libs.store.restriction_rows import exported_from
 
+_TRIES = 10
+"""How often another process may change a suppression between its copy and its deletion."""
 _WINDOW_TIMES = ("last_inbound_at", "closed_at")
-
-
-class MongoErasures:
-    """`Erasures`."""
-
-    def __init__(self, database: Database) -> None:
-        self._erasures = database["erasures"]
-
-    async def add(self, erasure: Erasure) -> None:
-        """As `Erasures.add`."""
-        at = micros_from(erasure.asked_at)
-        await run(self._erasures.insert_one({"_id": erasure.id, "at": at, "body": erasure_text(erasure)}))
-
-    async def unfinished(self, limit: int) -> Sequence[Erasure]:
-        """As `Erasures.unfinished`."""
-        found = self._erasures.find({"body": {"$ne": None}}).sort([("at", 1), ("_id", 1)]).limit(limit)
-        return [erasure_from(each["body"]) for each in await run(found.to_list(None))]
-
-    async def finish(self, erasure_id: str, events: Sequence[OutboxEvent]) -> bool:
-        """As `Erasures.finish`: the document keeps the events, and is deleted once they are published."""
-        done = {"$set": {"body": None}, "$push": {"outbox": {"$each": entries_from(events)}}}
-        finished = await run(self._erasures.update_one({"_id": erasure_id, "body": {"$ne": None}}, done))
-        return bool(finished.matched_count)
 
 
 class MongoPersonalData:
@@ -61,10 +39,13 @@ class MongoPersonalData:
         pairs = await self._pairs(account_id, customer_keys)
         windows = await run(database["conversations"].find({"_id": {"$in": pairs}}).to_list(None))
         suppressions = await run(database["suppressions"].find(person).to_list(None))
+        standing = database["restrictions"].find({**person, "active": True}).sort("since", 1)
+        restrictions = await run(standing.to_list(None))
         messages = await run(database["ledger"].find(person).sort("touched_at", 1).to_list(None))
         return StoredPersonalData(
             windows=[{"number_id": each["_id"].rpartition(":")[0], **_times(each, _WINDOW_TIMES)} for each in windows],
             suppressions=[_json_from(row) for each in suppressions for row in suppressions_in(each)],
+            restrictions=[exported_from(each) for each in restrictions],
             messages=[
                 {
                     "event_id": each["_id"],
@@ -75,35 +56,44 @@ class MongoPersonalData:
             ],
         )
 
+    async def in_flight(self, account_id: str, customer_keys: Collection[str], now: datetime) -> bool:
+        """As `PersonalData.in_flight`."""
+        running = {**_person(account_id, customer_keys), "until": {"$gt": micros_from(now)}}
+        states = {"ledger": State.CALLING.value, "forwards": ForwardState.TRYING.value}
+        found = [await run(self._database[name].find_one({**running, "state": each})) for name, each in states.items()]
+        return any(each is not None for each in found)
+
     async def erase(
         self, erasure: Erasure, *, event_ids: Collection[str], dead_letters: Collection[str]
     ) -> Mapping[str, int]:
         """As `PersonalData.erase`."""
         database, person = self._database, _person(erasure.account_id, erasure.customer_keys)
-        if await run(database["suppressions"].find_one({**person, "outbox.0": {"$exists": True}})) is not None:
-            raise unavailable("broker")
+        for collection in ("suppressions", "restrictions"):
+            if await run(database[collection].find_one({**person, "outbox.0": {"$exists": True}})) is not None:
+                raise unavailable("broker")
         pairs = await self._pairs(erasure.account_id, erasure.customer_keys)
         keys = list(erasure.customer_keys)
         known = await run(database["ledger"].find(person, {"_id": 1}).to_list(None))
         events = sorted({*event_ids, *(each["_id"] for each in known)})
-        await self._keep_suppressions(erasure)
         ends = "|".join(re.escape(key) for key in keys)
         links = {
             "_id": {"$regex": f"^{re.escape(erasure.account_id)}:"},
             "$or": [{"customer_key": {"$in": keys}}, {"partner": {"$in": keys}}],
         }
+        either = [{"customer_key": {"$in": keys}}, {"main_key": {"$in": keys}}]
+        joined = {"account_id": erasure.account_id, "$or": either}
+        await self._delete("template_recipients", person)
         await self._delete("turns", {"_id": {"$in": pairs}})
         await self._delete("cooldowns", {"_id": {"$regex": f":({ends})$"}})
         await self._delete("buckets", {"_id": {"$in": [bucket_id("pair", pair) for pair in pairs]}})
-        suppressions = await self._delete("suppressions", {**person, "rows.0": {"$exists": True}})
-        await self._delete("suppressions", person)  # documents without a row: lifts that had nothing to lift
         return {
-            "suppressions": suppressions,
+            "suppressions": await self._erase_suppressions(erasure),
             "windows": await self._delete("conversations", {"_id": {"$in": pairs}}),
-            "links": await self._delete("identities", links),
+            "restrictions": await self._delete("restrictions", person),
+            "links": await self._delete("identities", links) + await self._delete("customer_links", joined),
             "dead_letters": await self._delete("dead_letters", {"_id": {"$in": list(dead_letters)}}),
             "messages": await self._anonymize_messages(events),
-            "forwards": await self._anonymize_forwards(erasure.account_id, events),
+            "forwards": await self._anonymize_forwards(person, events),
             "answers": await self._anonymize_answers(events),
         }
 
@@ -111,16 +101,31 @@ class MongoPersonalData:
         numbers = await run(self._database["numbers"].find({"account_id": account_id}, {"_id": 1}).to_list(None))
         return [f"{number['_id']}:{key}" for number in numbers for key in customer_keys]
 
-    async def _keep_suppressions(self, erasure: Erasure) -> None:
-        """Copy each active suppression to the customer's do-not-contact hash."""
-        suppressions = self._database["suppressions"]
-        for key, hash_ in zip(erasure.customer_keys, erasure.do_not_contact, strict=True):
-            active = {**_person(erasure.account_id, [key]), "active": True}
-            for document in await run(suppressions.find(active).to_list(None)):
-                kind = document["_id"].rpartition(":")[2]
-                name = suppression_id(erasure.account_id, hash_, SuppressionKind(kind))
-                kept = _kept_suppression(erasure.account_id, hash_, kind, document["stop_at"])
-                await run(suppressions.update_one({"_id": name}, {"$set": kept}, upsert=True))
+    async def _erase_suppressions(self, erasure: Erasure) -> int:
+        """Move each active suppression to the customer's do-not-contact hash, and delete the rest.
+
+        A document is deleted as it was read: an opt-out that arrives in between is moved by the next look.
+        """
+        suppressions, removed = self._database["suppressions"], 0
+        hashes = dict(zip(erasure.customer_keys, erasure.do_not_contact, strict=True))
+        person = _person(erasure.account_id, erasure.customer_keys)
+        for _ in range(_TRIES):
+            found = await run(suppressions.find(person).to_list(None))
+            if not found:
+                return removed
+            for document in found:
+                if document["active"]:
+                    await self._keep_suppression(erasure.account_id, hashes[document["customer_key"]], document)
+                read = {name: document.get(name) for name in ("active", "id", "stop_at", "lift_at")}
+                deleted = await run(suppressions.delete_one({"_id": document["_id"], **read}))
+                removed += deleted.deleted_count if document.get("rows") else 0
+        raise unavailable("store")
+
+    async def _keep_suppression(self, account_id: str, hash_: str, document: Document) -> None:
+        kind = document["_id"].rpartition(":")[2]
+        name = {"_id": suppression_id(account_id, hash_, SuppressionKind(kind))}
+        kept = _kept_suppression(account_id, hash_, kind, document["stop_at"])
+        await run(self._database["suppressions"].update_one(name, {"$set": kept}, upsert=True))
 
     async def _delete(self, collection: str, wanted: Document) -> int:
         deleted = await run(self._database[collection].delete_many(wanted))
@@ -130,16 +135,17 @@ class MongoPersonalData:
         ledger, changed = self._database["ledger"], 0
         named = {"_id": {"$in": list(events)}, "$or": [{"customer_key": {"$gt": ""}}, {"message_id": {"$ne": None}}]}
         for entry in await run(ledger.find(named).to_list(None)):
-            bare: Document = {"customer_key": "", "message_id": None}
+            bare: Document = {"customer_key": "", "message_id": None, "fallback": None, "contact": None}
             if "outcome" in entry:
                 bare["outcome"] = without_message_ids(entry["outcome"])
             await run(ledger.update_one({"_id": entry["_id"]}, {"$set": bare}))
             changed += 1
         return changed
 
-    async def _anonymize_forwards(self, account_id: str, events: Sequence[str]) -> int:
-        named = {"_id": {"$in": list(events)}, "account_id": account_id, "masked_phone": {"$ne": None}}
-        changed = await run(self._database["forwards"].update_many(named, {"$set": {"masked_phone": None}}))
+    async def _anonymize_forwards(self, person: Document, events: Sequence[str]) -> int:
+        by_id = {"_id": {"$in": list(events)}, "account_id": person["account_id"], "masked_phone": {"$ne": None}}
+        bare = {"$set": {"masked_phone": None, "customer_key": None}}
+        changed = await run(self._database["forwards"].update_many({"$or": [person, by_id]}, bare))
         return int(changed.modified_count)
 
     async def _anonymize_answers(self, events: Sequence[str]) -> int:

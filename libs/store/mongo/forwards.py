@@ -26,7 +26,7 @@ from libs.store.mongo.database import DUPLICATE_KEY, TOUCH, Database, Document, 
 
 _TRIES = 5
 _NOT_DELIVERED: Final = {"state": {"$ne": ForwardState.DELIVERED.value}}
-_PLAIN: Final = ("account_id", "integration_id", "kind", "event_id", "masked_phone")
+_PLAIN: Final = ("account_id", "integration_id", "kind", "event_id", "masked_phone", "customer_key")
 
 
 class MongoForwards:

@@ -32,7 +32,7 @@ class MongoIdentities:
         for mine, theirs in ((first, second), (second, first)):
             if mine in found and found[mine]["partner"] == theirs:
                 continue
-            older = {"_id": _id(account_id, mine), "$or": [{"at": {"$lte": when}}, {"partner": theirs}]}
+            older = {"_id": identity_id(account_id, mine), "$or": [{"at": {"$lte": when}}, {"partner": theirs}]}
             written = {"$set": {"customer_key": mine, "partner": theirs, "at": when, "merged": False}}
             if await unless_duplicate(self._identities.update_one(older, written, upsert=True)) is DUPLICATE_KEY:
                 return Identity((first, second))
@@ -41,7 +41,7 @@ class MongoIdentities:
     async def mark_merged(self, account_id: str, keys: Sequence[str]) -> None:
         """As `Identities.mark_merged`."""
         for mine in keys:
-            pair = {"_id": _id(account_id, mine), "partner": _other(keys, mine)}
+            pair = {"_id": identity_id(account_id, mine), "partner": _other(keys, mine)}
             await run(self._identities.update_one(pair, {"$set": {"merged": True}}))
 
     async def _linked(self, account_id: str, key: str) -> Identity:
@@ -53,12 +53,13 @@ class MongoIdentities:
         return Identity((key, partner), _merged(both)) if _mutual(both, key, partner) else Identity((key,))
 
     async def _documents(self, account_id: str, keys: Sequence[str]) -> dict[str, Document]:
-        named = {"_id": {"$in": [_id(account_id, key) for key in keys]}}
+        named = {"_id": {"$in": [identity_id(account_id, key) for key in keys]}}
         found = await run(self._identities.find(named).to_list(None))
         return {each["customer_key"]: each for each in found}
 
 
-def _id(account_id: str, key: str) -> str:
+def identity_id(account_id: str, key: str) -> str:
+    """The id of the document of an account's customer key."""
     return f"{account_id}:{key}"
 
 

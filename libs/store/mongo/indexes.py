@@ -1,7 +1,7 @@
 """The indexes and the times to live of documents. Every start creates what is missing; several may do so at once.
 
 Shard keys that fit: `_id` hashed for the big collections (`decisions`, `cooldowns`, `ledger`, `turns`, `idempotency`,
-`answers`, `buckets`, `conversations`, `suppressions`, `usage`), because every write is for one `_id`
+`answers`, `buckets`, `conversations`, `suppressions`, `restrictions`, `usage`), because every write is for one `_id`
 and no unique index has another key. The exception is a status without callback data, which queries all shards by
 message id.
 `account_id`, hashed, for `records`: a chain must stay on one shard, so that its `seq` values are taken in order and
@@ -43,6 +43,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         *_OUTBOX,
         _by("phone_number_id", unique=True),
         _by("account_id", "_id"),
+        _by("business_account_id", "_id"),
     ),
     "integrations": (*_OUTBOX, _by("account_id", "_id"), _by("instance_id", "_id")),
     "suppressions": (
@@ -52,6 +53,19 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("account_id", "active", "id"),
         _by("customer_key", "active", "id"),
     ),
+    "customer_links": (_by("account_id", "main_key"),),
+    "restrictions": (
+        *_OUTBOX,
+        _by("id"),
+        _by("active", "id"),
+        _by("active", "scope", "id"),
+        _by("account_id", "active", "id"),
+        _by("account_id", "active", "scope", "id"),
+        _by("active", "scope", "cause", "until"),
+        _by("customer_key"),
+        IndexModel([("ends", ASCENDING)], name="time_to_live", expireAfterSeconds=0),
+    ),
+    "template_recipients": (_by("owner", "at"), _by("customer_key"), _kept(2)),
     "decisions": (_kept(10),),  # 8 days are promised
     "cooldowns": (_kept(2),),  # a day at most
     "usage": (_kept(400),),  # an account without messages for a year has used no quota
@@ -66,6 +80,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "idempotency": (_by("event_id"), _kept(2)),  # 24 hours are promised, and checked by queries
     "answers": (_kept(10),),
     "forwards": (
+        _by("account_id", "customer_key"),
         _by("-at", "-_id"),
         _by("account_id", "-at", "-_id"),
         _by("integration_id", "-at", "-_id"),
@@ -81,6 +96,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     ),
     "tokens": (*_OUTBOX, _by("sha256", unique=True)),
     "erasures": _OUTBOX,
+    "erased_customers": (_by("at"),),
     "subjects": (_by("pseudonym", unique=True),),
     "records": (
         _by("id"),

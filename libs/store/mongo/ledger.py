@@ -26,7 +26,7 @@ from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Doc
 
 RESERVED_SECONDS = 5.0
 """How long a claimant has from step 1 to step 4. A slower one may lose the event to another claimant, harmlessly."""
-_COPIED = ("owner", "account_id", "integration_id", "number_id", "customer_key", "callback_id")
+_COPIED = ("owner", "account_id", "integration_id", "number_id", "customer_key", "callback_id", "fallback", "contact")
 _TRIES = 20
 
 
@@ -72,11 +72,11 @@ class MongoLedger:
         entry = await self._entry(claim.event_id)
         return objection_to(claim, entry) or ClaimInProgress(claim.now + timedelta(seconds=RESERVED_SECONDS))
 
-    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime) -> None:
+    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime, counts: bool = True) -> None:
         """As `Ledger.mark_not_sent`."""
         called = {"_id": event_id, "owner": owner, "state": State.CALLING.value}
         waiting = {"state": State.WAITING.value, "until": micros_from(until)}
-        await run(self._entries.update_one(called, {"$set": waiting}))
+        await run(self._entries.update_one(called, {"$set": waiting, "$inc": {"attempt": 0 if counts else -1}}))
 
     async def finish(
         self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None

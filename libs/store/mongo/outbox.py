@@ -15,6 +15,7 @@ WITH_OUTBOX: Final = (
     "numbers",
     "integrations",
     "suppressions",
+    "restrictions",
     "dead_letters",
     "tokens",
     "erasures",

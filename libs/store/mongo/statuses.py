@@ -8,7 +8,7 @@ from libs.store.statuses import StatusUpdate, TrackedMessage, json_from_step, st
 
 _CALLED = {"number_id": {"$exists": True}}
 """Entries of messages; an event that was finished without a claim has no number."""
-_FIELDS = ("account_id", "integration_id", "number_id", "customer_key", "message_id", "outcome")
+_FIELDS = ("account_id", "integration_id", "number_id", "customer_key", "message_id", "outcome", "fallback", "contact")
 
 
 class MongoStatuses:
@@ -37,13 +37,17 @@ class MongoStatuses:
     async def _apply(self, wanted: Document, update: StatusUpdate) -> TrackedMessage | None:
         status, at, codes = json_from_step(update.step)
         new = {**wanted, "steps.status": {"$ne": status}}
-        push = {"$push": {"steps": {"status": status, "at": at, "codes": codes}}}
+        if update.follows is not None:
+            new["steps.status"]["$eq"] = update.follows.value
+        push: Document = {"$push": {"steps": {"status": status, "at": at, "codes": codes}}}
+        if update.step.status.reached:
+            push["$set"] = {"fallback": None}
         found = await run(self._entries.find_one_and_update(new, push, return_document=AFTER))
         if found is None:
             found = await run(self._entries.find_one_and_update(wanted, TOUCH, return_document=AFTER))
         if found is None:
             return None
-        if found.get("message_id") is None:
+        if found.get("message_id") is None and any(step["status"] == status for step in found.get("steps", ())):
             without_id = {"_id": found["_id"], "message_id": None}
             await run(self._entries.update_one(without_id, {"$set": {"message_id": update.message_id}}))
             found["message_id"] = update.message_id

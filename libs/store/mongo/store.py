@@ -8,12 +8,16 @@ from libs.contracts.errors import GatewayError
 from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
 from libs.store.mongo.buckets import MongoPacing
 from libs.store.mongo.chains import MongoChains, MongoCheckpoints, MongoPurges
-from libs.store.mongo.conversations import MongoConversations, MongoSuppressions
+from libs.store.mongo.conversations import MongoConversations
+from libs.store.mongo.customer_links import MongoCustomerLinks
+from libs.store.mongo.customers import MongoCustomers
 from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, client_from, close, run
 from libs.store.mongo.dead_letters import MongoDeadLetters
 from libs.store.mongo.decisions import MongoDecisions
 from libs.store.mongo.delivery_order import MongoDeliveryOrder
-from libs.store.mongo.erasures import MongoErasures, MongoPersonalData
+from libs.store.mongo.erased_customers import MongoErasedCustomers
+from libs.store.mongo.erasure_jobs import MongoErasures
+from libs.store.mongo.erasures import MongoPersonalData
 from libs.store.mongo.forwards import MongoForwards
 from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
 from libs.store.mongo.identities import MongoIdentities
@@ -22,9 +26,12 @@ from libs.store.mongo.job_leases import MongoJobLeases
 from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.outbox import MongoOutbox
 from libs.store.mongo.records import MongoRecords
+from libs.store.mongo.restrictions import MongoRestrictions
 from libs.store.mongo.statuses import MongoStatuses
 from libs.store.mongo.subjects import MongoSubjects
+from libs.store.mongo.suppressions import MongoSuppressions
 from libs.store.mongo.tallies import MongoTallies
+from libs.store.mongo.template_recipients import MongoTemplateRecipients
 from libs.store.mongo.tokens import MongoTokens
 from libs.store.store import OLDEST_SCHEMA, Store, require_known_schema
 
@@ -69,9 +76,16 @@ def _store_over(client: Client, database: Database) -> Store:
     return Store(
         directory=MongoDirectory(database),
         registry=MongoRegistry(database),
+        business_accounts=MongoRegistry(database),
         outbox=MongoOutbox(database),
         conversations=MongoConversations(database),
         suppressions=MongoSuppressions(database),
+        customers=MongoCustomers(database),
+        customer_links=MongoCustomerLinks(database),
+        restrictions=MongoRestrictions(database),
+        standing_restrictions=MongoRestrictions(database),
+        restriction_counts=MongoRestrictions(database),
+        template_recipients=MongoTemplateRecipients(database),
         identities=MongoIdentities(database),
         decisions=MongoDecisions(database),
         ledger=MongoLedger(database),
@@ -93,6 +107,7 @@ def _store_over(client: Client, database: Database) -> Store:
         token_registry=MongoTokens(database),
         erasures=MongoErasures(database),
         personal_data=MongoPersonalData(database),
+        erased_customers=MongoErasedCustomers(database),
         healthy=healthy,
         close=partial(close, client),
     )

@@ -22,7 +22,7 @@ class _Table:
 
 _TABLES: Mapping[type[Account | Number | Integration], _Table] = {
     Account: _Table("accounts", (), "id"),
-    Number: _Table("numbers", ("account_id", "phone_number_id"), "account_id"),
+    Number: _Table("numbers", ("account_id", "phone_number_id", "business_account_id"), "account_id"),
     Integration: _Table("integrations", ("account_id", "instance_id"), "account_id"),
 }
 
@@ -51,7 +51,7 @@ class SqliteDirectory:
 
 @dataclass(frozen=True, slots=True)
 class SqliteRegistry:
-    """`Registry`: an edit is an UPDATE with the version that was read in its WHERE clause."""
+    """`Registry` and `BusinessAccounts`: an edit is an UPDATE with the version that was read in its WHERE clause."""
 
     main: Database
 
@@ -81,6 +81,11 @@ class SqliteRegistry:
         """As `Registry.integrations_of`."""
         sql = "SELECT body FROM integrations WHERE instance_id = ? ORDER BY id"
         return [Integration.model_validate_json(body) for (body,) in await self.main.rows(sql, (number_id,))]
+
+    async def numbers_of(self, business_account_id: str) -> Sequence[Number]:
+        """As `BusinessAccounts.numbers_of`."""
+        sql = "SELECT body FROM numbers WHERE business_account_id = ? ORDER BY id"
+        return [Number.model_validate_json(body) for (body,) in await self.main.rows(sql, (business_account_id,))]
 
 
 def _row_from(kind: type[Row], found: Any) -> Row | None:

@@ -23,9 +23,14 @@ from libs.store.decisions import (
     Usage,
 )
 from libs.store.instants import instant_from, micros_from
+from libs.store.restrictions import slots_of
 from libs.store.sqlite.cleanup import ExpiredRowCleanup
+from libs.store.sqlite.customer_links import FACTS as CUSTOMER_LINKS
+from libs.store.sqlite.customer_links import links_in
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.delivery_order import SqliteDeliveryOrder
+from libs.store.sqlite.restrictions import FACTS as RESTRICTIONS
+from libs.store.sqlite.restrictions import restrictions_in
 
 _RATE = "SELECT slot, count, normal FROM speeds WHERE account_id = ?"
 _KEPT = timedelta(days=DECISIONS_KEPT_DAYS)
@@ -45,20 +50,23 @@ class SqliteDecisions:
     async def facts(self, query: FactsQuery) -> StoredFacts:
         """As `Decisions.facts`: one statement, so all facts are from one moment."""
         keys, number, account = query.customer_keys, query.number_id, query.account_id
+        slots = slots_of(account, query.subjects)
         row = self.main.row(
-            _facts_sql(len(keys)),
+            _facts_sql(len(keys), len(slots)),
             (
-                *(number, *keys, number, *keys, account, *keys),
+                *(number, *keys, number, *keys, account, *keys, *slots, account, *keys),
                 *(account, query.day, account, query.month, account, query.event_id),
             ),
         )
-        last, closed, kinds, day, month, slot, count, normal, decision = row
+        last, closed, kinds, restrictions, links, day, month, slot, count, normal, decision = row
         rate = rate_in_slot(ApprovalRate(slot or 0, count or 0, normal or 0.0), slot_from(query.now))
         return StoredFacts(
             conversation=conversation_from(last, closed),
             suppressed=frozenset(map(SuppressionKind, kinds.split(","))) if kinds else frozenset(),
             usage=Usage(day=day or 0, month=month or 0, ten_minutes=rate.count, normal=rate.normal),
             decision=None if decision is None else Decision.from_stored(decision),
+            restrictions=restrictions_in(restrictions),
+            customer_links=links_in(links),
         )
 
     async def decide(self, proposal: Proposal) -> DecisionResult:
@@ -156,13 +164,15 @@ def _count_approval(connection: sqlite3.Connection, account_id: str, slot: int) 
 
 
 @cache
-def _facts_sql(keys: int) -> str:
+def _facts_sql(keys: int, slots: int) -> str:
     marks = ", ".join("?" * keys)
     window = f"FROM conversations WHERE number_id = ? AND customer_key IN ({marks})"
     return (
         f"SELECT (SELECT max(last_inbound_at) {window}), (SELECT max(closed_at) {window}), "  # noqa: S608 -- marks alone
         "(SELECT group_concat(DISTINCT kind) FROM suppressions "
         f"WHERE account_id = ? AND customer_key IN ({marks}) AND active = 1), "
+        f"({RESTRICTIONS.format(marks=', '.join('?' * slots))}), "
+        f"({CUSTOMER_LINKS.format(marks=marks)}), "
         "(SELECT messages FROM used WHERE account_id = ? AND period = ?), "
         "(SELECT messages FROM used WHERE account_id = ? AND period = ?), "
         "slot, count, normal, outcome FROM (SELECT 1) "

@@ -1,66 +1,42 @@
-"""`Erasures` and `PersonalData` in SQLite: one change per file; afterwards the write-ahead logs are truncated too."""
+"""`PersonalData` in SQLite: one change per file; afterwards the write-ahead logs are truncated too."""
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from libs.contracts.errors import unavailable
-from libs.store.claim_rules import bucket_id
+from libs.store.claim_rules import State, bucket_id
 from libs.store.erasures import (
     ERASURE_SOURCE,
     Erasure,
     StoredPersonalData,
     do_not_contact_id,
-    erasure_from,
-    erasure_text,
     start_of_day,
     without_message_ids,
 )
+from libs.store.forwards import ForwardState
 from libs.store.instants import instant_from, micros_from, optional_instant_from
-from libs.store.outbox import OutboxEvent
+from libs.store.restriction_rows import exported_from
 from libs.store.sqlite.database import Database, json_list
-from libs.store.sqlite.outbox import add_events
+from libs.store.sqlite.restrictions import restrictions_of_customer
 
 _KEYS = "(SELECT value FROM json_each(:keys))"
 _OF_PERSON = f"account_id = :account_id AND customer_key IN {_KEYS}"
 _NUMBERS = "(SELECT id FROM numbers WHERE account_id = :account_id)"
 _LINKS = f"account_id = :account_id AND (customer_key IN {_KEYS} OR partner IN {_KEYS})"
+_JOINED = f"account_id = :account_id AND (customer_key IN {_KEYS} OR main_key IN {_KEYS})"
 _UNPUBLISHED = "SELECT 1 FROM outbox JOIN json_each(:keys) ON instr(CAST(body AS TEXT), value) LIMIT 1"
 _WINDOWS = f"number_id IN {_NUMBERS} AND customer_key IN {_KEYS}"
+_BARE_FORWARDS = (
+    "UPDATE forwards SET body = json_set(body, '$.masked_phone', NULL), customer_key = NULL "  # noqa: S608 -- names from above
+    f"WHERE account_id = :account_id AND (customer_key IN {_KEYS} OR id IN (SELECT value FROM json_each(:ids))) "
+    "AND (json_extract(body, '$.masked_phone') IS NOT NULL OR customer_key IS NOT NULL)"
+)
 _SUPPRESSION_FIELDS = ("id", "kind", "source", "reason", "actor", "since", "masked_phone", "evidence", "active")
-
-
-@dataclass(frozen=True, slots=True)
-class SqliteErasures:
-    """`Erasures`."""
-
-    main: Database
-
-    async def add(self, erasure: Erasure) -> None:
-        """As `Erasures.add`."""
-        values = (erasure.id, micros_from(erasure.asked_at), erasure_text(erasure))
-        await self.main.change(lambda c: c.execute("INSERT INTO erasures VALUES (?, ?, ?)", values).rowcount)
-
-    async def unfinished(self, limit: int) -> Sequence[Erasure]:
-        """As `Erasures.unfinished`."""
-        rows = await self.main.rows("SELECT body FROM erasures ORDER BY at, id LIMIT ?", (limit,))
-        return [erasure_from(body) for (body,) in rows]
-
-    async def finish(self, erasure_id: str, events: Sequence[OutboxEvent]) -> bool:
-        """As `Erasures.finish`."""
-
-        def delete(connection: sqlite3.Connection) -> bool:
-            if not connection.execute("DELETE FROM erasures WHERE id = ?", (erasure_id,)).rowcount:
-                return False
-            add_events(connection, events)
-            return True
-
-        deleted = await self.main.change(delete)
-        await self.main.truncate_wal()
-        return deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +64,7 @@ class SqlitePersonalData:
                 for number_id, last, closed in await self.main.rows(windows, wanted)
             ],
             suppressions=[_suppression_from(row) for row in await self.main.rows(suppressions, wanted)],
+            restrictions=[exported_from(row) for row in await restrictions_of_customer(self.main, wanted)],
             messages=[
                 {
                     "event_id": event_id,
@@ -99,6 +76,16 @@ class SqlitePersonalData:
                 for event_id, number_id, state, at, message_id in await self.ledger.rows(messages, wanted)
             ],
         )
+
+    async def in_flight(self, account_id: str, customer_keys: Collection[str], now: datetime) -> bool:
+        """As `PersonalData.in_flight`."""
+        calling, trying = State.CALLING.value, ForwardState.TRYING.value
+        wanted = {"account_id": account_id, "keys": json_list(customer_keys), "now": micros_from(now)}
+        running = (
+            f"SELECT 1 FROM entries WHERE {_OF_PERSON} AND state = :calling AND until > :now "  # noqa: S608 -- names from above
+            f"UNION ALL SELECT 1 FROM forwards WHERE {_OF_PERSON} AND state = :trying AND until > :now LIMIT 1"
+        )
+        return bool(await self.ledger.rows(running, wanted | {"calling": calling, "trying": trying}))
 
     async def erase(
         self, erasure: Erasure, *, event_ids: Collection[str], dead_letters: Collection[str]
@@ -141,11 +128,14 @@ def _erase_main(
     removed = {
         "suppressions": delete("suppressions", _OF_PERSON),
         "windows": delete("conversations", _WINDOWS),
-        "links": delete("identities", _LINKS),
+        "restrictions": delete("restrictions", _OF_PERSON),
+        "links": delete("identities", _LINKS) + delete("customer_links", _JOINED),
         "dead_letters": delete("dead_letters", f"id {listed}", {"listed": json_list(dead_letters)}),
     }
+    delete("template_recipients", _OF_PERSON)
     delete("lifts", _OF_PERSON)
     delete("lifting_words", _OF_PERSON)
+    delete("known_stops", _OF_PERSON)
     delete("turns", f"pair {listed}", {"listed": json_list(pairs)})
     for key in erasure.customer_keys:
         delete("cooldowns", "id LIKE '%:' || :key", {"key": key})
@@ -154,14 +144,15 @@ def _erase_main(
 
 def _keep_suppressions(connection: sqlite3.Connection, erasure: Erasure) -> None:
     """Copy each active suppression to the customer's do-not-contact hash."""
-    sql = "SELECT kind, since FROM suppressions WHERE account_id = ? AND customer_key = ? AND active = 1"
+    sql = "SELECT kind, since, repeated_at FROM suppressions WHERE account_id = ? AND customer_key = ? AND active = 1"
     for key, hash_ in zip(erasure.customer_keys, erasure.do_not_contact, strict=True):
-        for kind, since in connection.execute(sql, (erasure.account_id, key)).fetchall():
-            day = micros_from(start_of_day(instant_from(since)))
+        for kind, *times in connection.execute(sql, (erasure.account_id, key)).fetchall():
+            days = [micros_from(start_of_day(instant_from(each))) for each in times]
             connection.execute(
-                "INSERT INTO suppressions VALUES (?, ?, ?, '', ?, ?, NULL, NULL, ?, '{}', 1, ?) "
+                "INSERT INTO suppressions (id, account_id, customer_key, masked_phone, kind, source, since, evidence, "
+                "active, repeated_at) VALUES (?, ?, ?, '', ?, ?, ?, '{}', 1, ?) "
                 "ON CONFLICT DO UPDATE SET active = 1, since = excluded.since, repeated_at = excluded.repeated_at",
-                (do_not_contact_id(hash_, kind), erasure.account_id, hash_, kind, ERASURE_SOURCE, day, day),
+                (do_not_contact_id(hash_, kind), erasure.account_id, hash_, kind, ERASURE_SOURCE, *days),
             )
 
 
@@ -172,17 +163,13 @@ def _erase_ledger(
         "SELECT event_id, outcome FROM entries WHERE event_id IN (SELECT value FROM json_each(?))", (json_list(events),)
     ).fetchall()
     messages = connection.executemany(
-        "UPDATE entries SET customer_key = '', message_id = NULL, outcome = ? WHERE event_id = ? "
-        "AND (customer_key != '' OR message_id IS NOT NULL)",
+        "UPDATE entries SET customer_key = '', message_id = NULL, fallback = NULL, contact = NULL, outcome = ? "
+        "WHERE event_id = ? AND (customer_key != '' OR message_id IS NOT NULL)",
         [(without_message_ids(outcome), event_id) for event_id, outcome in stored],
     ).rowcount
     buckets = [bucket_id("pair", pair) for pair in pairs]
     connection.execute("DELETE FROM buckets WHERE id IN (SELECT value FROM json_each(?))", (json_list(buckets),))
-    forwards = connection.execute(
-        "UPDATE forwards SET body = json_set(body, '$.masked_phone', NULL) WHERE account_id = :account_id "
-        "AND id IN (SELECT value FROM json_each(:ids)) AND json_extract(body, '$.masked_phone') IS NOT NULL",
-        {"account_id": wanted["account_id"], "ids": json_list(events)},
-    ).rowcount
+    forwards = connection.execute(_BARE_FORWARDS, {**wanted, "ids": json_list(events)}).rowcount
     return {"messages": max(0, messages), "forwards": forwards}
 
 

@@ -26,7 +26,7 @@ from libs.store.instants import instant_from, micros_from
 from libs.store.sqlite.cleanup import ExpiredRowCleanup
 from libs.store.sqlite.database import Database
 
-_COLUMNS = "id, account_id, integration_id, at, state, tries, updated_at, body, attempts"
+_COLUMNS = "id, account_id, integration_id, at, state, tries, updated_at, body, attempts, customer_key"
 _SELECT = f"SELECT {_COLUMNS} FROM forwards WHERE"  # noqa: S608 -- names from above
 _Stored = tuple[str, str, int, int, list[dict[str, Any]]]
 """State, owner, end of the lease, number of attempts, latest attempts."""
@@ -115,10 +115,11 @@ def _insert(connection: sqlite3.Connection, forward: Forward, owner: str, until:
     at, updated = micros_from(forward.requested_at), micros_from(forward.updated_at)
     connection.execute(
         "INSERT INTO forwards (id, account_id, integration_id, at, state, owner, until, tries, updated_at, body, "
-        "attempts) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '[]')",
+        "attempts, customer_key) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '[]', ?)",
         (
             *(forward.id, forward.account_id, forward.integration_id, at),
             *(ForwardState.TRYING.value, owner, until, updated, orjson.dumps(body).decode()),
+            forward.customer_key,
         ),
     )
 
@@ -137,7 +138,7 @@ def _last_status(attempts: Sequence[dict[str, Any]]) -> int:
 
 
 def _forward_from(row: Any) -> Forward:
-    forward_id, account_id, integration_id, at, state, tries, updated_at, body, attempts = row
+    forward_id, account_id, integration_id, at, state, tries, updated_at, body, attempts, customer_key = row
     return Forward(
         id=forward_id,
         account_id=account_id,
@@ -150,5 +151,6 @@ def _forward_from(row: Any) -> Forward:
             Attempt(at=instant_from(a["at"]), duration_ms=a["ms"], status=a["status"], error=a["error"])
             for a in orjson.loads(attempts)
         ),
+        customer_key=customer_key,
         **orjson.loads(body),
     )

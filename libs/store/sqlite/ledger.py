@@ -39,13 +39,14 @@ class SqliteLedger:
         """As `Ledger.claim`."""
         return await self.ledger.change(lambda connection: self._claim(connection, claim))
 
-    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime) -> None:
+    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime, counts: bool = True) -> None:
         """As `Ledger.mark_not_sent`."""
 
         def wait(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "UPDATE entries SET state = ?, until = ? WHERE event_id = ? AND owner = ? AND state = ?",
-                (State.WAITING.value, micros_from(until), event_id, owner, State.CALLING.value),
+                "UPDATE entries SET state = ?, until = ?, attempt = attempt - ? "
+                "WHERE event_id = ? AND owner = ? AND state = ?",
+                (State.WAITING.value, micros_from(until), 0 if counts else 1, event_id, owner, State.CALLING.value),
             )
 
         await self.ledger.change(wait)
@@ -137,10 +138,12 @@ def _write_claim(connection: sqlite3.Connection, claim: Claim, slots: Slots, att
     until = claim.now + timedelta(seconds=slots.wait + claim.lease_seconds)
     connection.execute(
         "INSERT INTO entries (event_id, state, owner, attempt, until, at, account_id, number_id, customer_key, "
-        "callback_id, integration_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "callback_id, integration_id, fallback, contact) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET "
         "state = excluded.state, owner = excluded.owner, attempt = excluded.attempt, until = excluded.until",
         (
             *(claim.event_id, State.CALLING.value, claim.owner, attempt, micros_from(until), micros_from(claim.now)),
             *(claim.account_id, claim.number_id, claim.customer_key, claim.callback_id, claim.integration_id),
+            *(claim.fallback, claim.contact),
         ),
     )

@@ -13,6 +13,8 @@ CREATE TABLE accounts (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT 
 CREATE TABLE numbers (id TEXT PRIMARY KEY, account_id TEXT NOT NULL, phone_number_id TEXT NOT NULL UNIQUE,
   version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX numbers_of_account ON numbers (account_id, id);
+ALTER TABLE numbers ADD COLUMN business_account_id TEXT;
+CREATE INDEX numbers_of_business_account ON numbers (business_account_id, id) WHERE business_account_id IS NOT NULL;
 CREATE TABLE integrations (id TEXT PRIMARY KEY, account_id TEXT NOT NULL, instance_id TEXT NOT NULL,
   version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX integrations_of_account ON integrations (account_id, id);
@@ -31,8 +33,30 @@ CREATE TABLE lifts (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind T
   PRIMARY KEY (account_id, customer_key, kind)) WITHOUT ROWID;
 CREATE TABLE lifting_words (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind TEXT NOT NULL,
   word TEXT NOT NULL, lifted TEXT, at INTEGER NOT NULL, UNIQUE (account_id, customer_key, kind, word));
+CREATE TABLE known_stops (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind TEXT NOT NULL,
+  request TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (account_id, customer_key, kind, request));
+ALTER TABLE suppressions ADD COLUMN asked_at INTEGER;
 CREATE TABLE identities (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, partner TEXT NOT NULL,
   at INTEGER NOT NULL, merged INTEGER NOT NULL, PRIMARY KEY (account_id, customer_key)) WITHOUT ROWID;
+CREATE TABLE customer_links (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, main_key TEXT NOT NULL,
+  relation TEXT NOT NULL, linked_at INTEGER NOT NULL, contact TEXT, contact_at INTEGER,
+  PRIMARY KEY (account_id, customer_key)) WITHOUT ROWID;
+CREATE INDEX customer_links_of_main_key ON customer_links (account_id, main_key);
+CREATE TABLE restrictions (slot TEXT PRIMARY KEY, id TEXT, account_id TEXT NOT NULL, scope TEXT NOT NULL, key TEXT,
+  kind TEXT, customer_key TEXT, number_id TEXT, cause TEXT, since INTEGER, until INTEGER, added_by TEXT,
+  probe_at INTEGER, detail TEXT, reported_at INTEGER, lifted_at INTEGER, active INTEGER NOT NULL, kept_until INTEGER)
+  WITHOUT ROWID;
+CREATE INDEX restrictions_by_id ON restrictions (id) WHERE active = 1;
+CREATE INDEX restrictions_of_scope ON restrictions (scope, id) WHERE active = 1;
+CREATE INDEX restrictions_of_account ON restrictions (account_id, id) WHERE active = 1;
+CREATE INDEX restrictions_of_account_and_scope ON restrictions (account_id, scope, id) WHERE active = 1;
+CREATE INDEX restrictions_by_cause ON restrictions (scope, cause, until) WHERE active = 1;
+CREATE INDEX restrictions_of_customer ON restrictions (customer_key) WHERE customer_key IS NOT NULL;
+CREATE INDEX restrictions_by_end ON restrictions (kept_until) WHERE kept_until IS NOT NULL;
+CREATE TABLE template_recipients (owner TEXT NOT NULL, customer_key TEXT NOT NULL, account_id TEXT NOT NULL,
+  at INTEGER NOT NULL, UNIQUE (owner, customer_key));
+CREATE INDEX template_recipients_by_time ON template_recipients (owner, at, customer_key);
+CREATE INDEX template_recipients_of_customer ON template_recipients (customer_key);
 CREATE TABLE decisions (event_id TEXT NOT NULL UNIQUE, outcome BLOB NOT NULL, at INTEGER NOT NULL,
   account_id TEXT, day TEXT, month TEXT, reserved INTEGER NOT NULL);
 CREATE TABLE used (account_id TEXT NOT NULL, period TEXT NOT NULL, messages INTEGER NOT NULL,
@@ -53,6 +77,8 @@ CREATE TABLE tokens (id TEXT PRIMARY KEY, label TEXT NOT NULL, role TEXT NOT NUL
   sha256 TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL, created_by TEXT NOT NULL, expires_at INTEGER NOT NULL,
   revoked_at INTEGER, revoked_by TEXT, last_used_at INTEGER) WITHOUT ROWID;
 CREATE TABLE erasures (id TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE erased_customers (marker TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX erased_customers_by_time ON erased_customers (at);
 CREATE TABLE speeds (account_id TEXT PRIMARY KEY, slot INTEGER NOT NULL, count INTEGER NOT NULL,
   normal REAL NOT NULL) WITHOUT ROWID
 """
@@ -72,12 +98,16 @@ CREATE TABLE entries (event_id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, owner 
   customer_key TEXT, callback_id TEXT, message_id TEXT, outcome BLOB);
 ALTER TABLE entries ADD COLUMN integration_id TEXT;
 ALTER TABLE entries ADD COLUMN steps TEXT;
+ALTER TABLE entries ADD COLUMN contact TEXT;
+ALTER TABLE entries ADD COLUMN fallback TEXT;
 CREATE INDEX entries_of_message ON entries (message_id) WHERE message_id IS NOT NULL;
 CREATE TABLE buckets (id TEXT PRIMARY KEY, tat_s REAL NOT NULL, held_until_s REAL NOT NULL, factor REAL NOT NULL,
   slowed_at_s REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE forwards (id TEXT NOT NULL UNIQUE, account_id TEXT, integration_id TEXT NOT NULL, at INTEGER NOT NULL,
   state TEXT NOT NULL, owner TEXT NOT NULL, until INTEGER NOT NULL, tries INTEGER NOT NULL,
   updated_at INTEGER NOT NULL, body TEXT NOT NULL, attempts TEXT NOT NULL);
+ALTER TABLE forwards ADD COLUMN customer_key TEXT;
+CREATE INDEX forwards_of_customer ON forwards (account_id, customer_key) WHERE customer_key IS NOT NULL;
 CREATE INDEX forwards_by_time ON forwards (at);
 CREATE INDEX forwards_of_account ON forwards (account_id, at);
 CREATE INDEX forwards_of_integration ON forwards (integration_id, at);

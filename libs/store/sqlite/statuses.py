@@ -10,7 +10,10 @@ from libs.store.progress import Progress
 from libs.store.sqlite.database import Database
 from libs.store.statuses import StatusUpdate, TrackedMessage, json_from_step, step_from_json
 
-_FIELDS = ("event_id", "account_id", "integration_id", "number_id", "customer_key", "message_id", "outcome")
+_FIELDS = (
+    *("event_id", "account_id", "integration_id", "number_id", "customer_key"),
+    *("message_id", "outcome", "fallback", "contact"),
+)
 _COLUMNS = ", ".join((*_FIELDS, "steps"))
 _BY_EVENT = f"SELECT {_COLUMNS} FROM entries WHERE event_id = ? AND number_id IS NOT NULL"  # noqa: S608 -- names from above
 _BY_MESSAGE = f"SELECT {_COLUMNS} FROM entries WHERE message_id = ? AND number_id = ?"  # noqa: S608 -- names from above
@@ -29,12 +32,15 @@ class SqliteStatuses:
             message = _message_of(connection, update)
             if message is None:
                 return None
+            if update.follows is not None and not message.progress.has(update.follows):
+                return message
             progress = message.progress.with_step(update.step)
             if progress is not message.progress:
                 steps = orjson.dumps([json_from_step(step) for step in progress.steps]).decode()
                 connection.execute(
-                    "UPDATE entries SET steps = ?, message_id = ifnull(message_id, ?) WHERE event_id = ?",
-                    (steps, update.message_id, message.event_id),
+                    "UPDATE entries SET steps = ?, message_id = ifnull(message_id, ?), "
+                    "fallback = iif(?, NULL, fallback) WHERE event_id = ?",
+                    (steps, update.message_id, update.step.status.reached, message.event_id),
                 )
             return _message_from(connection.execute(_BY_EVENT, (message.event_id,)).fetchone())
 

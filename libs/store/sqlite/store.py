@@ -7,12 +7,16 @@ from libs.contracts.errors import GatewayError, unavailable
 from libs.store.sqlite import schema
 from libs.store.sqlite.accounts import SqliteDirectory, SqliteRegistry
 from libs.store.sqlite.chains import SqliteChains, SqliteCheckpoints, SqlitePurges
-from libs.store.sqlite.conversations import SqliteConversations, SqliteSuppressions
+from libs.store.sqlite.conversations import SqliteConversations
+from libs.store.sqlite.customer_links import SqliteCustomerLinks
+from libs.store.sqlite.customers import SqliteCustomers
 from libs.store.sqlite.database import Database, create_tables
 from libs.store.sqlite.dead_letters import SqliteDeadLetters
 from libs.store.sqlite.decisions import SqliteDecisions
 from libs.store.sqlite.delivery_order import SqliteDeliveryOrder
-from libs.store.sqlite.erasures import SqliteErasures, SqlitePersonalData
+from libs.store.sqlite.erased_customers import SqliteErasedCustomers
+from libs.store.sqlite.erasure_jobs import SqliteErasures
+from libs.store.sqlite.erasures import SqlitePersonalData
 from libs.store.sqlite.forwards import SqliteForwards
 from libs.store.sqlite.idempotency import SqliteAnswers, SqliteIdempotency
 from libs.store.sqlite.identities import SqliteIdentities
@@ -20,9 +24,12 @@ from libs.store.sqlite.job_leases import SqliteJobLeases
 from libs.store.sqlite.ledger import SqliteLedger, SqlitePacing
 from libs.store.sqlite.outbox import SqliteOutbox
 from libs.store.sqlite.records import SqliteRecords
+from libs.store.sqlite.restrictions import SqliteRestrictions
 from libs.store.sqlite.statuses import SqliteStatuses
 from libs.store.sqlite.subjects import SqliteSubjects
+from libs.store.sqlite.suppressions import SqliteSuppressions
 from libs.store.sqlite.tallies import SqliteTallies
+from libs.store.sqlite.template_recipients import SqliteTemplateRecipients
 from libs.store.sqlite.tokens import SqliteTokens
 from libs.store.store import Store
 
@@ -41,13 +48,20 @@ async def open_sqlite(path: Path) -> Store:
         for database in (main, requests, ledger, records, subjects):
             await database.close()
 
-    delivery_order = SqliteDeliveryOrder(main)
+    delivery_order, restrictions = SqliteDeliveryOrder(main), SqliteRestrictions(main)
     return Store(
         directory=SqliteDirectory(main),
         registry=SqliteRegistry(main),
+        business_accounts=SqliteRegistry(main),
         outbox=SqliteOutbox(main),
         conversations=SqliteConversations(main),
         suppressions=SqliteSuppressions(main),
+        customers=SqliteCustomers(main),
+        customer_links=SqliteCustomerLinks(main),
+        restrictions=restrictions,
+        standing_restrictions=restrictions,
+        restriction_counts=restrictions,
+        template_recipients=SqliteTemplateRecipients(main),
         identities=SqliteIdentities(main),
         decisions=SqliteDecisions(main, delivery_order),
         ledger=SqliteLedger(ledger),
@@ -69,6 +83,7 @@ async def open_sqlite(path: Path) -> Store:
         token_registry=SqliteTokens(main),
         erasures=SqliteErasures(main),
         personal_data=SqlitePersonalData(main, ledger, requests),
+        erased_customers=SqliteErasedCustomers(main),
         healthy=healthy,
         close=close,
     )

@@ -1,4 +1,4 @@
-"""Rows, claims and records for the store's suite: a test names what it is about, the rest comes from here."""
+"""Builders of rows, claims and records: a test states only the values that it is about."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from libs.store.decisions import Budget, Cooldown, FactsQuery, Proposal, Standin
 from libs.store.ledger import Claim, Pace
 from libs.store.outbox import OutboxEvent
 from libs.store.records import Record
+from libs.store.restrictions import KINDS, Restriction, Subject, of_number
 
 NOW = datetime(2096, 11, 23, 9, 30, 0, 123456, tzinfo=UTC)  # a TTL index goes by the real clock, and must not remove it
 UNPACED = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=1e-6, pair_burst=1_000_000)
@@ -50,7 +51,7 @@ def an_integration(integration_id: str = "int-1", **fields: Any) -> Integration:
     return Integration(id=integration_id, **(given | fields))
 
 
-def a_posted(posted_id: str = "00000000-0000-0000-0000-000000000001", **fields: Any) -> OutboxEvent:
+def an_outbox_event(posted_id: str = "00000000-0000-0000-0000-000000000001", **fields: Any) -> OutboxEvent:
     given: dict[str, Any] = {"name": "account.changed", "body": b'{"actor":"op"}', "at": NOW.timestamp()}
     return OutboxEvent(id=posted_id, **(given | fields))
 
@@ -69,7 +70,13 @@ def a_suppression(suppression_id: str = "sup-1", **fields: Any) -> Suppression:
     return Suppression(id=suppression_id, **(given | fields))
 
 
-def a_question(event_id: str = "event-1", **fields: Any) -> FactsQuery:
+def a_restriction(subject: Subject | None = None, **fields: Any) -> Restriction:
+    subject = subject or of_number("num-1")
+    given: dict[str, Any] = {"id": "res-1", "account_id": "acc-1", "cause": "131048", "since": NOW}
+    return Restriction(subject=subject, **({"kind": KINDS[subject.scope][0]} | given | fields))
+
+
+def a_facts_query(event_id: str = "event-1", **fields: Any) -> FactsQuery:
     given: dict[str, Any] = {
         "account_id": "acc-1",
         "number_id": "num-1",

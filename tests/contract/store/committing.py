@@ -1,4 +1,4 @@
-"""Writes to a store as fast as it can until it is killed, and reports each write once it is answered.
+"""Writes to a store as fast as it can until it is killed, and reports each write once the call returns.
 
 Run as `python -m tests.contract.store.committing <url> <prefix>`; a line is `<what> <event id>`.
 """

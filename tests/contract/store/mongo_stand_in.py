@@ -1,4 +1,4 @@
-"""A stand-in for MongoDB as a process of its own: prints its URL, and ends with its standard input, so with its parent.
+"""A MongoDB stand-in as a separate process: prints its URL, and exits when its standard input closes.
 
 It keeps everything in memory and speaks MongoDB's wire protocol on a loopback port.
 """

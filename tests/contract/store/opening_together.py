@@ -1,4 +1,4 @@
-"""Lets five processes make one new SQLite file at the same instant, many times; exits with how many of them failed.
+"""Lets five processes create one new SQLite file at the same time, many times; the exit code counts the failures.
 
 Run as `python -m tests.contract.store.opening_together <folder>`.
 """

@@ -1,11 +1,13 @@
-"""What the ports `Directory` and `Registry` promise, on every adapter."""
+"""The contract of `Directory` and `Registry`, on every adapter."""
 
 import asyncio
+from uuid import UUID
 
 from libs.store.accounts import Account, Integration, Number, Page, SecretHash, Template
+from libs.store.business_accounts import learn_business_account
 from libs.store.factory import open_store
 from libs.store.store import Store
-from tests.contract.store.builders import NOW, a_number, a_posted, after, an_account, an_integration
+from tests.contract.store.builders import NOW, a_number, after, an_account, an_integration, an_outbox_event
 
 
 async def test_an_unknown_id_is_no_row(store: Store) -> None:
@@ -50,7 +52,7 @@ async def test_an_integration_comes_back_with_its_secrets_and_templates(store: S
 async def test_a_row_is_created_once(store: Store) -> None:
     await store.registry.save(an_account(name="first"), [], created=True)
 
-    again = await store.registry.save(an_account(name="second"), [a_posted()], created=True)
+    again = await store.registry.save(an_account(name="second"), [an_outbox_event()], created=True)
 
     kept = await store.directory.account("acc-1")
     assert not again
@@ -65,7 +67,7 @@ async def test_two_numbers_never_share_the_providers_id(store: Store) -> None:
 
     created = await store.registry.save(a_number("num-3", phone_number_id="1055"), [], created=True)
     edited = await store.registry.save(
-        a_number("num-2", phone_number_id="1055", version=2), [a_posted()], created=False
+        a_number("num-2", phone_number_id="1055", version=2), [an_outbox_event()], created=False
     )
 
     assert not created
@@ -78,9 +80,9 @@ async def test_an_edit_of_a_version_that_is_gone_changes_nothing(store: Store) -
     await store.registry.save(an_account(), [], created=True)
     first = await store.registry.save(an_account(name="first", version=2), [], created=False)
 
-    stale = await store.registry.save(an_account(name="stale", version=2), [a_posted()], created=False)
-    ahead = await store.registry.save(an_account(name="ahead", version=4), [a_posted()], created=False)
-    unknown = await store.registry.save(an_account("acc-9", version=2), [a_posted()], created=False)
+    stale = await store.registry.save(an_account(name="stale", version=2), [an_outbox_event()], created=False)
+    ahead = await store.registry.save(an_account(name="ahead", version=4), [an_outbox_event()], created=False)
+    unknown = await store.registry.save(an_account("acc-9", version=2), [an_outbox_event()], created=False)
 
     assert first
     assert (stale, ahead, unknown) == (False, False, False)
@@ -95,7 +97,7 @@ async def test_of_twenty_edits_of_one_version_one_wins_with_its_event(store: Sto
     won = await asyncio.gather(
         *(
             (store, other)[number % 2].registry.save(
-                an_account(name=f"editor {number}", version=2), [a_posted(f"event-{number}")], created=False
+                an_account(name=f"editor {number}", version=2), [an_outbox_event(f"event-{number}")], created=False
             )
             for number in range(20)
         )
@@ -149,7 +151,7 @@ async def test_the_integrations_of_a_number_are_found_after_an_edit_too(store: S
 
 
 async def test_what_was_saved_is_there_after_reopening(store: Store, store_url: str) -> None:
-    await store.registry.save(an_account(updated_at=NOW), [a_posted()], created=True)
+    await store.registry.save(an_account(updated_at=NOW), [an_outbox_event()], created=True)
     await store.close()
 
     reopened = await open_store(store_url)
@@ -157,4 +159,50 @@ async def test_what_was_saved_is_there_after_reopening(store: Store, store_url: 
     await reopened.close()
 
     assert account == an_account(updated_at=NOW)
-    assert waiting == [a_posted()]
+    assert waiting == [an_outbox_event()]
+
+
+async def learn(store: Store, business_account_id: str, cause: int = 1, number_id: str = "num-1") -> bool:
+    return await learn_business_account(
+        store.directory, store.registry, number_id, business_account_id, cause=UUID(int=cause), at=NOW
+    )
+
+
+async def test_a_numbers_business_account_is_learnt_once(store: Store, other: Store) -> None:
+    number = a_number()
+    await store.registry.save(number, [], created=True)
+
+    learnt = await asyncio.gather(*(learn((store, other)[n % 2], "1029") for n in range(4)))
+
+    kept = await other.directory.number(number_id="num-1")
+    assert sum(learnt) == 1
+    assert kept == number.model_copy(update={"business_account_id": "1029", "version": 2})
+    (event,) = await store.outbox.unpublished(10)
+    assert event.name == "number.changed"
+    assert b"provider" in event.body
+
+
+async def test_the_numbers_of_a_business_account_are_found_in_all_accounts(store: Store, other: Store) -> None:
+    for n, account_id in enumerate(("acc-1", "acc-2", "acc-1")):
+        await store.registry.save(a_number(f"num-{n}", account_id=account_id), [], created=True)
+    for n, business_account_id in enumerate(("1029", "1029", "1030")):
+        await learn(store, business_account_id, n, f"num-{n}")
+
+    found = await other.business_accounts.numbers_of("1029")
+
+    assert [number.id for number in found] == ["num-0", "num-1"]
+    assert list(await other.business_accounts.numbers_of("1031")) == []
+
+
+async def test_a_number_that_moved_belongs_to_its_new_business_account(store: Store) -> None:
+    await store.registry.save(a_number(), [], created=True)
+    await learn(store, "1029")
+
+    assert await learn(store, "1030", 2)
+
+    assert [number.id for number in await store.business_accounts.numbers_of("1030")] == ["num-1"]
+    assert not await store.business_accounts.numbers_of("1029")
+
+
+async def test_an_unknown_number_learns_nothing(store: Store) -> None:
+    assert not await learn(store, "1029")

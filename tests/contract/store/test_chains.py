@@ -1,4 +1,4 @@
-"""What the record's chains promise on every adapter: gapless, forked by nobody, and nothing is lost or kept twice."""
+"""The contract of `Chains` and `Records.append`, on every adapter: no gap, no fork, no lost or repeated record."""
 
 import asyncio
 import random
@@ -43,7 +43,7 @@ async def sealed(store: Store) -> Store:
     return store
 
 
-async def test_each_account_has_a_chain_and_nobodys_records_have_one(sealed: Store) -> None:
+async def test_each_account_has_a_chain_and_records_without_account_share_one(sealed: Store) -> None:
     heads = await sealed.chains.heads()
 
     assert {head.chain: (head.seq, head.last) for head in heads} == {"-": (1, 1), "acc-1": (10, 10), "acc-2": (1, 1)}
@@ -64,7 +64,7 @@ async def test_the_links_of_a_chain_meet_without_a_gap(sealed: Store) -> None:
     assert await sealed.chains.position_of("never") is None
 
 
-async def test_what_nobody_touched_is_sound(sealed: Store) -> None:
+async def test_unchanged_chains_are_sound(sealed: Store) -> None:
     everything = await verdict_of(sealed)
     one = await verdict_of(sealed, "acc-1")
     nothing = await verdict_of(sealed, "acc-9")

@@ -1,8 +1,8 @@
-"""What the ports `Conversations` and `Suppressions` promise, on every adapter."""
+"""The contract of `Conversations` and `Suppressions`, on every adapter."""
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -10,15 +10,15 @@ import pytest
 from libs.store.conversations import Conversation, Suppression, SuppressionKind
 from libs.store.factory import open_store
 from libs.store.store import Store
-from tests.contract.store.builders import NOW, a_posted, a_question, a_suppression, after
+from tests.contract.store.builders import NOW, a_facts_query, a_suppression, after, an_outbox_event
 
 
 async def conversation(store: Store, key: str = "customer-1") -> Conversation:
-    return (await store.decisions.facts(a_question(customer_keys=(key,)))).conversation
+    return (await store.decisions.facts(a_facts_query(customer_keys=(key,)))).conversation
 
 
 async def suppressed(store: Store, account_id: str = "acc-1") -> frozenset[SuppressionKind]:
-    return (await store.decisions.facts(a_question(account_id=account_id))).suppressed
+    return (await store.decisions.facts(a_facts_query(account_id=account_id))).suppressed
 
 
 async def posted(store: Store) -> list[str]:
@@ -38,7 +38,7 @@ async def lift(
         customer_key="customer-1",
         kind=kind,
         at=at,
-        events=[a_posted(event)] if event else [],
+        events=[an_outbox_event(event)] if event else [],
         deduplication_key=deduplication_key,
     )
 
@@ -86,7 +86,7 @@ async def test_a_message_after_the_closing_opens_the_window_in_whatever_order_bo
 async def test_a_suppression_is_kept_as_it_was_given(store: Store, other: Store) -> None:
     given = a_suppression(reason="asked on the phone", actor="op-1", evidence={"message_id": "wamid.1", "length": 4})
 
-    stands = await store.suppressions.suppress(given, [a_posted("told")])
+    stands = await store.suppressions.suppress(given, [an_outbox_event("told")])
 
     assert stands == given
     assert await other.suppressions.get("sup-1") == given
@@ -95,13 +95,16 @@ async def test_a_suppression_is_kept_as_it_was_given(store: Store, other: Store)
     assert await posted(other) == ["told"]
 
 
-async def test_suppressing_again_changes_and_tells_nothing(store: Store) -> None:
-    first = await store.suppressions.suppress(a_suppression("sup-1"), [a_posted("told")])
+async def test_suppressing_again_changes_nothing_and_writes_no_event(store: Store) -> None:
+    first = await store.suppressions.suppress(a_suppression("sup-1"), [an_outbox_event("told")])
 
-    again = await store.suppressions.suppress(a_suppression("sup-2", since=after(9), reason="again"), [a_posted("no")])
-    redelivered = await store.suppressions.suppress(a_suppression("sup-1"), [a_posted("told")])
+    again = await store.suppressions.suppress(
+        a_suppression("sup-2", since=after(9), reason="again"), [an_outbox_event("no")]
+    )
+    redelivered = await store.suppressions.suppress(a_suppression("sup-1"), [an_outbox_event("told")])
 
-    assert first == again == redelivered
+    assert first.id == again.id == redelivered.id == "sup-1"
+    assert again == redelivered == replace(first, repeated_at=after(9))
     assert await store.suppressions.get("sup-2") is None
     assert await posted(store) == ["told"]
 
@@ -118,7 +121,7 @@ async def test_kinds_are_lifted_one_by_one(store: Store) -> None:
     assert await posted(store) == ["lifted"]
 
 
-async def test_lifting_what_is_not_suppressed_tells_nothing(store: Store) -> None:
+async def test_lifting_what_is_not_suppressed_writes_no_event(store: Store) -> None:
     never = await lift(store, NOW, event="no-1")
     await store.suppressions.suppress(a_suppression(since=after(1)), [])
     await lift(store, after(2))
@@ -129,11 +132,11 @@ async def test_lifting_what_is_not_suppressed_tells_nothing(store: Store) -> Non
     assert await posted(store) == []
 
 
-async def test_an_opt_out_older_than_the_lift_comes_too_late(store: Store) -> None:
+async def test_an_opt_out_older_than_the_opt_in_comes_too_late(store: Store) -> None:
     await store.suppressions.suppress(a_suppression("sup-1"), [])
-    await lift(store, after(10))
+    await lift(store, after(10), deduplication_key="wamid.start")
 
-    stands = await store.suppressions.suppress(a_suppression("sup-2", since=after(5)), [a_posted("no")])
+    stands = await store.suppressions.suppress(a_suppression("sup-2", since=after(5)), [an_outbox_event("no")])
 
     assert not stands.active
     assert await suppressed(store) == frozenset()
@@ -141,10 +144,10 @@ async def test_an_opt_out_older_than_the_lift_comes_too_late(store: Store) -> No
     assert await store.suppressions.get("sup-2") is None
 
 
-async def test_a_lift_is_remembered_when_its_opt_out_comes_late(store: Store) -> None:
-    await lift(store, after(10))
+async def test_an_opt_in_is_remembered_when_its_opt_out_comes_late(store: Store) -> None:
+    await lift(store, after(10), deduplication_key="wamid.start")
 
-    stands = await store.suppressions.suppress(a_suppression(since=after(5)), [a_posted("no")])
+    stands = await store.suppressions.suppress(a_suppression(since=after(5)), [an_outbox_event("no")])
 
     assert not stands.active
     assert await suppressed(store) == frozenset()
@@ -159,21 +162,86 @@ async def test_a_lift_older_than_the_opt_out_changes_nothing(store: Store) -> No
     assert await posted(store) == []
 
 
-async def test_in_a_tie_of_times_the_word_that_arrives_last_counts(store: Store) -> None:
-    await store.suppressions.suppress(a_suppression("sup-1"), [])
-    await lift(store, NOW)
-    after_start = await suppressed(store)
-    await store.suppressions.suppress(a_suppression("sup-2"), [])
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.8])
+@pytest.mark.parametrize("kind", SuppressionKind)
+async def test_an_opt_out_in_the_second_of_an_operators_lift_counts(
+    store: Store, other: Store, kind: SuppressionKind, fraction: float
+) -> None:
+    second = NOW.replace(microsecond=0)
+    await store.suppressions.suppress(a_suppression("sup-1", kind=kind, since=second - timedelta(hours=1)), [])
+    lifted = await lift(store, second + timedelta(seconds=fraction), kind=kind)
 
-    assert after_start == set()
+    stands = await other.suppressions.suppress(a_suppression("sup-2", kind=kind, since=second), [an_outbox_event()])
+
+    assert lifted is not None
+    assert stands == a_suppression("sup-2", kind=kind, since=second)
+    assert await suppressed(store) == {kind}
+    assert len(await posted(store)) == 1
+
+
+async def test_an_opt_out_from_before_an_operators_lift_counts_when_it_arrives_after_it(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1"), [])
+    await lift(store, after(600))
+
+    stands = await store.suppressions.suppress(a_suppression("sup-2", since=after(300)), [an_outbox_event()])
+
+    assert stands.active
     assert await suppressed(store) == {SuppressionKind.OPT_OUT}
+    assert len(await posted(store)) == 1
+
+
+async def test_an_operator_cannot_lift_in_the_second_in_which_the_customer_asked(store: Store) -> None:
+    second = NOW.replace(microsecond=0)
+    await store.suppressions.suppress(a_suppression("sup-1", since=second - timedelta(hours=1)), [])
+    await store.suppressions.suppress(a_suppression("sup-2", since=second), [])
+
+    refused = await lift(store, second + timedelta(seconds=0.9), event="no")
+    at_that_time = await suppressed(store)
+    lifted = await lift(store, second + timedelta(seconds=1))
+
+    assert (refused, at_that_time) == (None, frozenset({SuppressionKind.OPT_OUT}))
+    assert lifted is not None
+    assert (await suppressed(store), await posted(store)) == (frozenset(), [])
+
+
+async def test_an_operator_lifts_an_operators_block_at_once(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1", source="operator", kind=SuppressionKind.BLOCKED), [])
+
+    assert await lift(store, NOW, kind=SuppressionKind.BLOCKED) is not None
+    assert await suppressed(store) == set()
+
+
+async def test_an_opt_out_that_an_active_one_includes_is_known_after_the_lift(store: Store, other: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1"), [])
+    await store.suppressions.suppress(a_suppression("sup-2", since=after(5)), [])
+    await lift(store, after(60))
+
+    for again in ("sup-1", "sup-2"):
+        stands = await other.suppressions.suppress(a_suppression(again, since=after(5)), [an_outbox_event()])
+        assert not stands.active
+
+    assert (await suppressed(store), await posted(store)) == (frozenset(), [])
+
+
+async def test_the_kinds_that_stand_are_read_for_several_keys(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1"), [])
+    await store.suppressions.suppress(
+        a_suppression("sup-2", customer_key="customer-2", kind=SuppressionKind.BLOCKED), []
+    )
+    await store.suppressions.suppress(a_suppression("sup-3", kind=SuppressionKind.MARKETING), [])
+    await lift(store, after(1), kind=SuppressionKind.MARKETING)
+
+    standing = store.suppressions.standing
+    assert await standing("acc-1", ["customer-1", "customer-2"]) == {SuppressionKind.OPT_OUT, SuppressionKind.BLOCKED}
+    assert await standing("acc-1", ["customer-1"]) == {SuppressionKind.OPT_OUT}
+    assert await standing("acc-2", ["customer-1"]) == await standing("acc-1", []) == frozenset()
 
 
 async def test_the_same_opt_out_delivered_again_after_a_lift_changes_nothing(store: Store) -> None:
     await store.suppressions.suppress(a_suppression("sup-1"), [])
-    await lift(store, NOW)
+    await lift(store, after(1))
 
-    stands = await store.suppressions.suppress(a_suppression("sup-1"), [a_posted("no")])
+    stands = await store.suppressions.suppress(a_suppression("sup-1"), [an_outbox_event("no")])
 
     assert not stands.active
     assert await suppressed(store) == set()
@@ -201,8 +269,9 @@ async def test_the_customers_last_word_counts_in_whatever_order_their_words_arri
                     kind=SuppressionKind.OPT_OUT,
                     at=after(seconds),
                     events=[],
+                    deduplication_key=f"start-{seconds}",
                 )
-        facts = await store.decisions.facts(a_question(customer_keys=(customer,)))
+        facts = await store.decisions.facts(a_facts_query(customer_keys=(customer,)))
         if facts.suppressed != expected:
             wrong.append(order)
 
@@ -213,7 +282,7 @@ async def test_a_customer_can_opt_out_again(store: Store) -> None:
     await store.suppressions.suppress(a_suppression("sup-1"), [])
     await lift(store, after(10))
 
-    stands = await store.suppressions.suppress(a_suppression("sup-2", since=after(20)), [a_posted("told")])
+    stands = await store.suppressions.suppress(a_suppression("sup-2", since=after(20)), [an_outbox_event("told")])
 
     assert stands == a_suppression("sup-2", since=after(20))
     assert await store.suppressions.get("sup-1") == a_suppression("sup-1", active=False)
@@ -221,10 +290,10 @@ async def test_a_customer_can_opt_out_again(store: Store) -> None:
     assert await posted(store) == ["told"]
 
 
-async def test_of_fifty_simultaneous_opt_outs_one_is_written_and_told(store: Store, other: Store) -> None:
+async def test_of_fifty_simultaneous_opt_outs_one_is_written_with_its_event(store: Store, other: Store) -> None:
     stands = await asyncio.gather(
         *(
-            (store, other)[n % 2].suppressions.suppress(a_suppression(f"sup-{n}"), [a_posted(f"told-{n}")])
+            (store, other)[n % 2].suppressions.suppress(a_suppression(f"sup-{n}"), [an_outbox_event(f"told-{n}")])
             for n in range(50)
         )
     )
@@ -273,7 +342,7 @@ async def test_a_suppression_outlives_its_process(store: Store, store_url: str) 
     assert row == replace(a_suppression(), active=True)
 
 
-async def test_a_word_that_lifted_is_told_again_what_it_lifted(store: Store, other: Store) -> None:
+async def test_a_repeated_message_returns_what_it_lifted_before(store: Store, other: Store) -> None:
     stop = await store.suppressions.suppress(a_suppression(), [])
 
     first = await lift(store, after(1), deduplication_key="wamid.start")
@@ -283,19 +352,19 @@ async def test_a_word_that_lifted_is_told_again_what_it_lifted(store: Store, oth
     assert await posted(store) == []
 
 
-async def test_a_word_that_comes_again_does_not_lift_a_later_opt_out_of_the_same_second(store: Store) -> None:
+async def test_an_opt_in_that_comes_again_lifts_no_later_opt_out(store: Store) -> None:
     await store.suppressions.suppress(a_suppression("sup-1"), [])
-    await lift(store, NOW, deduplication_key="wamid.start")
-    await store.suppressions.suppress(a_suppression("sup-2"), [])
+    await lift(store, after(1), deduplication_key="wamid.start")
+    await store.suppressions.suppress(a_suppression("sup-2", since=after(1)), [])
 
-    again = await lift(store, NOW, deduplication_key="wamid.start")
+    again = await lift(store, after(1), deduplication_key="wamid.start")
 
     assert again is not None
     assert again.id == "sup-1"
     assert await suppressed(store) == {SuppressionKind.OPT_OUT}
 
 
-async def test_a_word_that_lifted_nothing_lifts_nothing_when_it_comes_again(store: Store, other: Store) -> None:
+async def test_an_opt_in_that_lifted_nothing_lifts_nothing_when_it_comes_again(store: Store, other: Store) -> None:
     first = await lift(store, NOW, deduplication_key="wamid.start")
     await store.suppressions.suppress(a_suppression(), [])
 
@@ -305,12 +374,17 @@ async def test_a_word_that_lifted_nothing_lifts_nothing_when_it_comes_again(stor
     assert await suppressed(store) == {SuppressionKind.OPT_OUT}
 
 
-async def test_another_word_of_the_same_second_lifts(store: Store) -> None:
-    await lift(store, NOW, deduplication_key="wamid.start")
-    await store.suppressions.suppress(a_suppression(), [])
+@pytest.mark.parametrize("order", list(permutations(["stop", "start", "again"])))
+async def test_opt_ins_in_the_second_of_an_opt_out_lift_nothing_in_any_order(
+    store: Store, order: tuple[str, ...]
+) -> None:
+    for step in order:
+        if step == "stop":
+            await store.suppressions.suppress(a_suppression(), [])
+        else:
+            assert await lift(store, NOW, deduplication_key=f"wamid.{step}") is None
 
-    assert await lift(store, NOW, deduplication_key="wamid.again") is not None
-    assert await suppressed(store) == frozenset()
+    assert await suppressed(store) == {SuppressionKind.OPT_OUT}
 
 
 async def test_one_word_that_comes_many_times_at_once_lifts_once(store: Store, other: Store) -> None:

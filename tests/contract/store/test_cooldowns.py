@@ -1,4 +1,4 @@
-"""What `Decisions.settle` promises of cooldowns, on every adapter."""
+"""The contract of `Decisions.decide` about cooldowns, on every adapter."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.contract.store.builders import (
     a_budget,
     a_cooldown,
     a_decision,
-    a_question,
+    a_facts_query,
     a_refusal,
     after,
     an_approval,
@@ -21,12 +21,12 @@ from tests.contract.store.builders import (
 FIFTEEN = a_cooldown(seconds=900)
 
 
-async def test_a_second_event_within_the_cooldown_is_told_until_when(store: Store, other: Store) -> None:
+async def test_a_second_event_within_the_cooldown_learns_when_it_ends(store: Store, other: Store) -> None:
     await store.decisions.decide(an_approval("event-1", cooldown=FIFTEEN))
 
     answer = await other.decisions.decide(an_approval("event-2", cooldown=FIFTEEN, now=after(899)))
 
-    facts = await store.decisions.facts(a_question("event-2", now=after(899)))
+    facts = await store.decisions.facts(a_facts_query("event-2", now=after(899)))
     assert answer == CoolingDown(until=after(900))
     assert facts.decision is None
     assert facts.usage.day == 1
@@ -82,7 +82,7 @@ async def test_of_fifty_simultaneous_events_one_is_approved(store: Store, other:
 
     assert sum(isinstance(answer, StandingDecision) for answer in answers) == 1
     assert answers.count(CoolingDown(until=after(900))) == 49
-    assert (await store.decisions.facts(a_question("nobody"))).usage.day == 1
+    assert (await store.decisions.facts(a_facts_query("nobody"))).usage.day == 1
 
 
 async def test_a_cooldown_is_given_back_with_the_message_that_surely_failed(store: Store, other: Store) -> None:

@@ -1,4 +1,4 @@
-"""What the port `DeadLetters` promises, on every adapter."""
+"""The contract of `DeadLetters`, on every adapter."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from libs.store.dead_letters import DeadLetter, DeadLetterFilter
 from libs.store.store import Store
-from tests.contract.store.builders import NOW, a_posted, after
+from tests.contract.store.builders import NOW, after, an_outbox_event
 
 DAY = 86_400
 ALL = DeadLetterFilter()
@@ -52,9 +52,9 @@ async def test_a_letter_that_is_handed_over_again_changes_nothing(store: Store) 
 async def test_a_replay_and_its_event_are_noted_in_one_step(store: Store, other: Store) -> None:
     await store.dead_letters.add(a_letter())
 
-    await store.dead_letters.mark_replayed("dlt_1", at=after(5), by="op", events=[a_posted()])
+    await store.dead_letters.mark_replayed("dlt_1", at=after(5), by="op", events=[an_outbox_event()])
 
-    assert await other.outbox.unpublished(10) == [a_posted()]
+    assert await other.outbox.unpublished(10) == [an_outbox_event()]
     assert await other.dead_letters.page(DeadLetterFilter(replayed=False), after=None, limit=10) == []
 
 

@@ -1,4 +1,4 @@
-"""What the port `Decisions` promises, on every adapter."""
+"""The contract of `Decisions`, on every adapter."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from tests.contract.store.builders import (
     NOW,
     a_budget,
     a_decision,
-    a_question,
+    a_facts_query,
     a_refusal,
     a_suppression,
     after,
@@ -26,11 +26,11 @@ DAYS = 86_400
 
 
 async def usage(store: Store, now: datetime = NOW) -> Usage:
-    return (await store.decisions.facts(a_question("nobody", now=now))).usage
+    return (await store.decisions.facts(a_facts_query("nobody", now=now))).usage
 
 
 async def test_of_an_unknown_customer_nothing_is_known(store: Store) -> None:
-    facts = await store.decisions.facts(a_question())
+    facts = await store.decisions.facts(a_facts_query())
 
     assert facts.conversation == Conversation()
     assert facts.suppressed == frozenset()
@@ -42,7 +42,7 @@ async def test_facts_without_a_customer_are_the_accounts_alone(store: Store) -> 
     await store.conversations.open_window("num-1", ["customer-1"], NOW)
     await store.decisions.decide(an_approval("event-1"))
 
-    facts = await store.decisions.facts(a_question("event-1", customer_keys=()))
+    facts = await store.decisions.facts(a_facts_query("event-1", customer_keys=()))
 
     assert facts.conversation == Conversation()
     assert facts.suppressed == frozenset()
@@ -58,7 +58,7 @@ async def test_facts_of_several_keys_are_the_latest_window_and_any_suppression(s
     blocked = a_suppression("s-2", customer_key="by-user-id", kind=SuppressionKind.BLOCKED)
     await store.suppressions.suppress(blocked, [])
 
-    facts = await store.decisions.facts(a_question(customer_keys=("by-phone", "by-user-id")))
+    facts = await store.decisions.facts(a_facts_query(customer_keys=("by-phone", "by-user-id")))
 
     assert facts.conversation == Conversation(last_inbound_at=after(20), closed_at=None)
     assert facts.suppressed == {SuppressionKind.OPT_OUT, SuppressionKind.BLOCKED}
@@ -69,7 +69,7 @@ async def test_facts_are_of_this_number_and_this_account(store: Store) -> None:
     await store.suppressions.suppress(a_suppression(account_id="acc-2"), [])
     await store.decisions.decide(an_approval("event-9", budget=a_budget(account_id="acc-2")))
 
-    facts = await store.decisions.facts(a_question())
+    facts = await store.decisions.facts(a_facts_query())
 
     assert facts.conversation == Conversation()
     assert facts.suppressed == frozenset()
@@ -93,7 +93,7 @@ async def test_the_first_decision_stands_whatever_is_proposed_later(store: Store
     assert first == standing("withdrawn", fresh=True)
     assert second == standing("withdrawn", fresh=False)
     assert (await usage(store)).day == 0
-    assert (await other.decisions.facts(a_question())).decision == a_decision("withdrawn")
+    assert (await other.decisions.facts(a_facts_query())).decision == a_decision("withdrawn")
 
 
 async def test_a_hundred_settles_of_one_event_are_one_decision_and_one_message(store: Store, other: Store) -> None:
@@ -141,7 +141,7 @@ async def test_an_approval_beyond_a_limit_writes_nothing(
 
     answer = await store.decisions.decide(an_approval("late", budget=a_budget(**limits)))
 
-    facts = await store.decisions.facts(a_question("late"))
+    facts = await store.decisions.facts(a_facts_query("late"))
     assert answer == expected
     assert facts.decision is None
     assert facts.usage == before
@@ -198,7 +198,7 @@ async def test_nothing_is_given_back_for_what_used_nothing_up(store: Store) -> N
 
 async def test_a_release_returns_the_quota_of_the_day_that_was_used(store: Store) -> None:
     await store.decisions.decide(an_approval("event-1"))
-    tomorrow = a_question(day="2026-11-24")
+    tomorrow = a_facts_query(day="2026-11-24")
 
     await store.decisions.release("event-1", after(DAYS))
 
@@ -246,7 +246,7 @@ async def test_a_decision_stands_for_eight_days_under_later_ones(store: Store) -
     for number in range(600):
         await store.decisions.decide(a_refusal(f"later-{number}", now=after(8 * DAYS - 60)))
 
-    assert (await store.decisions.facts(a_question("old"))).decision == a_decision("approved")
+    assert (await store.decisions.facts(a_facts_query("old"))).decision == a_decision("approved")
     assert await store.decisions.release("old", after(8 * DAYS - 60))
 
 

@@ -1,4 +1,4 @@
-"""What the port `Turns` promises of the order of messages to one customer, on every adapter."""
+"""The contract of `DeliveryOrder`, on every adapter."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ async def test_each_event_stands_behind_the_one_before_it(store: Store, other: S
     assert (first, second, third) == (None, "e1", "e2")
 
 
-async def test_an_event_keeps_its_place_however_often_it_asks(store: Store, other: Store) -> None:
+async def test_an_event_keeps_its_position_however_often_it_is_enqueued(store: Store, other: Store) -> None:
     for event in ("e1", "e2", "e3"):
         await turn(store, event)
 
@@ -31,14 +31,14 @@ async def test_an_event_keeps_its_place_however_often_it_asks(store: Store, othe
     assert again == ["e2", None, "e1"]
 
 
-async def test_other_customers_and_other_numbers_have_lines_of_their_own(store: Store) -> None:
+async def test_other_customers_and_other_numbers_have_orders_of_their_own(store: Store) -> None:
     await turn(store, "e1")
 
     assert await turn(store, "e2", customer_key="customer-2") is None
     assert await turn(store, "e3", number_id="num-2") is None
 
 
-async def test_events_that_come_at_once_stand_in_one_line(store: Store, other: Store) -> None:
+async def test_simultaneous_events_are_in_one_order(store: Store, other: Store) -> None:
     events = [f"e{n}" for n in range(30)]
 
     before = await asyncio.gather(*(turn((store, other)[n % 2], event) for n, event in enumerate(events)))
@@ -49,7 +49,7 @@ async def test_events_that_come_at_once_stand_in_one_line(store: Store, other: S
     assert _length_of(ahead) == len(events)
 
 
-async def test_an_approval_gets_in_line_in_the_step_that_decides_it(store: Store, other: Store) -> None:
+async def test_an_approval_is_enqueued_in_the_step_that_decides_it(store: Store, other: Store) -> None:
     first = await store.decisions.decide(an_approval("e1", position=POSITION))
     second = await other.decisions.decide(an_approval("e2", position=POSITION))
 
@@ -61,7 +61,7 @@ async def test_an_approval_gets_in_line_in_the_step_that_decides_it(store: Store
     assert await turn(other, "e2") == "e1"
 
 
-async def test_nobody_stands_behind_what_was_not_approved(store: Store) -> None:
+async def test_an_event_that_was_not_approved_has_no_position(store: Store) -> None:
     await store.decisions.decide(a_refusal("e1", position=POSITION))
     spent = await store.decisions.decide(an_approval("e2", budget=a_budget(daily_limit=0), position=POSITION))
 
@@ -71,7 +71,7 @@ async def test_nobody_stands_behind_what_was_not_approved(store: Store) -> None:
     assert approved == standing("approved", fresh=True)
 
 
-async def test_a_line_outlives_its_process(store: Store, store_url: str) -> None:
+async def test_the_order_outlives_its_process(store: Store, store_url: str) -> None:
     await turn(store, "e1")
     await store.close()
 

@@ -1,6 +1,8 @@
-"""What the ports `Erasures` and `People` promise, on every adapter; and that in SQLite nothing stays in the files."""
+"""The contract of `Erasures` and `PersonalData`, on every adapter; in SQLite, nothing stays in the files either."""
 
+import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,20 @@ from libs.store.erasures import Erasure
 from libs.store.factory import open_store
 from libs.store.forwards import Forward, ForwardState
 from libs.store.ledger import Finished
+from libs.store.restrictions import RestrictionKind, of_customer, of_pair
 from libs.store.store import Store
 from tests.contract.store.builders import (
     NOW,
     UNPACED,
     a_claim,
+    a_facts_query,
     a_number,
-    a_posted,
-    a_question,
+    a_restriction,
     a_suppression,
     after,
     an_account,
     an_approval,
+    an_outbox_event,
 )
 
 KEY, OTHER, USER = "c1" * 32, "c2" * 32, "c3" * 32
@@ -51,6 +55,10 @@ def an_erasure(**fields: Any) -> Erasure:
 async def everything_about(store: Store, key: str, *, event_id: str) -> None:
     """Everything that the gateway can come to keep of somebody."""
     await store.conversations.open_window("num-1", [key], NOW)
+    await store.template_recipients.count("waba-1", "acc-1", key, NOW)
+    for n, subject in enumerate((of_customer(key), of_pair("num-1", key))):
+        await store.restrictions.add(a_restriction(subject, id=f"res-{n}-{event_id}"), [])
+    await store.restrictions.lift("acc-1", of_pair("num-1", key), RestrictionKind.IDENTITY, at=NOW, events=lambda _: [])
     await store.suppressions.suppress(
         a_suppression(f"sup-{event_id}", customer_key=key, masked_phone=MASK, evidence={"message_id": WAMID}), []
     )
@@ -117,24 +125,24 @@ async def peopled(store: Store) -> Store:
     return store
 
 
-async def test_a_job_is_there_until_it_is_finished_and_told_once(store: Store, other: Store) -> None:
+async def test_a_job_is_stored_until_it_is_finished_with_one_event(store: Store, other: Store) -> None:
     first, second = an_erasure(), replace(an_erasure(), id="era-2", asked_at=after(1))
     await store.erasures.add(second)
     await store.erasures.add(first)
 
     assert list(await other.erasures.unfinished(10)) == [first, second]
-    assert await other.erasures.finish("era-1", [a_posted()])
-    assert not await store.erasures.finish("era-1", [a_posted("00000000-0000-0000-0000-000000000002")])
+    assert await other.erasures.finish("era-1", [an_outbox_event()])
+    assert not await store.erasures.finish("era-1", [an_outbox_event("00000000-0000-0000-0000-000000000002")])
     assert list(await store.erasures.unfinished(10)) == [second]
-    assert list(await store.outbox.unpublished(10)) == [a_posted()]
+    assert list(await store.outbox.unpublished(10)) == [an_outbox_event()]
 
-    await store.outbox.mark_published([a_posted().id])
+    await store.outbox.mark_published([an_outbox_event().id])
 
     assert list(await store.outbox.unpublished(10)) == []
     assert list(await store.erasures.unfinished(10)) == [second]
 
 
-async def test_all_that_is_held_of_a_person_is_told(peopled: Store) -> None:
+async def test_all_stored_data_of_a_person_is_found(peopled: Store) -> None:
     held = await peopled.personal_data.find("acc-1", [KEY])
 
     assert list(held.windows) == [{"number_id": "num-1", "last_inbound_at": NOW, "closed_at": None}]
@@ -144,18 +152,26 @@ async def test_all_that_is_held_of_a_person_is_told(peopled: Store) -> None:
         {"message_id": WAMID},
         True,
     )
+    assert [(each["id"], each["number_id"], each["cause"]) for each in held.restrictions] == [
+        ("res-0-event-1", None, "131048"),
+        ("res-1-event-1", "num-1", "131048"),
+    ]
     (message,) = held.messages
     assert (message["event_id"], message["state"], message["message_id"]) == ("event-1", "finished", WAMID)
 
 
-async def test_nothing_is_held_of_a_person_who_was_taken_out(peopled: Store, other: Store) -> None:
+async def test_nothing_is_found_of_an_erased_person(peopled: Store, other: Store) -> None:
     removed = await erase(peopled)
 
     held = await other.personal_data.find("acc-1", [KEY, USER])
     assert (list(held.windows), list(held.suppressions), list(held.messages)) == ([], [], [])
+    assert list(held.restrictions) == []
+    assert not (await other.template_recipients.use("waba-1", KEY, limit=9, now=NOW)).counted
+    assert not await other.standing_restrictions.standing("acc-1", [of_customer(KEY), of_pair("num-1", KEY)], NOW)
     assert removed == {
         "suppressions": 1,
         "windows": 1,
+        "restrictions": 3,
         "links": 2,
         "dead_letters": 1,
         "messages": 1,
@@ -197,10 +213,10 @@ async def test_the_same_customer_of_another_account_stays(peopled: Store) -> Non
     assert len((await peopled.personal_data.find("acc-2", [KEY])).suppressions) == 1
 
 
-async def test_who_was_suppressed_stays_so_under_a_key_that_says_nothing_of_them(peopled: Store) -> None:
+async def test_a_suppression_remains_under_the_do_not_contact_hash(peopled: Store) -> None:
     await erase(peopled)
 
-    facts = await peopled.decisions.facts(a_question("event-9", customer_keys=(KEY, UNNAMED)))
+    facts = await peopled.decisions.facts(a_facts_query("event-9", customer_keys=(KEY, UNNAMED)))
     (row,) = await peopled.suppressions.page(account_id="acc-1", customer_key=UNNAMED, after=None, limit=9)
     assert facts.suppressed == {SuppressionKind.OPT_OUT}
     assert facts.conversation.last_inbound_at is None
@@ -208,23 +224,25 @@ async def test_who_was_suppressed_stays_so_under_a_key_that_says_nothing_of_them
     assert row.since == NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-async def test_what_stays_is_lifted_by_the_customers_own_word_and_comes_back_with_the_next(peopled: Store) -> None:
+async def test_the_remaining_suppression_is_lifted_by_the_customers_opt_in_and_set_by_the_next_opt_out(
+    peopled: Store,
+) -> None:
     await erase(peopled)
 
     lifted = await peopled.suppressions.lift(
         account_id="acc-1", customer_key=UNNAMED, kind=SuppressionKind.OPT_OUT, at=after(60), events=[]
     )
-    free = await peopled.decisions.facts(a_question("event-9", customer_keys=(KEY, UNNAMED)))
+    free = await peopled.decisions.facts(a_facts_query("event-9", customer_keys=(KEY, UNNAMED)))
     await peopled.suppressions.suppress(a_suppression("sup-10", customer_key=KEY, since=after(120)), [])
     await erase(peopled)
-    again = await peopled.decisions.facts(a_question("event-9", customer_keys=(KEY, UNNAMED)))
+    again = await peopled.decisions.facts(a_facts_query("event-9", customer_keys=(KEY, UNNAMED)))
 
     assert lifted is not None
     assert free.suppressed == frozenset()
     assert again.suppressed == {SuppressionKind.OPT_OUT}
 
 
-async def test_taking_somebody_out_again_changes_nothing(peopled: Store) -> None:
+async def test_erasing_again_changes_nothing(peopled: Store) -> None:
     await erase(peopled)
 
     again = await erase(peopled)
@@ -233,8 +251,8 @@ async def test_taking_somebody_out_again_changes_nothing(peopled: Store) -> None
     assert len(await peopled.suppressions.page(account_id="acc-1", customer_key=UNNAMED, after=None, limit=9)) == 1
 
 
-async def test_a_change_that_waits_to_be_told_is_told_first(peopled: Store) -> None:
-    told = a_posted(body=orjson.dumps({"customer_key": USER}))
+async def test_an_unpublished_event_about_the_person_is_published_first(peopled: Store) -> None:
+    told = an_outbox_event(body=orjson.dumps({"customer_key": USER}))
     await peopled.suppressions.suppress(a_suppression("sup-8", customer_key=USER), [told])
 
     with pytest.raises(GatewayError) as raised:
@@ -275,3 +293,44 @@ async def test_no_byte_of_the_person_stays_in_sqlites_files(tmp_path: Path) -> N
 
 def _bytes_in(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+async def test_an_opt_out_during_the_erasure_is_not_lost(peopled: Store, other: Store) -> None:
+    async def opt_out(number: int) -> None:
+        await asyncio.sleep(number * 0.002)
+        kind = list(SuppressionKind)[number % len(SuppressionKind)]
+        await other.suppressions.suppress(a_suppression(f"sup-{number}", customer_key=USER, kind=kind), [])
+
+    await asyncio.gather(erase(peopled), *(opt_out(number) for number in range(24)))
+
+    assert await peopled.suppressions.standing("acc-1", [USER, UNNAMED_USER]) == set(SuppressionKind)
+
+
+async def test_what_remains_has_the_day_of_the_latest_opt_out(peopled: Store) -> None:
+    await peopled.suppressions.suppress(a_suppression("sup-late", customer_key=KEY, since=NOW + timedelta(days=2)), [])
+    await erase(peopled)
+
+    between = NOW + timedelta(days=1)
+    await peopled.suppressions.lift(
+        account_id="acc-1",
+        customer_key=UNNAMED,
+        kind=SuppressionKind.OPT_OUT,
+        at=between,
+        events=[],
+        deduplication_key="start",
+    )
+
+    assert await peopled.suppressions.standing("acc-1", [UNNAMED]) == {SuppressionKind.OPT_OUT}
+
+
+async def test_a_forward_is_found_by_its_customer_key_alone(peopled: Store) -> None:
+    stored = await peopled.forwards.get("forward-event-1")
+    assert stored is not None
+    named = replace(stored, id="forward-9", customer_key=KEY)
+    await peopled.forwards.start(named, owner="s", now=NOW, lease=after(60) - NOW)
+
+    await erase(peopled)
+
+    bare = await peopled.forwards.get("forward-9")
+    assert bare is not None
+    assert (bare.masked_phone, bare.customer_key) == (None, None)

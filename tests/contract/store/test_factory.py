@@ -1,4 +1,4 @@
-"""What `open_store` and the opened `Store` promise."""
+"""The contract of `open_store` and of an open `Store`."""
 
 import asyncio
 

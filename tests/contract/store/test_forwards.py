@@ -1,4 +1,4 @@
-"""What the port `Forwards` promises, on every adapter."""
+"""The contract of `Forwards`, on every adapter."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -68,7 +68,7 @@ async def test_a_failed_try_is_followed_by_another_at_once_when_asked_for(store:
     assert again == Started()
 
 
-async def test_what_was_delivered_is_never_begun_again_and_never_ends_otherwise(store: Store, other: Store) -> None:
+async def test_a_delivered_forward_never_starts_again_and_keeps_its_state(store: Store, other: Store) -> None:
     await begin(store)
     await store.forwards.finish_attempt("f-1", ForwardState.WAITING, owner="sender-1", now=after(1), attempt=REFUSED)
     await begin(store, now=after(2))
@@ -79,7 +79,7 @@ async def test_what_was_delivered_is_never_begun_again_and_never_ends_otherwise(
     assert await begin(other, now=after(100_000)) == AlreadyDelivered(200, 2)
 
 
-async def test_what_was_given_up_may_be_begun_again_for_a_replay(store: Store) -> None:
+async def test_a_failed_forward_starts_again_for_a_replay(store: Store) -> None:
     await begin(store)
     await store.forwards.finish_attempt("f-1", ForwardState.FAILED, owner="sender-1", now=after(1))
 
@@ -132,7 +132,7 @@ async def test_only_the_latest_tries_are_shown_and_all_are_counted(store: Store)
     assert (found.tries, len(found.attempts), found.attempts[0].duration_ms) == (ATTEMPTS_KEPT + 5, ATTEMPTS_KEPT, 5)
 
 
-async def test_ending_what_was_never_begun_does_nothing(store: Store) -> None:
+async def test_finishing_an_attempt_that_never_started_does_nothing(store: Store) -> None:
     await store.forwards.finish_attempt("f-9", ForwardState.DELIVERED, owner="sender-1", now=NOW, attempt=OK)
 
     assert await store.forwards.get("f-9") is None

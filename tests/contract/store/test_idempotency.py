@@ -1,4 +1,4 @@
-"""What the ports `Idempotency` and `Answers` promise, on every adapter."""
+"""The contract of `Idempotency` and `Answers`, on every adapter."""
 
 import asyncio
 from datetime import datetime
@@ -91,7 +91,7 @@ async def test_a_forgotten_key_is_free(store: Store, other: Store) -> None:
     assert await claim(store, "event-2", body_hash="body-2") == Fresh()
 
 
-async def test_of_a_hundred_simultaneous_twins_one_is_fresh(store: Store, other: Store) -> None:
+async def test_of_a_hundred_simultaneous_duplicates_one_is_fresh(store: Store, other: Store) -> None:
     answers = await asyncio.gather(*(claim((store, other)[n % 2], f"event-{n}") for n in range(100)))
 
     fresh = [number for number, answer in enumerate(answers) if answer == Fresh()]

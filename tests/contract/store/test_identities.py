@@ -1,4 +1,4 @@
-"""What the port `Identities` promises of who is who, on every adapter."""
+"""The contract of `Identities`, on every adapter."""
 
 import asyncio
 

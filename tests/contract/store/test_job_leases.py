@@ -1,4 +1,4 @@
-"""What the port `Errands` promises, on every adapter."""
+"""The contract of `JobLeases`, on every adapter."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from tests.contract.store.builders import NOW, after
 REPORT = "report:acc-1:2026-11"
 
 
-async def test_of_many_at_once_one_begins(store: Store, other: Store) -> None:
+async def test_of_many_at_once_one_acquires_the_lease(store: Store, other: Store) -> None:
     begun = await asyncio.gather(
         *(
             (store, other)[n % 2].job_leases.acquire(REPORT, owner=f"console-{n}", now=NOW, lease_seconds=60)
@@ -19,7 +19,7 @@ async def test_of_many_at_once_one_begins(store: Store, other: Store) -> None:
     assert sum(begun) == 1
 
 
-async def test_a_lease_that_ended_is_anybodys(store: Store, other: Store) -> None:
+async def test_a_lease_that_ended_is_free(store: Store, other: Store) -> None:
     assert await store.job_leases.acquire(REPORT, owner="a", now=NOW, lease_seconds=60)
 
     early = await other.job_leases.acquire(REPORT, owner="b", now=after(59), lease_seconds=60)
@@ -30,7 +30,7 @@ async def test_a_lease_that_ended_is_anybodys(store: Store, other: Store) -> Non
     assert not await store.job_leases.complete(REPORT, owner="a", now=after(62))
 
 
-async def test_what_is_done_is_not_begun_again(store: Store, other: Store) -> None:
+async def test_a_completed_job_is_not_acquired_again(store: Store, other: Store) -> None:
     await store.job_leases.acquire(REPORT, owner="a", now=NOW, lease_seconds=60)
 
     assert await store.job_leases.complete(REPORT, owner="a", now=after(1))

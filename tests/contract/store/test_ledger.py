@@ -1,4 +1,4 @@
-"""What the port `Ledger` promises of who may call the provider, on every adapter."""
+"""The contract of `Ledger`, on every adapter."""
 
 import asyncio
 
@@ -105,6 +105,15 @@ async def test_what_its_owner_left_waiting_is_taken_over_by_one(store: Store, ot
     assert sum(isinstance(answer, ClaimInProgress) for answer in answers) == 39
 
 
+async def test_an_attempt_that_does_not_count_has_its_number_again(store: Store) -> None:
+    await store.ledger.claim(a_claim())
+
+    await store.ledger.mark_not_sent("event-1", owner="sender-1", until=after(1), counts=False)
+    await store.ledger.mark_not_sent("event-1", owner="sender-1", until=after(1), counts=False)
+
+    assert await store.ledger.claim(a_claim(now=after(2))) == Claimed(wait=0.0, attempt=1)
+
+
 @pytest.mark.parametrize("owner", ["sender-2", ""], ids=["another instance", "nobody"])
 async def test_only_the_owner_says_that_its_call_failed(store: Store, owner: str) -> None:
     await store.ledger.claim(a_claim(lease_seconds=20))
@@ -182,7 +191,7 @@ async def test_a_message_waits_while_the_one_before_it_will_be_tried_again(store
     assert waits == Blocked(after(5) + MAX_ORDER_WAIT)
 
 
-async def test_a_message_waits_a_while_for_one_that_nobody_has_claimed(store: Store) -> None:
+async def test_an_unclaimed_message_blocks_the_next_for_a_limited_time(store: Store) -> None:
     early = a_claim("event-2", after="event-1", now=after(1), blocked_since=NOW)
     late = a_claim("event-2", after="event-1", now=NOW + MAX_ORDER_WAIT, blocked_since=NOW)
 
@@ -192,7 +201,7 @@ async def test_a_message_waits_a_while_for_one_that_nobody_has_claimed(store: St
     assert goes == Claimed(wait=0.0, attempt=1)
 
 
-async def test_nobody_waits_for_a_call_whose_lease_ended(store: Store) -> None:
+async def test_a_call_whose_lease_ended_blocks_nothing(store: Store) -> None:
     await store.ledger.claim(a_claim("event-1", lease_seconds=20))
 
     goes = await store.ledger.claim(a_claim("event-2", after="event-1", now=after(20), owner="sender-2"))
@@ -201,7 +210,7 @@ async def test_nobody_waits_for_a_call_whose_lease_ended(store: Store) -> None:
     assert await store.ledger.claim(a_claim("event-1", now=after(21))) == LeaseExpired(1)
 
 
-async def test_waiting_in_line_uses_up_no_slot(store: Store) -> None:
+async def test_a_blocked_claim_uses_no_slot(store: Store) -> None:
     pace = Pace(pair_burst=1)
     for _ in range(5):
         await store.ledger.claim(a_claim("event-2", after="event-1", pace=pace))

@@ -1,10 +1,11 @@
-"""MongoDB without transactions: whoever dies or is overtaken between any two writes, every promise of a port holds.
+"""MongoDB without transactions: every port keeps its contract when a process dies between any two writes.
 
 A process is one adapter over a `Watched` database: at its n-th call it dies (before the call reaches the server, or
 after) or pauses while others act. Each test tries every n until the process gets through.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,22 @@ from pymongo.errors import AutoReconnect
 
 from libs.contracts.errors import GatewayError
 from libs.store.conversations import SuppressionKind
+from libs.store.customer_links import Relation
 from libs.store.decisions import CoolingDown, Limit, QuotaExhausted, StandingDecision, Usage
 from libs.store.ledger import Claimed, ClaimInProgress, Finished, Pace, RateLimited
 from libs.store.mongo.buckets import MongoPacing
-from libs.store.mongo.conversations import MongoSuppressions
+from libs.store.mongo.conversations import MongoConversations
+from libs.store.mongo.customer_links import MongoCustomerLinks
 from libs.store.mongo.database import client_from, close
 from libs.store.mongo.decisions import MongoDecisions
+from libs.store.mongo.identities import MongoIdentities
 from libs.store.mongo.indexes import make_indexes
 from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.outbox import MongoOutbox
+from libs.store.mongo.restrictions import MongoRestrictions
+from libs.store.mongo.suppressions import MongoSuppressions
+from libs.store.outbox import OutboxEvent
+from libs.store.restrictions import Restriction, of_customer
 from tests.contract.store.builders import (
     NOW,
     UNPACED,
@@ -30,12 +38,13 @@ from tests.contract.store.builders import (
     a_claim,
     a_cooldown,
     a_decision,
-    a_posted,
-    a_question,
+    a_facts_query,
     a_refusal,
+    a_restriction,
     a_suppression,
     after,
     an_approval,
+    an_outbox_event,
     standing,
 )
 from tests.contract.store.mongo_server import mongo_database
@@ -44,6 +53,8 @@ LATER = after(120)
 """When everything that was left behind is seen as such."""
 MOST_CALLS = 12
 """More than any method makes; a test that gets here never got through."""
+MOST_REKEY_CALLS = 30
+"""The same for `CustomerLinks.rekey`, which moves what four collections hold."""
 BEFORE_AND_AFTER = pytest.mark.parametrize("reached", [False, True], ids=["lost on the way", "its answer lost"])
 
 Hook = Callable[[int, bool], Awaitable[None]]
@@ -117,7 +128,7 @@ async def mongo(tmp_path: Path) -> AsyncIterator[Any]:
 
 
 async def usage(decisions: MongoDecisions, now: Any = LATER) -> Usage:
-    return (await decisions.facts(a_question("nobody", now=now))).usage
+    return (await decisions.facts(a_facts_query("nobody", now=now))).usage
 
 
 @BEFORE_AND_AFTER
@@ -419,7 +430,7 @@ async def test_an_outcome_whose_writer_died_can_be_written_again(mongo: Any, *, 
 
 
 @BEFORE_AND_AFTER
-async def test_a_suppression_and_a_lift_whose_process_died_come_again_and_are_told_once(
+async def test_a_suppression_and_a_lift_whose_process_died_are_repeated_with_one_event_each(
     mongo: Any, *, reached: bool
 ) -> None:
     living = MongoSuppressions(mongo)
@@ -430,12 +441,12 @@ async def test_a_suppression_and_a_lift_whose_process_died_come_again_and_are_to
             customer_key=customer,
             kind=SuppressionKind.OPT_OUT,
             at=after(10),
-            events=[a_posted(f"lifted {customer}")],
+            events=[an_outbox_event(f"lifted {customer}")],
         )
 
     for at in range(1, MOST_CALLS):
         row = a_suppression(f"sup-{at}", customer_key=f"customer-{at}")
-        told = [a_posted(f"suppressed customer-{at}")]
+        told = [an_outbox_event(f"suppressed customer-{at}")]
         dead = MongoSuppressions(dying(mongo, at, reached=reached))
         first = await survives(partial(dead.suppress, row, told))
         stands = await living.suppress(row, told)
@@ -451,5 +462,102 @@ async def test_a_suppression_and_a_lift_whose_process_died_come_again_and_are_to
         assert waiting.count(f"suppressed customer-{at}") == 1
         assert waiting.count(f"lifted customer-{at}") == 1
         if first and second:
+            return
+    pytest.fail("it never got through")
+
+
+@BEFORE_AND_AFTER
+async def test_a_restriction_and_a_lift_whose_process_died_are_repeated_with_one_event_each(
+    mongo: Any, *, reached: bool
+) -> None:
+    living = MongoRestrictions(mongo)
+    for at in range(1, MOST_CALLS):
+        row = a_restriction(of_customer(f"customer-{at}"), id=f"res-{at}")
+        added = [an_outbox_event(f"restricted customer-{at}")]
+        dead = MongoRestrictions(dying(mongo, at, reached=reached))
+        first = await survives(partial(dead.add, row, added))
+        standing = (await living.add(row, added)).standing
+        dead = MongoRestrictions(dying(mongo, at, reached=reached))
+        second = await survives(partial(lift_restriction, dead, row))
+        await lift_restriction(living, row)
+
+        waiting = [event.id for event in await MongoOutbox(mongo).unpublished(100)]
+        assert standing is not None
+        assert not await living.standing("acc-1", [row.subject], NOW)
+        assert waiting.count(f"restricted customer-{at}") == 1
+        assert waiting.count(f"lifted {row.id}") == 1
+        if first and second:
+            return
+    pytest.fail("it never got through")
+
+
+async def lift_restriction(restrictions: MongoRestrictions, row: Restriction) -> None:
+    def events(lifted: Restriction) -> list[OutboxEvent]:
+        return [an_outbox_event(f"lifted {lifted.id}")]
+
+    await restrictions.lift(row.account_id, row.subject, row.kind, at=after(10), events=events)
+
+
+async def test_a_restriction_that_a_newer_notice_overtakes_is_not_lifted(mongo: Any) -> None:
+    for at in range(1, MOST_CALLS):
+        row = a_restriction(of_customer(f"customer-{at}"), id=f"res-{at}")
+        await MongoRestrictions(mongo).add(row, [])
+        overtaking: list[None] = []
+
+        async def renew(row: Restriction = row, overtaking: list[None] = overtaking) -> None:
+            await MongoRestrictions(mongo).add(replace(row, since=after(60), id="res-newer"), [])
+            overtaking.append(None)
+
+        await lift_restriction(MongoRestrictions(overtaken(mongo, at, renew)), row)
+
+        standing = await MongoRestrictions(mongo).standing("acc-1", [row.subject], after(60))
+        assert bool(standing) is bool(overtaking)
+        if not overtaking:
+            return
+    pytest.fail("it never got through")
+
+
+@BEFORE_AND_AFTER
+async def test_a_link_whose_process_died_is_whole_once_it_is_repeated(mongo: Any, *, reached: bool) -> None:
+    living = MongoCustomerLinks(mongo)
+    for at in range(1, MOST_CALLS):
+        phone, user, former_user, alias = (f"{name}-{at}" for name in ("phone", "user", "former-user", "alias"))
+        await living.join("acc-1", former_user, phone, Relation.USER_ID, NOW)
+        await living.join("acc-1", alias, user, Relation.ALIAS, NOW)
+        dead = MongoCustomerLinks(dying(mongo, at, reached=reached))
+        through = await survives(partial(dead.join, "acc-1", user, phone, Relation.USER_ID, after(5)))
+
+        joined = await living.join("acc-1", user, phone, Relation.USER_ID, after(5))
+
+        found = {row.customer_key: row.main_key for row in await living.find("acc-1", [alias])}
+        assert joined
+        assert found == {phone: phone, user: phone, alias: phone}
+        if through:
+            return
+    pytest.fail("it never got through")
+
+
+@BEFORE_AND_AFTER
+async def test_what_was_being_moved_to_another_key_is_never_lost_and_moved_once(mongo: Any, *, reached: bool) -> None:
+    living, suppressions = MongoCustomerLinks(mongo), MongoSuppressions(mongo)
+    await mongo["numbers"].insert_one({"_id": "num-1", "account_id": "acc-1", "phone_number_id": "1"})
+    for at in range(1, MOST_REKEY_CALLS):
+        former, key = f"former-{at}", f"key-{at}"
+        await MongoConversations(mongo).open_window("num-1", [former], NOW)
+        await suppressions.suppress(a_suppression(f"sup-{at}", customer_key=former), ())
+        await MongoIdentities(mongo).link("acc-1", [former, f"user-{at}"], NOW)
+        dead = MongoCustomerLinks(dying(mongo, at, reached=reached))
+        through = await survives(partial(dead.rekey, "acc-1", former, key))
+
+        between = await suppressions.standing("acc-1", [former, key])
+        await living.rekey("acc-1", former, key)
+
+        facts = await MongoDecisions(mongo).facts(a_facts_query("nobody", customer_keys=(key,)))
+        opted_out = frozenset({SuppressionKind.OPT_OUT})
+        assert between == opted_out
+        assert (facts.conversation.last_inbound_at, facts.suppressed) == (NOW, opted_out)
+        assert await suppressions.standing("acc-1", [former]) == frozenset()
+        assert (await MongoIdentities(mongo).link("acc-1", [key], NOW)).keys == (key, f"user-{at}")
+        if through:
             return
     pytest.fail("it never got through")

@@ -1,4 +1,4 @@
-"""What callers of the MongoDB store see while its server is away, and what they must never see."""
+"""The errors of the MongoDB store while its server is unavailable."""
 
 import signal
 import socket
@@ -78,7 +78,7 @@ async def test_a_store_whose_server_is_not_there_cannot_be_opened() -> None:
     assert time.monotonic() - began < LONGEST
 
 
-async def test_a_failure_tells_its_kind_and_nothing_of_what_was_written(server: StandIn, store: Store) -> None:
+async def test_a_failure_names_its_kind_and_none_of_the_values(server: StandIn, store: Store) -> None:
     server.stop()
 
     with pytest.raises(GatewayError) as raised:
@@ -127,7 +127,7 @@ async def test_a_batch_that_is_not_safe_as_a_whole_is_not_appended(told: dict[st
     assert raised.value.code is ErrorCode.GATEWAY_UNAVAILABLE
 
 
-async def test_what_a_document_cannot_hold_is_told_without_it(store: Store) -> None:
+async def test_a_value_that_bson_cannot_hold_is_refused_without_repeating_it(store: Store) -> None:
     with pytest.raises(ValueError, match="cannot be stored") as raised:
         await store.records.append([a_record(actor="some\ud800body")])
 

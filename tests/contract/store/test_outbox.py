@@ -1,17 +1,17 @@
-"""What the port `Outbox` promises, on every adapter."""
+"""The contract of `Outbox`, on every adapter."""
 
 from libs.store.store import Store
-from tests.contract.store.builders import a_posted, after, an_account
+from tests.contract.store.builders import after, an_account, an_outbox_event
 
 
 async def post(store: Store, *ids: str) -> None:
     for second, posted_id in enumerate(ids):
-        event = a_posted(posted_id, at=after(second).timestamp())
+        event = an_outbox_event(posted_id, at=after(second).timestamp())
         await store.registry.save(an_account(f"acc-{posted_id}"), [event], created=True)
 
 
 async def test_an_event_waits_as_it_was_written(store: Store) -> None:
-    event = a_posted("e-1", body=b'{"name":"\xc3\xa9","n":0}', at=after(0.25).timestamp())
+    event = an_outbox_event("e-1", body=b'{"name":"\xc3\xa9","n":0}', at=after(0.25).timestamp())
 
     await store.registry.save(an_account(), [event], created=True)
 
@@ -25,7 +25,7 @@ async def test_the_oldest_events_come_first(store: Store) -> None:
 
 
 async def test_events_of_one_change_keep_their_order(store: Store) -> None:
-    events = [a_posted(f"e-{number}") for number in (2, 1, 3)]
+    events = [an_outbox_event(f"e-{number}") for number in (2, 1, 3)]
 
     await store.registry.save(an_account(), events, created=True)
 
@@ -33,7 +33,7 @@ async def test_events_of_one_change_keep_their_order(store: Store) -> None:
 
 
 async def test_of_one_changes_events_each_waits_on_its_own(store: Store) -> None:
-    await store.registry.save(an_account(), [a_posted("e-1"), a_posted("e-2")], created=True)
+    await store.registry.save(an_account(), [an_outbox_event("e-1"), an_outbox_event("e-2")], created=True)
 
     await store.outbox.mark_published(["e-1"])
 
@@ -52,7 +52,7 @@ async def test_published_events_wait_no_longer_and_unknown_ids_are_ignored(store
 
 
 async def test_an_event_of_no_row_waits_and_leaves_nothing_behind(store: Store, other: Store) -> None:
-    events = [a_posted("e-1"), a_posted("e-2", at=after(1).timestamp())]
+    events = [an_outbox_event("e-1"), an_outbox_event("e-2", at=after(1).timestamp())]
 
     await store.outbox.add(events)
     await store.outbox.add([])

@@ -1,4 +1,4 @@
-"""What the ports `Ledger` and `Pacing` promise of speed, on every adapter."""
+"""The contract of `Ledger` and `Pacing`, on every adapter."""
 
 import asyncio
 from datetime import datetime
@@ -87,21 +87,21 @@ async def test_two_processes_share_one_pace(store: Store, other: Store) -> None:
     assert sum(isinstance(answer, Claimed) for answer in answers) == 5
 
 
-@pytest.mark.parametrize("scope", ["number", "pair", "account", "app"])
+@pytest.mark.parametrize("scope", ["number", "pair", "waba", "app"])
 async def test_nothing_goes_from_a_held_scope_until_its_time(store: Store, other: Store, scope: str) -> None:
-    key = bucket_key(scope, account_id="acc-1", number_id="num-1", customer_key="customer-1")
+    key = bucket_key(scope, number_id="num-1", customer_key="customer-1", business_account_id="waba-1")
     await store.pacing.hold(scope=scope, key=key, until=after(30))
     await store.pacing.hold(scope=scope, key=key, until=after(10))
 
-    held = await other.ledger.claim(a_claim())
-    soon = await other.ledger.claim(a_claim(now=after(29)))
+    held = await other.ledger.claim(a_claim(business_account_id="waba-1"))
+    soon = await other.ledger.claim(a_claim(business_account_id="waba-1", now=after(29)))
 
     assert about(held) == RateLimited(30.0, scope)
     assert about(soon) == Claimed(1.0, 1)
 
 
 @pytest.mark.parametrize(
-    ("scope", "key"), [("number", "num-2"), ("pair", "num-1:customer-2"), ("account", "waba-2"), ("app", "another")]
+    ("scope", "key"), [("number", "num-2"), ("pair", "num-1:customer-2"), ("waba", "waba-2"), ("app", "another")]
 )
 async def test_a_hold_stops_nothing_else(store: Store, scope: str, key: str) -> None:
     await store.pacing.hold(scope=scope, key=key, until=after(30))

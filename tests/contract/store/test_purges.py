@@ -1,4 +1,4 @@
-"""Purging by retention: up to a checkpoint, never under a hold, told once, and verifiable at every moment."""
+"""Purges by retention: up to a checkpoint, never under a hold, with one event, and verifiable at every moment."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -120,7 +120,9 @@ async def test_nothing_goes_that_no_checkpoint_vouches_for(store: Store, job: Jo
     assert job.told.events == []
 
 
-async def test_each_account_has_its_own_retention_and_nobodys_records_the_deployments(store: Store, job: Job) -> None:
+async def test_each_account_has_its_own_retention_and_records_without_account_the_deployments(
+    store: Store, job: Job
+) -> None:
     await an_old_record(store)
     await store.registry.save(an_account("acc-2", retention_days=100), [], created=True)
     for chain, account_id in (("acc-2", "acc-2"), ("-", None)):
@@ -134,7 +136,7 @@ async def test_each_account_has_its_own_retention_and_nobodys_records_the_deploy
     await verified(store)
 
 
-async def test_an_account_that_nobody_knows_keeps_its_records(store: Store, job: Job) -> None:
+async def test_an_unknown_account_keeps_its_records(store: Store, job: Job) -> None:
     await store.records.append([a_record("r0", at=NOW - 900 * DAY), a_record("r1", at=NOW)])
     await seal(store, every=1)
 
@@ -241,7 +243,7 @@ async def test_a_forged_purge_is_not_carried_out(store: Store, job: Job) -> None
 
 
 @pytest.mark.parametrize("calls", range(8))
-async def test_a_purge_that_dies_anywhere_is_finished_and_told_once(store: Store, job: Job, calls: int) -> None:
+async def test_a_purge_that_dies_anywhere_is_finished_with_one_event(store: Store, job: Job, calls: int) -> None:
     await an_old_record(store)
     await store.subjects.add([Subject(f"c{n}", f"p{n}", "sealed") for n in range(10)])
     dying = Dying(store, calls)
@@ -286,7 +288,7 @@ class Dying:
             raise unavailable("store")
 
 
-async def test_a_purge_that_could_not_be_told_is_told_by_the_next_look(store: Store, job: Job) -> None:
+async def test_a_purge_whose_event_was_not_published_is_published_by_the_next_run(store: Store, job: Job) -> None:
     await an_old_record(store)
     job.told.silent = True
     with suppress(GatewayError):
@@ -299,7 +301,7 @@ async def test_a_purge_that_could_not_be_told_is_told_by_the_next_look(store: St
     assert [(event.up_to, event.count) for event in job.told.events] == [(4, 4)]
 
 
-async def test_the_keys_of_people_of_whom_no_record_speaks_any_more_go(store: Store, job: Job) -> None:
+async def test_keys_of_persons_without_records_are_deleted(store: Store, job: Job) -> None:
     await an_old_record(store)
     await store.records.append([replace(a_record("again"), customer_hash="p8")])
     await store.subjects.add([Subject(f"c{n}", f"p{n}", "sealed") for n in range(10)])

@@ -1,4 +1,4 @@
-"""What the port `Records` promises, on every adapter."""
+"""The contract of `Records`, on every adapter."""
 
 import asyncio
 from dataclasses import replace
@@ -169,7 +169,7 @@ async def test_an_invalid_cursor_is_an_invalid_request(store: Store, cursor: str
     assert raised.value.code is OperatorCode.INVALID_REQUEST
 
 
-async def test_the_story_of_an_event_is_told_oldest_first(store: Store) -> None:
+async def test_the_timeline_of_an_event_is_oldest_first(store: Store) -> None:
     answered = a_record("a", at=after(2), type="webhook.answered", code="sent")
     received = a_record("c", at=after(0))
     approved = a_record("b", at=after(1), type="message.approved")

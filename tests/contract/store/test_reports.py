@@ -1,4 +1,4 @@
-"""A report's figures are those of a recount, record by record and told in another way, on every adapter."""
+"""The figures of reports equal an independent recount, record by record, on every adapter."""
 
 import random
 import statistics
@@ -178,7 +178,8 @@ class Recount:
                     continue
                 said = datetime.fromisoformat(r.details["evidence"]["at"]) if "evidence" in r.details else r.at
                 if r.type == "suppression.added" and running is None:
-                    running = (said, r.at, place)
+                    tie_ends = said.replace(microsecond=999_999) if "evidence" in r.details else said
+                    running = (tie_ends, r.at, place)
                 elif r.type == "suppression.lifted" and running is not None:
                     if running[0] < sent.at < said:
                         found.append((running[1], running[2], running[1]))

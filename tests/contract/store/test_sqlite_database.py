@@ -1,4 +1,4 @@
-"""What one SQLite file promises its adapters: group commit, isolated failures, and a full disk survived."""
+"""One SQLite file: group commit, isolated failures, and recovery from a full disk."""
 
 import asyncio
 import sqlite3
@@ -78,7 +78,7 @@ async def test_a_change_that_fails_undoes_itself_and_not_its_neighbours(database
     assert isinstance(results[3], sqlite3.IntegrityError)
 
 
-async def test_a_caller_that_gives_up_stops_nobody(database: Database) -> None:
+async def test_a_cancelled_caller_stops_no_other_change(database: Database) -> None:
     gate = threading.Event()
     earlier = asyncio.ensure_future(database.change(lambda _: gate.wait(10)))
     given_up = asyncio.ensure_future(database.change(insert("given up")))
@@ -181,7 +181,7 @@ async def test_a_reader_writes_nothing(database: Database) -> None:
     assert words(database) == set()
 
 
-async def test_a_file_that_somebody_reads_while_it_is_set_up_is_opened_once_they_are_done(tmp_path: Path) -> None:
+async def test_a_file_that_is_read_during_setup_is_opened_after_the_read(tmp_path: Path) -> None:
     path = tmp_path / "gateway.db"
     slow = sqlite3.connect(path, isolation_level=None)
     slow.executescript("CREATE TABLE early (word); BEGIN; SELECT * FROM early")

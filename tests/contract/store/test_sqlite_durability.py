@@ -1,4 +1,4 @@
-"""What SQLite keeps when its process is killed: everything that was answered, on a file that is whole."""
+"""A killed process loses nothing that a call had returned, and the SQLite file stays intact."""
 
 import random
 import signal
@@ -13,7 +13,7 @@ from libs.store.factory import open_store
 from libs.store.ledger import ClaimInProgress, Finished
 from libs.store.records import RecordFilter
 from libs.store.store import Store
-from tests.contract.store.builders import a_claim, a_decision, a_question
+from tests.contract.store.builders import a_claim, a_decision, a_facts_query
 
 ROOT = Path(__file__).parents[3]
 Reported = dict[str, set[str]]
@@ -42,7 +42,7 @@ async def lost(store: Store, reported: Reported) -> Reported:
     """What was reported and is not there."""
     gone: Reported = {what: set() for what in reported}
     for event_id in reported["settled"]:
-        if (await store.decisions.facts(a_question(event_id))).decision != a_decision(event_id):
+        if (await store.decisions.facts(a_facts_query(event_id))).decision != a_decision(event_id):
             gone["settled"].add(event_id)
     for event_id in reported["claimed"]:
         answer = await store.ledger.claim(a_claim(event_id, owner="somebody else"))
@@ -67,7 +67,7 @@ async def test_whatever_was_answered_before_a_kill_is_there_afterwards(tmp_path:
 
     store = await open_store(url)
     gone = await lost(store, reported)
-    used = (await store.decisions.facts(a_question("nobody"))).usage.day
+    used = (await store.decisions.facts(a_facts_query("nobody"))).usage.day
     await store.close()
 
     assert gone == {what: set() for what in gone}

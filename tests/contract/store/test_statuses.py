@@ -1,10 +1,12 @@
-"""What the port `Statuses` promises of what WhatsApp tells of our messages, on every adapter."""
+"""The contract of `Statuses`, on every adapter."""
 
 import asyncio
 import itertools
+from typing import Any
 
 import pytest
 
+from libs.store.erasures import Erasure
 from libs.store.factory import open_store
 from libs.store.progress import MessageStatus, Step
 from libs.store.statuses import StatusUpdate
@@ -12,11 +14,10 @@ from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_claim, after
 
 
-def told(
-    status: str = "delivered", *, event_id: str | None = None, number_id: str = "num-1", message_id: str = "wamid.1"
-) -> StatusUpdate:
+def told(status: str = "delivered", *, follows: str | None = None, **fields: Any) -> StatusUpdate:
     step = Step(MessageStatus(status), NOW, (131047,) if status == "failed" else ())
-    return StatusUpdate(number_id=number_id, message_id=message_id, step=step, event_id=event_id)
+    given = {"number_id": "num-1", "message_id": "wamid.1"} | fields
+    return StatusUpdate(step=step, follows=None if follows is None else MessageStatus(follows), **given)
 
 
 async def sent(store: Store) -> None:
@@ -109,7 +110,7 @@ async def test_statuses_that_come_at_once_are_all_taken_once(store: Store, other
     assert sorted(step.status for step in known.progress.steps) == ["delivered", "failed", "read", "sent"]
 
 
-async def test_finishing_keeps_what_statuses_told_before(store: Store, store_url: str) -> None:
+async def test_finishing_keeps_earlier_statuses(store: Store, store_url: str) -> None:
     await store.ledger.claim(a_claim())
     await store.statuses.apply(told("delivered", event_id="event-1"))
     await store.ledger.finish("event-1", b"unknown", now=after(20))
@@ -121,3 +122,64 @@ async def test_finishing_keeps_what_statuses_told_before(store: Store, store_url
 
     assert known is not None
     assert (known.outcome, known.message_id, known.progress.status) == (b"unknown", "wamid.1", MessageStatus.DELIVERED)
+
+
+async def test_a_status_that_follows_another_one_is_applied_after_it(store: Store) -> None:
+    await sent(store)
+
+    early = await store.statuses.apply(told("read", follows="delivered"))
+    await store.statuses.apply(told("delivered"))
+    late = await store.statuses.apply(told("read", follows="delivered"))
+    again = await store.statuses.apply(told("read", follows="delivered"))
+
+    assert early is not None
+    assert early.progress.steps == ()
+    assert late is not None
+    assert [step.status.value for step in late.progress.steps] == ["delivered", "read"]
+    assert again == late
+
+
+async def test_a_status_that_is_deferred_supplies_no_message_id(store: Store) -> None:
+    await store.ledger.claim(a_claim())
+
+    early = await store.statuses.apply(told("read", follows="sent", event_id="event-1"))
+
+    assert early is not None
+    assert early.message_id is None
+
+
+async def test_a_fallback_is_kept_until_the_customer_has_the_message(store: Store) -> None:
+    await store.ledger.claim(a_claim(fallback="k1:nonce:sealed"))
+    await store.ledger.finish("event-1", b"sent", now=after(1), message_id="wamid.1")
+
+    before = await store.statuses.apply(told("sent"))
+    failed = await store.statuses.apply(told("failed"))
+    delivered = await store.statuses.apply(told("delivered"))
+
+    assert before is not None
+    assert failed is not None
+    assert delivered is not None
+    assert [each.fallback for each in (before, failed, delivered)] == ["k1:nonce:sealed", "k1:nonce:sealed", None]
+
+
+async def test_the_recipients_sealed_addresses_come_with_the_message_until_an_erasure(
+    store: Store, other: Store
+) -> None:
+    claim = a_claim(contact="k1:sealed")
+    await store.ledger.claim(claim)
+
+    before = await other.statuses.find(claim.event_id)
+    erasure = Erasure(
+        id="era-1",
+        account_id=claim.account_id,
+        customer_keys=(claim.customer_key,),
+        do_not_contact=("hash",),
+        pseudonyms=(),
+        reason="asked",
+        actor="admin",
+        asked_at=after(3600),
+    )
+    await store.personal_data.erase(erasure, event_ids=(), dead_letters=())
+    erased = await other.statuses.find(claim.event_id)
+
+    assert (before and before.contact, erased and erased.contact) == ("k1:sealed", None)

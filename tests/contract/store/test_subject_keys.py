@@ -1,4 +1,4 @@
-"""Whatever is recorded, sealed and erased in whatever order: the chain verifies, and nothing leads to the erased."""
+"""For any order of records, checkpoints and erasures: chains verify, and nothing identifies an erased person."""
 
 import random
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the port `Subjects` promises, on every adapter; and that in SQLite a forgotten key is gone from the disk."""
+"""The contract of `Subjects`, on every adapter; in SQLite, a deleted key is also gone from the disk."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the port `Tallies` promises, on every adapter: the sums of a recount, record by record."""
+"""The contract of `Tallies`, on every adapter: the sums equal a recount, record by record."""
 
 import random
 from collections import Counter

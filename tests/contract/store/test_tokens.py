@@ -1,4 +1,4 @@
-"""What the ports `Tokens` and `TokenRegistry` promise, on every adapter."""
+"""The contract of `Tokens` and `TokenRegistry`, on every adapter."""
 
 import asyncio
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.store.store import Store
 from libs.store.tokens import Token
-from tests.contract.store.builders import NOW, a_posted, after
+from tests.contract.store.builders import NOW, after, an_outbox_event
 
 
 def a_token(token_id: str = "tok_1", **fields: Any) -> Token:
@@ -24,7 +24,7 @@ def a_token(token_id: str = "tok_1", **fields: Any) -> Token:
 
 async def test_a_token_is_found_by_its_secrets_digest_alone(store: Store, other: Store) -> None:
     everywhere = a_token("tok_2", accounts=None)
-    await store.token_registry.add(a_token(), [a_posted()])
+    await store.token_registry.add(a_token(), [an_outbox_event()])
     await store.token_registry.add(everywhere, [])
 
     assert await other.tokens.by_digest("digest of tok_1") == a_token()
@@ -40,15 +40,15 @@ async def test_a_digest_does_not_show(store: Store) -> None:
     assert "digest" not in repr(await store.token_registry.get("tok_1"))
 
 
-async def test_what_tells_of_a_token_is_written_with_it(store: Store) -> None:
-    await store.token_registry.add(a_token(), [a_posted()])
+async def test_a_token_is_written_with_its_events(store: Store) -> None:
+    await store.token_registry.add(a_token(), [an_outbox_event()])
 
-    assert list(await store.outbox.unpublished(10)) == [a_posted()]
+    assert list(await store.outbox.unpublished(10)) == [an_outbox_event()]
 
 
-async def test_a_token_is_ended_once_and_told_once(store: Store, other: Store) -> None:
+async def test_a_token_is_revoked_once_with_its_event(store: Store, other: Store) -> None:
     await store.token_registry.add(a_token(), [])
-    told = [a_posted(f"00000000-0000-0000-0000-0000000000{n:02}") for n in range(10)]
+    told = [an_outbox_event(f"00000000-0000-0000-0000-0000000000{n:02}") for n in range(10)]
 
     ended = await asyncio.gather(
         *(

@@ -1,4 +1,4 @@
-"""Somebody edits the database itself: every kind of tampering is found and named, on both databases.
+"""Verification finds and names every kind of tampering with the database itself, on both databases.
 
 The edits go past the gateway: SQL on the file, and MongoDB's own driver. What an attacker who also holds the signing
 key can do is caught by checkpoints that were shipped out.

@@ -106,4 +106,4 @@ def test_no_name_is_used_twice() -> None:
 
 @pytest.mark.parametrize("queue", all_queues(), ids=lambda queue: queue.name)
 def test_a_queue_is_called_after_its_work_and_nothing_else(queue: Queue) -> None:
-    assert re.fullmatch(r"(policy|sender|audit)\.[a-z]+(\.dead|\.wait\.[0-9]+s)?", queue.name)
+    assert re.fullmatch(r"(ingress|policy|sender|audit)\.[a-z]+(\.dead|\.wait\.[0-9]+s)?", queue.name)

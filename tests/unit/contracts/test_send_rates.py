@@ -98,8 +98,12 @@ def test_a_halved_number_recovers_a_tenth_a_minute(elapsed_s: float, factor: flo
 
 def test_each_scope_has_its_own_bucket() -> None:
     keys = {
-        scope: bucket_key(scope, account_id="a", number_id="n", customer_key="c")
-        for scope in ("number", "pair", "account", "app")
+        scope: bucket_key(scope, number_id="n", customer_key="c", business_account_id="w")
+        for scope in ("number", "pair", "waba", "app")
     }
 
-    assert keys == {"number": "n", "pair": "n:c", "account": "a", "app": "app"}
+    assert keys == {"number": "n", "pair": "n:c", "waba": "w", "app": "app"}
+
+
+def test_the_bucket_of_an_unknown_business_account_is_the_numbers_own() -> None:
+    assert bucket_key("waba", number_id="n", customer_key="c", business_account_id=None) == "n"

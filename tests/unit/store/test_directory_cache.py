@@ -1,3 +1,5 @@
+"""`CachedDirectory` and `CachedIntegrations`: when a row is read again."""
+
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime

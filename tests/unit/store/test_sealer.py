@@ -1,4 +1,4 @@
-"""Sealed values: they open for the right owner with a listed key, and for nobody else."""
+"""Sealed values can be decrypted for the right owner with a configured key, and in no other way."""
 
 import base64
 

@@ -17,6 +17,9 @@ from libs.chassis.amqp.envelope import (
     REASON,
     VERSION,
     attempt_of,
+    dead_letter_message_from,
+    death_from_header,
+    death_header,
     message_from,
     received_from,
     republish,
@@ -186,6 +189,27 @@ def test_whatever_comes_is_an_event_or_unreadable(
     copy = republish(incoming, {ATTEMPT: attempt_of(incoming)})
     assert copy.body == body
     assert attempt_of(arrived(copy)) == attempt_of(incoming)
+
+
+def test_two_deaths_in_one_second_are_told_apart() -> None:
+    first, second = death_header(NOW), death_header(NOW + timedelta(milliseconds=1))
+
+    assert death_from_header(second) - death_from_header(first) == timedelta(milliseconds=1)
+
+
+def test_a_time_of_death_in_whole_seconds_is_of_an_earlier_release() -> None:
+    assert death_from_header(int(NOW.timestamp())) == NOW.replace(microsecond=0)
+
+
+def test_an_event_that_begins_as_a_dead_letter_says_so_and_can_be_received() -> None:
+    event = WebhookReceived(reply_to="i", payload=WebhookPayload(event_type="test"))
+    metadata = MessageMetadata(id=uuid4(), at=NOW)
+
+    message = dead_letter_message_from(event, metadata, "ingress", queue="ingress.posts", reason="unreadable_post")
+
+    assert (message.headers[REASON], message.headers["x-queue"]) == ("unreadable_post", "ingress.posts")
+    assert message.headers[DIED_AT] == death_header(NOW)
+    assert (received_from(arrived(message)).event, received_from(arrived(message)).id) == (event, metadata.id)
 
 
 @given(text=st.text(max_size=300), phone=st.text(max_size=30), name=st.none() | st.text(max_size=20))
