@@ -3,7 +3,7 @@
 import os
 
 from libs.chassis.runtime import run
-from services.ingress.app import serve
+from services.ingress.app.server import serve
 from services.ingress.settings import IngressSettings
 
 if __name__ == "__main__":

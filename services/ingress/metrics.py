@@ -18,6 +18,20 @@ UNRECORDED = Counter(
 )
 PROVIDER_WEBHOOKS = Counter("gateway_whatsapp_webhooks_total", "WhatsApp webhook requests, by outcome.", ["outcome"])
 PROVIDER_EVENTS = Counter("gateway_whatsapp_events_total", "Events received from WhatsApp, by event.", ["event"])
+PROVIDER_FIELDS = Counter(
+    "gateway_whatsapp_fields_total",
+    "Parts of WhatsApp webhook requests under fields that lead to nothing, by documented field or `other`.",
+    ["field"],
+)
+POSTS_SET_ASIDE = Counter(
+    "gateway_whatsapp_posts_set_aside_total",
+    "Parts of authentic WhatsApp webhook requests that could not be read and are dead letters, by endpoint.",
+    ["endpoint"],
+)
+UNATTRIBUTED_UPDATES = Counter(
+    "gateway_unattributed_updates_total",
+    "Notices about WhatsApp business accounts of which no account is known to have a number.",
+)
 PROVIDER_SKIPPED = Counter(
     "gateway_whatsapp_skipped_total", "Parts of WhatsApp webhook requests that were skipped, by reason.", ["reason"]
 )

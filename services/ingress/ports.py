@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from libs.chassis.topology import WorkQueue
 from libs.contracts.events import Event
 
 
@@ -33,6 +34,21 @@ class Publisher(Protocol):
 
         Raises GatewayError(gateway_unavailable) otherwise; the broker may have the event all the same.
         """
+        ...
+
+
+class DeadLetterPublisher(Protocol):
+    """Publishes events as dead letters."""
+
+    async def dead_letter(
+        self,
+        event: Event,
+        work: WorkQueue,
+        *,
+        id: UUID,  # noqa: A002 -- an event's id is called id everywhere
+        reason: str,
+    ) -> None:
+        """Return once the dead-letter queue of `work` has the event; raises as `Publisher.publish`."""
         ...
 
 

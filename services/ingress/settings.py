@@ -5,6 +5,7 @@ from ipaddress import ip_network
 from pydantic import Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
+from libs.store.posts import post_sealer_from
 
 
 class IngressSettings(ServiceSettings):
@@ -28,6 +29,17 @@ class IngressSettings(ServiceSettings):
     whatsapp_verify_token: SecretStr = Field(
         min_length=1, description="Token that Meta sends when it verifies the webhook URL."
     )
+
+    post_keys: SecretStr = Field(
+        description="Keys that encrypt providers' posts that cannot be read, newest first: `id:base64` of 32 bytes, "
+        "separated by commas."
+    )
+
+    @field_validator("post_keys")
+    @classmethod
+    def _parse_post_keys(cls, value: SecretStr) -> SecretStr:
+        post_sealer_from(value.get_secret_value())
+        return value
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

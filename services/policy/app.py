@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from libs.chassis.amqp import Broker
 from libs.chassis.runtime import ServiceRuntime, service_runtime
 from libs.chassis.subscriptions import Received, Subscriptions, on
-from libs.chassis.topology import INBOUND, NOTIFICATIONS, SIMULATIONS, WEBHOOKS, WorkQueue
+from libs.chassis.topology import IDENTITIES, INBOUND, NOTIFICATIONS, SIMULATIONS, WEBHOOKS, WorkQueue
 from libs.contracts.events import (
     CONFIGURATION_CHANGES,
     Event,
@@ -14,48 +14,86 @@ from libs.contracts.events import (
     SimulationRequested,
     SuppressionAdded,
     WebhookReceived,
+    WhatsAppCallReceived,
     WhatsAppIdentityChanged,
+    WhatsAppIdentityLinked,
     WhatsAppMessageReceived,
     WhatsAppPreferenceChanged,
 )
 from libs.contracts.identity import Pseudonyms
 from libs.store.directory_cache import CachedDirectory, CachedIntegrations
 from libs.store.factory import open_store
+from libs.store.sealer import Sealer, sealer_from
 from libs.store.store import Store
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
+from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.customer_identities import CustomerIdentities
+from services.policy.handlers.customer_restrictions import CustomerRestrictions
 from services.policy.handlers.decide_webhook import DecideWebhook
+from services.policy.handlers.find_customer import FindCustomer
+from services.policy.handlers.gather_facts import GatherFacts
+from services.policy.handlers.handle_call import HandleCall
 from services.policy.handlers.handle_inbound_message import HandleInboundMessage
 from services.policy.handlers.handle_preference import HandlePreference
-from services.policy.handlers.link_identity import LinkIdentity
+from services.policy.handlers.hold_identity import HoldIdentity
+from services.policy.handlers.link_identity import LinkAnswer, LinkIdentity
 from services.policy.handlers.notify_integrations import HandleAndNotify, NotifyIntegrations
 from services.policy.handlers.simulate_decision import SimulateDecision
+from services.policy.handlers.template_limits import TemplateLimits
 from services.policy.settings import PolicySettings
 
 
 def subscriptions(
-    store: Store, directory: CachedDirectory, integrations: CachedIntegrations, pseudonyms: Pseudonyms
+    store: Store,
+    directory: CachedDirectory,
+    integrations: CachedIntegrations,
+    *,
+    pseudonyms: Pseudonyms,
+    sealer: Sealer,
 ) -> Mapping[WorkQueue, Subscriptions]:
     """The handlers of each work queue. Customers' messages come first: an opt-out must precede the next webhook."""
-    decide = DecideWebhook(
-        directory, store.decisions, ContentPolicy.load(), pseudonyms, time.monotonic, store.delivery_order
+    contacts = CustomerContacts(store.customer_links, pseudonyms, sealer)
+    gather_facts, template_limits = _gather_facts(store, directory, pseudonyms, contacts)
+    decide = DecideWebhook(gather_facts, store.decisions, store.delivery_order, template_limits, time.monotonic)
+    notify = NotifyIntegrations(directory, integrations, contacts)
+    identities = CustomerIdentities(
+        store.identities, store.suppressions, pseudonyms, store.customer_links, store.erased_customers
     )
-    identities = CustomerIdentities(store.identities, store.suppressions, pseudonyms)
+    restrictions = CustomerRestrictions(store.restrictions, store.standing_restrictions)
     handle_message = HandleInboundMessage(
-        directory, store.conversations, store.suppressions, identities, Keywords.load()
+        directory, store.conversations, store.suppressions, identities, Keywords.load(), restrictions, contacts
     )
-    notify = NotifyIntegrations(directory, integrations)
+    handle_call = HandleCall(store.conversations, identities, restrictions, contacts, integrations, notify)
+    hold = HoldIdentity(store.customers, identities, store.restrictions)
     return {
         INBOUND: (
             on(WhatsAppMessageReceived, HandleAndNotify(handle_message, notify.for_message)),
-            on(WhatsAppPreferenceChanged, HandlePreference(store.suppressions, identities)),
-            on(WhatsAppIdentityChanged, LinkIdentity(identities)),
+            on(WhatsAppCallReceived, handle_call),
+            on(WhatsAppPreferenceChanged, HandlePreference(store.suppressions, identities, contacts)),
+            on(WhatsAppIdentityChanged, LinkIdentity(identities, contacts, hold)),
         ),
+        IDENTITIES: (on(WhatsAppIdentityLinked, LinkAnswer(identities, contacts, store.conversations)),),
         WEBHOOKS: (on(WebhookReceived, decide),),
         NOTIFICATIONS: (on(SuppressionAdded, notify.for_opt_out), on(MessageStatusUpdated, notify.for_status)),
-        SIMULATIONS: (on(SimulationRequested, SimulateDecision(decide)),),
+        SIMULATIONS: (on(SimulationRequested, SimulateDecision(gather_facts, store.decisions)),),
     }
+
+
+def _gather_facts(
+    store: Store, directory: CachedDirectory, pseudonyms: Pseudonyms, contacts: CustomerContacts
+) -> tuple[GatherFacts, TemplateLimits]:
+    template_limits = TemplateLimits(store.template_recipients)
+    gather_facts = GatherFacts(
+        directory,
+        store.decisions,
+        ContentPolicy.load(),
+        pseudonyms,
+        FindCustomer(store.customers, pseudonyms),
+        contacts,
+        template_limits,
+    )
+    return gather_facts, template_limits
 
 
 async def serve(settings: PolicySettings) -> None:
@@ -82,7 +120,9 @@ async def _serve(settings: PolicySettings, runtime: ServiceRuntime, store: Store
 
     await broker.subscribe_exclusive("configuration", CONFIGURATION_CHANGES, changed, on_reconnect=reconnected)
     pseudonyms = Pseudonyms(settings.hash_key.get_secret_value().encode())
-    for queue, handlers in subscriptions(store, directory, integrations, pseudonyms).items():
+    sealer = sealer_from(settings.secret_keys.get_secret_value())
+    handlers_of = subscriptions(store, directory, integrations, pseudonyms=pseudonyms, sealer=sealer)
+    for queue, handlers in handlers_of.items():
         await broker.consume(queue, handlers, prefetch=settings.prefetch)
     async with broker.retiring_queues():
         runtime.mark_ready(store=store.healthy, broker=broker.healthy)

@@ -1,11 +1,21 @@
 """The settings of policy."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
+from libs.store.sealer import sealer_from
 
 
 class PolicySettings(ServiceSettings):
     """Settings of the policy service."""
 
+    secret_keys: SecretStr = Field(
+        description="Keys that encrypt the addresses of customers, newest first; those of console and sender."
+    )
     policy_metrics_port: int = Field(default=9102, ge=0, le=65535, description="Port of policy's metrics and probes.")
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _keys_can_be_read(cls, keys: SecretStr) -> SecretStr:
+        sealer_from(keys.get_secret_value())
+        return keys

@@ -1,7 +1,7 @@
 """Request bodies of 3CX webhooks: strict JSON parsing, and the fields that the gateway keeps.
 
-The JSON must be strictly valid. A field of the wrong type counts as absent, so that policy's rules answer with the
-error code for the missing field.
+The JSON must be valid but for what phone systems are known to write. A field of the wrong type counts as absent, so
+that policy's rules answer with the error code for the missing field.
 """
 
 import json
@@ -11,6 +11,8 @@ from typing import Any, Final
 import orjson
 
 from libs.contracts.events import MAX_NAME, WebhookPayload
+from libs.contracts.identity import named_user_id
+from libs.contracts.json_repair import with_whole_escapes, without_byte_order_mark
 from libs.contracts.text import without_controls
 
 TEXT_OR_NUMBER_FIELDS: Final = (
@@ -25,6 +27,8 @@ TEXT_OR_NUMBER_FIELDS: Final = (
 )
 TEXT_FIELDS: Final = ("event_type", "message_purpose")
 
+ENCODING_HEADER: Final = "Content-Encoding"
+EXACT_FLOAT: Final = 2**53  # a larger float is not exact, so its digits are none of a phone's
 NUMBER_LIMIT: Final = 10**31  # larger than any phone or extension; larger integers count as absent
 
 
@@ -46,6 +50,18 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
 DUPLICATE_KEY_CHECK: Final = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_int=len, parse_float=len)
 
 
+def is_encoded(content_encodings: Sequence[str]) -> bool:
+    """True when a body has a `Content-Encoding` other than `identity`, such as `gzip`."""
+    names = {name.strip().lower() for header in content_encodings for name in header.split(",")}
+    return not names <= {"", "identity"}
+
+
+def require_identity(content_encodings: Sequence[str]) -> None:
+    """Require a body without `Content-Encoding`, or with `identity`. Raises InvalidBody."""
+    if is_encoded(content_encodings):
+        raise InvalidBody(ENCODING_HEADER, "must be identity: a compressed body is not read")
+
+
 def require_json(content_types: Sequence[str]) -> None:
     """Require exactly one `Content-Type: application/json`; parameters are ignored. Raises InvalidBody."""
     if len(content_types) != 1 or content_types[0].partition(";")[0].strip().lower() != "application/json":
@@ -53,11 +69,13 @@ def require_json(content_types: Sequence[str]) -> None:
 
 
 def object_from(body: bytes) -> dict[str, Any]:
-    """Read `body` as one JSON object (RFC 8259). Raises InvalidBody.
+    r"""Read `body` as one JSON object (RFC 8259). Raises InvalidBody.
 
-    orjson rejects NaN, invalid UTF-8, a byte order mark, lone surrogates and deep nesting, but keeps the last of
-    duplicate keys. A second pass rejects them: two parsers that choose different duplicates are a security hole.
+    A byte order mark is skipped; lone surrogates and `\u0000` become U+FFFD: phone systems and phone books write them.
+    orjson rejects NaN, invalid UTF-8, control characters and deep nesting, but keeps the last of duplicate keys. A
+    second pass rejects them: two parsers that choose different duplicates are a security hole.
     """
+    body = with_whole_escapes(without_byte_order_mark(body))
     try:
         read = orjson.loads(body)
         if not isinstance(read, dict):
@@ -73,11 +91,13 @@ def payload_from(read: dict[str, Any]) -> WebhookPayload:
     fields = {name: text_or_number(read.get(name)) for name in TEXT_OR_NUMBER_FIELDS}
     fields |= {name: _short_text(read.get(name)) for name in TEXT_FIELDS}
     text = _text(read.get("message_text")) or _text(read.get("message"))
-    return WebhookPayload(from_=text_or_number(read.get("from")), text=text, **fields)
+    return WebhookPayload(from_=text_or_number(read.get("from")), text=text, user_id=named_user_id(read), **fields)
 
 
 def text_or_number(value: object) -> str | None:
     """The value as text when it is text or a whole number: phone systems send phones and extensions as either."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_FLOAT:
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < NUMBER_LIMIT:
         return str(value)
     return _short_text(value)

@@ -1,11 +1,12 @@
-"""`CredentialsCache`: looks up the called integration and the credentials that it requires."""
+"""Credentials: of the called integration, kept in `CredentialsCache`, and of a provider's webhook address."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from libs.contracts.webhook_secrets import SecretDigest
-from libs.store.accounts import AuthMode, Directory, Integration, SecretHash
+from libs.providers.inbound import WebhookNumber
+from libs.store.accounts import AuthMode, Directory, Integration, Number, SecretHash
 from services.ingress.domain.addresses import allowlist_from
 from services.ingress.domain.authentication import WebhookCredentials
 
@@ -27,6 +28,13 @@ def credentials_from(integration: Integration) -> WebhookCredentials:
 def secrets_from(hashes: Sequence[SecretHash]) -> tuple[SecretDigest, ...]:
     """Stored hashes, ready for comparison."""
     return tuple(SecretDigest(_digest(s.sha256), s.valid_until) for s in hashes)
+
+
+def webhook_number_from(number: Number) -> WebhookNumber:
+    """The number of a provider's webhook address, with its secrets."""
+    return WebhookNumber(
+        id=number.id, phone_number_id=number.phone_number_id, secrets=secrets_from(number.webhook_secrets)
+    )
 
 
 def _digest(text: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import Final
 from libs.providers.inbound import Inbound, InboundEvent, Skip
 from libs.store.accounts import Directory, Number
 from services.ingress import metrics
+from services.ingress.handlers.business_accounts import AttributeUpdates
 from services.ingress.handlers.credentials import MAX_ID_LENGTH
 from services.ingress.ports import Publisher
 
@@ -21,6 +22,7 @@ class ReceiveProviderWebhook:
 
     directory: Directory
     publisher: Publisher
+    attribute: AttributeUpdates
 
     async def number(self, provider: str, number_id: str) -> Number | None:
         """The provider's number with this id. Raises GatewayError(gateway_unavailable) when the store fails."""
@@ -44,6 +46,8 @@ class ReceiveProviderWebhook:
                     raise result
         for each in events:
             metrics.PROVIDER_EVENTS.labels(each.event.name).inc()
+        for name, count in inbound.fields.items():
+            metrics.PROVIDER_FIELDS.labels(name).inc(count)
         for reason, count in skipped.items():
             metrics.PROVIDER_SKIPPED.labels(reason.value).inc(count)
         return skipped
@@ -52,15 +56,19 @@ class ReceiveProviderWebhook:
         self, provider: str, events: Sequence[InboundEvent], known: Number | None
     ) -> tuple[list[InboundEvent], int]:
         """The events with the gateway's ids in place of the provider's, and how many are of unknown numbers."""
+        unknown = 0
         numbers = {known.phone_number_id: known} if known else await self._numbers(provider, events)
         found: list[InboundEvent] = []
         for each in events:
             if each.event.number_id is None:  # about a business account as a whole
-                found.append(each)
+                found += await self.attribute.for_each_account(provider, each)
             elif (number := numbers.get(each.event.number_id)) is not None:
+                await self.attribute.learn_from(each, number)
                 ids = {"number_id": number.id, "account_id": number.account_id}
                 found.append(InboundEvent(each.id, each.event.model_copy(update=ids)))
-        return found, len(events) - len(found)
+            else:
+                unknown += 1
+        return found, unknown
 
     async def _numbers(self, provider: str, events: Sequence[InboundEvent]) -> dict[str, Number]:
         wanted = {each.event.number_id for each in events if each.event.number_id is not None}

@@ -4,10 +4,15 @@ import asyncio
 import hmac
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final
 
 from aiohttp import web
 from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
+
+from services.ingress.domain.media import MediaCutter
+
+MAX_WITHOUT_MEDIA: Final = 4 * 1024 * 1024
 
 # Raised by the stream when the client disconnects, or when its chunks or lengths are invalid.
 READ_ERRORS = (ClientPayloadError, HttpProcessingError, ConnectionError, TimeoutError, EOFError)
@@ -27,23 +32,34 @@ class RequestBody:
 
     state: BodyState
     body: bytes = field(default=b"", repr=False)
+    limit: int = 0
+    """The limit in bytes that a body that is too large exceeds."""
 
 
 async def read_body(
-    request: web.BaseRequest, *, limit: int, seconds: float, keep: bool = True, mac: hmac.HMAC | None = None
+    request: web.BaseRequest,
+    *,
+    limit: int,
+    seconds: float,
+    keep: bool = True,
+    mac: hmac.HMAC | None = None,
+    cutter: MediaCutter | None = None,
 ) -> RequestBody:
     """Read at most `limit` bytes within `seconds`, and feed them to `mac`.
 
     A body whose declared length exceeds the limit is not read. Without `keep` the bytes are counted and dropped, which
-    saves the memory of bodies that are rejected anyway.
+    saves the memory of bodies that are rejected anyway. With a `cutter` media is dropped, and `MAX_WITHOUT_MEDIA` is
+    the limit for the rest.
     """
     if (request.content_length or 0) > limit:
-        return RequestBody(BodyState.TOO_LARGE)
+        return RequestBody(BodyState.TOO_LARGE, limit=limit)
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     try:
         async with asyncio.timeout(seconds):
+            if cutter is not None:
+                return await _read_without_media(request, limit, cutter)
             return await _read(request, limit, keep=keep, mac=mac)
     except READ_ERRORS:
         return RequestBody(BodyState.INCOMPLETE)
@@ -55,9 +71,21 @@ async def _read(request: web.BaseRequest, limit: int, *, keep: bool, mac: hmac.H
     while chunk := await request.content.readany():
         received += len(chunk)
         if received > limit:
-            return RequestBody(BodyState.TOO_LARGE)
+            return RequestBody(BodyState.TOO_LARGE, limit=limit)
         if mac is not None:
             mac.update(chunk)
         if keep:
             chunks.append(chunk)
     return RequestBody(BodyState.COMPLETE, b"".join(chunks))
+
+
+async def _read_without_media(request: web.BaseRequest, limit: int, cutter: MediaCutter) -> RequestBody:
+    left = bytearray()
+    received = 0
+    while chunk := await request.content.readany():
+        received += len(chunk)
+        left += cutter.shortened(chunk)
+        if received > limit or len(left) > MAX_WITHOUT_MEDIA:
+            exceeded = limit if received > limit else MAX_WITHOUT_MEDIA
+            return RequestBody(BodyState.TOO_LARGE, limit=exceeded)
+    return RequestBody(BodyState.COMPLETE, bytes(left))

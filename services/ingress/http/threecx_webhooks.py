@@ -11,6 +11,7 @@ from aiohttp import web
 
 from libs.chassis.clock import Clock
 from libs.contracts.errors import ErrorCode
+from libs.contracts.phone_numbers import with_lost_plus
 from libs.store.accounts import Integration
 from libs.store.idempotency import Answers
 from services.ingress.domain.addresses import Networks, client_address
@@ -21,7 +22,7 @@ from services.ingress.domain.authentication import (
     expected_signature,
     message_rejection,
 )
-from services.ingress.domain.bodies import InvalidBody, object_from, require_json
+from services.ingress.domain.bodies import ENCODING_HEADER, InvalidBody, object_from, require_identity, require_json
 from services.ingress.domain.dialects import translation_from
 from services.ingress.handlers.accept_webhook import AcceptWebhook, Webhook
 from services.ingress.handlers.credentials import CredentialsCache
@@ -147,9 +148,10 @@ def fields_from(request: web.BaseRequest, body: RequestBody) -> dict[str, Any]:
     """The fields of a request: of its JSON object, or of a GET's query. Raises InvalidBody."""
     if request.method == "GET":
         query = request.query
-        return {name: many[0] if len(many := query.getall(name)) == 1 else many for name in query}
+        return {name: with_lost_plus(many[0]) if len(many := query.getall(name)) == 1 else many for name in query}
     if body.state is BodyState.INCOMPLETE:
         raise InvalidBody("body", "did not arrive whole and in time")
+    require_identity(request.headers.getall(ENCODING_HEADER, ()))
     require_json(request.headers.getall("Content-Type", ()))
     return object_from(body.body)
 

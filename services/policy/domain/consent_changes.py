@@ -6,7 +6,9 @@ from uuid import UUID, uuid5
 
 from libs.contracts.events import SuppressionEvent
 from libs.contracts.identity import masked
+from libs.store.contacts import Contact
 from libs.store.conversations import Suppression, SuppressionKind
+from services.policy.domain.addresses import addresses_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,7 @@ class ConsentChange:
     event_id: UUID
     account_id: str | None
     number_id: str
-    customer: str | None = field(repr=False)
+    contact: Contact = field(repr=False)
     at: datetime
     kind: SuppressionKind
     source: str
@@ -32,7 +34,7 @@ class ConsentChange:
             id=self.suppression_id(customer_key),
             account_id=self.account_id or "",
             customer_key=customer_key,
-            masked_phone=masked(self.customer) if self.customer else "",
+            masked_phone=masked(self.contact.phone) if self.contact.phone else "",
             kind=self.kind,
             source=self.source,
             reason=None,
@@ -49,7 +51,7 @@ class ConsentChange:
             kind=self.kind,
             source=self.source,
             number_id=self.number_id,
-            customer=self.customer,
+            **addresses_of(self.contact),
             customer_key=customer_key,
             evidence=self.evidence,
         )

@@ -11,6 +11,7 @@ from libs.contracts.results import AnswerStatus, SkipReason
 from libs.store.conversations import Conversation
 from libs.store.decisions import Cooldown, CoolingDown, Limit, QuotaExhausted
 from libs.store.plans import daily_limit, monthly_limit
+from libs.store.restriction_effects import restricted_templates
 from services.policy.domain.delivery_plans import DeliveryPlan, plan_for
 from services.policy.domain.facts import Facts, NoMessage, Objection, Pass, RuleBinding
 
@@ -87,7 +88,15 @@ def delivery_plan(webhook: WebhookReceived, facts: Facts) -> DeliveryPlan:
         now=facts.now,
         phone=facts.phone,
         language=webhook.payload.language,
+        restricted=restricted_templates(facts.stored.restrictions, facts.now),
+        only_as_reply=facts.customer is not None and facts.customer.may_be_another,
     )
+
+
+def window_is_open_at(conversation: Conversation, now: datetime) -> bool:
+    """True while free text may be sent."""
+    closes_at = window_closes_at(conversation)
+    return closes_at is not None and now < closes_at
 
 
 def window_closes_at(conversation: Conversation) -> datetime | None:

@@ -5,6 +5,7 @@ close while the message waits; sender checks again when it sends.
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
@@ -46,6 +47,8 @@ class DeliveryPlan:
     reason: PlanReason
     window_closes_at: datetime | None
     template: WindowTemplate | None = None
+    restricted: tuple[str, ...] = ()
+    """The languages of the template that WhatsApp restricted; they are not sent."""
 
     def details(self) -> Details:
         """The details of a refusal: the reason, and when the window closed."""
@@ -60,37 +63,66 @@ class DeliveryPlan:
             "closes_at": None if self.window_closes_at is None else self.window_closes_at.isoformat(),
             "delivery": self.delivery.value,
         }
+        if self.restricted:
+            details["restricted_languages"] = [*self.restricted]
         if self.template is not None:
             details |= {"template": self.template.name, "language": self.template.language}
         return details
 
 
 def plan_for(
-    integration: Integration, *, closes_at: datetime | None, now: datetime, phone: str | None, language: str | None
+    integration: Integration,
+    *,
+    closes_at: datetime | None,
+    now: datetime,
+    phone: str | None,
+    language: str | None,
+    restricted: AbstractSet[tuple[str, str]] = frozenset(),
+    only_as_reply: bool = False,
 ) -> DeliveryPlan:
-    """The plan for one message. `language` is the customer's language as 3CX sent it."""
-    template = None if integration.strict_window else template_for(integration.window_template, phone, language)
+    """The plan for one message; with `only_as_reply` it is never a template, also not when the window closes later.
+
+    `language` is the customer's language as 3CX sent it; `restricted` are templates, as pairs of name and language,
+    that may not be sent.
+    """
+    configured = None if integration.strict_window or only_as_reply else integration.window_template
+    template = template_for(configured, phone, language, restricted)
+    left_out = tuple(code for name, code in templates_offered(configured) if (name, code) in restricted)
     if closes_at is not None and now < closes_at:
-        return DeliveryPlan(Delivery.FREE_TEXT, PlanReason.WINDOW_OPEN, closes_at, template)
+        return DeliveryPlan(Delivery.FREE_TEXT, PlanReason.WINDOW_OPEN, closes_at, template, left_out)
     why = PlanReason.NEVER_MESSAGED if closes_at is None else PlanReason.WINDOW_EXPIRED
-    return DeliveryPlan(Delivery.REFUSED if template is None else Delivery.TEMPLATE, why, closes_at, template)
+    delivery = Delivery.REFUSED if template is None else Delivery.TEMPLATE
+    return DeliveryPlan(delivery, why, closes_at, template, left_out)
+
+
+def templates_offered(configured: Mapping[str, object] | None) -> list[tuple[str, str]]:
+    """The integration's template in each of its languages, as pairs of name and language, its own `language` first."""
+    if configured is None or not isinstance(name := configured.get("name"), str) or not name:
+        return []
+    own = configured.get("language")
+    own = own if isinstance(own, str) and own else "en"
+    return [(name, own), *((name, code) for code in _strings(configured.get("languages")) if code != own)]
 
 
 def template_for(
-    configured: Mapping[str, object] | None, phone: str | None, language: str | None
+    configured: Mapping[str, object] | None,
+    phone: str | None,
+    language: str | None,
+    restricted: AbstractSet[tuple[str, str]] = frozenset(),
 ) -> WindowTemplate | None:
     """The integration's template in the best language; None when there is no usable template.
 
-    The language from 3CX comes first, then the languages of the phone's country, then the template's own `language`.
+    The language from 3CX comes first, then the languages of the phone's country, then the template's own `language`,
+    then any other that is not `restricted`.
     """
-    if configured is None or not isinstance(name := configured.get("name"), str) or not name:
+    left = [pair for pair in templates_offered(configured) if pair not in restricted]
+    if configured is None or not left:
         return None
-    own = configured.get("language")
-    own = own if isinstance(own, str) and own else "en"
-    offered = [own, *(code for code in _strings(configured.get("languages")) if code != own)]
+    offered = [code for _, code in left]
     wanted = [_normal(language)] if language else []
     wanted += [_normal(code) for code in languages_of(phone)]
-    found = next((code for want in wanted if (code := _match(want, offered)) is not None), own)
+    found = next((code for want in wanted if (code := _match(want, offered)) is not None), offered[0])
+    name = left[0][0]
     parameters = tuple(v for v in _strings(configured.get("parameters")) if v in TEMPLATE_VARIABLES)
     return WindowTemplate(name=name, language=found, parameters=parameters)
 

@@ -9,9 +9,12 @@ from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from libs.contracts.results import AnswerStatus, SkipReason
 from libs.store.accounts import Account, Integration, Number
+from libs.store.contacts import Contact
 from libs.store.decisions import StoredFacts
+from libs.store.template_recipients import TemplateUse
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.limits import Period
+from services.policy.domain.webhook_customers import Customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,15 +27,26 @@ class Facts:
     integration: Integration
     number: Number | None
     event_type: EventType | None
-    phone: str | None = field(repr=False)
-    """The customer's phone number in E.164 form; None when no field has a valid one."""
+    customer: Customer | None
+    """Whom the webhook is about; None when none of its fields names anybody."""
     customer_key: str = ""
-    """The customer key of `phone`; empty without one."""
+    """The main key of the customer (`libs.store.customer_links`); empty without one."""
+    contact: Contact | None = field(default=None, repr=False)
+    """The customer's further addresses, as far as WhatsApp has shown them."""
     stored: StoredFacts
     period: Period
     content: ContentPolicy = field(repr=False)
     rendered: str | None = field(default=None, repr=False)
     """The message text of a call event, from the integration's template; None when there is none."""
+    template_limit: int | None = None
+    """How many customers the business account may send templates to in 24 hours; None: not known, or no template."""
+    template_use: TemplateUse | None = None
+    """How many it has sent them to."""
+
+    @property
+    def phone(self) -> str | None:
+        """The customer's phone number in E.164 form; None when the customer is known by user id alone."""
+        return None if self.customer is None else self.customer.phone
 
 
 RuleInputs = dict[str, Scalar | list[Scalar]]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-import phonenumbers
+from libs.contracts.phone_numbers import region_of
 
 _REGIONS_BY_LANGUAGE: Final = {
     "ar": "SA AE KW QA BH OM YE IQ JO LB SY PS EG LY SD TN DZ MA MR",
@@ -22,18 +22,9 @@ _FIRST_LANGUAGE: Final = {"IN": "hi", "PK": "ur", "CA": "en"}
 
 def languages_of(phone: str | None) -> list[str]:
     """Codes of the languages of the phone's country (E.164), the likeliest first, each with and without the country."""
-    region = _region_of(phone)
+    region = region_of(phone)
     if region is None:
         return []
     spoken = [code for code, regions in _REGIONS_BY_LANGUAGE.items() if region in regions.split()]
     spoken.sort(key=lambda code: code != _FIRST_LANGUAGE.get(region))
     return [code for language in spoken for code in (f"{language}_{region}", language)]
-
-
-def _region_of(phone: str | None) -> str | None:
-    if phone is None:
-        return None
-    try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None))
-    except phonenumbers.NumberParseException:
-        return None

@@ -5,14 +5,15 @@ It holds phone numbers and texts in plain form, because the 3CX system belongs t
 
 from typing import Any
 
-from libs.contracts.events import MessageStatusUpdated, SuppressionAdded, WhatsAppMessageReceived
+from libs.contracts.events import MessageStatusUpdated, SuppressionAdded, WhatsAppCallReceived, WhatsAppMessageReceived
 from libs.store.accounts import Integration, Number
 from libs.store.conversations import SuppressionKind
 
 _CUSTOMER_OPT_OUTS = frozenset({SuppressionKind.OPT_OUT.value, SuppressionKind.MARKETING.value})
 
-_RESERVED_NAMES = frozenset({"id", "type", "sent_at", "text", "pressed", "reply_to"})
-"""The fields that every message has; the content of a message type has the type's name."""
+_CONTENT = "content"
+_RESERVED_NAMES = frozenset({"id", "type", "sent_at", "text", "pressed", "reply_to", _CONTENT})
+"""The fields that any message may have; the object of a message type has the type's name."""
 
 
 def wants_messages(integration: Integration) -> bool:
@@ -36,7 +37,9 @@ def number_json(number_id: str, number: Number | None) -> dict[str, Any]:
 
 
 def message_content(message: WhatsAppMessageReceived, number: Number | None) -> dict[str, Any]:
-    """The JSON of `message.received`; the content is passed on as WhatsApp sent it."""
+    """The JSON of `message.received`: the type's object under the type's name, whatever else came under `content`."""
+    content = dict(message.content or {})
+    own = {message.type: content.pop(message.type, None)} if message.type not in _RESERVED_NAMES else {}
     fields = {
         "id": message.message_id,
         "type": message.type,
@@ -44,12 +47,28 @@ def message_content(message: WhatsAppMessageReceived, number: Number | None) -> 
         "text": message.text,
         "pressed": list(message.pressed) or None,
         "reply_to": message.reply_to_message_id,
-        message.type if message.type not in _RESERVED_NAMES else "content": message.content,
+        _CONTENT: content or None,
+        **own,
     }
     return {
         "number": number_json(message.number_id, number),
         **({"customer": {"name": message.profile_name}} if message.profile_name else {}),
         "message": {name: value for name, value in fields.items() if value is not None},
+    }
+
+
+def call_content(call: WhatsAppCallReceived, number: Number | None) -> dict[str, Any]:
+    """The JSON of `call.received`."""
+    fields = {
+        "id": call.call_id,
+        "event": call.event,
+        "direction": call.direction,
+        "status": call.status,
+        "at": call.at.isoformat(),
+    }
+    return {
+        "number": number_json(call.number_id, number),
+        "call": {name: value for name, value in fields.items() if value is not None},
     }
 
 

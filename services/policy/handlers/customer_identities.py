@@ -1,21 +1,26 @@
 """`CustomerIdentities`: makes and links the keys of a customer, so that a suppression of one key holds for all.
 
-A customer has a key for the phone number, one for the business-scoped user id, or both.
+A customer has a key for the phone number, one for the business-scoped user id, and one for each further phone number
+by which WhatsApp finds the same account.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
 from libs.contracts.identity import Pseudonyms
 from libs.store.conversations import Suppression, SuppressionKind, Suppressions
+from libs.store.customer_links import CustomerLink, CustomerLinks, Relation
+from libs.store.erased_customers import ErasedCustomers, cancels
 from libs.store.identities import Identities, Identity
 
 COPIES_NAMESPACE = UUID("0b9f1f0e-52a9-5d4c-8f5b-6a8a7f4f2d11")
 """The UUID namespace of copied suppressions: one suppression is copied to one key once."""
 PAGE_SIZE = 10
 """More than there are kinds of suppression; a customer key has at most one active suppression of each kind."""
+
+MAX_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +30,73 @@ class CustomerIdentities:
     identities: Identities
     suppressions: Suppressions
     pseudonyms: Pseudonyms
+    links: CustomerLinks
+    erased_customers: ErasedCustomers
+    _without_former: set[str] = field(default_factory=set)
+    """Former keys under which nothing is left; it saves a look-up for every message."""
 
     def keys(self, account_id: str | None, *values: str | None) -> list[str]:
         """The customer keys of phone numbers and user ids; None and empty values have none."""
         return [self.pseudonyms.customer_key(account_id or "", value) for value in values if value]
 
+    async def move_former(self, account_id: str, phone: str | None) -> None:
+        """Move what an earlier release stored under another spelling of the phone to the phone's key."""
+        for former in self.pseudonyms.former_customer_keys(account_id, phone) if phone else ():
+            if former not in self._without_former:
+                key, hashed = self.pseudonyms.customer_key(account_id, phone or ""), self.pseudonyms.do_not_contact_hash
+                await self.links.rekey(account_id, former, key)
+                await self.links.rekey(account_id, hashed(former), hashed(key))
+                if len(self._without_former) >= MAX_REMEMBERED:
+                    self._without_former.clear()
+                self._without_former.add(former)
+
+    async def pair(self, account_id: str, key: str, at: datetime) -> Identity:
+        """The customer of one key with the phone or user id that WhatsApp showed with it, without further numbers."""
+        return await self.identities.link(account_id, [key], at)
+
     async def link(self, account_id: str, keys: Sequence[str], at: datetime) -> Identity:
-        """The customer of one key, or of two keys that were seen together at `at`."""
-        return await self.identities.link(account_id, keys, at)
+        """The customer of one key, or of the phone's and the user id's key, which were seen together at `at`.
+
+        `keys` come first in the result, then the other keys of the customer. A number that WhatsApp shows by itself is
+        no other account's alias from then on: it may have a new owner.
+        """
+        pair = await self.identities.link(account_id, keys, at)
+        found = await self.links.find(account_id, pair.keys)
+        if any(row.customer_key == keys[0] and row.relation is Relation.ALIAS for row in found):
+            await self.links.leave(account_id, keys[0], at)
+            found = await self.links.find(account_id, pair.keys)
+        if len(keys) > 1 and not _are_joined(found, keys):
+            await self.links.join(account_id, keys[1], keys[0], Relation.USER_ID, at)
+            found = await self.links.find(account_id, pair.keys)
+        return replace(pair, keys=tuple(dict.fromkeys((*pair.keys, *(row.customer_key for row in found)))))
+
+    async def main_key(self, account_id: str, key: str) -> str:
+        """The main key of the customer with this key."""
+        return next((row.main_key for row in await self.links.find(account_id, [key])), key)
+
+    async def join_alias(self, account_id: str, alias: str, main_key: str, at: datetime) -> Identity:
+        """Make `alias` another phone key of the customer of `main_key`; what is under either is to be merged."""
+        await self.links.join(account_id, alias, main_key, Relation.ALIAS, at)
+        return await self.link(account_id, [main_key], at)
 
     async def merge(self, account_id: str, identity: Identity) -> None:
         """Copy the suppressions of each key to the others, unless that is done already."""
         if not identity.merged:
             await self.copy_suppressions(account_id, identity.keys, identity.keys)
-            await self.identities.mark_merged(account_id, identity.keys)
+            await self.identities.mark_merged(account_id, identity.keys[:2])
 
     async def lift(
         self, account_id: str, keys: Sequence[str], kind: SuppressionKind, *, at: datetime, deduplication_key: str
     ) -> list[Suppression]:
-        """Lift one kind of suppression of every key, and of its do-not-contact hash, which remains after an erasure."""
+        """Lift one kind of suppression of every key, and of its do-not-contact hash, which remains after an erasure.
+
+        What remains has the day of the opt-out alone. So an opt-in from before the erasure does not lift it: it may be
+        older than the opt-out.
+        """
         hashed = self.pseudonyms.do_not_contact_hash
-        names = [
-            *((key, deduplication_key) for key in keys),
-            *((hashed(key), hashed(deduplication_key)) for key in keys),
-        ]
+        names = [(key, deduplication_key) for key in keys]
+        if not cancels(await self.erased_customers.erased_at(account_id, keys), at):
+            names += [(hashed(key), hashed(deduplication_key)) for key in keys]
         lifted = [
             await self.suppressions.lift(
                 account_id=account_id, customer_key=key, kind=kind, at=at, events=(), deduplication_key=name
@@ -67,5 +115,14 @@ class CustomerIdentities:
                         await self.suppressions.suppress(_copied(row, target), ())
 
 
+def _are_joined(found: Sequence[CustomerLink], keys: Sequence[str]) -> bool:
+    """Whether a phone and a user id are joined, and nothing is left to do that a process may have died before."""
+    mains = {row.customer_key: row.main_key for row in found}
+    users = {row.customer_key for row in found if row.relation is Relation.USER_ID}
+    return users == {keys[1]} and mains[keys[1]] == mains.get(keys[0], keys[0]) and keys[1] not in mains.values()
+
+
 def _copied(row: Suppression, key: str) -> Suppression:
-    return replace(row, id=f"sup_{uuid5(COPIES_NAMESPACE, f'{row.id}:{key}').hex}", customer_key=key)
+    """The suppression for another key, as of the latest request that it includes."""
+    copy_id = f"sup_{uuid5(COPIES_NAMESPACE, f'{row.id}:{key}').hex}"
+    return replace(row, id=copy_id, customer_key=key, since=row.latest_at, repeated_at=None)

@@ -1,15 +1,19 @@
 """`event_from_decision`: the event that follows from a decision. The message text is made here and never stored."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from libs.chassis.subscriptions import Received
-from libs.contracts.decisions import Decision
+from libs.contracts.decisions import TEMPLATED, Decision, EventType
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved, WebhookAnswered, WebhookPayload, WebhookReceived
-from libs.store.accounts import Account
+from libs.store.accounts import Account, Integration
+from libs.store.contacts import Contact
 from services.policy.domain.decisions import purpose_of, text_of
 from services.policy.domain.delivery_plans import parameters_of
 from services.policy.domain.facts import Facts
+from services.policy.domain.message_templates import rendered_text
+from services.policy.domain.webhook_customers import Customer
 
 
 def event_from_decision(
@@ -17,7 +21,8 @@ def event_from_decision(
 ) -> MessageApproved | WebhookAnswered:
     """The approval of a message, or the final answer."""
     webhook = received.event
-    if not decision.approved or facts.phone is None:
+    customer = facts.customer
+    if not decision.approved or customer is None:
         return WebhookAnswered(
             account_id=webhook.account_id,
             integration_id=webhook.integration_id,
@@ -29,6 +34,7 @@ def event_from_decision(
             details=decision.details,
             purpose=purpose_of(webhook, facts.event_type),
             customer=facts.phone,
+            customer_key=facts.customer_key if customer is not None and customer.phone is None else None,
             receipt=decision.receipt,
         )
     return MessageApproved(
@@ -38,7 +44,7 @@ def event_from_decision(
         event_type=facts.event_type or "",
         reply_to=webhook.reply_to,
         number_id=facts.integration.instance_id,
-        customer=facts.phone,
+        **recipient_from(customer, facts.contact),
         customer_key=facts.customer_key,
         text=text_of(webhook, facts) or "",
         purpose=purpose_of(webhook, facts.event_type) or "",
@@ -52,23 +58,52 @@ def event_from_decision(
     )
 
 
+def recipient_from(customer: Customer, contact: Contact | None) -> dict[str, str | None]:
+    """The addresses of the message: the one that the webhook names, with what WhatsApp has shown beside it."""
+    known = contact or Contact()
+    if customer.phone is None:
+        known = known if known.user_id == customer.user_id else Contact()
+        return {
+            "customer_user_id": customer.user_id,
+            "customer_parent_user_id": known.parent_user_id,
+            "customer_wa_id": known.wa_id,
+            "linked_phone": known.phone,
+        }
+    return {
+        "customer": customer.phone,
+        "customer_wa_id": known.wa_id if known.phone == customer.phone else None,
+        "customer_user_id": known.user_id,
+        "customer_parent_user_id": known.parent_user_id,
+    }
+
+
 def _template_of(decision: Decision, webhook: WebhookReceived, facts: Facts) -> dict[str, object] | None:
     """The approved WhatsApp template of the decision with its parameters, for sender."""
     template = decision.template
     if template is None:
         return None
-    values = template_values(webhook.payload, facts.phone, facts.account, facts.now)
+    values = template_values(webhook.payload, facts.customer, facts.account, facts.now)
     return {"name": template.name, "language": template.language, "parameters": parameters_of(template, values)}
 
 
 def template_values(
-    payload: WebhookPayload, phone: str | None, account: Account, now: datetime
+    payload: WebhookPayload, customer: Customer | None, account: Account, now: datetime
 ) -> dict[str, str | None]:
     """The values of the template variables; a call without a time gets the time of its webhook."""
     return {
-        "customer_phone": phone,
+        "customer_phone": None if customer is None else customer.phone,
         "agent_extension": payload.agent_extension,
         "queue": payload.queue,
         "call_time": payload.call_time or f"{now.astimezone(account.zone):%Y-%m-%d %H:%M}",
         "business_name": account.business_name,
     }
+
+
+def rendered_from(
+    integration: Integration, event_type: EventType | None, values: Mapping[str, str | None]
+) -> str | None:
+    """The text of a call event, from the integration's template; None when it has none."""
+    if event_type not in TEMPLATED:
+        return None
+    template = integration.templates.get(event_type or "")
+    return None if template is None or not template.text.strip() else rendered_text(template.text, values)

@@ -1,7 +1,7 @@
 """`HandleInboundMessage`: applies an opt-out or opt-in in a customer's message, and opens the service window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libs.chassis.subscriptions import Received
 from libs.contracts.decisions import CONFIRMATION, Purpose
@@ -10,13 +10,19 @@ from libs.contracts.events import Event, MessageApproved, SuppressionAdded, Supp
 from libs.store.accounts import Account, Directory
 from libs.store.conversations import Conversations, Suppression, SuppressionKind, Suppressions
 from services.policy import metrics
+from services.policy.domain.addresses import addresses_of, contact_in
 from services.policy.domain.consent_changes import ConsentChange
 from services.policy.domain.keywords import Keywords, OptIn, OptOut, button_meaning, text_meaning
 from services.policy.domain.opt_out_confirmations import confirmation_text
+from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.customer_identities import CustomerIdentities
+from services.policy.handlers.customer_restrictions import CustomerRestrictions
 
 KEYWORD = "keyword"
-TEXT = "text"
+WORDS = frozenset({"text", "image", "audio", "video", "document", "sticker", "location", "edit"})
+"""Message types whose `text` is the customer's own: a text, a caption, or the new words of an edited message
+(docs/decisions/0023-a-caption-is-text.md). In others it is the business's wording, an emoji or a note."""
+LIFTED_BY_OPT_IN = (SuppressionKind.OPT_OUT, SuppressionKind.PROVIDER_BLOCK)
 NO_CALLER = "policy"
 """The `reply_to` of a message that no caller waits for."""
 
@@ -32,6 +38,8 @@ class HandleInboundMessage:
     suppressions: Suppressions
     customer_identities: CustomerIdentities
     keywords: Keywords
+    customer_restrictions: CustomerRestrictions
+    contacts: CustomerContacts
 
     async def __call__(self, received: ReceivedMessage) -> Sequence[Event]:
         """Handle one message. Safe to repeat: suppressions and lifts are identified by it, and times only increase."""
@@ -39,6 +47,7 @@ class HandleInboundMessage:
         account = await self.directory.account(message.account_id or "")
         if account is None:
             raise GatewayError(ErrorCode.GATEWAY_UNAVAILABLE, {"unavailable": "configuration"})
+        await self.customer_identities.move_former(account.id, message.customer)
         keys = self.customer_identities.keys(message.account_id, message.customer, message.customer_user_id)
         meaning = self._meaning(message, account)
         change = _change_from(received, meaning) if meaning else None
@@ -48,20 +57,24 @@ class HandleInboundMessage:
         # Read after the opt-out is written: a concurrent link of the keys sees the opt-out, or this read sees the link.
         identity = await self.customer_identities.link(account.id, keys, message.sent_at)
         if change and isinstance(meaning, OptOut):
-            standing += await self._suppress(change, [key for key in identity.keys if key not in keys])
+            standing += await self._suppress_linked(change, standing, [key for key in identity.keys if key not in keys])
         await self.customer_identities.merge(account.id, identity)
+        await self.contacts.keep(account.id, contact_in(message), message.sent_at)
         if message.opens_window:
             await self.conversations.open_window(message.number_id, identity.keys, message.sent_at)
+            await self.customer_restrictions.end(
+                account.id, message.number_id, identity.keys, at=message.sent_at, cause=received.id
+            )
         if change and isinstance(meaning, OptOut):
             return _opt_out_events(received, account, change, standing, meaning.language)
         return await self._lift(change, identity.keys, message.message_id) if change else ()
 
     def _meaning(self, message: WhatsAppMessageReceived, account: Account) -> OptOut | OptIn | None:
-        """The meaning of a written text or a pressed button; captions of media have none."""
+        """The meaning of what the customer wrote or pressed."""
         own = {"extra_stop": account.opt_out_words, "extra_start": account.opt_in_words}
         if message.pressed:
             return button_meaning(message.pressed, self.keywords.on_buttons(), **own)
-        return text_meaning(message.text or "", self.keywords, **own) if message.type == TEXT else None
+        return text_meaning(message.text or "", self.keywords, **own) if message.type in WORDS else None
 
     async def _suppress(self, change: ConsentChange, keys: Sequence[str]) -> list[Suppression]:
         """Suppress each key; the suppressions that stand, without those that a later opt-in has lifted."""
@@ -72,14 +85,25 @@ class HandleInboundMessage:
                 standing.append(row)  # else it is older than an opt-in and was not written
         return standing
 
+    async def _suppress_linked(
+        self, change: ConsentChange, standing: Sequence[Suppression], keys: Sequence[str]
+    ) -> list[Suppression]:
+        """Suppress the customer's other keys, unless the opt-out is lifted: then this is a repetition."""
+        return await self._suppress(change, keys) if any(row.active for row in standing) else []
+
     async def _lift(self, change: ConsentChange, keys: Sequence[str], message_id: str) -> Sequence[Event]:
-        rows = await self.customer_identities.lift(
-            change.account_id or "", keys, change.kind, at=change.at, deduplication_key=message_id
-        )
-        if not rows:
-            return ()
-        metrics.OPT_OUTS.labels("opt_in").inc()
-        return (change.event(SuppressionLifted, rows[0].id, keys[0]),)
+        """Lift the opt-out, and WhatsApp's own block of the business, which the customer's START ends too."""
+        events: list[Event] = []
+        for kind in LIFTED_BY_OPT_IN:
+            rows = await self.customer_identities.lift(
+                change.account_id or "", keys, kind, at=change.at, deduplication_key=message_id
+            )
+            if rows:
+                lift = replace(change, kind=kind)
+                events.append(lift.event(SuppressionLifted, rows[0].id, keys[0]))
+        if events:
+            metrics.OPT_OUTS.labels("opt_in").inc()
+        return events
 
 
 def _opt_out_events(
@@ -103,7 +127,7 @@ def _change_from(received: ReceivedMessage, meaning: OptOut | OptIn) -> ConsentC
         event_id=received.id,
         account_id=message.account_id,
         number_id=message.number_id,
-        customer=message.customer,
+        contact=contact_in(message),
         at=message.sent_at,
         kind=SuppressionKind.OPT_OUT,
         source=KEYWORD,
@@ -127,8 +151,7 @@ def _confirmation_from(
         event_type=CONFIRMATION,
         reply_to=NO_CALLER,
         number_id=message.number_id,
-        customer=message.customer,
-        customer_user_id=message.customer_user_id,
+        **addresses_of(contact_in(message)),
         customer_key=customer_key,
         text=confirmation_text(language),
         purpose=Purpose.OPERATIONAL,

@@ -7,7 +7,9 @@ from libs.chassis.subscriptions import Received
 from libs.contracts.events import Event, SuppressionAdded, SuppressionLifted, WhatsAppPreferenceChanged
 from libs.store.conversations import SuppressionKind, Suppressions
 from services.policy import metrics
+from services.policy.domain.addresses import contact_in
 from services.policy.domain.consent_changes import ConsentChange
+from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.customer_identities import CustomerIdentities
 
 PROVIDER = "provider"
@@ -21,24 +23,31 @@ class HandlePreference:
 
     suppressions: Suppressions
     customer_identities: CustomerIdentities
+    contacts: CustomerContacts
 
     async def __call__(self, received: Received[WhatsAppPreferenceChanged]) -> Sequence[Event]:
         """Handle one preference. Safe to repeat: suppressions and lifts are identified by the event."""
         preference = received.event
         account_id = preference.account_id or ""
+        await self.customer_identities.move_former(account_id, preference.customer)
         keys = self.customer_identities.keys(account_id, preference.customer, preference.customer_user_id)
         if preference.category != MARKETING or not keys:
             return ()
         identity = await self.customer_identities.link(account_id, keys, preference.at)
         await self.customer_identities.merge(account_id, identity)
+        await self.contacts.keep(account_id, contact_in(preference), preference.at)
         change = _change_from(received)
         if preference.value == "stop":
-            return await self._suppress(change, identity.keys)
+            return await self._suppress(change, keys, [key for key in identity.keys if key not in keys])
         return await self._lift(change, identity.keys) if preference.value == "resume" else ()
 
-    async def _suppress(self, change: ConsentChange, keys: Sequence[str]) -> Sequence[Event]:
+    async def _suppress(self, change: ConsentChange, keys: Sequence[str], linked: Sequence[str]) -> Sequence[Event]:
+        """Suppress the keys, and the linked ones unless the request is lifted: then this is a repetition."""
         wanted = [change.suppression(key) for key in keys]
         standing = [await self.suppressions.suppress(each, ()) for each in wanted]
+        if any(row.active for row in standing):
+            wanted += [change.suppression(key) for key in linked]
+            standing += [await self.suppressions.suppress(each, ()) for each in wanted[len(keys) :]]
         if [row.id for row in standing] != [row.id for row in wanted]:
             return ()
         metrics.OPT_OUTS.labels("marketing_stop").inc()
@@ -60,7 +69,7 @@ def _change_from(received: Received[WhatsAppPreferenceChanged]) -> ConsentChange
         event_id=received.id,
         account_id=preference.account_id,
         number_id=preference.number_id,
-        customer=preference.customer,
+        contact=contact_in(preference),
         at=preference.at,
         kind=SuppressionKind.MARKETING,
         source=PROVIDER,

@@ -1,7 +1,7 @@
 """`NotifyIntegrations`: requests one forward for each integration that wants a notification."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from libs.chassis.subscriptions import Handler, Received
@@ -10,11 +10,15 @@ from libs.contracts.events import (
     ForwardRequested,
     MessageStatusUpdated,
     SuppressionAdded,
+    WhatsAppCallReceived,
     WhatsAppMessageReceived,
 )
 from libs.contracts.forwards import ForwardKind
 from libs.store.accounts import Directory, Integration, Number
+from libs.store.contacts import Contact
+from services.policy.domain.addresses import addresses_of, contact_in
 from services.policy.domain.notifications import (
+    call_content,
     is_customer_opt_out,
     is_reachable,
     message_content,
@@ -22,9 +26,10 @@ from services.policy.domain.notifications import (
     status_content,
     wants_messages,
 )
+from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.ports import Integrations
 
-Notified = WhatsAppMessageReceived | SuppressionAdded | MessageStatusUpdated
+Notified = WhatsAppMessageReceived | WhatsAppCallReceived | SuppressionAdded | MessageStatusUpdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class NotifyIntegrations:
 
     directory: Directory
     integrations: Integrations
+    contacts: CustomerContacts
 
     async def for_message(self, received: Received[WhatsAppMessageReceived]) -> Sequence[Event]:
         """Notify of a customer's message."""
@@ -44,7 +50,18 @@ class NotifyIntegrations:
             kind=ForwardKind.MESSAGE_RECEIVED,
             event_id=received.id,
             at=message.sent_at,
-            customer_user_id=message.customer_user_id,
+        )
+
+    async def for_call(self, received: Received[WhatsAppCallReceived]) -> Sequence[Event]:
+        """Notify of a customer's call on WhatsApp."""
+        call = received.event
+        return await self._forwards(
+            call,
+            wants_messages,
+            lambda number: call_content(call, number),
+            kind=ForwardKind.CALL_RECEIVED,
+            event_id=received.id,
+            at=call.at,
         )
 
     async def for_opt_out(self, received: Received[SuppressionAdded]) -> Sequence[Event]:
@@ -85,17 +102,25 @@ class NotifyIntegrations:
             return ()
         number = await self.directory.number(number_id=event.number_id) if event.number_id else None
         content = content_for(number)
+        customer = addresses_of(await self._contact(event))
         return [
             ForwardRequested(
                 account_id=integration.account_id,
                 integration_id=integration.id,
                 number_id=event.number_id,
-                customer=event.customer,
                 content=content,
+                **customer,
                 **fields,
             )
             for integration in recipients
         ]
+
+    async def _contact(self, event: Notified) -> Contact:
+        """The customer by every identity that is known. Who wrote has the digits that WhatsApp shows."""
+        contact = await self.contacts.completed(event.account_id or "", contact_in(event))
+        if contact.phone is None or contact.wa_id is not None or isinstance(event, MessageStatusUpdated):
+            return contact
+        return replace(contact, wa_id=contact.phone.removeprefix("+"))
 
     async def _recipients(
         self, account_id: str | None, number_id: str | None, wants: Callable[[Integration], bool]

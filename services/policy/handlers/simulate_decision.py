@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import SimulationAnswered, SimulationRequested, WebhookReceived
+from libs.store.decisions import Decisions
 from services.policy.domain.decisions import cooldown_of, cooldown_skip, decide
-from services.policy.handlers.decide_webhook import DecideWebhook
+from services.policy.handlers.gather_facts import GatherFacts
 from services.policy.rules import RULES
 
 
@@ -13,7 +14,8 @@ from services.policy.rules import RULES
 class SimulateDecision:
     """Applies the same rules to the same facts as `DecideWebhook`."""
 
-    decide_webhook: DecideWebhook
+    gather_facts: GatherFacts
+    decisions: Decisions
 
     async def __call__(self, received: Received[SimulationRequested]) -> SimulationAnswered:
         """Decide as of now. Safe to repeat: it changes nothing, and its answer has the same id."""
@@ -24,10 +26,10 @@ class SimulateDecision:
             reply_to=requested.reply_to,
             payload=requested.payload,
         )
-        facts = await self.decide_webhook.gather(replace(received, event=webhook))  # type: ignore[arg-type]  # the event's type changes with it
+        facts = await self.gather_facts(replace(received, event=webhook))  # type: ignore[arg-type]  # the event's type changes with it
         decision = decide(webhook, facts, RULES)
         cooldown = cooldown_of(facts) if decision.approved else None
-        running = None if cooldown is None else await self.decide_webhook.decisions.cooling_down(cooldown, facts.now)
+        running = None if cooldown is None else await self.decisions.cooling_down(cooldown, facts.now)
         return SimulationAnswered(
             account_id=requested.account_id,
             integration_id=requested.integration_id,

@@ -6,18 +6,21 @@ from services.policy.domain.facts import RuleBinding
 from services.policy.rules.acceptable_use import account_is_not_paused, content_is_acceptable
 from services.policy.rules.consent import customer_has_not_opted_out, window_is_open
 from services.policy.rules.message_fields import (
+    customer_phone_is_certain,
     customer_phone_is_usable,
     purpose_is_allowed,
     text_fits,
     text_is_present,
 )
 from services.policy.rules.quota import daily_limit_is_not_used_up, monthly_limit_is_not_used_up, speed_is_normal
+from services.policy.rules.restrictions import no_restriction_stands
 from services.policy.rules.switches import (
     call_events_are_enabled,
     event_type_is_supported,
     module_is_enabled,
     outbound_is_enabled,
 )
+from services.policy.rules.template_limit import template_limit_is_not_used_up
 from services.policy.rules.templates import call_is_not_outbound, template_is_enabled
 
 OUTBOUND = frozenset({EventType.OUTBOUND_MESSAGE})
@@ -27,15 +30,18 @@ RULES: tuple[RuleBinding, ...] = (
     RuleBinding(module_is_enabled),
     RuleBinding(outbound_is_enabled, event_types=OUTBOUND),
     RuleBinding(call_events_are_enabled, event_types=CALL_EVENTS),
-    RuleBinding(customer_phone_is_usable, event_types=MESSAGING),
+    RuleBinding(customer_phone_is_usable, version=2, event_types=MESSAGING),
     RuleBinding(call_is_not_outbound, event_types=frozenset({EventType.CALL_ENDED})),
     RuleBinding(template_is_enabled, event_types=TEMPLATED),
+    RuleBinding(customer_phone_is_certain, event_types=MESSAGING),
     RuleBinding(text_is_present, event_types=OUTBOUND),
     RuleBinding(text_fits, event_types=MESSAGING),
     RuleBinding(purpose_is_allowed, event_types=OUTBOUND),
     RuleBinding(customer_has_not_opted_out, event_types=MESSAGING),
-    RuleBinding(window_is_open, version=2, event_types=MESSAGING),
+    RuleBinding(window_is_open, version=3, event_types=MESSAGING),
     RuleBinding(account_is_not_paused, event_types=MESSAGING),
+    RuleBinding(no_restriction_stands, event_types=MESSAGING),
+    RuleBinding(template_limit_is_not_used_up, event_types=MESSAGING),
     RuleBinding(content_is_acceptable, event_types=MESSAGING),
     RuleBinding(daily_limit_is_not_used_up, event_types=MESSAGING),
     RuleBinding(monthly_limit_is_not_used_up, event_types=MESSAGING),

@@ -3,16 +3,17 @@
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from libs.store.conversations import SuppressionKind
+from libs.store.restrictions import RestrictionKind, RestrictionScope
 from services.policy.domain.decisions import delivery_plan
-from services.policy.domain.delivery_plans import Delivery
-from services.policy.domain.facts import Facts, Finding, Objection, Pass
+from services.policy.domain.delivery_plans import Delivery, DeliveryPlan
+from services.policy.domain.facts import Facts, Finding, Objection, Pass, RuleInputs
 
-STOPS_EVERYTHING = frozenset({SuppressionKind.OPT_OUT, SuppressionKind.BLOCKED})
+STOPS_EVERYTHING = frozenset({SuppressionKind.OPT_OUT, SuppressionKind.BLOCKED, SuppressionKind.PROVIDER_BLOCK})
 """A marketing suppression stops marketing only, and no purpose in `Purpose` is marketing."""
 
 
 def customer_has_not_opted_out(_: WebhookReceived, facts: Facts) -> Finding:
-    """The customer has neither opted out nor been blocked by an operator."""
+    """The customer has neither opted out nor been blocked, by an operator or by WhatsApp."""
     kinds = sorted(kind.value for kind in facts.stored.suppressed & STOPS_EVERYTHING)
     if kinds:
         return Objection(ErrorCode.RECIPIENT_SUPPRESSED, {"reason": kinds[0]}, {"suppressed": list(kinds)})
@@ -22,10 +23,24 @@ def customer_has_not_opted_out(_: WebhookReceived, facts: Facts) -> Finding:
 def window_is_open(webhook: WebhookReceived, facts: Facts) -> Finding:
     """The customer wrote to this number within the last 24 hours (Meta's customer service window).
 
-    With `strict_window` off, the integration's approved template may be sent instead of the text.
+    With `strict_window` off, the integration's approved template may be sent instead of the text, in a language that
+    WhatsApp has not restricted.
     """
     plan = delivery_plan(webhook, facts)
+    inputs = {**plan.inputs(), **_restricted_templates(facts, plan)}
     if plan.delivery is Delivery.REFUSED:
         details = {**plan.details(), "strict_window": facts.integration.strict_window}
-        return Objection(ErrorCode.CONVERSATION_WINDOW_CLOSED, details, plan.inputs())
-    return Pass(plan.inputs())
+        return Objection(ErrorCode.CONVERSATION_WINDOW_CLOSED, details, inputs)
+    return Pass(inputs)
+
+
+def _restricted_templates(facts: Facts, plan: DeliveryPlan) -> RuleInputs:
+    """The causes and ends of the restrictions that left languages of the template out of the plan."""
+    if not plan.restricted:
+        return {}
+    found = [each for each in facts.stored.restrictions if each.kind is RestrictionKind.TEMPLATE]
+    return {
+        "scope": RestrictionScope.TEMPLATE.value,
+        "cause": [each.cause for each in found],
+        "until": [None if each.until is None else each.until.isoformat() for each in found],
+    }

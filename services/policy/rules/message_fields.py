@@ -3,23 +3,38 @@
 from libs.contracts.decisions import Purpose
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
-from libs.contracts.identity import masked
-from services.policy.domain.decisions import text_of
+from services.policy.domain.decisions import text_of, window_is_open_at
 from services.policy.domain.facts import Facts, Finding, Objection, Pass
+from services.policy.domain.webhook_customers import receipt_of
 
 MAX_TEXT = 4096
 """Characters in one WhatsApp text message (Meta, Cloud API, text object)."""
-PHONE_FIELDS = ["to", "from", "customer_phone", "caller", "phone"]
+CUSTOMER_FIELDS = ["to", "from", "customer_phone", "caller", "phone", "user_id"]
+AMBIGUOUS = "ambiguous_number"
 
 
 def customer_phone_is_usable(_: WebhookReceived, facts: Facts) -> Finding:
-    """One of the five phone fields has a valid number."""
-    if facts.phone is None:
+    """One of the five phone fields has a valid number, or a field has the customer's user id."""
+    if facts.customer is None:
         region = facts.account.default_region
         return Objection(
-            ErrorCode.MISSING_PHONE, {"fields": PHONE_FIELDS, "default_region": region}, {"default_region": region}
+            ErrorCode.MISSING_PHONE, {"fields": CUSTOMER_FIELDS, "default_region": region}, {"default_region": region}
         )
-    return Pass({"phone": masked(facts.phone)})
+    return Pass({**receipt_of(facts.customer)})
+
+
+def customer_phone_is_certain(_: WebhookReceived, facts: Facts) -> Finding:
+    """The number has one reading, or the customer with the likelier one has an open window: then it is no stranger."""
+    customer = facts.customer
+    if customer is None or not customer.may_be_another:
+        return Pass()
+    if window_is_open_at(facts.stored.conversation, facts.now):
+        return Pass({"window": "open"})
+    return Objection(
+        ErrorCode.MISSING_PHONE,
+        {"field": customer.field_name, "problem": AMBIGUOUS, "default_region": facts.account.default_region},
+        {"problem": AMBIGUOUS},
+    )
 
 
 def text_is_present(webhook: WebhookReceived, _: Facts) -> Finding:

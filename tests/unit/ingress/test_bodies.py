@@ -5,12 +5,12 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from libs.contracts.events import WebhookPayload
 from libs.contracts.text import without_controls
-from services.ingress.domain.bodies import InvalidBody, object_from, payload_from, require_json
+from services.ingress.domain.bodies import InvalidBody, is_encoded, object_from, payload_from, require_json
 
 BAD = {
     "nothing": b"",
@@ -22,8 +22,9 @@ BAD = {
     "infinity": b'{"a":-Infinity}',
     "invalid UTF-8": b'{"a":"\xff"}',
     "UTF-16": '{"a":1}'.encode("utf-16"),
-    "a byte order mark": b"\xef\xbb\xbf{}",
-    "a lone surrogate": b'{"a":"\\ud800"}',
+    "two byte order marks": b"\xef\xbb\xbf\xef\xbb\xbf{}",
+    "a lone surrogate in UTF-8": b'{"a":"\xed\xa0\x80"}',
+    "a raw line break": b'{"a":"one\ntwo"}',
     "a raw control character": b'{"a":"\x01"}',
     "deep nesting of lists": b"[" * 100_000,
     "deep nesting in an object": b'{"a":' * 5000 + b"1" + b"}" * 5000,
@@ -47,6 +48,48 @@ def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     assert caught.value.field == "body"
 
 
+REPAIRED = {
+    "a byte order mark": (b'\xef\xbb\xbf{"a":1}', {"a": 1}),
+    "the first half of an emoji": (b'{"a":"Kim \\ud83d"}', {"a": "Kim \ufffd"}),
+    "the second half of an emoji": (b'{"a":"\\uDE00 Kim"}', {"a": "\ufffd Kim"}),
+    "two first halves": (b'{"a":"\\ud83d\\ud83d\\ude00"}', {"a": "\ufffd\U0001f600"}),
+    "half an emoji before another escape": (b'{"a":"\\ud83d\\n"}', {"a": "\ufffd\n"}),
+    "half an emoji in a key": (b'{"\\ud83d":1}', {"\ufffd": 1}),
+    "an escaped NUL": (b'{"a":"\\u0000"}', {"a": "\ufffd"}),
+    "a whole emoji": (b'{"a":"\\ud83d\\ude00"}', {"a": "\U0001f600"}),
+    "an escaped backslash before the letters": (b'{"a":"\\\\ud83d \\\\u0000"}', {"a": "\\ud83d \\u0000"}),
+}
+
+
+@pytest.mark.parametrize(("body", "read"), REPAIRED.values(), ids=REPAIRED.keys())
+def test_what_phone_systems_are_known_to_write_is_repaired(body: bytes, read: Any) -> None:
+    assert object_from(body) == read
+
+
+@pytest.mark.parametrize("half", range(0xD800, 0xE000, 31))
+def test_any_half_of_any_pair_becomes_one_replacement_character(half: int) -> None:
+    for form in (f"\\u{half:04x}", f"\\u{half:04X}"):
+        assert object_from(f'{{"a":"x{form}y"}}'.encode()) == {"a": "x\ufffdy"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "encoded"),
+    [
+        ((), False),
+        (("identity",), False),
+        (("Identity ",), False),
+        (("",), False),
+        (("gzip",), True),
+        (("identity, gzip",), True),
+        (("identity", "br"), True),
+        (("deflate",), True),
+        (("unheard-of",), True),
+    ],
+)
+def test_every_encoding_but_identity_is_one(headers: tuple[str, ...], *, encoded: bool) -> None:
+    assert is_encoded(headers) is encoded
+
+
 @given(st.binary(max_size=200))
 def test_bytes_give_an_object_or_are_refused(body: bytes) -> None:
     try:
@@ -67,7 +110,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=12,
 )
 FIELDS = [
-    "event_type", "to", "from", "customer_phone", "caller", "phone", "message_text", "message",
+    "event_type", "to", "from", "customer_phone", "caller", "phone", "user_id", "message_text", "message",
     "message_purpose", "conversation_id", "agent_extension", "queue", "call_time", "direction", "answered",
 ]  # fmt: skip
 
@@ -83,6 +126,7 @@ def test_any_type_in_any_field_is_kept_or_absent(read: dict[str, Any]) -> None:
 @given(st.dictionaries(st.text(), JSON, max_size=5))
 def test_strict_reading_agrees_with_the_standard_library(value: dict[str, Any]) -> None:
     body = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    assume(rb"\u0000" not in body)
 
     assert object_from(body) == json.loads(body)
 
@@ -94,6 +138,16 @@ KEPT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a phone is not a fraction": ({"to": 9665.5}, {}),
     "a phone is not true": ({"to": True}, {}),
     "a phone is not negative": ({"to": -5}, {}),
+    "a user id has a field of its own": ({"user_id": " SA.900000001 "}, {"user_id": "SA.900000001"}),
+    "a user id may stand in an object": ({"to": {"user_id": "123456@lid"}}, {"user_id": "123456@lid"}),
+    "the field wins over the object": ({"user_id": "SA.1", "to": {"user_id": "SA.2"}}, {"user_id": "SA.1"}),
+    "a user id in the place of a phone is left to policy": ({"to": "SA.900000001"}, {"to": "SA.900000001"}),
+    "a phone is no user id": ({"user_id": "+966500000000"}, {}),
+    "digits are no user id": ({"user_id": "966500000000"}, {}),
+    "a number is no user id": ({"user_id": 966500000000}, {}),
+    "two words are no user id": ({"user_id": "Kim Lee"}, {}),
+    "a user id is not longer than any": ({"user_id": "S" * 129}, {}),
+    "an object without a user id is nothing": ({"to": {"phone": ["+966500000000"]}}, {}),
     "a phone is not a list": ({"to": ["+966500000000"]}, {}),
     "an event type is not a number": ({"event_type": 7}, {}),
     "from has a name of its own": ({"from": "+966500000000"}, {"from_": "+966500000000"}),

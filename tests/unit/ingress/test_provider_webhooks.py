@@ -167,12 +167,64 @@ async def test_what_holds_nothing_for_us_is_taken_off_evolutions_hands(body: byt
     assert world.broker.taken == []
 
 
-async def test_a_body_over_four_megabytes_is_not_read() -> None:
-    body = b" " * (4 * 1024 * 1024 + 1)
+MEGABYTE = 1024 * 1024
 
+
+def with_media(length: int) -> bytes:
+    """A request whose message holds a picture in base64."""
+    message = upsert(message={"imageMessage": {"caption": "The broken part"}, "base64": "A" * length})
+    return json.dumps(envelope_of("main", "messages.upsert", message)).encode()
+
+
+async def test_a_body_with_thirty_megabytes_of_base64_is_taken_without_them() -> None:
+    world = a_world()
+
+    answer = await posted(world, with_media(30 * MEGABYTE), SECRET)
+
+    assert answer.status == 200
+    assert len(world.broker.of(WhatsAppMessageReceived)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "limit"),
+    [
+        pytest.param(b" " * (32 * MEGABYTE + 1), 32 * MEGABYTE, id="more than the address accepts"),
+        pytest.param(b"[ ]," * (MEGABYTE + 1), 4 * MEGABYTE, id="too much that is no media"),
+    ],
+)
+async def test_a_body_beyond_the_limits_of_its_address_is_refused_with_the_limit(body: bytes, limit: int) -> None:
     answer = await posted(a_world(), body, SECRET)
 
-    assert (answer.status, answer.json["details"]) == (413, {"limit": 4 * 1024 * 1024})
+    assert (answer.status, answer.json["details"]) == (413, {"limit": limit})
+
+
+async def test_a_stranger_learns_nothing_of_limits_and_encodings() -> None:
+    async with http_client(a_world()) as client:
+        large = await client.send(request("POST", PATH, [("Content-Length", str(40 * MEGABYTE))], None))
+        encoded = await client.send(request("POST", PATH, [("Content-Encoding", "gzip")], b"{}"))
+
+    assert (large.status, encoded.status) == (401, 401)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+async def test_a_compressed_body_is_refused_before_it_is_read_and_counted(encoding: str) -> None:
+    before = _answers("unsupported_encoding")
+    head = [("Content-Encoding", encoding), ("Content-Length", "1000")]  # the body never comes
+    secret = ("X-GW-Secret", SECRET)
+
+    async with http_client(meta_world()) as client:
+        meta = await client.send(request("POST", META_PATH, head, None))
+    async with http_client(a_world()) as client:
+        evolution = await client.send(request("POST", PATH, [*head, secret], None))
+
+    for answer in (meta, evolution):
+        assert (answer.status, answer.json["error"]) == (415, "unsupported_encoding")
+        assert answer.header("Connection") == "close"
+    assert _answers("unsupported_encoding") == before + 2
+
+
+def _answers(outcome: str) -> float:
+    return float(metrics.PROVIDER_WEBHOOKS.labels(outcome)._value.get())
 
 
 async def test_a_post_just_below_four_megabytes_is_taken() -> None:

@@ -33,7 +33,8 @@ NOT_JSON = {
     "null": b"null",
     "NaN": b'{"event_type":NaN}',
     "invalid UTF-8": b'{"event_type":"\xff"}',
-    "a lone surrogate": b'{"event_type":"\\ud800"}',
+    "a lone surrogate in UTF-8": b'{"event_type":"\xed\xa0\x80"}',
+    "a control character": b'{"event_type":"te\x01st"}',
     "a key twice": b'{"event_type":"test","event_type":"test"}',
     "deep nesting": b'{"a":' + b"[" * 200_000,
     "a gzip that says nothing": b"\x1f\x8b\x08\x00",
@@ -75,11 +76,19 @@ async def test_a_header_at_fault_is_named(headers: Sequence[tuple[str, str]], fi
     assert world.broker.of(WebhookReceived) == []
 
 
-async def test_a_compressed_body_is_judged_as_it_was_signed() -> None:
+async def test_a_compressed_body_is_refused_once_its_sender_is_known() -> None:
     async with http_client(World()) as client:
         answer = await client.post(headers=[JSON, ("Content-Encoding", "gzip")])
+        stranger = await client.post(headers=[JSON, ("Content-Encoding", "gzip")], secret="guess")
+        plain = await client.post(headers=[JSON, ("Content-Encoding", "identity")])
 
-    assert answer.status == 200
+    assert (answer.status, answer.json["error"], answer.json["details"]["field"]) == (
+        400,
+        "invalid_json",
+        "Content-Encoding",
+    )
+    assert (stranger.status, stranger.json["error"]) == (401, "invalid_3cx_webhook")
+    assert plain.status == 200
 
 
 SIZES = {

@@ -227,6 +227,17 @@ async def test_get_is_taken_where_it_is_allowed() -> None:
     )
 
 
+async def test_a_plus_that_a_query_lost_is_a_plus() -> None:
+    world = a_world(allow_get=True)
+    query = urlencode({name: value for name, value in MISSED.items() if name != "callerid"})
+
+    async with http_client(world) as client:
+        await client.get(f"{SIDE}?{query}&callerid=+966512345678", secret=None)
+
+    [event] = received_by(world)
+    assert event.payload.caller == "+966512345678"
+
+
 async def test_get_is_refused_where_it_is_not_allowed_and_only_to_who_is_authenticated() -> None:
     world = a_world()
 

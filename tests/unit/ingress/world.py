@@ -1,6 +1,7 @@
 """Ingress with fakes of its ports, and an HTTP client that sends exact bytes."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from libs.chassis.replies import Replies
 from libs.chassis.subscriptions import Received
+from libs.chassis.topology import POSTS, WorkQueue
 from libs.contracts.decisions import Decision
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, WebhookAnswered, WebhookReceived
@@ -32,7 +34,8 @@ from libs.store.decisions import (
     StoredFacts,
 )
 from libs.store.idempotency import Duplicate, Fresh, Reused
-from services.ingress.app import Application, Dependencies, application
+from services.ingress.app.dependencies import Dependencies
+from services.ingress.app.wiring import Application, application
 from services.ingress.settings import IngressSettings
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -40,6 +43,7 @@ STAMP = str(int(NOW.timestamp()))
 SECRET = "right-secret"
 APP_SECRET = "meta-app-secret"
 VERIFY_TOKEN = "meta-verify-token"
+POST_KEYS = f"p1:{base64.b64encode(bytes(range(32))).decode()}"
 TEST_EVENT = b'{"event_type":"test"}'
 
 
@@ -74,6 +78,7 @@ class FakeDirectory:
     integrations: dict[str, Integration] = field(default_factory=dict)
     numbers: dict[str, Number] = field(default_factory=dict)
     down: bool = False
+    learnt: list[tuple[str, str]] = field(default_factory=list)
 
     async def account(self, account_id: str) -> Account | None:
         return None
@@ -88,6 +93,13 @@ class FakeDirectory:
             raise unavailable("store")
         return self.integrations.get(integration_id)
 
+    async def numbers_of(self, business_account_id: str) -> Sequence[Number]:
+        return [number for number in self.numbers.values() if number.business_account_id == business_account_id]
+
+    async def learn(self, number_id: str, business_account_id: str, cause: UUID, at: datetime) -> bool:
+        self.learnt.append((number_id, business_account_id))
+        return True
+
 
 Policy = Callable[[UUID, WebhookReceived], AnswerCode | None]
 
@@ -100,6 +112,21 @@ class FakeBroker:
     policy: Policy
     down: bool = False
     taken: list[tuple[UUID, Event]] = field(default_factory=list)
+    dead: list[tuple[UUID, Event]] = field(default_factory=list)
+
+    async def dead_letter(
+        self,
+        event: Event,
+        work: WorkQueue,
+        *,
+        id: UUID,  # noqa: A002 -- the port's own word
+        reason: str,
+    ) -> None:
+        await asyncio.sleep(0)
+        if self.down:
+            raise unavailable("broker")
+        assert (work, reason) == (POSTS, "unreadable_post")
+        self.dead.append((id, event))
 
     async def publish(
         self,
@@ -235,6 +262,7 @@ class World:
                     "hash_key": "k" * 32,
                     "whatsapp_app_secret": APP_SECRET,
                     "whatsapp_verify_token": VERIFY_TOKEN,
+                    "post_keys": POST_KEYS,
                     "reply_timeout": 0.2,
                     "body_timeout": 0.2,
                 }
@@ -242,7 +270,10 @@ class World:
             ),
             Dependencies(
                 directory=self.directory,
+                business_accounts=self.directory,
+                learn_business_account=self.directory.learn,
                 publisher=self.broker,
+                dead_letters=self.broker,
                 replies=self.replies,
                 decisions=self.decisions,
                 idempotency=self.idempotency,
@@ -284,7 +315,7 @@ class HttpClient:
 
     port: int
 
-    async def send(self, *parts: bytes, patience: float = 5.0) -> HttpAnswer:
+    async def send(self, *parts: bytes, patience: float = 20.0) -> HttpAnswer:
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:

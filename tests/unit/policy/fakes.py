@@ -1,6 +1,6 @@
 """Fakes of policy's ports, with state."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from libs.contracts.decisions import Decision
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Suppression, SuppressionKind
+from libs.store.customer_links import CustomerLink, Relation
 from libs.store.decisions import (
     Cooldown,
     CoolingDown,
@@ -20,19 +21,24 @@ from libs.store.decisions import (
     StoredFacts,
 )
 from libs.store.identities import Identity
-from tests.builders import a_number, an_account, an_integration, stored
+from libs.store.outbox import OutboxEvent
+from libs.store.restrictions import Added, EventsOf, Restriction, RestrictionKind, Subject
+from libs.store.template_recipients import COUNTED, TemplateUse
+from services.policy.handlers.customer_contacts import CustomerContacts
+from tests.builders import PSEUDONYMS, SEALER, a_number, an_account, an_integration, stored
 
 
 @dataclass
 class FakeDirectory:
     accounts: dict[str, Account] = field(default_factory=lambda: {"acc_1": an_account()})
     integrations: dict[str, Integration] = field(default_factory=lambda: {"int_1": an_integration()})
+    row: Number = field(default_factory=a_number)
 
     async def account(self, account_id: str) -> Account | None:
         return self.accounts.get(account_id)
 
     async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
-        return a_number()
+        return self.row
 
     async def integration(self, integration_id: str) -> Integration | None:
         return self.integrations.get(integration_id)
@@ -106,7 +112,79 @@ class FakeConversations:
         for key in customer_keys:
             self.opened[number_id, key] = max(at, self.opened.get((number_id, key), at))
 
+    async def join_windows(self, account_id: str, customer_keys: Sequence[str], main_key: str) -> None:
+        for number_id in {number for number, _ in self.opened}:
+            times = [self.opened[number_id, key] for key in customer_keys if (number_id, key) in self.opened]
+            if times:
+                await self.open_window(number_id, [main_key], max(times))
+
     async def close_window(self, number_id: str, customer_key: str, at: datetime) -> None: ...
+
+
+@dataclass
+class FakeTemplateRecipients:
+    """`TemplateRecipients` with the customers of one business account and the times from which they count."""
+
+    counted: dict[str, datetime] = field(default_factory=dict)
+
+    async def use(self, owner: str, customer_key: str, *, limit: int, now: datetime) -> TemplateUse:
+        within = {key: at for key, at in self.counted.items() if at > now - COUNTED}
+        return TemplateUse(min(len(within), limit), customer_key in within, min(within.values(), default=None))
+
+    async def count(self, owner: str, account_id: str, customer_key: str, now: datetime) -> None:
+        if self.counted.get(customer_key, now - COUNTED) <= now - COUNTED:
+            self.counted[customer_key] = now
+
+
+@dataclass
+class FakeRestrictions:
+    """`Restrictions` and `StandingRestrictions` in memory; `add` keeps the events of those that began."""
+
+    rows: list[Restriction] = field(default_factory=list)
+    events: list[OutboxEvent] = field(default_factory=list)
+
+    async def add(self, restriction: Restriction, events: Sequence[OutboxEvent]) -> Added:
+        standing = next((each for each in self.rows if each.slot == restriction.slot), None)
+        if standing is not None:
+            return Added(standing, fresh=False)
+        self.rows.append(restriction)
+        self.events.extend(events)
+        return Added(restriction, fresh=True)
+
+    async def claim_probe(self, restriction: Restriction, *, now: datetime, next_at: datetime) -> bool:
+        raise NotImplementedError
+
+    async def lift(
+        self, account_id: str, subject: Subject, kind: RestrictionKind, *, at: datetime, events: EventsOf
+    ) -> Restriction | None:
+        found = [each for each in self.rows if (each.subject, each.kind) == (subject, kind) and each.since <= at]
+        self.rows = [each for each in self.rows if each not in found]
+        return found[0] if found else None
+
+    async def standing(self, account_id: str, subjects: Collection[Subject], now: datetime) -> Sequence[Restriction]:
+        return [each for each in self.rows if each.subject in subjects and each.stands_at(now)]
+
+    async def get(self, restriction_id: str, now: datetime) -> Restriction | None:
+        raise NotImplementedError
+
+    async def page(self, **_: Any) -> Sequence[Restriction]:
+        raise NotImplementedError
+
+
+@dataclass
+class FakeErasedCustomers:
+    """Erasures by customer key."""
+
+    times: dict[str, datetime] = field(default_factory=dict)
+
+    async def mark(self, account_id: str, customer_keys: Collection[str], at: datetime) -> None:
+        self.times |= dict.fromkeys(customer_keys, at)
+
+    async def erased_at(self, account_id: str, customer_keys: Collection[str]) -> datetime | None:
+        return max((self.times[key] for key in customer_keys if key in self.times), default=None)
+
+    async def forget(self, now: datetime) -> None:
+        raise NotImplementedError
 
 
 @dataclass
@@ -119,14 +197,18 @@ class FakeSuppressions:
     async def suppress(self, suppression: Suppression, events: Sequence[Any]) -> Suppression:
         key = (suppression.customer_key, suppression.kind)
         kept = self.rows.get(key)
+        active = kept if kept is not None and kept.active else None
         if suppression.id in self.seen:
-            return kept if kept is not None and kept.id == suppression.id else replace(suppression, active=False)
-        if kept is not None and kept.active:
-            return kept
-        if self.lifts.get(key, suppression.since) > suppression.since:
+            return active or replace(suppression, active=False)
+        self.seen[suppression.id] = suppression
+        if active is not None:
+            latest = max(active.latest_at, suppression.latest_at)
+            self.rows[key] = replace(active, repeated_at=None if latest == active.since else latest)
+            return self.rows[key]
+        if self.lifts.get(key, suppression.since).replace(microsecond=0) > suppression.since:
+            del self.seen[suppression.id]
             return replace(suppression, active=False)
         self.rows[key] = suppression
-        self.seen[suppression.id] = suppression
         return suppression
 
     async def lift(
@@ -139,18 +221,24 @@ class FakeSuppressions:
         events: Sequence[Any],
         deduplication_key: str | None = None,
     ) -> Suppression | None:
+        if deduplication_key is None:
+            return self._lifted(customer_key, kind, at)
         if (customer_key, kind, deduplication_key) in self.by_key:
             return self.by_key[customer_key, kind, deduplication_key]
+        latest = self.lifts.get((customer_key, kind), at)
+        self.lifts[customer_key, kind] = max(at.replace(microsecond=0), latest)
         self.by_key[customer_key, kind, deduplication_key] = self._lifted(customer_key, kind, at)
         return self.by_key[customer_key, kind, deduplication_key]
 
     def _lifted(self, customer_key: str, kind: SuppressionKind, at: datetime) -> Suppression | None:
-        kept = self.rows.get((customer_key, kind))
-        if kept is None or not kept.active or kept.since > at:
+        kept, when = self.rows.get((customer_key, kind)), at.replace(microsecond=0)
+        if kept is None or not kept.active or kept.latest_at >= when:
             return None
         self.rows[customer_key, kind] = replace(kept, active=False)
-        self.lifts[customer_key, kind] = at
         return kept
+
+    async def standing(self, account_id: str, customer_keys: Collection[str]) -> frozenset[SuppressionKind]:
+        return frozenset(row.kind for row in self.rows.values() if row.active and row.customer_key in customer_keys)
 
     async def page(
         self, *, account_id: str | None, customer_key: str | None, after: str | None, limit: int
@@ -159,6 +247,18 @@ class FakeSuppressions:
 
     async def get(self, suppression_id: str) -> Suppression | None:
         return self.seen.get(suppression_id)
+
+
+@dataclass
+class FakeCustomers:
+    """The customer keys that the account knows; `asked` counts the look-ups."""
+
+    keys: set[str] = field(default_factory=set)
+    asked: int = 0
+
+    async def known(self, account_id: str, customer_keys: Collection[str]) -> frozenset[str]:
+        self.asked += 1
+        return frozenset(customer_keys) & self.keys
 
 
 @dataclass
@@ -179,3 +279,57 @@ class FakeIdentities:
 
     async def mark_merged(self, account_id: str, keys: Sequence[str]) -> None:
         self.done.add(frozenset(keys))
+
+
+@dataclass
+class FakeCustomerLinks:
+    """The main key, the relation and the contact of each key; times decide as in the store."""
+
+    rows: dict[str, CustomerLink] = field(default_factory=dict)
+    linked_at: dict[str, datetime] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+
+    async def find(self, account_id: str, customer_keys: Collection[str]) -> Sequence[CustomerLink]:
+        mains = {self.rows[key].main_key for key in customer_keys if key in self.rows}
+        return [row for row in self.rows.values() if row.main_key in mains]
+
+    async def join(self, account_id: str, key: str, main_key: str, relation: Relation, at: datetime) -> bool:
+        main = self.rows[main_key].main_key if main_key in self.rows else main_key
+        if main == key or self.linked_at.get(key, at) > at:
+            return False
+        rivals = [row for row in self.rows.values() if row.main_key == main and row.relation is Relation.USER_ID]
+        if relation is Relation.USER_ID:
+            if any(self.linked_at[row.customer_key] > at for row in rivals if row.customer_key != key):
+                return False
+            for row in rivals:
+                self.rows[row.customer_key] = _alone(row.customer_key)
+        self.rows.setdefault(main, _alone(main))
+        self.rows[key] = replace(self.rows.get(key, _alone(key)), main_key=main, relation=relation)
+        self.linked_at[key] = at
+        for name, row in self.rows.items():
+            if row.main_key == key:
+                self.rows[name] = replace(row, main_key=main)
+        return True
+
+    async def leave(self, account_id: str, alias: str, at: datetime) -> None:
+        row = self.rows.get(alias)
+        if row is not None and row.relation is Relation.ALIAS and self.linked_at[alias] <= at:
+            self.rows[alias] = _alone(alias)
+
+    async def keep_contact(self, account_id: str, customer_key: str, contact: str, at: datetime) -> None:
+        row = self.rows.get(customer_key, _alone(customer_key))
+        if row.contact_at is None or row.contact_at <= at:
+            self.rows[customer_key] = replace(row, contact=contact, contact_at=at)
+
+    async def rekey(self, account_id: str, former_key: str, customer_key: str) -> bool:
+        self.moved[former_key] = customer_key
+        return True
+
+
+def _alone(key: str) -> CustomerLink:
+    return CustomerLink(customer_key=key, main_key=key, relation=Relation.MAIN)
+
+
+def contacts_over(links: FakeCustomerLinks) -> CustomerContacts:
+    """Contacts with a sealing key of the tests."""
+    return CustomerContacts(links, PSEUDONYMS, SEALER)

@@ -6,7 +6,10 @@ from uuid import uuid4
 from libs.store.conversations import SuppressionKind
 from services.policy.domain.keywords import Keywords
 from services.policy.handlers.customer_identities import CustomerIdentities
+from services.policy.handlers.customer_restrictions import CustomerRestrictions
 from services.policy.handlers.handle_inbound_message import HandleInboundMessage
+from services.policy.handlers.hold_identity import HoldIdentity
+from services.policy.handlers.link_identity import LinkIdentity
 from tests.builders import (
     EVENT_ID,
     PHONE,
@@ -17,9 +20,14 @@ from tests.builders import (
 )
 from tests.unit.policy.fakes import (
     FakeConversations,
+    FakeCustomerLinks,
+    FakeCustomers,
     FakeDirectory,
+    FakeErasedCustomers,
     FakeIdentities,
+    FakeRestrictions,
     FakeSuppressions,
+    contacts_over,
 )
 
 KEYWORDS = Keywords.load()
@@ -36,10 +44,28 @@ class InboundMessages:
     def __init__(self, **account: Any) -> None:
         self.conversations = FakeConversations()
         self.suppressions = FakeSuppressions()
+        self.erased = FakeErasedCustomers()
+        self.restrictions = FakeRestrictions()
+        self.links = FakeCustomerLinks()
+        self.contacts = contacts_over(self.links)
         directory = FakeDirectory(accounts={"acc_1": an_account(**account)})
-        self.customer_identities = CustomerIdentities(FakeIdentities(), self.suppressions, PSEUDONYMS)
+        self.customer_identities = CustomerIdentities(
+            FakeIdentities(), self.suppressions, PSEUDONYMS, self.links, self.erased
+        )
+        self.customers = FakeCustomers()
+        self.link_identity = LinkIdentity(
+            self.customer_identities,
+            self.contacts,
+            HoldIdentity(self.customers, self.customer_identities, self.restrictions),
+        )
         self.handle = HandleInboundMessage(
-            directory, self.conversations, self.suppressions, self.customer_identities, KEYWORDS
+            directory,
+            self.conversations,
+            self.suppressions,
+            self.customer_identities,
+            KEYWORDS,
+            CustomerRestrictions(self.restrictions, self.restrictions),
+            self.contacts,
         )
 
     async def __call__(self, text: str | None = "Hello", **changes: Any) -> list[Any]:

@@ -12,6 +12,10 @@ from libs.contracts.events import (
 from libs.contracts.results import AnswerStatus
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.handlers.decide_webhook import DecideWebhook
+from services.policy.handlers.find_customer import FindCustomer
+from services.policy.handlers.gather_facts import GatherFacts
+from services.policy.handlers.simulate_decision import SimulateDecision
+from services.policy.handlers.template_limits import TemplateLimits
 from tests.builders import (
     EVENT_ID,
     PHONE,
@@ -21,8 +25,12 @@ from tests.builders import (
     stored,
 )
 from tests.unit.policy.fakes import (
+    FakeCustomerLinks,
+    FakeCustomers,
     FakeDecisions,
     FakeDirectory,
+    FakeTemplateRecipients,
+    contacts_over,
 )
 from tests.unit.policy.inbound import (
     CUSTOMER_KEY,
@@ -31,11 +39,31 @@ from tests.unit.policy.inbound import (
 CONTENT = ContentPolicy.load()
 
 
-def a_decide_webhook(decisions: FakeDecisions | None = None, directory: FakeDirectory | None = None) -> DecideWebhook:
+def a_decide_webhook(
+    decisions: FakeDecisions | None = None,
+    directory: FakeDirectory | None = None,
+    customers: FakeCustomers | None = None,
+    recipients: FakeTemplateRecipients | None = None,
+) -> DecideWebhook:
     decisions = decisions or FakeDecisions()
-    return DecideWebhook(
-        directory or FakeDirectory(), decisions, CONTENT, PSEUDONYMS, lambda: 0.0, decisions.delivery_order
+    limits = TemplateLimits(recipients or FakeTemplateRecipients())
+    gather_facts = GatherFacts(
+        directory or FakeDirectory(),
+        decisions,
+        CONTENT,
+        PSEUDONYMS,
+        FindCustomer(customers or FakeCustomers(), PSEUDONYMS),
+        contacts_over(FakeCustomerLinks()),
+        limits,
     )
+    return DecideWebhook(gather_facts, decisions, decisions.delivery_order, limits, lambda: 0.0)
+
+
+def a_simulate_decision(
+    decisions: FakeDecisions | None = None, directory: FakeDirectory | None = None
+) -> SimulateDecision:
+    decide = a_decide_webhook(decisions, directory)
+    return SimulateDecision(decide.gather_facts, decide.decisions)
 
 
 async def test_an_approved_reply_carries_customer_text_and_receipt() -> None:

@@ -12,9 +12,9 @@ from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Integration, Template
 from libs.store.conversations import SuppressionKind
 from services.policy.domain.content_policy import ContentPolicy
-from services.policy.handlers.decide_webhook import DecideWebhook
-from tests.builders import NOON, PHONE, PSEUDONYMS, a_webhook, an_account, an_integration, received, stored
+from tests.builders import NOON, PHONE, a_webhook, an_account, an_integration, received, stored
 from tests.unit.policy.fakes import FakeDecisions, FakeDirectory
+from tests.unit.policy.test_decide_webhook import a_decide_webhook
 
 CONTENT = ContentPolicy.load()
 SORRY = "Sorry we missed you, {{customer_phone}} ({{queue}}, {{call_time}}). {{business_name}}"
@@ -43,8 +43,7 @@ async def judged(
         accounts={"acc_1": account or an_account()}, integrations={"int_1": integration or with_template()}
     )
     decisions = decisions or FakeDecisions()
-    decide_webhook = DecideWebhook(directory, decisions, CONTENT, PSEUDONYMS, lambda: 0.0, decisions.delivery_order)
-    return await decide_webhook(received(event or a_call(), **postmark))
+    return await a_decide_webhook(decisions, directory)(received(event or a_call(), **postmark))
 
 
 @pytest.mark.parametrize("event_type", TYPES)

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
+
+import pytest
 
 from libs.contracts.events import (
     MessageApproved,
@@ -136,14 +138,28 @@ async def test_the_evidence_holds_no_text_and_no_number() -> None:
     assert PHONE not in repr(replace(row, masked_phone=""))
 
 
-async def test_a_button_opts_out_and_its_caption_like_text_does_not() -> None:
-    pressed, captioned = InboundMessages(), InboundMessages()
-
-    result = await pressed("Stop promotions", type="button", pressed=("Stop promotions", "p1"))
-    nothing = await captioned("STOP", type="image")
+async def test_a_button_opts_out() -> None:
+    result = await InboundMessages()("Stop promotions", type="button", pressed=("Stop promotions", "p1"))
 
     assert [type(event) for event in result] == [SuppressionAdded, MessageApproved]
-    assert nothing == []
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "audio", "video", "document", "sticker", "location", "edit"])
+async def test_what_a_customer_wrote_opts_out_whether_it_is_a_text_a_caption_or_an_edit(kind: str) -> None:
+    result = await InboundMessages()("STOP", type=kind, opens_window=kind != "edit")
+
+    assert [type(event) for event in result] == [SuppressionAdded, MessageApproved]
+
+
+@pytest.mark.parametrize("kind", ["reaction", "order", "system", "contacts", "interactive", "unsupported", "hologram"])
+async def test_a_text_that_the_customer_did_not_write_as_a_message_is_no_keyword(kind: str) -> None:
+    assert await InboundMessages()("STOP", type=kind) == []
+
+
+@pytest.mark.parametrize("title", ["Cancel", "Remove", "Quit", "End"])
+@pytest.mark.parametrize("kind", ["button", "interactive"])
+async def test_a_pressed_button_whose_title_answers_a_question_is_no_opt_out(kind: str, title: str) -> None:
+    assert await InboundMessages()(title, type=kind, pressed=(title,)) == []
 
 
 async def test_what_opens_no_window_opens_none() -> None:
@@ -152,3 +168,25 @@ async def test_what_opens_no_window_opens_none() -> None:
     await inbound("👍", type="reaction", opens_window=False)
 
     assert inbound.conversations.opened == {}
+
+
+async def test_start_ends_whatsapps_own_block_of_the_business_as_well() -> None:
+    inbound = InboundMessages()
+    block = Suppression(
+        id="sup_9",
+        account_id="acc_1",
+        customer_key=CUSTOMER_KEY,
+        masked_phone="",
+        kind=SuppressionKind.PROVIDER_BLOCK,
+        source="provider",
+        reason=None,
+        actor=None,
+        since=NOON - timedelta(hours=1),
+    )
+    await inbound.suppressions.suppress(block, ())
+    await inbound("STOP")
+
+    lifted = await inbound("START", message_id="wamid.2", sent_at=NOON + timedelta(minutes=2), id=uuid4())
+
+    assert [event.kind for event in lifted] == ["opt_out", "provider_block"]
+    assert len({event.derived_id(UUID(int=1)) for event in lifted}) == 2

@@ -10,6 +10,7 @@ import pytest
 from libs.contracts.events import Event, ForwardRequested, MessageStatusUpdated, SuppressionAdded
 from libs.contracts.forwards import ForwardKind
 from libs.store.accounts import Account, Integration, Number
+from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.notify_integrations import HandleAndNotify, NotifyIntegrations
 from tests.builders import (
     EVENT_ID,
@@ -21,6 +22,7 @@ from tests.builders import (
     an_integration,
     received,
 )
+from tests.unit.policy.fakes import FakeCustomerLinks, contacts_over
 
 URL = "https://pbx.example.com/hook"
 
@@ -48,9 +50,9 @@ class Rows:
         return [row for row in self.integrations if row.account_id == account_id]
 
 
-def tell(*integrations: Integration, **fields: Any) -> NotifyIntegrations:
+def tell(*integrations: Integration, contacts: CustomerContacts | None = None, **fields: Any) -> NotifyIntegrations:
     rows = Rows(integrations, **fields) if integrations else Rows(**fields)
-    return NotifyIntegrations(rows, rows)
+    return NotifyIntegrations(rows, rows, contacts or contacts_over(FakeCustomerLinks()))
 
 
 def an_opt_out(**changes: Any) -> SuppressionAdded:
@@ -109,14 +111,34 @@ MESSAGES = [
         id="a text, as an answer to another message",
     ),
     pytest.param(
-        {"type": "image", "text": None, "content": {"id": "m1", "caption": "Look", "mime_type": "image/jpeg"}},
-        {"id": "wamid.1", "type": "image", "image": {"id": "m1", "caption": "Look", "mime_type": "image/jpeg"}},
+        {"type": "image", "text": "Look", "content": {"image": {"id": "m1", "caption": "Look"}}},
+        {"id": "wamid.1", "type": "image", "text": "Look", "image": {"id": "m1", "caption": "Look"}},
         id="an image with what WhatsApp said of it",
     ),
     pytest.param(
-        {"type": "location", "text": None, "content": {"latitude": 24.7, "longitude": 46.6}},
+        {"type": "location", "text": None, "content": {"location": {"latitude": 24.7, "longitude": 46.6}}},
         {"id": "wamid.1", "type": "location", "location": {"latitude": 24.7, "longitude": 46.6}},
         id="a place",
+    ),
+    pytest.param(
+        {"content": {"referral": {"source_type": "ad"}}},
+        {"id": "wamid.1", "type": "text", "text": "Hello", "content": {"referral": {"source_type": "ad"}}},
+        id="a text that an advertisement led to",
+    ),
+    pytest.param(
+        {"type": "image", "text": None, "content": {"image": {"id": "m1"}, "referral": {"source_type": "ad"}}},
+        {"id": "wamid.1", "type": "image", "image": {"id": "m1"}, "content": {"referral": {"source_type": "ad"}}},
+        id="an image that an advertisement led to",
+    ),
+    pytest.param(
+        {"type": "unsupported", "text": None, "content": {"unsupported": {"type": "poll"}, "errors": [131051]}},
+        {"id": "wamid.1", "type": "unsupported", "unsupported": {"type": "poll"}, "content": {"errors": [131051]}},
+        id="an unsupported message",
+    ),
+    pytest.param(
+        {"type": "content", "text": None, "content": {"content": {"x": 1}}},
+        {"id": "wamid.1", "type": "content", "content": {"content": {"x": 1}}},
+        id="a type with the name of a field",
     ),
     pytest.param(
         {"type": "button", "text": "Yes", "pressed": ("Yes", "yes-1")},

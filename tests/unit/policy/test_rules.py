@@ -5,16 +5,21 @@ import pytest
 
 from libs.contracts.decisions import EventType
 from libs.contracts.errors import ErrorCode
+from libs.contracts.phone_numbers import PhoneReading
 from libs.store.conversations import SuppressionKind
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.decisions import decide
 from services.policy.domain.facts import Facts, Objection
 from services.policy.domain.limits import period_of
+from services.policy.domain.webhook_customers import Customer
 from services.policy.rules import RULES
 from tests.builders import NOON, PHONE, a_number, a_webhook, an_account, an_integration, stored
 
 CONTENT = ContentPolicy.load()
 SCAM = "CASINO!!! You won 1,000,000 USD, claim your jackpot at http://bit.ly/win now, 100% free spins, bet today"
+
+
+CUSTOMER = Customer(field_name="to", phone=PHONE, phone_reading=PhoneReading.PLUS)
 
 
 def facts(**changes: Any) -> Facts:
@@ -25,7 +30,7 @@ def facts(**changes: Any) -> Facts:
         "integration": an_integration(),
         "number": a_number(),
         "event_type": EventType.OUTBOUND_MESSAGE,
-        "phone": PHONE,
+        "customer": CUSTOMER,
         "stored": stored(),
         "period": period_of(account, NOON),
         "content": CONTENT,
@@ -49,7 +54,7 @@ CASES = [
     pytest.param(
         {}, {"integration": an_integration(outbound_enabled=False)}, "outbound_disabled", id="outbound messages off"
     ),
-    pytest.param({}, {"phone": None}, "missing_phone", id="no usable phone"),
+    pytest.param({}, {"customer": None}, "missing_phone", id="no usable phone"),
     pytest.param({"text": None}, {}, "missing_message_text", id="no text"),
     pytest.param({"text": ""}, {}, "missing_message_text", id="nothing but spaces, trimmed at the door"),
     pytest.param({"text": "a" * 4096}, {}, None, id="4,096 characters fit"),
@@ -112,16 +117,16 @@ def test_an_agents_reply(payload: dict[str, Any], known: dict[str, Any], code: s
 def test_the_first_reason_in_the_catalogues_order_is_the_one_told() -> None:
     everything_wrong = {
         "stored": stored(wrote=None, suppressed=OPT_OUT, day=100, month=2000, ten_minutes=60),
-        "phone": None,
+        "customer": None,
         "account": an_account(paused=True),
     }
     found = []
     webhook = a_webhook(text=SCAM + "a" * 4096, message_purpose=None)
 
     found.append(verdict(webhook, **everything_wrong))
-    found.append(verdict(webhook, **(everything_wrong | {"phone": PHONE})))
-    found.append(verdict(a_webhook(text=SCAM, message_purpose=None), **(everything_wrong | {"phone": PHONE})))
-    found.append(verdict(a_webhook(text=SCAM), **(everything_wrong | {"phone": PHONE})))
+    found.append(verdict(webhook, **(everything_wrong | {"customer": CUSTOMER})))
+    found.append(verdict(a_webhook(text=SCAM, message_purpose=None), **(everything_wrong | {"customer": CUSTOMER})))
+    found.append(verdict(a_webhook(text=SCAM), **(everything_wrong | {"customer": CUSTOMER})))
 
     order = [code.value for code in ErrorCode]
     assert found == sorted(found, key=order.index)
@@ -140,7 +145,7 @@ def test_the_first_reason_in_the_catalogues_order_is_the_one_told() -> None:
 def test_events_that_send_nothing(event_type: EventType, code: str) -> None:
     webhook = a_webhook(event_type=event_type.value, text=None, message_purpose=None)
 
-    assert verdict(webhook, event_type=event_type, phone=None) == code
+    assert verdict(webhook, event_type=event_type, customer=None) == code
 
 
 @pytest.mark.parametrize("event_type", [EventType.CALL_STARTED, EventType.QUEUE_EVENT, EventType.MISSED_CALL])
@@ -176,7 +181,7 @@ def test_a_receipt_holds_no_phone_number_and_no_text() -> None:
 
 @pytest.mark.parametrize("asked", RULES, ids=lambda a: a.name)
 def test_a_rules_name_is_a_sentence_that_is_true_when_all_is_well(asked: Any) -> None:
-    assert any(f"_{verb}_" in f"_{asked.name}_" for verb in ("is", "are", "has", "fits"))
+    assert any(f"_{verb}_" in f"_{asked.name}_" for verb in ("is", "are", "has", "fits", "stands"))
     assert asked.version >= 1
 
 

@@ -6,10 +6,9 @@ import pytest
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import MessageApproved, SimulationAnswered, SimulationRequested, WebhookAnswered
 from libs.contracts.results import AnswerStatus, SkipReason
-from services.policy.handlers.simulate_decision import SimulateDecision
 from tests.builders import EVENT_ID, PHONE, a_webhook, received, stored
 from tests.unit.policy.fakes import FakeDecisions, FakeDirectory
-from tests.unit.policy.test_decide_webhook import a_decide_webhook
+from tests.unit.policy.test_decide_webhook import a_decide_webhook, a_simulate_decision
 from tests.unit.policy.test_decide_webhook_call_events import with_template
 
 
@@ -23,7 +22,7 @@ def asked(**payload: Any) -> Received[SimulationRequested]:
 
 
 async def simulated(decisions: FakeDecisions, **payload: Any) -> SimulationAnswered:
-    return await SimulateDecision(a_decide_webhook(decisions))(asked(**payload))
+    return await a_simulate_decision(decisions)(asked(**payload))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +67,7 @@ async def test_a_call_event_without_a_template_is_recorded() -> None:
 async def test_a_simulation_sees_another_events_cooldown_and_begins_none() -> None:
     decisions = FakeDecisions()
     directory = FakeDirectory(integrations={"int_1": with_template()})
-    simulate = SimulateDecision(a_decide_webhook(decisions, directory))
+    simulate = a_simulate_decision(decisions, directory)
     call = {"event_type": "missed_call", "to": None, "caller": PHONE, "text": None, "message_purpose": None}
 
     before = await simulate(asked(**call))

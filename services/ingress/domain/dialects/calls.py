@@ -8,6 +8,7 @@ from typing import Final
 
 from libs.contracts.decisions import EventType
 from libs.contracts.events import WebhookPayload
+from libs.contracts.phone_numbers.written import written_number
 from libs.store.accounts import Integration
 from services.ingress.domain.dialects.business_hours import is_open
 
@@ -16,6 +17,8 @@ class Phase(Enum):
     """What happened to the call."""
 
     RINGING = auto()
+    DIALING = auto()
+    """The phone of the callee of an outgoing call rings."""
     INCOMING_STARTED = auto()
     OUTGOING_STARTED = auto()
     INCOMING_ENDED = auto()
@@ -23,10 +26,11 @@ class Phase(Enum):
     RECORDED = auto()
 
 
-OUTGOING: Final = frozenset({Phase.OUTGOING_STARTED, Phase.OUTGOING_ENDED})
+OUTGOING: Final = frozenset({Phase.DIALING, Phase.OUTGOING_STARTED, Phase.OUTGOING_ENDED})
 RINGING, RECORDING = "ringing", "recording_available"
 """Events that are only recorded."""
 EVENT_BY_PHASE: Final = {
+    Phase.DIALING: RINGING,
     Phase.INCOMING_STARTED: EventType.CALL_STARTED,
     Phase.OUTGOING_STARTED: EventType.CALL_STARTED,
     Phase.OUTGOING_ENDED: EventType.CALL_ENDED,
@@ -129,7 +133,9 @@ def customer_number(call: Call, integration: Integration) -> str | None:
 
 
 def _digits(text: str) -> str:
-    return re.sub(r"[^0-9]", "", text)
+    """The digits of a number, without those of an address around it; of any other text, all digits."""
+    written = written_number(text)
+    return re.sub(r"[^0-9]", "", text) if written is None else written.digits
 
 
 def _is_same_number(one: str, other: str) -> bool:

@@ -1,8 +1,9 @@
 """The dialect of 3CX's CRM template, which reports the end of each call (`ReportCall`).
 
-Traps: a variable that 3CX could not fill arrives as `[Name]`. There is no call id.
+Traps: a variable that 3CX could not fill arrives as `[Name]`, or as its whole expression. There is no call id.
 """
 
+import re
 from typing import Final
 
 from services.ingress.domain.dialects.calls import Call, Phase
@@ -14,6 +15,7 @@ AGENT: Final = ("agent", "agent_extension", "agentextension", "extension", "user
 QUEUE: Final = ("queue", "queue_extension", "queueextension")
 STARTED: Final = ("call_start_time_utc", "callstarttimeutc", "start_utc", "callstarttime")
 ENDED: Final = ("date_time", "datetime", "call_time")
+SEPARATORS: Final = re.compile(r"[\s_-]+")
 CALL_TYPES: Final = {
     "missed": (Phase.INCOMING_ENDED, False),
     "inbound": (Phase.INCOMING_ENDED, True),
@@ -22,13 +24,18 @@ CALL_TYPES: Final = {
 }
 
 
+def call_type_of(fields: Fields) -> str:
+    """The call type in lower case, without the blanks and dashes of `Not Answered` and its like; empty without one."""
+    return SEPARATORS.sub("", fields.lowercase(*TYPE) or "")
+
+
 def call_from(fields: Fields) -> Call | None:
     """The reported call; None for a call type that 3CX does not have."""
-    known = CALL_TYPES.get(fields.lowercase(*TYPE) or "")
+    known = CALL_TYPES.get(call_type_of(fields))
     if known is None:
         return None
     phase, answered = known
-    started, ended = fields.text(*STARTED), fields.text(*ENDED)
+    started, ended = fields.time(*STARTED), fields.time(*ENDED)
     return Call(
         phase=phase,
         number=fields.text(*NUMBER),

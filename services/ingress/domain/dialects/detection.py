@@ -5,7 +5,7 @@ from enum import StrEnum, unique
 from typing import Any, Final
 
 from libs.contracts.decisions import EventType
-from services.ingress.domain.dialects.crm_template import CALL_TYPES, TYPE
+from services.ingress.domain.dialects.crm_template import CALL_TYPES, call_type_of
 from services.ingress.domain.dialects.fields import Fields
 
 
@@ -33,11 +33,16 @@ def dialect_of(read: Mapping[str, Any], fields: Fields, *, pinned: str) -> Diale
         return Dialect.NATIVE
     if pinned in DIALECT_BY_NAME:
         return DIALECT_BY_NAME[pinned]
-    if word is not None:
-        return Dialect.NATIVE
+    return Dialect.NATIVE if word is not None else _shown_by(read, fields)
+
+
+def _shown_by(read: Mapping[str, Any], fields: Fields) -> Dialect:
+    """The dialect whose fields a body without `event_type` has."""
     if "event" in fields.by_name and "callerid" in fields.by_name:
         capital = any(key[:1].isupper() for key in read if key.strip().casefold() == "event")
         return Dialect.K2M if capital else Dialect.CREOMATE
-    if fields.lowercase(*TYPE) in CALL_TYPES:
+    if call_type_of(fields) in CALL_TYPES:
         return Dialect.CRM_TEMPLATE
-    return Dialect.NATIVE
+    if fields.has_items("files"):  # recordings may be sent alone
+        return Dialect.CREOMATE
+    return Dialect.K2M if fields.has_items("fileurls") else Dialect.NATIVE

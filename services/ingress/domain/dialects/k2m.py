@@ -8,6 +8,7 @@ from services.ingress.domain.dialects.generators import generator_call_from
 
 PHASES: Final = {
     "ringing": Phase.RINGING,
+    "dialing": Phase.DIALING,
     "incomingcall_started": Phase.INCOMING_STARTED,
     "outgoingcall_started": Phase.OUTGOING_STARTED,
     "incoming": Phase.INCOMING_ENDED,
@@ -18,5 +19,8 @@ PHASES: Final = {
 
 def call_from(fields: Fields) -> Call | None:
     """The call of an event; None for an event that the generator does not have."""
-    phase = PHASES.get(fields.lowercase("event") or "")
+    word = fields.lowercase("event")
+    phase = PHASES.get(word or "")
+    if word is None and fields.has_items("fileurls"):
+        phase = Phase.RECORDED
     return None if phase is None else generator_call_from(fields, phase)

@@ -13,6 +13,7 @@ PLACEHOLDERS: Final = (
     "customer_phone",
     "caller",
     "phone",
+    "user_id",
     "conversation_id",
     "agent_extension",
     "queue",

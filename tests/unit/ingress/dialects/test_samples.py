@@ -219,3 +219,145 @@ def test_whatever_comes_it_never_raises_and_repeats_itself(body: Any, hours: Any
     assert told == translation_from(body, row, now=MORNING)
     assert told.dialect in {dialect.value for dialect in Dialect}
     assert told.payload.caller is None or any(c.isdigit() for c in told.payload.caller) or told.dialect == "native"
+
+
+@pytest.mark.parametrize(
+    ("callerid", "kept"),
+    [
+        pytest.param("sip:+966512345678@pbx.example", True, id="a SIP address"),
+        pytest.param('"Kim" <sip:966512345678@192.0.2.1:5060>', True, id="a name and a SIP address"),
+        pytest.param("tel:+966-51-234-5678;ext=2", True, id="a tel address with an extension"),
+        pytest.param("%2B966512345678", True, id="an encoded plus"),
+        pytest.param("٠٥١٢٣٤٥٦٧٨", True, id="Arabic digits"),
+        pytest.param("sip:101@192.0.2.110", False, id="an extension in a SIP address"),
+        pytest.param("sip:966500000099@pbx.example", False, id="a number with a role in a SIP address"),
+        pytest.param("tel:+966112000000;ext=2", False, id="the dialled number in an address"),
+        pytest.param("anonymous", False, id="a word"),
+    ],
+)
+def test_a_customers_number_may_stand_in_an_address(callerid: str, kept: bool) -> None:  # noqa: FBT001 -- a case
+    told = said(missed(callerid=callerid, did="0112000000"))
+
+    assert told.payload.caller == (callerid if kept else None)
+
+
+def test_a_call_has_one_key_however_its_number_is_written() -> None:
+    spellings = ("966512345678", "+966 51 234 5678", "sip:+966512345678@pbx.example", "tel:+966512345678;ext=2")
+    reported = {"call_type": "Missed", "agent": "101", "call_start_time_utc": "2026-11-23T09:00:00Z"}
+
+    keys = {said(reported | {"number": number}).deduplication_key for number in spellings}
+
+    assert len(keys) == 1
+
+
+UNFILLED = [
+    "",
+    " ",
+    "[Number]",
+    "[Contact::FirstName]",
+    "[CallStartTimeUTC]",
+    '[[CallStartTimeUTC].ToString("yyyy-MM-ddTHH:mm:ssZ")]',
+    '[[CallStartTimeUTC].ToString("O")] ',
+    "[[Number].Replace([Prefix], [Nothing])]",
+    "[[DateTime].AddHours(3).ToString(" + "y" * 300,
+    "[Contact::FirstName] [Contact::LastName]",
+    "%CallerNumber%",
+    "%Caller Number%",
+    "0001-01-01T00:00:00Z",
+    "0001-01-01",
+    "0001-01-01 03:00:00 +03:00",
+    "01/01/0001 00:00:00",
+    "1/1/0001 12:00:00 AM",
+    "01.01.0001 00:00",
+]
+FILLED = [
+    "101",
+    "%2B966512345678",
+    "+966512345678",
+    "[Sales] 101",
+    "sip:101@pbx",
+    "2026-11-28T07:00:00Z",
+    "11/28/2026",
+    "100%",
+]
+
+
+@pytest.mark.parametrize("value", UNFILLED)
+def test_a_variable_that_was_not_filled_in_is_empty_in_every_form(value: str) -> None:
+    crm = said({"call_type": "Missed", "number": value, "agent": value, "date_time": value})
+    native = said({"event_type": "missed_call", "from": value, "queue": value})
+
+    assert (crm.payload.caller, crm.payload.agent_extension, crm.payload.call_time) == (None, None, None)
+    assert not (native.payload.from_ or "").strip()
+    assert not (native.payload.queue or "").strip()
+
+
+@pytest.mark.parametrize("value", FILLED)
+def test_what_looks_a_little_like_a_variable_stays(value: str) -> None:
+    assert said({"event_type": "missed_call", "queue": value}).payload.queue == value
+
+
+NO_TIMES = [None, 0, "0", "00:00:00", "0000-00-00 00:00:00", "1970-01-01T00:00:00Z", "1/1/1970 12:00:00 AM"]
+
+
+@pytest.mark.parametrize("start", [*UNFILLED, *NO_TIMES])
+def test_two_calls_without_a_start_are_two_events(start: str | int | None) -> None:
+    def key(ended: str | int | None, at: datetime) -> tuple[str, ...] | None:
+        call = {"call_type": "Missed", "number": "966512345678", "call_start_time_utc": start, "date_time": ended}
+        return said(call, at).deduplication_key
+
+    later = MORNING.replace(hour=15)
+    assert key("11/28/2026 10:00:00 AM", MORNING) != key("11/28/2026 4:00:00 PM", MORNING)
+    assert key(start, MORNING) != key(start, later)
+    assert key(start, MORNING) == key(start, MORNING.replace(second=59))
+
+
+@pytest.mark.parametrize(
+    "word", ["Notanswered", "Not Answered", "not answered", "NOT-ANSWERED", "Not_Answered", "not  answered"]
+)
+def test_not_answered_is_read_however_it_is_written(word: str) -> None:
+    told = said({"call_type": word, "number": "966512345678"})
+
+    assert (told.dialect, told.payload.event_type, told.payload.answered) == ("crm_template", "call_ended", False)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "tel:+966512345678;ext=2",
+        "sip:+966512345678@pbx.example.com",
+        "sips:+966512345678@pbx.example.com;transport=tls",
+        "%2B966512345678",
+        '"Kim" <sip:+966512345678@pbx.example.com>',
+        966512345678,
+        966512345678.0,
+    ],
+)
+def test_a_number_reaches_its_reader_as_it_was_written(number: str | float) -> None:
+    written = str(int(number)) if isinstance(number, int | float) else number
+
+    assert said({"call_type": "Missed", "number": number}).payload.caller == written
+    assert said({"event": "incoming", "callerid": number, "finishtype": "Missed"}).payload.caller == written
+    assert said({"event_type": "missed_call", "from": number}).payload.from_ == written
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"FILES": ["https://pbx.example.com/1.wav"]},
+        {"FILES": "https://pbx.example.com/1.wav", "id": "261128100000_7-0"},
+        {"files": {"0": "https://pbx.example.com/1.wav"}},
+        {"FILES": [{"url": "https://pbx.example.com/1.wav"}], "callerid": "966512345678"},
+    ],
+)
+def test_recordings_alone_are_recorded(body: dict[str, Any]) -> None:
+    told = said(body)
+
+    assert (told.dialect, told.payload.event_type, told.record_only) == ("creomate", "recording_available", True)
+
+
+def test_k2ms_recordings_alone_are_recorded_and_unfilled_ones_are_none() -> None:
+    alone, unfilled = said({"FileUrls": ["https://pbx.example.com/1.wav"]}), said({"FILES": ["[RecordingUrl]", ""]})
+
+    assert (alone.dialect, alone.payload.event_type, alone.record_only) == ("k2m", "recording_available", True)
+    assert (unfilled.payload.event_type, unfilled.record_only) == (None, False)

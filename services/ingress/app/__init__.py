@@ -1,0 +1,1 @@
+"""Ingress's composition: `wiring` connects handlers and adapters, `server` runs the service."""

@@ -1,0 +1,120 @@
+"""Starts and stops ingress: store, broker, handlers of replies and posts, the refusal recorder and the HTTP server."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
+
+from aiohttp import web
+
+from libs.chassis.amqp import Broker
+from libs.chassis.clock import utc_now
+from libs.chassis.periodic import periodic
+from libs.chassis.replies import Replies
+from libs.chassis.runtime import ServiceRuntime, service_runtime
+from libs.chassis.subscriptions import Received, on
+from libs.chassis.topology import POSTS
+from libs.contracts.events import CONFIGURATION_CHANGES, Event, WhatsAppPostSetAside
+from libs.store.business_accounts import learn_business_account
+from libs.store.directory_cache import CachedDirectory
+from libs.store.factory import open_store
+from libs.store.store import Store
+from services.ingress.adapters.background_recorder import BackgroundRecorder
+from services.ingress.adapters.rate_limits import MovingWindowRateLimits, storage_from
+from services.ingress.app.dependencies import Dependencies
+from services.ingress.app.wiring import Application, application
+from services.ingress.handlers.business_accounts import Learn
+from services.ingress.settings import IngressSettings
+
+SUMMARY_SECONDS = 5.0
+"""The interval at which summaries of refusals are published."""
+LISTEN_BACKLOG = 1024
+POSTS_AT_ONCE = 2
+"""Replayed posts that are read at the same time; each may have megabytes."""
+
+
+async def serve(settings: IngressSettings) -> None:
+    """Run until stopped. The HTTP server starts last and stops first."""
+    async with service_runtime("ingress", settings, metrics_port=settings.ingress_metrics_port) as runtime:
+        store = await open_store(settings.store_url.get_secret_value())
+        try:
+            async with Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker:
+                await _serve(settings, runtime, store, broker)
+        finally:
+            await store.close()
+
+
+async def _serve(settings: IngressSettings, runtime: ServiceRuntime, store: Store, broker: Broker) -> None:
+    replies, directory, recorder = Replies(), CachedDirectory(store.directory), BackgroundRecorder(broker)
+    storage = storage_from(
+        settings.rate_limit_url.get_secret_value(),
+        store_url=settings.store_url.get_secret_value(),
+        now=lambda: utc_now().timestamp(),
+    )
+    limits = MovingWindowRateLimits(storage, now=lambda: utc_now().timestamp())
+    dependencies = Dependencies(
+        directory=directory,
+        business_accounts=store.business_accounts,
+        learn_business_account=_learning(store),
+        publisher=broker,
+        dead_letters=broker,
+        replies=replies,
+        decisions=store.decisions,
+        idempotency=store.idempotency,
+        answers=store.answers,
+        rate_limits=limits,
+        recorder=recorder,
+        replica=runtime.replica,
+    )
+
+    async def changed(received: Received[Event]) -> None:
+        directory.invalidate(received.event)
+
+    await broker.subscribe_exclusive("changes", CONFIGURATION_CHANGES, changed, on_reconnect=directory.invalidate)
+    await broker.subscribe_exclusive("replies", [f"result.{runtime.replica}.*"], replies.deliver)
+    app = application(settings, dependencies)
+    await broker.consume(POSTS, (on(WhatsAppPostSetAside, app.read_post),), prefetch=POSTS_AT_ONCE)
+    async with _recording(app, recorder), _listening(settings, app):
+        runtime.mark_ready(store=store.healthy, broker=broker.healthy, rate_limits=limits.healthy)
+        await runtime.wait_until_stopped()
+
+
+@asynccontextmanager
+async def _listening(settings: IngressSettings, app: Application) -> AsyncGenerator[None, None]:
+    """Listen for requests; on leaving, accept no new connection and answer the requests in flight."""
+    runner = web.ServerRunner(app.server(), shutdown_timeout=settings.drain_seconds)
+    await runner.setup()
+    await web.TCPSite(runner, settings.host, settings.port, backlog=LISTEN_BACKLOG).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _recording(app: Application, recorder: BackgroundRecorder) -> AsyncGenerator[None, None]:
+    """Record refusals in the background; on leaving, record the remaining ones."""
+
+    async def publish_summaries() -> None:
+        app.publish_summaries()
+
+    async with (
+        periodic("refusal recorder", recorder.run, recorder.retry_seconds),
+        periodic("refusal summaries", publish_summaries, SUMMARY_SECONDS, delayed=True),
+    ):
+        try:
+            yield
+        finally:
+            app.publish_summaries(final=True)
+            await recorder.drain(seconds=3.0)
+
+
+def _learning(store: Store) -> Learn:
+    """Stores the business account of a number; reads the number from the store, not from the cache."""
+
+    async def learn(number_id: str, business_account_id: str, cause: UUID, at: datetime) -> bool:
+        return await learn_business_account(
+            store.directory, store.registry, number_id, business_account_id, cause=cause, at=at
+        )
+
+    return learn

@@ -1,0 +1,122 @@
+"""Connects ingress's handlers with their adapters, for production and for tests alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from libs.contracts.identity import Pseudonyms
+from libs.providers.inbound import WebhookSecrets
+from libs.store.posts import post_sealer_from
+from services.ingress.app.dependencies import Dependencies
+from services.ingress.domain.addresses import networks_from
+from services.ingress.handlers.accept_webhook import AcceptWebhook
+from services.ingress.handlers.business_accounts import AttributeUpdates
+from services.ingress.handlers.credentials import CredentialsCache
+from services.ingress.handlers.posts import KeepPosts, ProviderSource, ReadPost
+from services.ingress.handlers.receive import ReceiveProviderWebhook
+from services.ingress.handlers.record_only import RecordOnly
+from services.ingress.handlers.refuse_request import RefuseRequest
+from services.ingress.handlers.reject_request import RejectRequest
+from services.ingress.http.provider_webhooks import ProviderWebhooks, provider_webhooks_from
+from services.ingress.http.server import CONNECTION_OPTIONS, Endpoints, Server
+from services.ingress.http.threecx_webhooks import ThreeCxWebhooks
+from services.ingress.settings import IngressSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The HTTP endpoints, and the handlers whose summaries must be published at an interval."""
+
+    endpoints: Endpoints
+    read_post: ReadPost
+    """The handler of posts that an operator replays."""
+    refuse: RefuseRequest
+    reject: RejectRequest
+
+    def server(self) -> Server:
+        """The HTTP server; needs a running event loop."""
+        return Server(self.endpoints, **CONNECTION_OPTIONS)  # type: ignore[arg-type]  # passed on to each connection
+
+    def publish_summaries(self, *, final: bool = False) -> None:
+        """Record the counts of throttled refusals and rejections of minutes that have ended; of all when `final`."""
+        self.refuse.publish_summaries(final=final)
+        self.reject.publish_summaries(final=final)
+
+
+def application(settings: IngressSettings, dependencies: Dependencies) -> Application:
+    """Wire ingress, for production and for tests."""
+    refuse = RefuseRequest(
+        publisher=dependencies.publisher,
+        recorder=dependencies.recorder,
+        replica=dependencies.replica,
+        new_id=dependencies.new_id,
+        monotonic=dependencies.monotonic,
+    )
+    reject = RejectRequest(recorder=dependencies.recorder, new_id=dependencies.new_id, monotonic=dependencies.monotonic)
+    accept = AcceptWebhook(
+        publisher=dependencies.publisher,
+        replies=dependencies.replies,
+        decisions=dependencies.decisions,
+        idempotency=dependencies.idempotency,
+        answers=dependencies.answers,
+        recorder=dependencies.recorder,
+        refuse=refuse,
+        clock=dependencies.clock,
+        new_id=dependencies.new_id,
+        replica=dependencies.replica,
+        pseudonyms=Pseudonyms(settings.hash_key.get_secret_value().encode()),
+        reply_timeout=settings.reply_timeout,
+    )
+    threecx = ThreeCxWebhooks(
+        credentials=CredentialsCache(dependencies.directory),
+        rate_limits=dependencies.rate_limits,
+        accept=accept,
+        record_only=RecordOnly(
+            publisher=dependencies.publisher, new_id=dependencies.new_id, replica=dependencies.replica
+        ),
+        refuse=refuse,
+        reject=reject,
+        answers=dependencies.answers,
+        trusted=networks_from(settings.trusted_proxies),
+        clock=dependencies.clock,
+        body_seconds=settings.body_timeout,
+    )
+    provider_webhooks, read_post = _providers(settings, dependencies)
+    return Application(Endpoints(threecx, provider_webhooks), read_post, refuse, reject)
+
+
+def _providers(
+    settings: IngressSettings, dependencies: Dependencies
+) -> tuple[Mapping[str, ProviderWebhooks], ReadPost]:
+    """The endpoints of the providers, and the handler that reads their posts again."""
+    secrets = WebhookSecrets(
+        app_secret=settings.whatsapp_app_secret.get_secret_value().encode(),
+        verify_token=settings.whatsapp_verify_token.get_secret_value().encode(),
+    )
+    receive = ReceiveProviderWebhook(
+        directory=dependencies.directory,
+        publisher=dependencies.publisher,
+        attribute=AttributeUpdates(
+            business_accounts=dependencies.business_accounts,
+            learn=dependencies.learn_business_account,
+            clock=dependencies.clock,
+        ),
+    )
+    sealer = post_sealer_from(settings.post_keys.get_secret_value())
+    keep = KeepPosts(
+        dead_letters=dependencies.dead_letters,
+        directory=dependencies.directory,
+        sealer=sealer,
+        pseudonyms=settings.pseudonyms,
+    )
+    endpoints = provider_webhooks_from(
+        dependencies.providers,
+        secrets,
+        receive=receive,
+        keep=keep,
+        clock=dependencies.clock,
+        body_seconds=settings.body_timeout,
+    )
+    sources = {
+        path: ProviderSource(kind=webhooks.kind, webhooks=webhooks.source) for path, webhooks in endpoints.items()
+    }
+    return endpoints, ReadPost(sources=sources, receive=receive, sealer=sealer)

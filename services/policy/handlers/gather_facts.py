@@ -1,0 +1,166 @@
+"""`GatherFacts`: reads everything that the rules may know about a webhook, before any rule runs. It changes nothing."""
+
+from dataclasses import dataclass
+
+from libs.chassis.subscriptions import Received
+from libs.contracts.decisions import EventType
+from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.events import WebhookReceived
+from libs.contracts.identity import Pseudonyms, region_of_customer
+from libs.store.accounts import Account, Directory, Integration, Number
+from libs.store.contacts import Contact
+from libs.store.conversations import Conversation
+from libs.store.decisions import Decisions, FactsQuery, StoredFacts, Usage
+from libs.store.restriction_effects import subjects_for
+from services.policy.domain.content_policy import ContentPolicy
+from services.policy.domain.decisions import MESSAGING
+from services.policy.domain.delivery_plans import templates_offered
+from services.policy.domain.facts import Facts
+from services.policy.domain.limits import Period, period_of
+from services.policy.domain.webhook_customers import Customer, named_customers
+from services.policy.handlers.customer_contacts import CustomerContacts
+from services.policy.handlers.decision_events import rendered_from, template_values
+from services.policy.handlers.find_customer import FindCustomer, decided_customer
+from services.policy.handlers.template_limits import TemplateLimits
+
+NO_STORED_FACTS = StoredFacts(conversation=Conversation(), suppressed=frozenset(), usage=Usage())
+
+
+@dataclass(frozen=True, slots=True)
+class _ConfiguredWebhook:
+    """A webhook, with the configuration that it is decided under."""
+
+    received: Received[WebhookReceived]
+    account: Account
+    integration: Integration
+    number: Number | None
+    event_type: EventType | None
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class GatherFacts:
+    """Reads the configuration from the cache, and everything else in one round trip."""
+
+    directory: Directory
+    decisions: Decisions
+    content: ContentPolicy
+    pseudonyms: Pseudonyms
+    find_customer: FindCustomer
+    contacts: CustomerContacts
+    template_limits: TemplateLimits
+
+    async def __call__(self, received: Received[WebhookReceived]) -> Facts:
+        """The facts for the rules. Safe to repeat: it changes nothing.
+
+        A phone number with two readings costs a round trip more, because the customers whom the account knows decide.
+        So does a user id or a number that is not the customer's main one: the facts under the main key count too.
+        """
+        webhook = await self._configured(received)
+        customer, stored = await self._stored_facts(webhook)
+        return await self.template_limits.gather(received.event, self._facts(webhook, customer, stored))
+
+    async def _configured(self, received: Received[WebhookReceived]) -> _ConfiguredWebhook:
+        webhook = received.event
+        integration = await self.directory.integration(webhook.integration_id or "")
+        account = await self.directory.account(webhook.account_id or "")
+        if integration is None or account is None:
+            # Rows are never deleted, so this read is behind the one of ingress.
+            raise GatewayError(ErrorCode.GATEWAY_UNAVAILABLE, {"unavailable": "configuration"})
+        return _ConfiguredWebhook(
+            received=received,
+            account=account,
+            integration=integration,
+            number=await self.directory.number(number_id=integration.instance_id),
+            event_type=_event_type_from(webhook.payload.event_type),
+            period=period_of(account, received.at),
+        )
+
+    async def _stored_facts(self, webhook: _ConfiguredWebhook) -> tuple[Customer | None, StoredFacts]:
+        """The customer, and what is stored about the customer; an earlier decision is for the customer it names."""
+        named = named_customers(
+            webhook.received.event.payload,
+            webhook.event_type,
+            region=webhook.account.default_region,
+            number_format=webhook.integration.number_format,
+        )
+        customer = await self.find_customer(webhook.account.id, named)
+        if webhook.event_type not in MESSAGING:
+            return customer, NO_STORED_FACTS
+        stored = await self._stored_about(webhook, customer)
+        if stored.decision is None:
+            return customer, stored
+        decided = decided_customer(stored.decision, named, customer)
+        return decided, stored if decided == customer else await self._stored_about(webhook, decided)
+
+    async def _stored_about(self, webhook: _ConfiguredWebhook, customer: Customer | None) -> StoredFacts:
+        """The facts under the customer's keys, and under the main key when that is another one."""
+        keys = self._keys(webhook.account.id, customer)
+        stored = await self.decisions.facts(self._query(webhook, customer, keys))
+        main_key = _main_key_of(stored, keys[0]) if keys else ""
+        if main_key in {"", *keys}:
+            return stored
+        return await self.decisions.facts(self._query(webhook, customer, (*keys, main_key)))
+
+    def _query(self, webhook: _ConfiguredWebhook, customer: Customer | None, keys: tuple[str, ...]) -> FactsQuery:
+        integration, number = webhook.integration, webhook.number
+        return FactsQuery(
+            event_id=str(webhook.received.id),
+            account_id=integration.account_id,
+            number_id=integration.instance_id,
+            customer_keys=(*keys, *map(self.pseudonyms.do_not_contact_hash, keys)),
+            day=webhook.period.day,
+            month=webhook.period.month,
+            now=webhook.received.at,
+            subjects=subjects_for(
+                number_id=integration.instance_id,
+                business_account_id=None if number is None else number.business_account_id,
+                customer_keys=keys,
+                region=None if customer is None else region_of_customer(customer.phone, customer.user_id),
+                templates=templates_offered(integration.window_template),
+            ),
+        )
+
+    def _facts(self, webhook: _ConfiguredWebhook, customer: Customer | None, stored: StoredFacts) -> Facts:
+        payload, now = webhook.received.event.payload, webhook.received.at
+        key = self._key(webhook.account.id, customer)
+        return Facts(
+            rendered=rendered_from(
+                webhook.integration, webhook.event_type, template_values(payload, customer, webhook.account, now)
+            ),
+            now=now,
+            account=webhook.account,
+            integration=webhook.integration,
+            number=webhook.number,
+            event_type=webhook.event_type,
+            customer=customer,
+            customer_key=_main_key_of(stored, key),
+            contact=self._contact(stored, key),
+            stored=stored,
+            period=webhook.period,
+            content=self.content,
+        )
+
+    def _contact(self, stored: StoredFacts, key: str) -> Contact | None:
+        link = next((link for link in stored.customer_links if link.customer_key == key), None)
+        return None if link is None else self.contacts.opened(link)
+
+    def _keys(self, account_id: str, customer: Customer | None) -> tuple[str, ...]:
+        """The customer's key, and those under which an earlier release may have stored something."""
+        if customer is None:
+            return ()
+        former = self.pseudonyms.former_customer_keys(account_id, customer.address)
+        return (self._key(account_id, customer), *former)
+
+    def _key(self, account_id: str, customer: Customer | None) -> str:
+        return "" if customer is None else self.pseudonyms.customer_key(account_id, customer.address)
+
+
+def _event_type_from(name: str | None) -> EventType | None:
+    word = (name or "").strip().casefold()
+    return next((event_type for event_type in EventType if event_type == word), None)
+
+
+def _main_key_of(stored: StoredFacts, key: str) -> str:
+    """The main key of the customer with this key; the key itself when it is the only one."""
+    return next((link.main_key for link in stored.customer_links if link.customer_key == key), key)
