@@ -21,6 +21,7 @@ from libs.store.store import Store
 from services.audit.adapters.sinks import sink_from
 from services.audit.adapters.subject_keys import CachedSubjectKeys
 from services.audit.handlers.checkpoints import CheckpointSchedule, SignCheckpoints
+from services.audit.handlers.new_customers import NewCustomers
 from services.audit.handlers.purges import PurgeRecords
 from services.audit.handlers.records import RecordEvents
 from services.audit.ports import Publisher
@@ -39,7 +40,8 @@ async def serve(settings: AuditSettings) -> None:
                 await _invalidate_erased_keys(broker, keys)
                 checkpoints = checkpoint_schedule(settings, store)
                 pseudonyms = Pseudonyms(settings.hash_key.get_secret_value().encode())
-                record = RecordEvents(store.records, keys, pseudonyms, recorded=checkpoints.recorded)
+                new_customers = NewCustomers(store.erased_customers)
+                record = RecordEvents(store.records, keys, pseudonyms, new_customers, recorded=checkpoints.recorded)
                 await broker.consume_in_batches(
                     RECORDS, record, size=settings.audit_batch, linger=settings.audit_linger
                 )

@@ -11,7 +11,7 @@ BROKEN_CHAINS = Gauge(
     "gateway_record_broken_chains", "Chains that got no checkpoint because their hashes do not match."
 )
 CHECKPOINTED_AT = Gauge(
-    "gateway_record_sealed_timestamp_seconds", "Unix time at which checkpoints last covered every record."
+    "gateway_record_checkpointed_timestamp_seconds", "Unix time at which checkpoints last covered every record."
 )
 CHECKPOINTS = Counter("gateway_checkpoints_total", "Checkpoints that this replica signed.")
 PURGED = Counter("gateway_records_purged_total", "Records removed at the end of their retention.")

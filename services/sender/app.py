@@ -9,15 +9,18 @@ from datetime import timedelta
 import aiohttp
 
 from libs.chassis.amqp import Broker
-from libs.chassis.clock import monotonic, utc_now
+from libs.chassis.clock import monotonic, new_id, utc_now
+from libs.chassis.periodic import periodic
 from libs.chassis.runtime import ServiceRuntime, service_runtime
 from libs.chassis.subscriptions import Received, on
-from libs.chassis.topology import FORWARDS, MESSAGES, STATUSES
+from libs.chassis.topology import ACCOUNT_UPDATES, FORWARDS, MESSAGES, STATUSES
 from libs.contracts.events import (
     CONFIGURATION_CHANGES,
     Event,
     ForwardRequested,
     MessageApproved,
+    NumberChanged,
+    WhatsAppAccountUpdated,
     WhatsAppStatusReceived,
 )
 from libs.contracts.identity import Pseudonyms
@@ -30,23 +33,33 @@ from libs.store.factory import open_store
 from libs.store.sealer import sealer_from
 from libs.store.store import Store
 from services.sender import metrics
+from services.sender.adapters.api_version import report_api_version
+from services.sender.adapters.fallbacks import SealedFallbacks
 from services.sender.adapters.forward_client import AddressLimits, HttpForwardClient, open_forward_session
 from services.sender.adapters.forward_targets import DirectoryForwardTargets
-from services.sender.adapters.number_pauser import RegistryNumberPauser
 from services.sender.adapters.numbers import DirectoryNumbers
+from services.sender.adapters.throughputs import RegistryThroughputs
+from services.sender.adapters.token_peers import RegistryTokenPeers
 from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreakers, CircuitState
 from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.retry_delays import RetryLimits
+from services.sender.handlers.account_updates import HandleAccountUpdate
+from services.sender.handlers.added_restrictions import AddRestrictions
 from services.sender.handlers.approved_messages import SendMessage
 from services.sender.handlers.bulkheads import BulkheadLimits, Bulkheads
+from services.sender.handlers.cancellations import Cancellations
+from services.sender.handlers.credential_probes import ProbeCredentials
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
 from services.sender.handlers.error_tables import ErrorTables
+from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.follow_ups import FollowUps
 from services.sender.handlers.forwards import DeliverForward, ForwardOptions
+from services.sender.handlers.message_contacts import MessageContacts
 from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
 from services.sender.handlers.refusal_effects import RefusalEffects
+from services.sender.handlers.restriction_checks import CheckRestrictions
 from services.sender.handlers.result_writer import ResultWriter
 from services.sender.handlers.statuses import HandleStatus
 from services.sender.ports import Numbers
@@ -54,6 +67,10 @@ from services.sender.settings import SenderSettings
 
 LEASE_MARGIN_S = 5.0
 """A claim's lease is longer than the call's time limit by this much, which is enough to write the result."""
+UPDATES_AT_ONCE = 4
+"""Account updates that are handled at the same time; they are few."""
+PROBE_LOOK_S = 5.0
+"""How often the restrictions are looked through for credentials whose probe is due."""
 BULKHEAD_WAIT_S = 5.0
 """How long a forward waits for a slot of its integration's bulkhead before it returns to a delay queue."""
 
@@ -93,28 +110,49 @@ def message_handler(settings: SenderSettings, dependencies: SenderDependencies) 
         statuses=store.statuses,
         decisions=store.decisions,
         conversations=store.conversations,
-        suppressions=store.suppressions,
+        cancellations=cancellations(settings, store),
         pseudonyms=_pseudonyms(settings),
+        contacts=_contacts(settings),
         clock=utc_now,
         monotonic=monotonic,
         sleep=asyncio.sleep,
     )
     breakers = CircuitBreakers(_breaker_limits(settings), _breaker_changed)
     metrics.BREAKERS_STOPPED.set_function(breakers.stopped)
+    results = ResultWriter(deps=deps, owner=dependencies.owner)
+    effects = refusal_effects(dependencies)
+    checks = CheckRestrictions(
+        standing=store.standing_restrictions,
+        restrictions=store.restrictions,
+        statuses=store.statuses,
+        results=results,
+        clock=utc_now,
+        hold=timedelta(minutes=settings.hold_minutes),
+    )
+    finish = FinishCall(
+        deps=deps,
+        results=results,
+        effects=effects,
+        errors=dependencies.errors,
+        checks=checks,
+        owner=dependencies.owner,
+    )
     deliver = DeliverMessage(
         deps=deps,
-        results=ResultWriter(deps=deps, owner=dependencies.owner),
+        results=results,
+        finish=finish,
+        checks=checks,
+        fallbacks=_fallbacks(settings),
         prepare=PrepareMessage(numbers=dependencies.numbers, providers=dependencies.providers),
         call=CallProvider(breakers=breakers, rules=rules, monotonic=monotonic),
-        errors=dependencies.errors,
         options=DeliveryOptions(
             owner=dependencies.owner,
             lease_s=settings.provider_timeout + LEASE_MARGIN_S,
             max_wait_s=settings.smoothing_seconds,
         ),
     )
-    follow_ups = FollowUps(statuses=store.statuses, effects=refusal_effects(store), errors=dependencies.errors)
-    return SendMessage(deliver=deliver, follow_ups=follow_ups)
+    follow_ups = FollowUps(statuses=store.statuses, effects=effects, errors=dependencies.errors, clock=utc_now)
+    return SendMessage(deliver=deliver, follow_ups=follow_ups, erased=deps.cancellations.erased)
 
 
 def status_handler(settings: SenderSettings, dependencies: SenderDependencies) -> HandleStatus:
@@ -123,20 +161,59 @@ def status_handler(settings: SenderSettings, dependencies: SenderDependencies) -
     return HandleStatus(
         statuses=store.statuses,
         decisions=store.decisions,
-        effects=refusal_effects(store),
+        effects=refusal_effects(dependencies),
         errors=dependencies.errors,
         clock=utc_now,
         parking_time=timedelta(seconds=settings.status_parking_seconds),
         pseudonyms=_pseudonyms(settings),
+        contacts=_contacts(settings),
+        fallbacks=_fallbacks(settings),
+        cancellations=cancellations(settings, store),
     )
 
 
-def refusal_effects(store: Store) -> RefusalEffects:
-    """The effects of refusals, on `store`."""
+def account_update_handler(dependencies: SenderDependencies) -> HandleAccountUpdate:
+    """The handler of WhatsAppAccountUpdated."""
+    store = dependencies.store
+    return HandleAccountUpdate(
+        restrictions=store.restrictions,
+        business_accounts=store.business_accounts,
+        throughputs=RegistryThroughputs(store.directory, store.registry, dependencies.numbers, dependencies.providers),
+    )
+
+
+def credential_probes(dependencies: SenderDependencies) -> ProbeCredentials:
+    """The job that probes refused credentials."""
+    store = dependencies.store
+    return ProbeCredentials(
+        standing=store.standing_restrictions,
+        restrictions=store.restrictions,
+        job_leases=store.job_leases,
+        numbers=dependencies.numbers,
+        providers=dependencies.providers,
+        clock=utc_now,
+        new_id=new_id,
+    )
+
+
+def cancellations(settings: SenderSettings, store: Store) -> Cancellations:
+    """The look for opt-outs and erasures before each call."""
+    return Cancellations(store.erased_customers, store.suppressions, _pseudonyms(settings))
+
+
+def refusal_effects(dependencies: SenderDependencies) -> RefusalEffects:
+    """The effects of refusals."""
+    store = dependencies.store
     return RefusalEffects(
         conversations=store.conversations,
         suppressions=store.suppressions,
-        number_pauser=RegistryNumberPauser(store.directory, store.registry),
+        restrictions=AddRestrictions(
+            restrictions=store.restrictions,
+            business_accounts=store.business_accounts,
+            token_peers=RegistryTokenPeers(store.registry, dependencies.numbers),
+            job_leases=store.job_leases,
+        ),
+        numbers=dependencies.numbers,
         pacing=store.pacing,
         clock=utc_now,
     )
@@ -155,6 +232,7 @@ def forward_handler(
     limits = BulkheadLimits(concurrent=settings.forward_width, wait_s=BULKHEAD_WAIT_S, breaker=breaker)
     return DeliverForward(
         forwards=store.forwards,
+        cancellations=cancellations(settings, store),
         targets=DirectoryForwardTargets(directory, sealer_from(settings.secret_keys.get_secret_value())),
         client=HttpForwardClient(session, _forward_limits(settings), utc_now),
         bulkheads=Bulkheads(limits, monotonic, _forward_circuit_changed),
@@ -172,6 +250,7 @@ def forward_handler(
 async def serve(settings: SenderSettings) -> None:
     """Run until SIGTERM or SIGINT."""
     async with service_runtime("sender", settings, metrics_port=settings.sender_metrics_port) as runtime:
+        report_api_version(settings.whatsapp_api_version, PROVIDERS.values(), today=utc_now().date())
         store = await open_store(settings.store_url.get_secret_value())
         try:
             async with (
@@ -197,10 +276,12 @@ async def serve(settings: SenderSettings) -> None:
 async def _consume(
     settings: SenderSettings, runtime: ServiceRuntime, *, sessions: Sessions, store: Store, broker: Broker
 ) -> None:
-    directory = CachedDirectory(store.directory)
+    directory, edited = CachedDirectory(store.directory), asyncio.Event()
 
     async def changed(received: Received[Event]) -> None:
         directory.invalidate(received.event)
+        if isinstance(received.event, NumberChanged):
+            edited.set()  # it may have a new token
 
     await broker.subscribe_exclusive("configuration", CONFIGURATION_CHANGES, changed, on_reconnect=directory.invalidate)
     options = SenderOptions(
@@ -221,13 +302,16 @@ async def _consume(
     await broker.consume(MESSAGES, messages, prefetch=settings.prefetch)
     statuses = (on(WhatsAppStatusReceived, status_handler(settings, dependencies)),)
     await broker.consume(STATUSES, statuses, prefetch=settings.prefetch)
+    updates = (on(WhatsAppAccountUpdated, account_update_handler(dependencies)),)
+    await broker.consume(ACCOUNT_UPDATES, updates, prefetch=UPDATES_AT_ONCE)
     forward = forward_handler(
         settings, store=store, directory=directory, session=sessions.forwards, owner=runtime.replica
     )
     metrics.FORWARD_CIRCUITS_STOPPED.set_function(forward.bulkheads.stopped)
     await broker.consume(FORWARDS, (on(ForwardRequested, forward),), prefetch=settings.forward_prefetch)
-    runtime.mark_ready(store=store.healthy, broker=broker.healthy)
-    await runtime.wait_until_stopped()
+    async with periodic("credential probes", credential_probes(dependencies), PROBE_LOOK_S, wake=edited):
+        runtime.mark_ready(store=store.healthy, broker=broker.healthy)
+        await runtime.wait_until_stopped()
     # The drain waits for running calls. The next sender finds in the ledger what is left after it.
     await broker.drain(settings.drain_seconds)
 
@@ -242,8 +326,16 @@ def _breaker_limits(settings: SenderSettings) -> BreakerLimits:
     )
 
 
+def _contacts(settings: SenderSettings) -> MessageContacts:
+    return MessageContacts(sealer_from(settings.secret_keys.get_secret_value()))
+
+
 def _pseudonyms(settings: SenderSettings) -> Pseudonyms:
     return Pseudonyms(settings.hash_key.get_secret_value().encode())
+
+
+def _fallbacks(settings: SenderSettings) -> SealedFallbacks:
+    return SealedFallbacks(sealer_from(settings.secret_keys.get_secret_value()))
 
 
 def _breaker_changed(state: CircuitState) -> None:

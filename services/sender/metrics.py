@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from libs.store.restrictions import KINDS
+
 PROVIDER_CALLS = Counter(
     "gateway_provider_calls_total", "Provider calls by outcome, and by verdict when refused.", ["outcome", "verdict"]
 )
@@ -25,7 +27,7 @@ CONTRADICTED_RESULTS = Counter(
 )
 STATUSES = Counter(
     "gateway_message_statuses_total",
-    "Statuses of messages by kind and by effect: changed, repeated, parked or unmatched.",
+    "Statuses of messages by kind and by effect: changed, repeated, deferred, parked or unmatched.",
     ["status", "effect"],
 )
 STATUS_CONFLICTS = Counter(
@@ -35,6 +37,28 @@ UNKNOWN_OUTCOMES_SETTLED = Counter(
     "gateway_unknown_outcomes_settled_total",
     "Unknown outcomes that a status settled, by outcome: sent or failed.",
     ["outcome"],
+)
+RESTRICTIONS_ADDED = Counter(
+    "gateway_restrictions_added_total", "Restrictions that began, by scope and kind.", ["scope", "kind"]
+)
+for _scope, _kinds in KINDS.items():
+    for _kind in _kinds:
+        RESTRICTIONS_ADDED.labels(_scope.value, _kind.value)  # from 0, so that the first one is an increase
+CREDENTIAL_PROBES = Counter(
+    "gateway_credential_probes_total",
+    "Probes of refused credentials by outcome: usable, refused or unknown.",
+    ["outcome"],
+)
+ACCOUNT_UPDATES = Counter(
+    "gateway_account_updates_total",
+    "Notices of WhatsApp about business accounts, numbers and templates, by topic, word and effect: applied or none.",
+    ["topic", "event", "effect"],
+)
+MESSAGES_REPLACED = Counter(
+    "gateway_messages_replaced_total", "Messages that WhatsApp took and then refused, sent again in their other form."
+)
+MESSAGES_HELD = Counter(
+    "gateway_messages_held_total", "Deliveries of messages that are held while the number's credentials are refused."
 )
 NUMBERS_PAUSED = Counter("gateway_numbers_paused_total", "Numbers paused because of a refusal by WhatsApp.")
 DELIVERY_ORDER_WAIT_SECONDS = Histogram(
@@ -63,3 +87,8 @@ FORWARD_CIRCUITS_STOPPED = Gauge(
     "gateway_forward_circuits_stopped", "Integrations whose forward circuit is open or half-open in this process."
 )
 BREAKERS_STOPPED = Gauge("gateway_breakers_stopped", "Numbers whose circuit is open or half-open in this process.")
+API_VERSION_END = Gauge(
+    "gateway_provider_api_version_end_timestamp_seconds",
+    "Unix time at which the provider ends the configured version of its API; absent while no end is announced.",
+    ["provider", "version"],
+)

@@ -1,13 +1,15 @@
 """The sender's own ports. The ports of `libs.store` and `libs.providers` are used as they are declared there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
+from libs.contracts.events import MessageApproved
 from libs.providers.outgoing import NumberCredentials
 from libs.store.accounts import Number
 from services.sender.domain.forwards import ForwardResponse
-from services.sender.domain.refusals import NumberPause
 
 
 class Numbers(Protocol):
@@ -22,14 +24,34 @@ class Numbers(Protocol):
         ...
 
 
-class NumberPauser(Protocol):
-    """Pauses numbers."""
+class Throughputs(Protocol):
+    """The send rates of numbers."""
 
-    async def pause(self, pause: NumberPause) -> bool:
-        """Pause the number until an operator resumes it, and write `pause.event` to the outbox in the same step.
+    async def raise_to_providers(self, number: Number, *, cause: UUID, at: datetime) -> None:
+        """Raise the number's rate to what its provider says now; a rate that is not the default is an operator's.
 
-        False when the number is paused already, is unknown, or was edited after `pause.at`: the operator's edit stands.
+        Safe to repeat. Raises GatewayError(gateway_unavailable) when the provider or the store gives no answer.
         """
+        ...
+
+
+class Fallbacks(Protocol):
+    """Seals the form in which a message may be sent later; without its text, which no store holds."""
+
+    def sealed(self, approved: MessageApproved, *, now: datetime) -> str | None:
+        """The sealed message; None when it has no other form than the one that is sent at `now`."""
+        ...
+
+    def opened(self, sealed: str, event_id: UUID) -> MessageApproved | None:
+        """The message that was sealed for this event; None when the configured keys cannot open it."""
+        ...
+
+
+class TokenPeers(Protocol):
+    """Numbers that share an access token."""
+
+    async def of(self, number: Number) -> Sequence[Number]:
+        """The other numbers of the same provider and server with the token of `number`, of all accounts."""
         ...
 
 

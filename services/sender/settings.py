@@ -40,6 +40,12 @@ class SenderSettings(ServiceSettings):
         le=10,
         description="Longest wait in seconds for a sending slot of a number or pair; beyond it: sending_throttled.",
     )
+    hold_minutes: float = Field(
+        default=15.0,
+        ge=0,
+        le=1440,
+        description="Minutes for which an approved message is held while WhatsApp refuses the number's credentials.",
+    )
     status_parking_seconds: float = Field(
         default=120.0, ge=0, le=3600, description="Seconds for which a status waits for its message."
     )

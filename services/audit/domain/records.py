@@ -20,6 +20,7 @@ from libs.contracts.events import (
     WebhookPayload,
     WebhookReceived,
     WebhookRejected,
+    WhatsAppIdentityLinked,
     WhatsAppStatusReceived,
 )
 from libs.contracts.identity import Personal, Pseudonyms, masked
@@ -31,9 +32,16 @@ _COLUMNS = frozenset(
     {"account_id", "integration_id", "event_id", "code", "purpose", "actor", "reply_to", "customer_key", "masked_phone"}
 )
 _ENCRYPTED = MESSAGE_IDS | {"conversation_id"}
-_PHONE_FIELDS = ("to", "from_", "customer_phone", "caller", "phone")
+_PHONE_FIELDS = ("to", "from_", "customer_phone", "caller", "phone", "user_id")
 _PAYLOAD_FIELDS = ("event_type", "agent_extension", "queue", "call_time", "direction", "answered")
 _NO_ACCOUNT = "-"
+_ABOUT_EARLIER_ONES = (
+    WhatsAppStatusReceived,
+    WhatsAppIdentityLinked,
+    MessageStatusUpdated,
+    MessageSettled,
+    ForwardRequested,
+)
 HashOf = Callable[[str, str], str]
 """Makes the hash of a value of this kind."""
 
@@ -50,7 +58,13 @@ def introduces_customer(event: Event) -> bool:
 
     Events about earlier ones give no key: a status that arrives after its customer's erasure has no customer.
     """
-    return not isinstance(event, WhatsAppStatusReceived | MessageStatusUpdated | MessageSettled | ForwardRequested)
+    return not isinstance(event, _ABOUT_EARLIER_ONES)
+
+
+def times_of(event: Event, at: datetime) -> list[datetime]:
+    """When an event was published (`at`), and when what it tells happened, as far as it says."""
+    told = (getattr(event, name, None) for name in ("at", "received_at", "sent_at"))
+    return [at, *(each for each in told if isinstance(each, datetime))]
 
 
 def record_from(

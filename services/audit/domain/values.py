@@ -17,8 +17,8 @@ _NUMBER = re.compile(r"\+?[0-9]{7,}")
 _OWN_ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}|[0-9a-f]{64}", re.ASCII)
 """An id of the gateway, or a digest: runs of digits in them are no phone numbers."""
 _HIDDEN_ID = "wamid.•••••"
-MESSAGE_IDS: Final = frozenset({"message_id", "reply_to_message_id"})
-"""Names of values that are WhatsApp's message ids. They stay as they are here; the caller encrypts them."""
+MESSAGE_IDS: Final = frozenset({"message_id", "reply_to_message_id", "call_id"})
+"""Names of WhatsApp's ids of messages and calls. They stay as they are here; the caller encrypts them."""
 
 
 def json_value_from(value: object) -> object:
@@ -44,9 +44,9 @@ def json_value_from(value: object) -> object:
 def without_numbers(text: str) -> str:
     """`text` with every run of seven digits or more masked; UUIDs, the gateway's ids and digests stay.
 
-    WhatsApp's message ids are hidden too: they contain the customer's number in Base64.
+    WhatsApp's ids of messages and calls are hidden too: they contain the customer's number in Base64.
     """
-    if text.startswith("wamid."):
+    if text.startswith(("wamid.", "wacid.")):
         return _HIDDEN_ID
     if _is_uuid(text) or _OWN_ID.fullmatch(text):
         return text

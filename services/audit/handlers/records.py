@@ -1,14 +1,16 @@
 """`RecordEvents` handles every event: it writes one record for each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import Event
 from libs.contracts.identity import Pseudonyms
 from libs.store.records import Records
+from libs.store.subjects import SubjectKey
 from services.audit import metrics
 from services.audit.domain.records import customer_key_of, introduces_customer, record_from
+from services.audit.handlers.new_customers import NewCustomers
 from services.audit.ports import Recorded, SubjectKeys
 
 
@@ -19,16 +21,13 @@ class RecordEvents:
     records: Records
     keys: SubjectKeys
     pseudonyms: Pseudonyms
+    new_customers: NewCustomers
     recorded: Recorded = lambda _: None
 
     async def __call__(self, batch: Sequence[Received[Event]]) -> None:
         """Record a batch. Safe to repeat: the record has one line per event id."""
         customers = [customer_key_of(received.event, self.pseudonyms) for received in batch]
-        known = {customer for customer in customers if customer}
-        new = {
-            customer for customer, r in zip(customers, batch, strict=True) if customer and introduces_customer(r.event)
-        }
-        keys = await self.keys.of(known, new=new)
+        keys = await self._keys(batch, customers)
         lines = [
             record_from(
                 r.event,
@@ -47,3 +46,16 @@ class RecordEvents:
         metrics.REPEATED.inc(len(lines) - written)
         for line in lines:
             metrics.RECORDED.labels(line.type).inc()
+
+    async def _keys(
+        self, batch: Sequence[Received[Event]], customers: Sequence[str | None]
+    ) -> Mapping[str, SubjectKey]:
+        """The keys of the batch's customers. Only for those without one the markers of erased customers are read."""
+        keys = await self.keys.of({customer for customer in customers if customer}, new=())
+        introductions = [
+            (customer, received)
+            for customer, received in zip(customers, batch, strict=True)
+            if customer and customer not in keys and introduces_customer(received.event)
+        ]
+        new = await self.new_customers(introductions)
+        return {**keys, **await self.keys.of(new, new=new)} if new else keys

@@ -55,7 +55,13 @@ def retry_delay(attempt: int, *, random: Callable[[], float], retry_after: float
 def body_from(requested: ForwardRequested, forward_id: UUID) -> bytes:
     """The JSON that is posted (docs/forwarding.md)."""
     content: dict[str, Any] = dict(requested.content)
-    customer = {"phone": requested.customer, "user_id": requested.customer_user_id} | content.pop("customer", {})
+    names = {
+        "phone": requested.customer,
+        "wa_id": requested.customer_wa_id,
+        "user_id": requested.customer_user_id,
+        "parent_user_id": requested.customer_parent_user_id,
+    }
+    customer = names | content.pop("customer", {})
     envelope = {
         "id": str(forward_id),
         "type": requested.kind.value,

@@ -1,6 +1,7 @@
 """`NextStep`: what follows from a provider call (done, retry, or slow down), and `OutcomeRules`, which decide it."""
 
 from dataclasses import dataclass
+from enum import Enum, unique
 
 from libs.providers.errors import Classification, Effect, ErrorTable, Scope, Verdict
 from libs.providers.outcomes import Accepted, NotSent, OutcomeUnknown, Refused, SendOutcome
@@ -10,10 +11,11 @@ from services.sender.domain.retry_delays import Random, RetryLimits, retry_delay
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The message's result, and its further effect on the gateway."""
+    """The message's result; after a refusal, what the provider answered and its further effect on the gateway."""
 
     result: Result
     effect: Effect | None = None
+    refused: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,16 @@ class SlowDown:
     scope: Scope
     wait_s: float
     factor: float = 1.0
+
+
+@unique
+class OtherForm(Enum):
+    """The message was refused in the form that was sent, and is tried once more in another one."""
+
+    TEMPLATE = "template"
+    """WhatsApp says that the window is closed: as the planned template."""
+    PHONE = "phone"
+    """A user id does not do for the message: to the customer's phone number."""
 
 
 NextStep = Done | RetryAfter | SlowDown
@@ -82,7 +94,7 @@ class OutcomeRules:
             if pause is not None:
                 return RetryAfter(pause)
         result = refused(classification, provider_code=answer.code, attempts=attempts.count, trace_id=answer.trace_id)
-        return Done(result, classification.effect)
+        return Done(result, classification.effect, answer)
 
     def _pause(self, attempts: CallAttempts, limit: int, retry_after: float | None) -> float | None:
         if attempts.count >= limit:
@@ -92,14 +104,14 @@ class OutcomeRules:
         )
 
 
-_FAILING = frozenset({Verdict.RETRY, Verdict.AUTH, Verdict.PAUSE})
+_FAILING = frozenset({Verdict.RETRY})
 
 
 def counts_against_number(outcome: SendOutcome, classification: Classification | None) -> bool:
     """Whether a call's outcome means that the number cannot send now, whatever the message.
 
-    Faults of WhatsApp and of the network count. Invalid credentials and restrictions count too, so that a stopped
-    number is probed rather than called for every message. A fault of one message does not, nor does a throttle.
+    Faults of WhatsApp and of the network count. Refused credentials and restrictions do not: restrictions stop the
+    number in every process, and end by themselves. A fault of one message does not count, nor does a throttle.
     """
     if classification is None:
         return isinstance(outcome, OutcomeUnknown | NotSent)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from math import ceil
 from typing import Any
 
@@ -9,20 +10,42 @@ from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved, WebhookAnswered
 from libs.contracts.results import AnswerCode, AnswerStatus
 from libs.providers.errors import Classification
-from libs.providers.outcomes import Accepted
+from libs.providers.outcomes import Accepted, Refused
 from libs.providers.outgoing import Outgoing, OutgoingTemplate
 
 UNKNOWN_OUTCOME = "unknown"
+OPTED_OUT_WHILE_WAITING = "opted_out_while_waiting"
+ERASED_WHILE_WAITING = "erased_while_waiting"
+"""Reasons of `recipient_suppressed` that the sender finds; the answer of the second one names nobody."""
 _CODES: dict[str, AnswerCode] = {code.value: code for code in (*AnswerStatus, *ErrorCode)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What the provider answered, and when; the effects of a result follow from it, however often they are applied."""
+
+    code: int | None
+    http_status: int
+    reason: str | None
+    at: datetime
+    template: tuple[str, str] | None = None
+    """Name and language of the template that was refused; None when it was a text."""
+
+    def outcome(self) -> Refused:
+        """The refusal as the error table takes it."""
+        return Refused(code=self.code, http_status=self.http_status, reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a message ended; `details` are those of the answer."""
+    """How a message ended; `details` are those of the answer, `refusal` is kept in the ledger alone."""
 
     code: AnswerCode
     message_id: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    accepted: Accepted | None = field(default=None, repr=False, compare=False)
+    """How WhatsApp's answer names the recipient; not kept, so a repeated delivery does not have it."""
 
     @property
     def not_sent(self) -> bool:
@@ -37,18 +60,41 @@ class Result:
 
 def ledger_bytes_from(result: Result) -> bytes:
     """The form in which the ledger keeps a result."""
-    fields = {"code": result.code.value, "message_id": result.message_id, "details": result.details}
+    fields: dict[str, Any] = {"code": result.code.value, "message_id": result.message_id, "details": result.details}
+    if (refusal := result.refusal) is not None:
+        fields["refusal"] = [
+            refusal.code,
+            refusal.http_status,
+            refusal.reason,
+            refusal.at.isoformat(),
+            refusal.template,
+        ]
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def result_from(outcome: bytes) -> Result:
     """Read what `ledger_bytes_from` wrote."""
     fields = json.loads(outcome)
-    return Result(_CODES[fields["code"]], fields["message_id"], fields["details"])
+    return Result(_CODES[fields["code"]], fields["message_id"], fields["details"], _refusal_from(fields.get("refusal")))
+
+
+def _refusal_from(stored: list[Any] | None) -> Refusal | None:
+    if stored is None:
+        return None
+    code, http_status, reason, at, template = stored
+    return Refusal(
+        code=code,
+        http_status=http_status,
+        reason=reason,
+        at=datetime.fromisoformat(at),
+        template=None if template is None else (template[0], template[1]),
+    )
 
 
 def answer_from(approved: MessageApproved, result: Result) -> WebhookAnswered:
     """The answer to the webhook that led to the message, for the ingress replica that waits for it."""
+    if result.details.get("reason") == ERASED_WHILE_WAITING:
+        approved = without_customer(approved)
     return WebhookAnswered(
         account_id=approved.account_id,
         integration_id=approved.integration_id,
@@ -60,16 +106,23 @@ def answer_from(approved: MessageApproved, result: Result) -> WebhookAnswered:
         details=result.details,
         purpose=approved.purpose,
         customer=approved.customer,
-        customer_key=approved.customer_key,
+        customer_key=approved.customer_key or None,
         received_at=approved.received_at,
         flagged=approved.flagged,
+    )
+
+
+def without_customer(approved: MessageApproved) -> MessageApproved:
+    """The message of a customer who was erased: it is not sent, and nothing that is written about it names them."""
+    return approved.model_copy(
+        update={"customer": None, "customer_user_id": None, "customer_key": "", "text": "", "after": None}
     )
 
 
 def sent(accepted: Accepted) -> Result:
     """WhatsApp took the message."""
     details = {"held_for_quality_assessment": True} if accepted.held else {}
-    return Result(AnswerStatus.SENT, accepted.message_id, details)
+    return Result(AnswerStatus.SENT, accepted.message_id, details, accepted=accepted)
 
 
 def result_with_template(outgoing: Outgoing, result: Result) -> Result:

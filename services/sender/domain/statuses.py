@@ -10,6 +10,7 @@ from libs.providers.errors import Classification, ErrorTable
 from libs.providers.outcomes import Refused
 from libs.store.progress import MessageStatus, Step
 from libs.store.statuses import StatusUpdate, TrackedMessage
+from services.sender.domain.refusals import TemplateName
 from services.sender.domain.results import Result, refused, result_from
 
 SENT, FAILED = "sent", "failed"
@@ -17,14 +18,20 @@ _OK = 200
 """The HTTP status of a call whose failure a webhook reports."""
 
 
-def status_update_from(status: WhatsAppStatusReceived, pseudonyms: Pseudonyms) -> StatusUpdate:
-    """The status as the ledger takes it. Its callback data counts only with our signature."""
+def status_update_from(
+    status: WhatsAppStatusReceived, pseudonyms: Pseudonyms, *, in_order: bool = True
+) -> StatusUpdate:
+    """The status as the ledger takes it. Its callback data counts only with our signature.
+
+    `in_order`: it is not applied before the status that it follows.
+    """
     event_id = event_id_from(status.callback_data, pseudonyms) if status.callback_data else None
     return StatusUpdate(
         number_id=status.number_id,
         message_id=status.message_id,
         step=Step(MessageStatus(status.status), status.at, status.provider_codes),
         event_id=None if event_id is None else str(event_id),
+        follows=MessageStatus(status.follows) if in_order and status.follows in set(MessageStatus) else None,
     )
 
 
@@ -44,6 +51,9 @@ def status_updated_from(status: WhatsAppStatusReceived, message: TrackedMessage)
         conflict=progress.conflict_at(step),
         provider_codes=status.provider_codes,
         customer=status.customer,
+        customer_wa_id=status.customer_wa_id,
+        customer_user_id=status.customer_user_id,
+        customer_parent_user_id=status.customer_parent_user_id,
         customer_key=message.customer_key,
     )
 
@@ -74,13 +84,23 @@ def result_from_status(message: TrackedMessage | None, table: ErrorTable, *, att
         return None
     if first.status is not MessageStatus.FAILED:
         return Result(AnswerStatus.SENT, message.message_id, {"learnt_from": "status"})
-    code, classification = classifications_of(first.codes, table)[0]
-    return refused(classification, provider_code=code, attempts=attempts, trace_id=None)
+    answer, classification = classifications_of(first.codes, table)[0]
+    return refused(classification, provider_code=answer.code, attempts=attempts, trace_id=None)
 
 
-def classifications_of(codes: tuple[int, ...], table: ErrorTable) -> list[tuple[int | None, Classification]]:
-    """The classification of each code of a failed status; without a code, that of an unlisted one."""
-    return [(code, table.classify(Refused(code=code, http_status=_OK))) for code in codes or (None,)]
+def classifications_of(codes: tuple[int, ...], table: ErrorTable) -> list[tuple[Refused, Classification]]:
+    """The refusal and classification of each code of a failed status; without a code, of an unlisted one."""
+    answers = [Refused(code=code, http_status=_OK) for code in codes or (None,)]
+    return [(answer, table.classify(answer)) for answer in answers]
+
+
+def template_sent(message: TrackedMessage) -> TemplateName | None:
+    """The name and language of the template that was sent, as the message's result names it; None for a text."""
+    if message.outcome is None:
+        return None
+    details = result_from(message.outcome).details
+    name, language = details.get("template"), details.get("language")
+    return (name, language) if isinstance(name, str) and isinstance(language, str) else None
 
 
 def is_first_status(status: WhatsAppStatusReceived, message: TrackedMessage) -> bool:

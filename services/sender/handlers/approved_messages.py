@@ -7,7 +7,7 @@ from uuid import UUID
 
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import Event, MessageApproved
-from services.sender.domain.results import Result, answer_from
+from services.sender.domain.results import Result, answer_from, without_customer
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class SendMessage:
 
     deliver: Callable[[MessageApproved], Awaitable[Result]]
     follow_ups: Callable[[MessageApproved, Result], Awaitable[Sequence[Event]]]
+    erased: Callable[[MessageApproved], Awaitable[bool]]
+    """Whether the customer was erased since the message was requested."""
     _running: dict[UUID, asyncio.Task[Result]] = field(default_factory=dict)
 
     async def __call__(self, received: Received[MessageApproved]) -> Sequence[Event]:
@@ -23,7 +25,8 @@ class SendMessage:
 
         Safe to repeat: the ledger grants one claim, and a finished message's result is returned again. A duplicate
         that arrives while this process delivers the message waits for the same result. The work runs in a task of its
-        own, so it is finished even when the broker delivery that started it is cancelled.
+        own, so it is finished even when the broker delivery that started it is cancelled. If the customer has been
+        erased, also after the call, the answer names nobody, and nothing else is said about them.
         """
         approved = received.event
         task = self._running.get(approved.event_id)
@@ -32,6 +35,8 @@ class SendMessage:
             self._running[approved.event_id] = task
             task.add_done_callback(lambda _: self._running.pop(approved.event_id))
         result = await asyncio.shield(task)
+        if await self.erased(approved):
+            return (answer_from(without_customer(approved), result),)
         return (answer_from(approved, result), *await self.follow_ups(approved, result))
 
     async def wait_until_idle(self) -> None:

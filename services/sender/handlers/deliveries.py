@@ -4,54 +4,45 @@ The rule: the ledger has an entry before every call. After a crash at any line t
 (nothing was done), `waiting` (may be called again), `calling` (unknown once the lease ends) or `finished`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from libs.chassis.backoff import backoff
 from libs.chassis.settlement import RetryLater
 from libs.contracts.callback_data import callback_from
-from libs.contracts.decisions import CONFIRMATION
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved
-from libs.contracts.send_rates import NUMBER_PER_SECOND, number_burst
-from libs.providers.errors import Effect
 from libs.store.accounts import Number
-from libs.store.conversations import SuppressionKind
-from libs.store.ledger import Blocked, Claim, Claimed, ClaimInProgress, Finished, LeaseExpired, Pace, RateLimited
+from libs.store.ledger import Blocked, Claim, Claimed, ClaimInProgress, Finished, LeaseExpired, RateLimited
+from libs.store.restrictions import Restriction
 from services.sender import metrics
-from services.sender.domain.next_steps import CallAttempts, Done, RetryAfter, SlowDown
+from services.sender.domain.fallbacks import to_linked_phone
+from services.sender.domain.next_steps import CallAttempts, Done, OtherForm, RetryAfter, SlowDown
 from services.sender.domain.refusals import bucket_of
-from services.sender.domain.results import Result, failed, result_from, result_with_template, throttled, unknown
-from services.sender.domain.statuses import result_from_status
+from services.sender.domain.restriction_checks import hold_ended, refused_by
+from services.sender.domain.results import (
+    Result,
+    failed,
+    result_from,
+    throttled,
+    unknown,
+    without_customer,
+)
+from services.sender.domain.sent_forms import form_of
+from services.sender.handlers.delivery_progress import Progress, claim_from
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
-from services.sender.handlers.error_tables import ErrorTables
+from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
+from services.sender.handlers.restriction_checks import CheckRestrictions
 from services.sender.handlers.result_writer import RECHECK_CLAIM, ResultWriter
+from services.sender.ports import Fallbacks
 
-_ORDER_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
-"""Seconds between looks at whether the earlier message to the customer is done; the last one repeats."""
 _MAX_BLOCKED = 10_000
 _BLOCKED_RETRY = timedelta(seconds=1)
-FRESH = timedelta(seconds=2)
-"""A decision that is younger than this is trusted without a new look at the customer's suppressions."""
 _OWNER_HEAD_START_S = 1.0
 """For so long after a pause's end only the sender that paused may claim the message again."""
-
-
-@dataclass(slots=True)
-class _Progress:
-    """The state of one run; times are monotonic seconds, waits are seconds."""
-
-    start: float
-    throttles: int = 0
-    waited: float = 0.0
-    not_before: float = 0.0
-    order_waited: float = 0.0
-    order_pauses: Iterator[float] = field(default_factory=lambda: backoff(*_ORDER_PAUSES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +52,10 @@ class DeliverMessage:
     deps: DeliveryDependencies
     prepare: PrepareMessage
     call: CallProvider
-    errors: ErrorTables
+    finish: FinishCall
+    checks: CheckRestrictions
     results: ResultWriter
+    fallbacks: Fallbacks
     options: DeliveryOptions
     _blocked_since: dict[UUID, datetime] = field(default_factory=dict)
     """Since when messages have waited in this process for an earlier one that no sender had claimed."""
@@ -72,16 +65,20 @@ class DeliverMessage:
         unsaved = self.results.unsaved.get(approved.event_id)
         if unsaved is not None:
             return await self.results.write(approved, unsaved)
+        if await self.results.retry(lambda: self.deps.cancellations.erased(approved)):
+            approved = without_customer(approved)
         number = await self.prepare.numbers.number(approved.number_id)
-        progress = _Progress(start=self.deps.monotonic())
+        progress = Progress(start=self.deps.monotonic())
         while True:
             result = await self._try(approved, number, progress)
             if result is not None:
                 return result
 
-    async def _try(self, approved: MessageApproved, number: Number | None, progress: _Progress) -> Result | None:
+    async def _try(self, approved: MessageApproved, number: Number | None, progress: Progress) -> Result | None:
         """Claim and call once; None when the message may be tried again."""
-        answer = await self.deps.ledger.claim(self._claim_from(approved, number, progress))
+        found = await self._restriction(approved, number, progress)
+        await self.checks.hold_before_claim(approved, found)
+        answer = await self.deps.ledger.claim(self._claim(approved, number, progress))
         if not isinstance(answer, Blocked):
             self._blocked_since.pop(approved.event_id, None)
             if progress.order_waited:
@@ -89,13 +86,16 @@ class DeliverMessage:
                 progress.order_waited = 0.0
         match answer:
             case Claimed():
-                return await self._deliver_claimed(approved, number, progress, answer)
+                return await self._deliver_claimed(approved, number, progress, answer, found)
             case Finished(outcome):
                 return await self.results.release_quota(approved, result_from(outcome))
             case RateLimited(retry_after, scope):
-                return await self.results.write(approved, throttled(retry_after, scope))
+                self.checks.wait_for_slot(approved, retry_after)
+                ended = found is not None and self.checks.holds(found)
+                result = hold_ended(found) if found and ended else throttled(retry_after, scope)
+                return await self.results.write(approved, result)
             case LeaseExpired(attempt):
-                result = await self._result_by_status(approved, unknown("sender_stopped"), attempt)
+                result = await self.finish.result_by_status(approved, unknown("sender_stopped"), attempt)
                 return await self.results.write(approved, result)
             case Blocked():
                 await self._wait_for_earlier(approved, progress)
@@ -104,44 +104,73 @@ class DeliverMessage:
                 raise RetryLater("another delivery has claimed the message", after=RECHECK_CLAIM)
 
     async def _deliver_claimed(
-        self, approved: MessageApproved, number: Number | None, progress: _Progress, claimed: Claimed
+        self,
+        approved: MessageApproved,
+        number: Number | None,
+        progress: Progress,
+        claimed: Claimed,
+        found: Restriction | None,
     ) -> Result | None:
-        await self._wait_for_slot(progress, claimed.wait)
-        if await self._suppressed_meanwhile(approved):
-            return await self.results.write(approved, failed("opted_out_while_waiting", ErrorCode.RECIPIENT_SUPPRESSED))
-        callback = callback_from(approved.event_id, self.deps.pseudonyms)
-        prepared = self.prepare(approved, number, callback=callback, now=self.deps.clock())
+        if await self._wait_for_slot(progress, claimed.wait):
+            found = await self._restriction(approved, number, progress)
+        cancelled = await self.results.retry(lambda: self.deps.cancellations.of_message(approved))
+        if cancelled is not None:
+            return await self.results.write(approved, failed(cancelled, ErrorCode.RECIPIENT_SUPPRESSED))
+        trial = found if found is not None and await self.checks.is_trial(found) else None
+        if found is not None and trial is None:
+            return await self._refuse(approved, found)
+        return await self._call(approved, number, progress, claimed, trial)
+
+    async def _call(
+        self,
+        approved: MessageApproved,
+        number: Number | None,
+        progress: Progress,
+        claimed: Claimed,
+        trial: Restriction | None,
+    ) -> Result | None:
+        """Call the provider once; None when the message may be tried again."""
+        callback, now = callback_from(approved.event_id, self.deps.pseudonyms), self.deps.clock()
+        message = to_linked_phone(approved) if OtherForm.PHONE in progress.forms else approved
+        window_closed = OtherForm.TEMPLATE in progress.forms
+        prepared = self.prepare(message, number, callback=callback, now=now, window_closed=window_closed)
         if isinstance(prepared, Result):
             return await self.results.write(approved, prepared)
         attempts = claimed.attempt - progress.throttles
         step = await self.call(prepared, lambda: CallAttempts(attempts, self.deps.monotonic() - progress.start))
         match step:
-            case Done(result, effect):
-                if effect is Effect.CLOSE_WINDOW:
-                    await self._close_window(approved)
-                if result.unknown:
-                    result = await self._result_by_status(approved, result, attempts)
-                return await self.results.write(approved, result_with_template(prepared.outgoing, result))
+            case Done():
+                result = await self.finish(approved, prepared, step, attempts=attempts, trial=trial)
+                if isinstance(result, OtherForm):
+                    progress.forms.add(result)
+                    return None
+                return result
             case RetryAfter(pause_s):
-                await self._mark_not_sent(approved, pause_s)
+                await self.finish.mark_not_sent(approved, pause_s + _OWNER_HEAD_START_S)
                 await self.deps.sleep(pause_s)
                 return None
             case SlowDown():
-                return await self._slow_down(approved, step, progress)
+                return await self._slow_down(approved, number, step, progress)
 
-    async def _suppressed_meanwhile(self, approved: MessageApproved) -> bool:
-        """Whether the customer opted out after the decision; a `FRESH` decision is not checked again."""
-        if approved.event_type == CONFIRMATION or self.deps.clock() - approved.received_at < FRESH:
-            return False
-        for key in (approved.customer_key, self.deps.pseudonyms.do_not_contact_hash(approved.customer_key)):
-            page = partial(self.deps.suppressions.page, account_id=approved.account_id, customer_key=key)
-            rows = await self.results.retry(partial(page, after=None, limit=len(SuppressionKind)))
-            if any(row.kind is not SuppressionKind.MARKETING for row in rows):
-                return True
-        return False
+    async def _restriction(
+        self, approved: MessageApproved, number: Number | None, progress: Progress
+    ) -> Restriction | None:
+        form = form_of(approved, now=self.deps.clock(), window_closed=OtherForm.TEMPLATE in progress.forms)
+        return await self.checks.against(approved, number, form)
 
-    async def _slow_down(self, approved: MessageApproved, step: SlowDown, progress: _Progress) -> Result | None:
-        key = bucket_of(step.scope, approved)
+    async def _refuse(self, approved: MessageApproved, found: Restriction) -> Result:
+        """Write the refusal. Raises RetryLater while the message is held instead."""
+        if not self.checks.forbids_for_good(found):
+            if self.checks.lasts(approved):
+                await self.finish.mark_not_sent(approved, 0.0, counts=False)
+                self.checks.hold_on(approved)
+            return await self.results.write(approved, hold_ended(found))
+        return await self.results.write(approved, refused_by(found))
+
+    async def _slow_down(
+        self, approved: MessageApproved, number: Number | None, step: SlowDown, progress: Progress
+    ) -> Result | None:
+        key = bucket_of(step.scope, approved, number.business_account_id if number else None)
         until = self.deps.clock() + timedelta(seconds=step.wait_s)
         await self.results.retry(
             lambda: self.deps.pacing.hold(scope=step.scope.value, key=key, until=until, slow_down=step.factor)
@@ -150,17 +179,19 @@ class DeliverMessage:
             return await self.results.write(approved, throttled(step.wait_s, step.scope.value))
         progress.throttles += 1
         progress.not_before = self.deps.monotonic() + step.wait_s
-        await self._mark_not_sent(approved, step.wait_s)
+        await self.finish.mark_not_sent(approved, step.wait_s + _OWNER_HEAD_START_S)
         return None
 
-    async def _wait_for_slot(self, progress: _Progress, wait: float) -> None:
+    async def _wait_for_slot(self, progress: Progress, wait: float) -> bool:
+        """Wait for the slot; True when that took time."""
         wait = max(wait, progress.not_before - self.deps.monotonic())
         metrics.PACING_SECONDS.observe(max(0.0, wait))
         if wait > 0:
             progress.waited += wait
             await self.deps.sleep(wait)
+        return wait > 0
 
-    async def _wait_for_earlier(self, approved: MessageApproved, progress: _Progress) -> None:
+    async def _wait_for_earlier(self, approved: MessageApproved, progress: Progress) -> None:
         """Wait a little for the earlier message. Raises RetryLater after `max_wait_s`, to free the prefetch slot."""
         if len(self._blocked_since) >= _MAX_BLOCKED:  # their deliveries continued in other processes
             self._blocked_since.clear()
@@ -171,35 +202,12 @@ class DeliverMessage:
         progress.order_waited += pause
         await self.deps.sleep(pause)
 
-    async def _result_by_status(self, approved: MessageApproved, result: Result, attempts: int) -> Result:
-        """The result that a status has reported already, where the call gave none; else `result`."""
-        message = await self.results.retry(lambda: self.deps.statuses.find(str(approved.event_id)))
-        errors = await self.results.retry(lambda: self.errors.of(approved.number_id))
-        return result_from_status(message, errors, attempts=attempts) or result
-
-    async def _close_window(self, approved: MessageApproved) -> None:
-        close = partial(self.deps.conversations.close_window, approved.number_id, approved.customer_key)
-        await self.results.retry(partial(close, self.deps.clock()))
-
-    async def _mark_not_sent(self, approved: MessageApproved, pause_s: float) -> None:
-        until = self.deps.clock() + timedelta(seconds=pause_s + _OWNER_HEAD_START_S)
-        event_id, owner = str(approved.event_id), self.options.owner
-        await self.results.retry(lambda: self.deps.ledger.mark_not_sent(event_id, owner=owner, until=until))
-
-    def _claim_from(self, approved: MessageApproved, number: Number | None, progress: _Progress) -> Claim:
-        rate = number.messages_per_second if number is not None else NUMBER_PER_SECOND
-        smooth = max(0.0, self.options.max_wait_s - progress.waited)
-        return Claim(
-            event_id=str(approved.event_id),
-            account_id=approved.account_id or "",
-            number_id=approved.number_id,
-            customer_key=approved.customer_key,
-            integration_id=approved.integration_id,
-            callback_id=callback_from(approved.event_id, self.deps.pseudonyms),
-            after=None if approved.after is None else str(approved.after),
-            blocked_since=self._blocked_since.get(approved.event_id),
-            owner=self.options.owner,
-            now=self.deps.clock(),
-            lease_seconds=self.options.lease_s,
-            pace=Pace(number_rate=rate, number_burst=number_burst(rate), max_wait=smooth),
-        )
+    def _claim(self, approved: MessageApproved, number: Number | None, progress: Progress) -> Claim:
+        blocked_since = self._blocked_since.get(approved.event_id)
+        callback = callback_from(approved.event_id, self.deps.pseudonyms)
+        wait = max(0.0, self.options.max_wait_s - progress.waited)
+        now = self.deps.clock()
+        claim = partial(claim_from, approved, number, options=self.options, now=now, callback=callback)
+        fallback = self.fallbacks.sealed(approved, now=now)
+        contact = self.deps.contacts.sealed(approved)
+        return claim(blocked_since=blocked_since, max_wait_s=wait, fallback=fallback, contact=contact)

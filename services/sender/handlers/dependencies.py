@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from libs.chassis.clock import Clock, Monotonic
 from libs.contracts.identity import Pseudonyms
-from libs.store.conversations import Conversations, Suppressions
+from libs.store.conversations import Conversations
 from libs.store.decisions import Decisions
 from libs.store.ledger import Ledger, Pacing
 from libs.store.statuses import Statuses
+from services.sender.handlers.cancellations import Cancellations
+from services.sender.handlers.message_contacts import MessageContacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +31,9 @@ class DeliveryDependencies:
     statuses: Statuses
     decisions: Decisions
     conversations: Conversations
-    suppressions: Suppressions
+    cancellations: Cancellations
     pseudonyms: Pseudonyms
+    contacts: MessageContacts
     clock: Clock
     monotonic: Monotonic
     sleep: Callable[[float], Awaitable[None]]

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from libs.chassis.clock import Clock, Monotonic
 from libs.chassis.settlement import GiveUp, RetryLater
-from libs.chassis.subscriptions import Received
-from libs.contracts.events import ForwardDelivered, ForwardFailed, ForwardRequested
+from libs.contracts.events import ForwardDelivered, ForwardFailed
 from libs.contracts.forwards import delivery_headers
-from libs.contracts.identity import masked
 from libs.store.forwards import (
     AlreadyDelivered,
     Attempt,
     DeliveryInProgress,
-    Forward,
     Forwards,
     ForwardState,
     Started,
@@ -24,9 +21,12 @@ from libs.store.forwards import (
 from services.sender import metrics
 from services.sender.domain.forwards import JITTER, ForwardResponse, body_from, retry_delay
 from services.sender.handlers.bulkheads import Bulkheads
+from services.sender.handlers.cancellations import Cancellations
+from services.sender.handlers.forward_events import Request, delivered_from, failed_from, forward_from
 from services.sender.ports import ForwardClient, ForwardTarget, ForwardTargets, NoForwardTarget
 
-Request = Received[ForwardRequested]
+ERASED = "erased"
+"""Why a forward was cancelled: the customer was erased while it waited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class DeliverForward:
     """Posts forwards. The bulkheads belong to this process; every other dependency is a port."""
 
     forwards: Forwards
+    cancellations: Cancellations
     targets: ForwardTargets
     client: ForwardClient
     bulkheads: Bulkheads
@@ -53,14 +54,20 @@ class DeliverForward:
     _unsaved: dict[UUID, tuple[int, Attempt]] = field(default_factory=dict)
     """Successes that the store has not accepted yet; a redelivery to this process writes them without posting again."""
 
-    async def __call__(self, received: Request) -> ForwardDelivered:
+    async def __call__(self, received: Request) -> ForwardDelivered | ForwardFailed:
         """Try once. Raises RetryLater when the forward must wait in a delay queue, GiveUp when it has failed for good.
 
+        A forward about a customer who was erased since is cancelled; it becomes no dead letter, which would keep it.
         Safe to repeat: a delivered forward is not posted again, and its event is returned again. HTTP allows no more
         than that: after a crash between the response and its write, the forward is posted once more under the same id.
         """
         if received.id in self._unsaved:
             return await self._save_delivered(received)
+        if await self._erased(received):
+            return await self._claim(received, erased=True) or await self._cancel(received)
+        return await self._deliver(received)
+
+    async def _deliver(self, received: Request) -> ForwardDelivered | ForwardFailed:
         if self.clock() - (received.waiting_since or self.clock()) >= self.options.give_up_after:
             return await self._give_up_unless_delivered(received, "out of time")
         target = await self.targets.target(received.event.integration_id or "")
@@ -74,17 +81,25 @@ class DeliverForward:
         try:
             if (delivered := await self._claim(received)) is not None:
                 return delivered
+            if await self._erased(received):  # after the claim: the erasure waits for the tries that it sees
+                return await self._cancel(received)
             response, attempt = await self._post(received, target)
         finally:
             bulkhead.release(permit, response)
         return await self._conclude(received, response, attempt)
 
-    async def _claim(self, received: Request) -> ForwardDelivered | None:
+    async def _erased(self, received: Request) -> bool:
+        event, times = received.event, (received.at, received.event.at)
+        return await self.cancellations.by_erasure(
+            event.account_id, event.customer, event.customer_user_id, times=times
+        )
+
+    async def _claim(self, received: Request, *, erased: bool = False) -> ForwardDelivered | None:
         """Claim the next try, or return the earlier delivery. Raises RetryLater while another delivery has a claim."""
-        answer = await self._start(received)
+        answer = await self._start(received, erased=erased)
         if isinstance(answer, DeliveryInProgress):
             raise RetryLater("another delivery is posting the forward", after=answer.until - self.clock())
-        return _delivered(received, answer.status, answer.tries) if isinstance(answer, AlreadyDelivered) else None
+        return delivered_from(received, answer.status, answer.tries) if isinstance(answer, AlreadyDelivered) else None
 
     async def _give_up_unless_delivered(self, received: Request, reason: str) -> ForwardDelivered:
         delivered = await self._claim(received)
@@ -92,9 +107,12 @@ class DeliverForward:
             raise await self._given_up(received, reason, None)
         return delivered
 
-    async def _start(self, received: Request) -> StartResult:
+    async def _start(self, received: Request, *, erased: bool = False) -> StartResult:
         now = self.clock()
-        forward = forward_from(received, now)
+        event, pseudonyms = received.event, self.cancellations.pseudonyms
+        customer = None if erased else event.customer or event.customer_user_id
+        key = pseudonyms.customer_key(event.account_id or "", customer) if customer else None
+        forward = forward_from(received, now, customer_key=key)
         return await self.forwards.start(forward, owner=self.options.owner, now=now, lease=self.options.lease)
 
     async def _post(self, received: Request, target: ForwardTarget) -> tuple[ForwardResponse, Attempt]:
@@ -132,23 +150,19 @@ class DeliverForward:
         await self._finish_attempt(received, ForwardState.DELIVERED, attempt)
         self._unsaved.pop(received.id, None)
         self._count(received, "delivered")
-        return _delivered(received, status, received.attempt)
+        return delivered_from(received, status, received.attempt)
+
+    async def _cancel(self, received: Request) -> ForwardFailed:
+        """Write that a claimed forward is cancelled."""
+        await self._finish_attempt(received, ForwardState.FAILED, None)
+        self._count(received, ERASED)
+        return failed_from(received, ERASED, None)
 
     async def _given_up(self, received: Request, reason: str, attempt: Attempt | None) -> GiveUp:
         """Write the failure; the exception makes the delivery a dead letter, which an operator can replay."""
         await self._finish_attempt(received, ForwardState.FAILED, attempt)
         self._count(received, "given_up")
-        failed = ForwardFailed(
-            account_id=received.event.account_id,
-            integration_id=received.event.integration_id,
-            event_id=received.event.event_id,
-            forward_id=received.id,
-            kind=received.event.kind,
-            attempts=received.attempt if attempt is not None else received.attempt - 1,
-            reason=reason,
-            status=attempt.status if attempt is not None else None,
-        )
-        return GiveUp(reason, (failed,))
+        return GiveUp(reason, (failed_from(received, reason, attempt),))
 
     async def _postponed(self, received: Request, seconds: float) -> RetryLater:
         """The exception for a full or stopped bulkhead. The first time the forward is stored as waiting."""
@@ -163,31 +177,3 @@ class DeliverForward:
 
     def _count(self, received: Request, outcome: str) -> None:
         metrics.FORWARDS.labels(received.event.kind.value, outcome).inc()
-
-
-def forward_from(received: Request, now: datetime) -> Forward:
-    """The stored form of a forward: without its content, and with the phone masked."""
-    event = received.event
-    return Forward(
-        id=str(received.id),
-        account_id=event.account_id,
-        integration_id=event.integration_id or "",
-        kind=event.kind.value,
-        event_id=str(event.event_id),
-        masked_phone=masked(event.customer) if event.customer else None,
-        requested_at=received.at,
-        updated_at=now,
-    )
-
-
-def _delivered(received: Request, status: int, tries: int) -> ForwardDelivered:
-    event = received.event
-    return ForwardDelivered(
-        account_id=event.account_id,
-        integration_id=event.integration_id,
-        event_id=event.event_id,
-        forward_id=received.id,
-        kind=event.kind,
-        attempts=tries,
-        status=status,
-    )

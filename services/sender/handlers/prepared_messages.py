@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved
@@ -11,6 +10,7 @@ from libs.providers.outgoing import Customer, NumberCredentials, Outgoing, Outgo
 from libs.providers.provider import MessageSender
 from libs.store.accounts import Number
 from services.sender.domain.results import Result, failed
+from services.sender.domain.sent_forms import form_of
 from services.sender.ports import Numbers
 
 
@@ -31,7 +31,13 @@ class PrepareMessage:
     providers: Mapping[str, MessageSender]
 
     def __call__(
-        self, approved: MessageApproved, number: Number | None, *, callback: str, now: datetime
+        self,
+        approved: MessageApproved,
+        number: Number | None,
+        *,
+        callback: str,
+        now: datetime,
+        window_closed: bool = False,
     ) -> PreparedMessage | Result:
         """The message ready to send, or the result when it cannot be sent. `callback` is its callback data."""
         if number is None:
@@ -44,7 +50,7 @@ class PrepareMessage:
         credentials = self.numbers.credentials(number)
         if credentials is None:
             return failed("token_unreadable")
-        outgoing = outgoing_from(approved, callback, now=now)
+        outgoing = outgoing_from(approved, callback, now=now, window_closed=window_closed)
         closes_at = approved.window_closes_at
         if isinstance(outgoing, OutgoingText) and closes_at is not None and now >= closes_at:
             details = {"closed_at": closes_at.isoformat()}
@@ -52,23 +58,16 @@ class PrepareMessage:
         return PreparedMessage(provider, credentials, outgoing) if outgoing is not None else failed("template_unusable")
 
 
-def outgoing_from(approved: MessageApproved, callback: str, *, now: datetime) -> Outgoing | None:
-    """The message as free text or as its approved template; None when the template has no name.
-
-    A message that has a template goes as free text only while its window is open: policy approved both forms.
-    """
-    to = Customer(phone=approved.customer, user_id=approved.customer_user_id)
-    template = approved.template
-    window_open = approved.window_closes_at is not None and now < approved.window_closes_at
-    if template is None or (window_open and approved.text):
+def outgoing_from(
+    approved: MessageApproved, callback: str, *, now: datetime, window_closed: bool = False
+) -> Outgoing | None:
+    """The message as free text or as its approved template; None when the template has no name."""
+    to = Customer(phone=approved.customer, wa_id=approved.customer_wa_id, user_id=approved.customer_user_id)
+    template = form_of(approved, now=now, window_closed=window_closed)
+    if template is None:
         return OutgoingText(to=to, text=approved.text, callback=callback)
-    name, language, parameters = _template_from(template)
-    if not name:
+    if not template.name:
         return None
-    return OutgoingTemplate(to=to, name=name, language=language, parameters=parameters, callback=callback)
-
-
-def _template_from(template: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
-    values = template.get("parameters")
-    parameters = tuple(str(value) for value in values) if isinstance(values, list | tuple) else ()
-    return str(template.get("name") or ""), str(template.get("language") or "en"), parameters
+    return OutgoingTemplate(
+        to=to, name=template.name, language=template.language, parameters=template.parameters, callback=callback
+    )

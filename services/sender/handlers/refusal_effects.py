@@ -1,26 +1,28 @@
-"""`RefusalEffects`: closes a window, suppresses marketing, pauses a number or holds a bucket after a refusal."""
+"""`RefusalEffects`: everything that a refusal leads to besides its answer, one consumer for each `Effect`."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from libs.chassis.clock import Clock
 from libs.chassis.telemetry import logger
 from libs.contracts.events import Event
-from libs.providers.errors import Classification, Effect
+from libs.providers.errors import Effect
+from libs.store.accounts import Number
 from libs.store.conversations import Conversations, Suppressions
 from libs.store.ledger import Pacing
-from services.sender import metrics
 from services.sender.domain.next_steps import SLOWED_RATE_FACTOR
 from services.sender.domain.refusals import (
-    PAUSING,
+    SUPPRESSING,
     RefusedMessage,
     bucket_of,
-    marketing_suppression_from,
-    number_pause_from,
     suppression_added_from,
+    suppression_from,
 )
-from services.sender.ports import NumberPauser
+from services.sender.domain.restrictions import RULES
+from services.sender.handlers.added_restrictions import AddRestrictions
+from services.sender.ports import Numbers
 
 log = logger(__name__)
 
@@ -31,37 +33,61 @@ class RefusalEffects:
 
     conversations: Conversations
     suppressions: Suppressions
-    number_pauser: NumberPauser
+    restrictions: AddRestrictions
+    numbers: Numbers
     pacing: Pacing
     clock: Clock
 
-    async def __call__(self, classification: Classification, refused: RefusedMessage) -> Sequence[Event]:
-        """Apply what the classification demands; the events to publish."""
-        events: Sequence[Event] = ()
-        if classification.effect is Effect.CLOSE_WINDOW:
-            await self.conversations.close_window(refused.number_id, refused.customer_key, refused.at)
-        if classification.effect is Effect.SUPPRESS_MARKETING:
-            events = await self._suppress_marketing(refused)
-        if classification.effect in PAUSING and await self.number_pauser.pause(
-            number_pause_from(refused, classification.meaning)
-        ):
-            metrics.NUMBERS_PAUSED.inc()
-            log.error("number paused by whatsapp", number_id=refused.number_id, provider_code=refused.code)
-        await self._hold_bucket(classification, refused)
-        return events
+    async def __call__(self, refused: RefusedMessage) -> Sequence[Event]:
+        """Apply what the refusal's classification demands; the events to publish."""
+        number = await self.numbers.number(refused.number_id)
+        await self._hold_bucket(refused, number)
+        effect = refused.classification.effect
+        return () if effect is None else await CONSUMERS[effect](self, refused, number)
 
-    async def _suppress_marketing(self, refused: RefusedMessage) -> Sequence[Event]:
-        wanted = marketing_suppression_from(refused)
+    async def close_window(self, refused: RefusedMessage, _: Number | None) -> Sequence[Event]:
+        """Close the conversation window."""
+        await self.conversations.close_window(refused.number_id, refused.customer_key, refused.at)
+        return ()
+
+    async def suppress(self, refused: RefusedMessage, _: Number | None) -> Sequence[Event]:
+        """Suppress the customer, for marketing or for everything."""
+        kind = SUPPRESSING[refused.classification.effect or Effect.SUPPRESS_MARKETING]
+        wanted = suppression_from(refused, kind)
         standing = await self.suppressions.suppress(wanted, ())
         return (suppression_added_from(refused, standing),) if standing.id == wanted.id else ()
 
-    async def _hold_bucket(self, classification: Classification, refused: RefusedMessage) -> None:
+    async def restrict(self, refused: RefusedMessage, number: Number | None) -> Sequence[Event]:
+        """Restrict what the refusal is about; the store writes the events."""
+        if number is not None:
+            await self.restrictions(refused, number)
+        return ()
+
+    async def nothing_more(self, refused: RefusedMessage, _: Number | None) -> Sequence[Event]:
+        """The bucket is held, or the message itself goes another way (`DeliverMessage`, `ResendMessage`)."""
+        log.info("refusal applied", number_id=refused.number_id, cause=refused.cause)
+        return ()
+
+    async def _hold_bucket(self, refused: RefusedMessage, number: Number | None) -> None:
         """Hold the throttled bucket, unless the time to hold it is over."""
+        classification = refused.classification
         if classification.scope is None or classification.wait_s is None:
             return
         until = refused.at + timedelta(seconds=classification.wait_s)
         if until <= self.clock():
             return
-        key = bucket_of(classification.scope, refused)
+        key = bucket_of(classification.scope, refused, number.business_account_id if number else None)
         factor = SLOWED_RATE_FACTOR if classification.effect is Effect.SLOW_NUMBER else 1.0
         await self.pacing.hold(scope=classification.scope.value, key=key, until=until, slow_down=factor)
+
+
+_Consumer = Callable[[RefusalEffects, RefusedMessage, Number | None], Awaitable[Sequence[Event]]]
+CONSUMERS: Final[Mapping[Effect, _Consumer]] = {
+    Effect.CLOSE_WINDOW: RefusalEffects.close_window,
+    Effect.SLOW_NUMBER: RefusalEffects.nothing_more,
+    Effect.HOLD_PAIR: RefusalEffects.nothing_more,
+    Effect.PHONE_REQUIRED: RefusalEffects.nothing_more,
+    **dict.fromkeys(SUPPRESSING, RefusalEffects.suppress),
+    **dict.fromkeys(RULES, RefusalEffects.restrict),
+}
+"""What applies each effect; a test asserts that none is missing."""

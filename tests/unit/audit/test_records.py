@@ -1,6 +1,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -28,6 +28,7 @@ from libs.store.sealer import CannotOpen
 from libs.store.subjects import SubjectKey
 from services.audit.domain.records import _personal_fields, customer_key_of, record_from
 from services.audit.domain.values import without_numbers
+from services.audit.handlers.new_customers import NewCustomers
 from services.audit.handlers.records import RecordEvents as Recording
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -205,6 +206,8 @@ def test_an_answer_belongs_to_the_webhook_it_answers() -> None:
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.name)
 def test_every_field_that_may_name_a_person_is_marked(event: type[Event]) -> None:
     personal = {"customer", "customer_user_id", "new_customer", "new_customer_user_id"}
+    personal |= {"customer_wa_id", "customer_parent_user_id", "new_customer_wa_id", "linked_phone"}
+    personal |= {"linked_customer", "linked_wa_id", "linked_user_id"}
     personal |= {"text", "template", "content", "pressed", "profile_name"}
 
     suspicious = set(event.model_fields) & personal
@@ -260,9 +263,26 @@ class FakeKeys:
         return {name: self.known[name] for name in customer_keys if name in self.known}
 
 
+@dataclass
+class FakeErasedCustomers:
+    """Erasures by customer key; keeps the customers that were looked up."""
+
+    times: dict[str, datetime] = field(default_factory=dict)
+    asked: list[set[str]] = field(default_factory=list)
+
+    async def erased_at(self, account_id: str, customer_keys: Collection[str]) -> datetime | None:
+        self.asked.append(set(customer_keys))
+        return max((self.times[key] for key in customer_keys if key in self.times), default=None)
+
+
+def recording(records: FakeRecords, keys: FakeKeys, erased: FakeErasedCustomers | None = None) -> Recording:
+    new_customers = NewCustomers(erased or FakeErasedCustomers())  # type: ignore[arg-type]  # what it needs of the port
+    return Recording(records, keys, PSEUDONYMS, new_customers)  # type: ignore[arg-type]  # what it needs of the ports
+
+
 async def test_a_status_of_somebody_erased_since_is_recorded_about_nobody() -> None:
     records, keys = FakeRecords(), FakeKeys()
-    record = Recording(records, keys, PSEUDONYMS)  # type: ignore[arg-type]  # what it needs of the ports
+    record = recording(records, keys)
 
     await record([Received(a_status(customer=PHONE), id=UUID(int=1), at=NOON, attempt=1)])
     await record([Received(an_approval(), id=UUID(int=2), at=NOON, attempt=1)])
@@ -270,3 +290,53 @@ async def test_a_status_of_somebody_erased_since_is_recorded_about_nobody() -> N
     alone, approved = records.kept.values()
     assert (alone.customer_hash, alone.personal) == (None, None)
     assert approved.customer_hash is not None
+
+
+def a_message(phone: str = PHONE, *, sent_at: datetime = NOON) -> WhatsAppMessageReceived:
+    return WhatsAppMessageReceived(
+        account_id="acc_1", number_id="n", message_id=WAMID, customer=phone, type="text", text=TEXT, sent_at=sent_at
+    )
+
+
+HOUR = timedelta(hours=1)
+OTHER = "+966511111111"
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "published_at", "known"),
+    [
+        pytest.param(NOON - HOUR, NOON - HOUR, False, id="recorded late"),
+        pytest.param(NOON, NOON, False, id="in the moment of the erasure"),
+        pytest.param(NOON - HOUR, NOON + HOUR, False, id="reported late"),
+        pytest.param(NOON + HOUR, NOON + HOUR, True, id="after the erasure"),
+    ],
+)
+async def test_what_somebody_did_before_their_erasure_gives_them_no_new_key(
+    sent_at: datetime, published_at: datetime, *, known: bool
+) -> None:
+    theirs, others = (PSEUDONYMS.customer_key("acc_1", phone) for phone in (PHONE, OTHER))
+    records, keys, erased = FakeRecords(), FakeKeys(), FakeErasedCustomers({theirs: NOON})
+
+    await recording(records, keys, erased)(
+        [
+            Received(a_message(sent_at=sent_at), id=UUID(int=1), at=published_at, attempt=1),
+            Received(a_message(OTHER, sent_at=sent_at), id=UUID(int=2), at=published_at, attempt=1),
+        ]
+    )
+
+    line, another = records.kept.values()
+    assert set(keys.known) == {others} | ({theirs} if known else set())
+    assert ((line.customer_hash is not None), (line.personal is not None)) == (known, known)
+    assert another.customer_hash is not None
+    assert line.masked_phone is None
+    assert PHONE not in repr(line)
+
+
+async def test_markers_are_read_only_for_customers_without_a_key() -> None:
+    records, keys, erased = FakeRecords(), FakeKeys(), FakeErasedCustomers()
+    record = recording(records, keys, erased)
+
+    for n, phone in enumerate((PHONE, PHONE, OTHER)):
+        await record([Received(a_message(phone), id=UUID(int=n), at=NOON, attempt=1)])
+
+    assert erased.asked == [{PSEUDONYMS.customer_key("acc_1", phone)} for phone in (PHONE, OTHER)]

@@ -1,7 +1,7 @@
 """Stand-ins with state for what sender talks to; each step can be the one at which the process dies."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,9 +9,9 @@ from typing import Any
 from libs.contracts.errors import unavailable
 from libs.providers.cloud_api.responses import ERRORS
 from libs.providers.errors import ErrorTable
-from libs.providers.outcomes import Accepted, OutcomeUnknown, SendOutcome
+from libs.providers.outcomes import Accepted, OutcomeUnknown, ProbeOutcome, SendOutcome, Usable
 from libs.providers.outgoing import NumberCredentials, Outgoing
-from libs.store.accounts import Number
+from libs.store.accounts import Number, Page
 from libs.store.claim_rules import (
     Bucket,
     Entry,
@@ -24,13 +24,22 @@ from libs.store.claim_rules import (
     objection_to,
     slots_for,
 )
-from libs.store.conversations import Suppression
+from libs.store.conversations import Suppression, SuppressionKind
 from libs.store.decisions import Cooldown, CoolingDown, DecisionResult, FactsQuery, Proposal, StoredFacts
 from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Finished, RateLimited
 from libs.store.outbox import OutboxEvent
 from libs.store.progress import Progress
+from libs.store.restrictions import (
+    Added,
+    EventsOf,
+    Restriction,
+    RestrictionKind,
+    RestrictionScope,
+    Subject,
+    slot_of,
+    slots_of,
+)
 from libs.store.statuses import StatusUpdate, TrackedMessage
-from services.sender.domain.refusals import NumberPause
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -105,11 +114,13 @@ class FakeLedger:
         self.claimed[claim.event_id] = claim
         return Claimed(slots.wait, attempt)
 
-    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime) -> None:
+    async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime, counts: bool = True) -> None:
         await self._reached()
         entry = self.entries[event_id]
         if entry.owner == owner and entry.state == State.CALLING:
-            self.entries[event_id] = replace(entry, state=State.WAITING, until=until)
+            self.entries[event_id] = replace(
+                entry, state=State.WAITING, until=until, attempt=entry.attempt - (not counts)
+            )
         await self.world.step()
 
     async def finish(
@@ -132,6 +143,8 @@ class FakeLedger:
         event_id = told.event_id if told.event_id in self.claimed else self._named(told.message_id)
         if event_id is None or self.claimed[event_id].number_id != told.number_id:
             return None
+        if told.follows is not None and not self.progress.get(event_id, Progress()).has(told.follows):
+            return await self.find(event_id)
         self.message_ids.setdefault(event_id, told.message_id)
         self.progress[event_id] = self.progress.get(event_id, Progress()).with_step(told.step)
         await self.world.step()
@@ -150,6 +163,8 @@ class FakeLedger:
             message_id=self.message_ids.get(event_id),
             outcome=self.entries[event_id].outcome,
             progress=self.progress.get(event_id, Progress()),
+            fallback=None if self.progress.get(event_id, Progress()).status.reached else claim.fallback,
+            contact=claim.contact,
         )
 
     def _named(self, message_id: str) -> str | None:
@@ -183,6 +198,13 @@ class FakeProvider:
     offered: list[Outgoing] = field(default_factory=list)
     took: list[Outgoing] = field(default_factory=list)
     gate: asyncio.Event | None = None
+    probes: list[ProbeOutcome] = field(default_factory=list)
+    probed: list[str] = field(default_factory=list)
+
+    async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:
+        await self.world.step()
+        self.probed.append(number.number_id)
+        return self.probes.pop(0) if self.probes else Usable(1000.0 if throughput else None)
 
     async def send(self, number: NumberCredentials, outgoing: Outgoing) -> SendOutcome:
         await self.world.step()
@@ -232,9 +254,31 @@ class FakeConversations:
     async def open_window(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
         raise NotImplementedError
 
+    async def join_windows(self, account_id: str, customer_keys: Sequence[str], main_key: str) -> None:
+        raise NotImplementedError
+
     async def close_window(self, number_id: str, customer_key: str, at: datetime) -> None:
         await self.world.step()
         self.closed[number_id, customer_key] = at
+
+
+@dataclass
+class FakeErasedCustomers:
+    """Erasures by customer key; `next_looks` are what the next looks find instead, first one first."""
+
+    times: dict[str, datetime] = field(default_factory=dict)
+    next_looks: list[datetime | None] = field(default_factory=list)
+
+    async def mark(self, account_id: str, customer_keys: Collection[str], at: datetime) -> None:
+        self.times |= dict.fromkeys(customer_keys, at)
+
+    async def erased_at(self, account_id: str, customer_keys: Collection[str]) -> datetime | None:
+        if self.next_looks:
+            return self.next_looks.pop(0)
+        return max((self.times[key] for key in customer_keys if key in self.times), default=None)
+
+    async def forget(self, now: datetime) -> None:
+        raise NotImplementedError
 
 
 @dataclass
@@ -248,6 +292,9 @@ class FakeSuppressions:
     ) -> Sequence[Suppression]:
         return [row for key, row in self.rows.items() if key == customer_key and row.active]
 
+    async def standing(self, account_id: str, customer_keys: Collection[str]) -> frozenset[SuppressionKind]:
+        return frozenset(row.kind for key, row in self.rows.items() if key in customer_keys and row.active)
+
     async def suppress(self, suppression: Suppression, events: Sequence[OutboxEvent]) -> Suppression:
         return self.rows.setdefault(suppression.customer_key, suppression)
 
@@ -259,15 +306,108 @@ class FakeSuppressions:
 
 
 @dataclass
-class FakeNumberPauser:
-    """Remembers which numbers were paused, and for what."""
+class FakeRestrictions:
+    """Restrictions in a dict by slot, by the rules of the real ones; `events` is what went to the outbox."""
 
-    paused: dict[str, NumberPause] = field(default_factory=dict)
+    rows: dict[str, Restriction] = field(default_factory=dict)
+    lifted: dict[str, datetime] = field(default_factory=dict)
+    events: list[OutboxEvent] = field(default_factory=list)
 
-    async def pause(self, pause: NumberPause) -> bool:
-        fresh = pause.event.number_id not in self.paused
-        self.paused.setdefault(pause.event.number_id, pause)
-        return fresh
+    async def add(self, restriction: Restriction, events: Sequence[OutboxEvent]) -> Added:
+        slot, old = restriction.slot, self.rows.get(restriction.slot)
+        at = restriction.since.replace(microsecond=0)
+        if slot in self.lifted and at < self.lifted[slot].replace(microsecond=0):
+            return Added(None, fresh=False)
+        if old is not None:
+            if at > (old.reported_at or old.since).replace(microsecond=0):
+                self.rows[slot] = replace(
+                    restriction, id=old.id, since=old.since, by=old.by, reported_at=restriction.since
+                )
+            return Added(self.rows[slot], fresh=False)
+        self.rows[slot] = replace(restriction, reported_at=restriction.since)
+        self.events += events
+        return Added(self.rows[slot], fresh=True)
+
+    async def lift(
+        self, account_id: str, subject: Subject, kind: RestrictionKind, *, at: datetime, events: EventsOf
+    ) -> Restriction | None:
+        slot = slot_of(account_id, subject, kind)
+        self.lifted[slot] = at
+        row = self.rows.pop(slot, None)
+        if row is not None:
+            self.events += events(row)
+        return row
+
+    async def claim_probe(self, restriction: Restriction, *, now: datetime, next_at: datetime) -> bool:
+        row = self.rows.get(restriction.slot)
+        if row is None or row.probe_at is None or row.probe_at > now:
+            return False
+        self.rows[restriction.slot] = replace(row, probe_at=next_at)
+        return True
+
+    async def standing(self, account_id: str, subjects: Collection[Subject], now: datetime) -> Sequence[Restriction]:
+        slots = slots_of(account_id, subjects)
+        return [row for slot, row in self.rows.items() if slot in slots and row.stands_at(now)]
+
+    async def get(self, restriction_id: str, now: datetime) -> Restriction | None:
+        raise NotImplementedError
+
+    async def page(
+        self,
+        *,
+        account_id: str | None,
+        scope: RestrictionScope | None,
+        after: str | None,
+        limit: int,
+        now: datetime,
+    ) -> Sequence[Restriction]:
+        rows = sorted(self.rows.values(), key=lambda row: row.id)
+        return [row for row in rows if scope in (None, row.subject.scope) and row.id > (after or "")][:limit]
+
+    def kinds(self) -> list[tuple[str, str]]:
+        """Kind and key of each."""
+        return sorted((row.kind.value, row.subject.key) for row in self.rows.values())
+
+    def names(self) -> list[str]:
+        """The names of the events."""
+        return [event.name for event in self.events]
+
+
+@dataclass
+class FakeRegistry:
+    """The numbers of `numbers`, by page and by business account."""
+
+    numbers: "FakeNumbers"
+
+    async def page(self, kind: type[Any], page: Page) -> Sequence[Any]:
+        rows = sorted(self.numbers.rows, key=lambda row: row.id)
+        return [row for row in rows if row.id > (page.after or "")][: page.limit]
+
+    async def save(self, row: Any, events: Sequence[OutboxEvent], *, created: bool) -> bool:
+        raise NotImplementedError
+
+    async def integrations_of(self, number_id: str) -> Sequence[Any]:
+        raise NotImplementedError
+
+    async def numbers_of(self, business_account_id: str) -> Sequence[Number]:
+        return [row for row in self.numbers.rows if row.business_account_id == business_account_id]
+
+
+@dataclass
+class FakeJobLeases:
+    """Leases in a dict."""
+
+    leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+
+    async def acquire(self, job_id: str, *, owner: str, now: datetime, lease_seconds: float) -> bool:
+        holder, until = self.leases.get(job_id, (owner, now))
+        if holder != owner and until > now:
+            return False
+        self.leases[job_id] = (owner, now + timedelta(seconds=lease_seconds))
+        return True
+
+    async def complete(self, job_id: str, *, owner: str, now: datetime) -> bool:
+        raise NotImplementedError
 
 
 @dataclass

@@ -9,6 +9,7 @@ from uuid import UUID
 from libs.chassis.subscriptions import Received
 from libs.contracts.errors import unavailable
 from libs.contracts.events import ForwardRequested
+from libs.contracts.identity import Pseudonyms
 from libs.store.forwards import (
     AlreadyDelivered,
     Attempt,
@@ -23,10 +24,13 @@ from libs.store.forwards import (
 from services.sender.domain.circuit_breaker import BreakerLimits
 from services.sender.domain.forwards import ForwardResponse
 from services.sender.handlers.bulkheads import BulkheadLimits, Bulkheads
+from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.forwards import DeliverForward, ForwardOptions
 from services.sender.ports import ForwardTarget, NoForwardTarget
 from tests.unit.sender.domain.test_forwards import requested
+from tests.unit.sender.fakes import FakeErasedCustomers, FakeSuppressions
 
+PSEUDONYMS = Pseudonyms(b"k" * 32)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=20)
 LIMITS = BulkheadLimits(concurrent=2, wait_s=0.02, breaker=BreakerLimits(calls=3, open_s=10.0, window_s=60.0))
@@ -119,10 +123,12 @@ class World:
     target: FakeTarget = field(default_factory=FakeTarget)
     targets: FakeTargets = field(default_factory=FakeTargets)
     limits: BulkheadLimits = LIMITS
+    erased: FakeErasedCustomers = field(default_factory=FakeErasedCustomers)
 
     def process(self) -> DeliverForward:
         return DeliverForward(
             forwards=self.ledger,
+            cancellations=Cancellations(self.erased, FakeSuppressions(), PSEUDONYMS),
             targets=self.targets,
             client=self.target,
             bulkheads=Bulkheads(self.limits, self.time.monotonic),

@@ -14,29 +14,41 @@ from libs.contracts.identity import Pseudonyms
 from libs.providers.outcomes import SendOutcome
 from libs.providers.provider import MessageSender
 from libs.store.accounts import Number
+from libs.store.sealer import Sealer, SealingKey
+from services.sender.adapters.fallbacks import SealedFallbacks
+from services.sender.adapters.token_peers import RegistryTokenPeers
 from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreakers
 from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.results import Result
 from services.sender.domain.retry_delays import RetryLimits
+from services.sender.handlers.added_restrictions import AddRestrictions
 from services.sender.handlers.approved_messages import SendMessage
+from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
 from services.sender.handlers.error_tables import ErrorTables
+from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.follow_ups import FollowUps
+from services.sender.handlers.message_contacts import MessageContacts
 from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
 from services.sender.handlers.refusal_effects import RefusalEffects
+from services.sender.handlers.restriction_checks import CheckRestrictions
 from services.sender.handlers.result_writer import ResultWriter
 from services.sender.handlers.statuses import HandleStatus
+from tests.builders import SEALER
 from tests.unit.sender.fakes import (
     NOON,
     Crash,
     FakeConversations,
     FakeDecisions,
+    FakeErasedCustomers,
+    FakeJobLeases,
     FakeLedger,
-    FakeNumberPauser,
     FakeNumbers,
     FakeProvider,
+    FakeRegistry,
+    FakeRestrictions,
     FakeSuppressions,
     World,
 )
@@ -44,6 +56,7 @@ from tests.unit.sender.fakes import (
 EVENT = UUID(int=1)
 PSEUDONYMS = Pseudonyms(b"k" * 32)
 LEASE = 20.0
+FALLBACKS = SealedFallbacks(Sealer((SealingKey("k1", b"s" * 32),)))
 
 
 def a_number(**changes: Any) -> Number:
@@ -93,6 +106,7 @@ class Gateway:
     world: World = field(default_factory=World)
     numbers: FakeNumbers = field(default_factory=lambda: FakeNumbers((a_number(),)))
     limits: RetryLimits = field(default_factory=RetryLimits)
+    hold: timedelta = timedelta(minutes=15)
     breaker: BreakerLimits = field(default_factory=lambda: BreakerLimits(calls=100))
 
     def __post_init__(self) -> None:
@@ -101,7 +115,11 @@ class Gateway:
         self.decisions = FakeDecisions(self.world)
         self.conversations = FakeConversations(self.world)
         self.suppressions = FakeSuppressions()
-        self.number_pauser = FakeNumberPauser()
+        self.erased = FakeErasedCustomers()
+        self.cancellations = Cancellations(self.erased, self.suppressions, PSEUDONYMS)
+        self.restrictions = FakeRestrictions()
+        self.registry = FakeRegistry(self.numbers)
+        self.job_leases = FakeJobLeases()
 
     @property
     def providers(self) -> Mapping[str, MessageSender]:
@@ -125,37 +143,68 @@ class Gateway:
             statuses=self.ledger,
             decisions=self.decisions,
             conversations=self.conversations,
-            suppressions=self.suppressions,
+            cancellations=self.cancellations,
             pseudonyms=PSEUDONYMS,
+            contacts=MessageContacts(SEALER),
             clock=world.clock,
             monotonic=world.monotonic,
             sleep=world.sleep,
         )
+        results = ResultWriter(deps=deps, owner=owner)
+        checks = self.checks(results)
         return DeliverMessage(
             deps=deps,
-            results=ResultWriter(deps=deps, owner=owner),
+            results=results,
+            finish=FinishCall(
+                deps=deps,
+                results=results,
+                effects=self.refusal_effects(),
+                errors=self.errors,
+                checks=checks,
+                owner=owner,
+            ),
+            checks=checks,
+            fallbacks=FALLBACKS,
             prepare=PrepareMessage(numbers=self.numbers, providers=self.providers),
             call=CallProvider(
                 breakers=CircuitBreakers(self.breaker),
                 rules=OutcomeRules(limits=self.limits, random=lambda: 0.5),
                 monotonic=world.monotonic,
             ),
-            errors=self.errors,
             options=DeliveryOptions(owner=owner, lease_s=LEASE),
+        )
+
+    def checks(self, results: ResultWriter) -> CheckRestrictions:
+        return CheckRestrictions(
+            standing=self.restrictions,
+            restrictions=self.restrictions,
+            statuses=self.ledger,
+            results=results,
+            clock=self.world.clock,
+            hold=self.hold,
         )
 
     def refusal_effects(self) -> RefusalEffects:
         return RefusalEffects(
             conversations=self.conversations,
             suppressions=self.suppressions,
-            number_pauser=self.number_pauser,
+            restrictions=AddRestrictions(
+                restrictions=self.restrictions,
+                business_accounts=self.registry,
+                token_peers=RegistryTokenPeers(self.registry, self.numbers),
+                job_leases=self.job_leases,
+            ),
+            numbers=self.numbers,
             pacing=self.ledger,
             clock=self.world.clock,
         )
 
     def handler(self, owner: str = "sender-1") -> SendMessage:
-        follow_ups = FollowUps(statuses=self.ledger, effects=self.refusal_effects(), errors=self.errors)
-        return SendMessage(deliver=self.process(owner), follow_ups=follow_ups)
+        follow_ups = FollowUps(
+            statuses=self.ledger, effects=self.refusal_effects(), errors=self.errors, clock=self.world.clock
+        )
+        erased = self.cancellations.erased
+        return SendMessage(deliver=self.process(owner), follow_ups=follow_ups, erased=erased)
 
     def status_handler(self) -> HandleStatus:
         return HandleStatus(
@@ -165,7 +214,10 @@ class Gateway:
             errors=self.errors,
             clock=self.world.clock,
             parking_time=timedelta(minutes=2),
+            cancellations=self.cancellations,
             pseudonyms=PSEUDONYMS,
+            fallbacks=FALLBACKS,
+            contacts=MessageContacts(SEALER),
         )
 
     async def answered(self, event: MessageApproved) -> WebhookAnswered:

@@ -136,5 +136,5 @@ def test_each_integration_and_kind_has_an_id_of_its_own_and_always_the_same() ->
         for kind in ForwardKind
     }
 
-    assert len(ids) == 6
+    assert len(ids) == 2 * len(ForwardKind)
     assert requested().derived_id(cause) == requested().derived_id(cause)

@@ -62,9 +62,10 @@ async def test_a_call_that_is_refused_for_marketing_suppresses_too() -> None:
     assert kinds(said)[1:] == [SuppressionAdded]
 
 
-async def test_a_call_that_is_refused_for_a_restriction_pauses_the_number() -> None:
+async def test_a_call_that_is_refused_for_a_restriction_restricts_the_number() -> None:
     gateway = Gateway.answering(Refused(code=131048, http_status=400))
 
     await gateway.handler()(received(approved()))
 
-    assert list(gateway.number_pauser.paused) == ["n1"]
+    assert gateway.restrictions.kinds() == [("spam", "n1")]
+    assert gateway.restrictions.names() == ["restriction.added", "number.paused"]

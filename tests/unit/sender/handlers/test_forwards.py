@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,7 @@ from libs.contracts.events import ForwardFailed
 from libs.store.forwards import ForwardState
 from services.sender.domain.forwards import ForwardResponse
 from services.sender.ports import NoForwardTarget
-from tests.unit.sender.forward_world import NOON, World, delivery
+from tests.unit.sender.forward_world import NOON, PSEUDONYMS, FakeTargets, World, delivery
 
 ID = str(UUID(int=7))
 
@@ -188,3 +189,91 @@ async def test_a_twin_waits_while_the_first_is_under_way() -> None:
     world.target.gate.set()
     assert (await first).status == 200
     assert len(world.target.taken) == 1
+
+
+# ---------------------------------------------------------------- customers who were erased
+
+KEY = PSEUDONYMS.customer_key("acc_1", "+966512345678")
+USER_KEY = PSEUDONYMS.customer_key("acc_1", "SA.77")
+
+
+@pytest.mark.parametrize("key", [KEY, USER_KEY])
+async def test_a_forward_that_waited_while_its_customer_was_erased_is_cancelled(key: str) -> None:
+    world = World.answering(ForwardResponse(503, "http_503"))
+    with pytest.raises(RetryLater):
+        await world.process()(delivery(customer_user_id="SA.77"))
+    world.erased.times[key] = NOON
+
+    told = await world.process()(delivery(attempt=2, waiting_since=NOON, customer_user_id="SA.77"))
+
+    assert isinstance(told, ForwardFailed)
+    assert (told.reason, told.attempts, told.status) == ("erased", 1, None)
+    assert len(world.target.taken) == 1
+    assert world.ledger.rows[ID].state is ForwardState.FAILED
+
+
+async def test_a_cancelled_forward_that_was_never_tried_names_nobody() -> None:
+    world = World()
+    world.erased.times[KEY] = NOON
+
+    told = await world.process()(delivery())
+
+    row = world.ledger.rows[ID]
+    assert isinstance(told, ForwardFailed)
+    assert (row.masked_phone, row.customer_key, world.target.taken) == (None, None, [])
+
+
+async def test_a_cancelled_forward_is_no_dead_letter_however_long_it_waited_and_wherever_it_was_to_go() -> None:
+    world = World(targets=FakeTargets(NoForwardTarget("integration is gone")))
+    world.erased.times[KEY] = NOON
+    world.time.passed = 25 * 3600
+
+    told = await world.process()(delivery(attempt=30, waiting_since=NOON))
+
+    assert isinstance(told, ForwardFailed)
+    assert told.reason == "erased"
+
+
+async def test_an_erasure_between_the_claim_and_the_post_is_seen() -> None:
+    world = World()
+    world.erased.next_looks = [None, NOON]
+
+    told = await world.process()(delivery())
+
+    assert isinstance(told, ForwardFailed)
+    assert (told.reason, world.target.taken) == ("erased", [])
+
+
+async def test_the_erasure_sees_a_forward_from_its_claim_on() -> None:
+    world = World()
+    world.target.gate = asyncio.Event()
+    posting = asyncio.ensure_future(world.process()(delivery()))
+    while not world.target.taken:
+        await asyncio.sleep(0)
+
+    row = world.ledger.rows[ID]
+    world.target.gate.set()
+    await posting
+
+    assert (row.state, row.customer_key) == (ForwardState.TRYING, KEY)
+
+
+async def test_a_forward_that_was_delivered_before_the_erasure_stays_delivered() -> None:
+    world = World()
+    first = await world.process()(delivery())
+    world.erased.times[KEY] = NOON
+
+    assert await world.process()(delivery()) == first
+
+
+@pytest.mark.parametrize("changes", [{}, {"at": NOON - timedelta(hours=1)}])
+async def test_what_happened_before_the_erasure_is_cancelled_and_what_happened_after_it_is_not(
+    changes: dict[str, Any],
+) -> None:
+    world = World()
+    world.erased.times[KEY] = NOON - timedelta(minutes=1)
+
+    told = await world.process()(delivery(**changes))
+
+    assert isinstance(told, ForwardFailed) == bool(changes)
+    assert len(world.target.taken) == (not changes)

@@ -5,14 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from libs.contracts.errors import ErrorCode
-from libs.providers.outcomes import NotSent, Refused
+from libs.providers.outcomes import NotSent
 from services.sender.domain.circuit_breaker import BreakerLimits
 from services.sender.domain.retry_delays import RetryLimits
 from tests.unit.sender.gateway import Gateway, approved
-
-
-def refused(code: int | None, *, status: int = 400, retry_after: float | None = None) -> Refused:
-    return Refused(code=code, http_status=status, retry_after=retry_after)
 
 
 async def test_a_circuit_that_opened_spares_the_provider_and_then_probes_once() -> None:
@@ -41,13 +37,3 @@ async def test_a_circuit_that_opened_spares_the_provider_and_then_probes_once() 
     assert (stopped.code, stopped.details["reason"]) == (ErrorCode.GATEWAY_SEND_FAILED, "circuit_open")
     assert sorted(r.code.value for r in results) == ["gateway_send_failed", "gateway_send_failed", "sent"]
     assert len(gateway.provider.offered) == 5
-
-
-async def test_a_number_that_whatsapp_restricted_says_so_while_it_is_stopped() -> None:
-    gateway = Gateway.answering(*[refused(131031)] * 2, breaker=BreakerLimits(calls=2))
-    deliver = gateway.process()
-
-    results = [await deliver(approved(event_id=UUID(int=n), customer_key=f"c{n}")) for n in (1, 2, 3)]
-
-    assert [r.code for r in results] == [ErrorCode.POLICY_VIOLATION] * 3
-    assert len(gateway.provider.offered) == 2

@@ -4,8 +4,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-import pytest
-
 from libs.chassis.subscriptions import Received
 from libs.contracts.callback_data import callback_from
 from libs.contracts.events import (
@@ -81,15 +79,6 @@ async def test_a_suppression_that_stood_before_is_not_told_again() -> None:
     )
 
     assert SuppressionAdded not in kinds(await follow(failed(131050)))
-
-
-@pytest.mark.parametrize("code", [131048, 368, 131031], ids=["too much flagged", "account restricted", "disabled"])
-async def test_a_restriction_pauses_the_number(code: int) -> None:
-    gateway, follow = await after()
-
-    await follow(failed(code))
-
-    assert gateway.number_pauser.paused["n1"].event.provider_code == code
 
 
 async def test_a_throttle_told_by_status_holds_its_bucket() -> None:

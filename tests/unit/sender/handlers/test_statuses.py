@@ -1,5 +1,6 @@
 """Statuses of messages: matched, kept once, settled by, and followed by what a failure means."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -222,4 +223,63 @@ async def test_a_failure_without_a_code_is_a_failure() -> None:
     gateway, follow = await after()
 
     assert kinds(await follow(failed())) == [MessageStatusUpdated]
-    assert gateway.number_pauser.paused == {}
+    assert gateway.restrictions.kinds() == []
+
+
+async def test_statuses_of_one_request_are_all_told_in_their_order() -> None:
+    _, follow = await after()
+    together = [a_status("read", follows="delivered"), a_status("delivered", follows="sent"), a_status("sent")]
+
+    told: list[str] = []
+    while together:
+        waiting = []
+        for status in together:
+            try:
+                told += [event.status for event in await follow(status) if isinstance(event, MessageStatusUpdated)]
+            except RetryLater:
+                waiting.append(status)
+        together = waiting
+
+    assert told == ["sent", "delivered", "read"]
+
+
+async def test_a_status_waits_no_longer_for_the_one_that_it_follows_than_for_its_message() -> None:
+    gateway, follow = await after()
+    read = a_status("read", follows="delivered")
+    with pytest.raises(RetryLater) as pause:
+        await follow(read)
+
+    gateway.world.elapsed += 120
+    [updated] = await follow(read)
+
+    assert isinstance(updated, MessageStatusUpdated)
+    assert pause.value.after == timedelta(seconds=1)
+
+
+async def test_a_status_that_follows_one_that_was_told_before_is_not_deferred() -> None:
+    _, follow = await after()
+    await follow(a_status("read"))
+
+    assert await follow(a_status("delivered")) == []
+    assert await follow(a_status("read", follows="delivered")) != []
+
+
+@pytest.mark.parametrize("value", ["+966500000001", "SA.77"])
+async def test_a_status_that_waited_while_its_customer_was_erased_is_dropped(value: str) -> None:
+    gateway, follow = await after()
+    gateway.erased.times[Pseudonyms(b"k" * 32).customer_key("a1", value)] = NOON
+
+    dropped = await follow(a_status("read", customer_user_id="SA.77"))
+    unmatched = await follow(a_status("sent", message_id="wamid.?", callback_data=None, customer_user_id="SA.77"))
+
+    assert (list(dropped), list(unmatched)) == ([], [])
+    message = await gateway.ledger.find(str(EVENT))
+    assert message is not None
+    assert not message.progress.steps
+
+
+async def test_a_status_that_arrives_after_an_erasure_is_told() -> None:
+    gateway, follow = await after()
+    gateway.erased.times[Pseudonyms(b"k" * 32).customer_key("a1", "+966500000001")] = NOON - timedelta(seconds=1)
+
+    assert kinds(await follow(a_status("delivered"))) == [MessageStatusUpdated]

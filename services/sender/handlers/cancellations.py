@@ -1,0 +1,52 @@
+"""`Cancellations`: what an erasure or an opt-out has cancelled while it waited."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.contracts.decisions import CONFIRMATION
+from libs.contracts.events import MessageApproved
+from libs.contracts.identity import Pseudonyms
+from libs.store.conversations import SuppressionKind, Suppressions
+from libs.store.erased_customers import ErasedCustomers, cancels
+from services.sender.domain.results import ERASED_WHILE_WAITING, OPTED_OUT_WHILE_WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellations:
+    """Looks before each call: what waited may have been cancelled since it was requested.
+
+    An erased customer is found by the marker that the erasure leaves. What is requested after the erasure is new, and
+    is not cancelled.
+    """
+
+    erased_customers: ErasedCustomers
+    suppressions: Suppressions
+    pseudonyms: Pseudonyms
+
+    async def by_erasure(
+        self, account_id: str | None, *values: str | None, key: str | None = None, times: tuple[datetime, ...]
+    ) -> bool:
+        """Whether the customer with these phones and user ids (or this key) was erased after any of `times`."""
+        account = account_id or ""
+        made = [self.pseudonyms.customer_key(account, value) for value in values if value]
+        keys = {*made, *([key] if key else [])}
+        return bool(keys) and cancels(await self.erased_customers.erased_at(account, keys), *times)
+
+    async def erased(self, approved: MessageApproved) -> bool:
+        """Whether the customer was erased after the message was requested."""
+        values, key = (approved.customer, approved.customer_user_id), approved.customer_key
+        return await self.by_erasure(approved.account_id, *values, key=key, times=(approved.received_at,))
+
+    async def of_message(self, approved: MessageApproved) -> str | None:
+        """Why the message must not be sent any more: call it after the claim, before each call of the provider.
+
+        The confirmation of an opt-out goes to a customer who has opted out, but not to one who was erased. A
+        suppression of marketing stops marketing alone.
+        """
+        if not approved.customer_key or await self.erased(approved):
+            return ERASED_WHILE_WAITING
+        if approved.event_type == CONFIRMATION:
+            return None
+        keys = (approved.customer_key, self.pseudonyms.do_not_contact_hash(approved.customer_key))
+        standing = await self.suppressions.standing(approved.account_id or "", keys)
+        return OPTED_OUT_WHILE_WAITING if standing - {SuppressionKind.MARKETING} else None
