@@ -15,6 +15,7 @@ from bench import ceiling, gateway
 from bench.seed_data import fill, open_windows
 from bench.timing import Timing
 from tools.broker import BrokerNode
+from tools.simulator.client import SimulatorClient
 from tools.stack import Stack, StackPlan
 
 IN_FLIGHT = 64
@@ -78,6 +79,10 @@ async def run(*, rounds: int, seconds: float, full: bool) -> None:
                 raise RuntimeError("the benchmark needs its own broker")
             targets = await gateway.prepare(stack)
             await open_windows(stack, targets)
+            # The user id of a customer who wrote is known from the message. Here the windows are written to the store,
+            # so an answer that names an id would make every reply the first one of a new identity.
+            async with SimulatorClient(stack.whatsapp_url) as simulator:
+                await simulator.configure(user_ids=False)
             for _ in range(rounds):
                 await _round(measurements, node, stack, targets, name="gateway", seconds=seconds)
             if full:

@@ -1,5 +1,6 @@
 """Values for tests: everything is fine unless the case says otherwise."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,12 +12,15 @@ from libs.contracts.identity import Pseudonyms
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Conversation, SuppressionKind
 from libs.store.decisions import StoredFacts, Usage
+from libs.store.restrictions import KINDS, Restriction, Subject, of_number
+from libs.store.sealer import Sealer, SealingKey
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVENT_ID = UUID("01234567-89ab-4cde-8f01-23456789abcd")
 PHONE = "+966512345678"
 KEY = b"k" * 32
 PSEUDONYMS = Pseudonyms(KEY)
+SEALER = Sealer([SealingKey("k1", KEY)])
 TIMES = {"created_at": NOON, "updated_at": NOON}
 
 
@@ -47,6 +51,19 @@ def an_integration(**changes: Any) -> Integration:
     """Its 3CX system, everything switched on."""
     known: dict[str, Any] = {"id": "int_1", "account_id": "acc_1", "instance_id": "num_1"}
     return Integration(**TIMES, **(known | changes))
+
+
+def a_restriction(subject: Subject | None = None, **changes: Any) -> Restriction:
+    """A restriction of the account's number, since ten minutes."""
+    subject = subject or of_number("num_1")
+    known: dict[str, Any] = {
+        "id": "res_1",
+        "account_id": "acc_1",
+        "kind": KINDS[subject.scope][0],
+        "cause": "131048",
+        "since": NOON - timedelta(minutes=10),
+    }
+    return Restriction(subject=subject, **(known | changes))
 
 
 def a_webhook(**payload: Any) -> WebhookReceived:
@@ -88,6 +105,7 @@ def stored(
     closed: timedelta | None = None,
     suppressed: frozenset[SuppressionKind] = frozenset(),
     decision: Decision | None = None,
+    restrictions: Sequence[Restriction] = (),
     now: datetime = NOON,
     **usage: Any,
 ) -> StoredFacts:
@@ -99,4 +117,5 @@ def stored(
         suppressed=suppressed,
         usage=Usage(**usage),
         decision=decision,
+        restrictions=tuple(restrictions),
     )

@@ -50,6 +50,9 @@ class DeadLetters(Protocol):
     async def add(self, letter: DeadLetter) -> None:
         """Store the dead letter unless it is stored already; durable when it returns."""
 
+    async def remove(self, letter_id: str) -> None:
+        """Delete the dead letter, if it is there, unless it was replayed: the event of a replay may be unpublished."""
+
     async def page(self, wanted: DeadLetterFilter, *, after: str | None, limit: int) -> Sequence[DeadLetter]:
         """Dead letters, the latest id first: at most `limit`, below the id `after`."""
 

@@ -32,4 +32,9 @@ VERIFICATIONS = Counter(
 )
 VERIFIED_AT = Gauge("gateway_record_verified_timestamp_seconds", "When the audit record was last verified (Unix time).")
 VERIFIED_RECORDS = Gauge("gateway_record_verified_records", "Records that the last verification read.")
+RESTRICTIONS = Gauge(
+    "gateway_restrictions",
+    "Restrictions of WhatsApp that stand, by scope and by the error code or notice that caused them.",
+    ["scope", "cause"],
+)
 WAITING = Gauge("gateway_outbox_waiting", "Changes in the outbox that are not published, counted up to 100.")

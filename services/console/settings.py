@@ -5,6 +5,7 @@ from pydantic import Field, SecretStr, field_validator
 from libs.chassis.settings import ServiceSettings
 from libs.record.keys import key_ring_from
 from libs.record.sinks import checkpoint_sinks_from
+from libs.store.posts import post_sealer_from
 from libs.store.sealer import sealer_from
 
 
@@ -17,6 +18,9 @@ class ConsoleSettings(ServiceSettings):
     admin_token: SecretStr = Field(min_length=8, description="Bearer token of the operators' API.")
     secret_keys: SecretStr = Field(
         description="Keys for encryption at rest, newest first: `id:base64` of 32 bytes, separated by commas."
+    )
+    post_keys: SecretStr = Field(
+        description="As in ingress: finds what a person wrote in providers' posts that could not be read."
     )
     public_url: str | None = Field(
         default=None,
@@ -83,6 +87,12 @@ class ConsoleSettings(ServiceSettings):
     @classmethod
     def _parse_secret_keys(cls, value: SecretStr) -> SecretStr:
         sealer_from(value.get_secret_value())
+        return value
+
+    @field_validator("post_keys")
+    @classmethod
+    def _parse_post_keys(cls, value: SecretStr) -> SecretStr:
+        post_sealer_from(value.get_secret_value())
         return value
 
     @field_validator("signing_keys")

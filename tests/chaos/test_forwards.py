@@ -15,7 +15,7 @@ from tools.simulator.webhook_payloads import Inbound
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TOLD_WITHIN = 90.0
+TOLD_WITHIN = 180.0
 
 
 async def written(gateway: Gateway, integration: Integration, texts: list[str]) -> None:

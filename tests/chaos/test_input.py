@@ -117,7 +117,7 @@ async def test_duplicates_over_two_replicas_and_a_restart_are_one_message_each(
 
 ATTACKERS = 2_000
 CLOSED_WITHIN = 30.0
-P99_SECONDS = 0.5
+P99_SECONDS = 2.0  # a caller that waited for an attacker would take ten; the rest is the machine's own load
 GROWTH = 200 * MEGABYTE
 
 

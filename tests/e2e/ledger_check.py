@@ -18,7 +18,7 @@ from uuid import UUID
 import aio_pika
 
 from libs.chassis.amqp.envelope import REASON
-from libs.chassis.topology import WORK_QUEUES, all_queues
+from libs.chassis.topology import POSTS, WORK_QUEUES, all_queues
 from libs.contracts.callback_data import event_id_from
 from libs.contracts.events import MessageApproved, WebhookAnswered
 from libs.contracts.identity import Pseudonyms
@@ -190,10 +190,13 @@ async def in_flight(gateway: Gateway) -> dict[str, float]:
 
 
 async def dead_letters(gateway: Gateway) -> dict[str, str]:
-    """Message id and reason of every dead letter; all of them stay in their queues."""
+    """Message id and reason of every dead letter; all of them stay in their queues.
+
+    Without providers' posts that could not be read: tests post such on purpose, and no event was accepted for them.
+    """
     found: dict[str, str] = {}
     async with await aio_pika.connect(gateway.amqp_url) as connection:
-        for work in WORK_QUEUES:
+        for work in (each for each in WORK_QUEUES if each != POSTS):
             channel = await connection.channel()
             queue = await channel.get_queue(work.dead_letter_queue, ensure=False)
             while (message := await queue.get(fail=False)) is not None:
@@ -205,7 +208,11 @@ async def dead_letters(gateway: Gateway) -> dict[str, str]:
     cursor: dict[str, str] | None = {}
     while cursor is not None:  # those that console has moved into the store
         page = await gateway.done("GET", "/dead-letters", status="waiting", limit=200, **cursor)
-        found |= {letter["message_id"] or letter["id"]: letter["reason"] for letter in page["items"]}
+        found |= {
+            letter["message_id"] or letter["id"]: letter["reason"]
+            for letter in page["items"]
+            if letter["queue"] != POSTS.name
+        }
         cursor = None if page["next_cursor"] is None else {"cursor": page["next_cursor"]}
     return found
 

@@ -36,11 +36,9 @@ def door(integration: Integration, *more: tuple[str, str | bytes]) -> Headers:
         pytest.param(b"event_type=test", id="a form"),
         pytest.param(b"<xml/>", id="XML"),
         pytest.param(TEST + TEST, id="two objects"),
-        pytest.param(b"\xef\xbb\xbf" + TEST, id="a byte order mark"),
         pytest.param(TEST.decode().encode("utf-16"), id="UTF-16"),
         pytest.param(b'{"event_type": "te\xffst"}', id="invalid UTF-8"),
         pytest.param(b'{"event_type": "te\xed\xa0\x80st"}', id="a surrogate in UTF-8"),
-        pytest.param(b'{"event_type": "\\ud800"}', id="a lone surrogate escaped"),
         pytest.param(b'{"event_type": "te\nst"}', id="a raw line break in a string"),
         pytest.param(b'{"event_type": NaN}', id="NaN"),
         pytest.param(b'{"event_type": "test", "x": Infinity}', id="Infinity"),
@@ -138,7 +136,23 @@ def _json(junk: Any) -> bytes:
     return str(junk).encode() if isinstance(junk, int) and not isinstance(junk, bool) else orjson.dumps(junk)
 
 
-@pytest.mark.parametrize("event_type", ["TEST", " test ", "test\u0000"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"\xef\xbb\xbf" + TEST, id="a byte order mark"),
+        pytest.param(b'{"event_type": "test", "name": "Kim \\ud83d"}', id="half an emoji in a name"),
+        pytest.param(b'{"event_type": "test", "name": "Kim \\u0000"}', id="an escaped NUL in a name"),
+    ],
+)
+async def test_what_phone_systems_are_known_to_write_is_no_error(gateway: Gateway, body: bytes) -> None:
+    integration = await gateway.create_integration()
+
+    answer = await post(gateway.url(integration.path), door(integration, JSON), body)
+
+    assert (answer.status, answer.result) == (200, "ok")
+
+
+@pytest.mark.parametrize("event_type", ["TEST", " test "])
 async def test_an_event_type_is_read_in_any_case_and_with_spaces(gateway: Gateway, event_type: str) -> None:
     integration = await gateway.create_integration()
 

@@ -66,7 +66,7 @@ async def test_a_call_whose_message_definitely_failed_starts_no_cooldown(gateway
     integration = await gateway.create_integration(templates=ENABLED)
     customer = await gateway.a_customer_who_wrote(integration)
     await gateway.whatsapp.script(
-        FaultStep(match=Match(phone_number_id=integration.number, times=1), fault=Fault(kind="error", code=131026))
+        FaultStep(match=Match(phone_number_id=integration.number, times=1), fault=Fault(kind="error", code=131051))
     )
 
     answers = [await gateway.post(integration, a_call(customer)) for _ in range(3)]

@@ -104,7 +104,7 @@ async def test_the_daily_limit_counts_sent_messages_only(gateway: Gateway) -> No
     people = [gateway.a_customer() for _ in range(10)]
     await gateway.customers_write(integration, people)
     await gateway.whatsapp.script(
-        FaultStep(match=Match(phone_number_id=integration.number, times=2), fault=Fault(kind="error", code=131026))
+        FaultStep(match=Match(phone_number_id=integration.number, times=2), fault=Fault(kind="error", code=131051))
     )
 
     failed = [await gateway.reply(integration, people[0]) for _ in range(2)]
@@ -190,11 +190,12 @@ async def test_a_window_belongs_to_one_number(gateway: Gateway) -> None:
 )
 async def test_a_customer_who_opts_out_gets_one_confirmation_and_no_more_messages(gateway: Gateway, word: str) -> None:
     integration = await gateway.create_integration()
-    customer = await gateway.a_customer_who_wrote(integration, text=word)
+    before = int(time.time()) - 5  # a START in the second of the STOP would lift nothing
+    customer = await gateway.a_customer_who_wrote(integration, text=word, timestamp=before)
 
     refused = await gateway.reply(integration, customer)
     [confirmation] = await eventually(lambda: gateway.whatsapp.messages(phone_number_id=integration.number))
-    await gateway.customers_write(integration, [customer], text=word)
+    await gateway.customers_write(integration, [customer], text=word, timestamp=before)
     await gateway.customers_write(integration, [customer], text="start")
 
     assert (refused.status, refused.result, refused.details["reason"]) == (403, "recipient_suppressed", "opt_out")

@@ -66,8 +66,6 @@ CASES = {
     "200 with a web page": Case(Fault(kind="garbage"), "gateway_send_failed", calls=1, outcome=UNKNOWN, accepted=1),
     "half an answer": Case(Fault(kind="truncated"), "gateway_send_failed", calls=1, outcome=UNKNOWN, accepted=1),
     "an answer that trickles": Case(Fault(kind="slow_body", seconds=1), "sent", calls=1, accepted=1),
-    "401": Case(Fault(kind="http_status", http_status=401), "gateway_send_failed", calls=1, outcome=FAILED),
-    "the token has expired": Case(Fault(kind="error", code=190), "gateway_send_failed", calls=1, outcome=FAILED),
     "undeliverable": Case(Fault(kind="error", code=131026), "gateway_send_failed", calls=1, outcome=FAILED),
     "an unknown code": Case(Fault(kind="error", code=999999), "gateway_send_failed", calls=1, outcome=FAILED),
     "the window is closed": Case(Fault(kind="error", code=131047), "conversation_window_closed", calls=1),
@@ -179,7 +177,7 @@ async def test_a_failing_number_opens_its_circuit_breaker_and_is_probed(gateway:
     people = [gateway.a_customer() for _ in range(60)]
     await gateway.customers_write(integrations[0], people)
     await gateway.whatsapp.script(
-        FaultStep(match=Match(phone_number_id=integrations[0].number), fault=Fault(kind="error", code=190))
+        FaultStep(match=Match(phone_number_id=integrations[0].number), fault=Fault(kind="drop_before"))
     )
 
     answers = [await gateway.reply(integrations[n % 3], customer) for n, customer in enumerate(people)]

@@ -1,17 +1,23 @@
 """WhatsApp's webhooks: late, repeated, reordered, batched and early statuses and messages."""
 
 import asyncio
+import hashlib
+import hmac
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from tests.e2e.driver import MARK, Gateway, Integration, outbound
+from tests.e2e.raw import post
 from tests.e2e.waiting import eventually
 from tools.simulator.faults import Fault, FaultStep, Match
-from tools.simulator.webhook_payloads import Inbound, envelope_from, status_changes, status_from
+from tools.simulator.status_payloads import status_changes, status_from
+from tools.simulator.webhook_payloads import Inbound, envelope_from
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -56,6 +62,42 @@ async def until_moved(gateway: Gateway, event_id: str, status: str) -> list[str]
     await eventually(there)
     await gateway.whatsapp.stats()
     return await moved(gateway, event_id)
+
+
+async def test_a_part_that_cannot_be_read_is_a_dead_letter_and_its_neighbour_is_taken(gateway: Gateway) -> None:
+    integration = await gateway.create_integration()
+    readable = {
+        "from": "966512340999",
+        "id": f"wamid.{uuid4().hex}",
+        "timestamp": str(int(time.time())),
+        "type": "text",
+    }
+    undated = readable | {"id": f"wamid.{uuid4().hex}", "timestamp": "soon", "text": {"body": f"{MARK} one"}}
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"phone_number_id": integration.number},
+        "messages": [undated, readable | {"text": {"body": f"{MARK} two"}}],
+    }
+    body = json.dumps({"entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}]}).encode()
+    key = gateway.stack.secrets["GATEWAY_WHATSAPP_APP_SECRET"].encode()
+    signature = "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
+
+    async def letters() -> list[dict[str, Any]]:
+        page = await gateway.done("GET", "/dead-letters", account_id=integration.account_id, status="waiting")
+        return list(page["items"])
+
+    head = [("Content-Type", "application/json"), ("X-Hub-Signature-256", signature)]
+    answer = await post(gateway.url("/integrations/whatsapp/webhook"), head, body)
+    [letter] = await eventually(letters)
+    await gateway.wait_for_records(1, account_id=integration.account_id, type="whatsapp.message_received")
+    await gateway.done("POST", f"/dead-letters/{letter['id']}/replay")
+    [again] = await eventually(letters)  # it still cannot be read
+
+    assert answer.status == 200
+    assert (letter["queue"], letter["reason"]) == ("ingress.posts", "unreadable_post")
+    assert MARK not in str(letter)
+    assert (again["message_id"], again["id"] != letter["id"]) == (letter["message_id"], True)
+    assert len(await gateway.records(account_id=integration.account_id, type="whatsapp.message_received")) == 1
 
 
 @pytest.mark.parametrize(
@@ -162,28 +204,6 @@ async def test_a_marketing_opt_out_suppresses_marketing_and_allows_agents_replie
     assert (await gateway.reply(integration, customer)).result == "sent"
 
 
-async def test_a_restriction_pauses_the_number_until_an_operator_resumes_it(gateway: Gateway) -> None:
-    integration = await gateway.create_integration()
-    customer = await gateway.a_customer_who_wrote(integration)
-
-    async with going_wrong(gateway, integration, Fault(kind="failed_status", code=131048)):
-        await gateway.reply(integration, customer)
-        await gateway.wait_for_records(1, account_id=integration.account_id, type="number.paused", seconds=30.0)
-
-    async def refused() -> bool:
-        return (await gateway.reply(integration, customer)).result == "policy_violation"
-
-    await eventually(refused)
-    await gateway.done(
-        "PATCH", f"/accounts/{integration.account_id}/instances/{integration.instance_id}", {"paused": False}
-    )
-
-    async def goes() -> bool:
-        return (await gateway.reply(integration, customer)).result == "sent"
-
-    await eventually(goes)
-
-
 async def test_a_repeated_batch_in_the_wrong_order_ends_with_the_latest_opt_out(gateway: Gateway) -> None:
     integration = await gateway.create_integration()
     customer, now = await gateway.a_customer_who_wrote(integration), int(time.time())
@@ -266,11 +286,12 @@ async def test_an_opt_out_by_user_id_holds_for_the_phone(gateway: Gateway) -> No
 async def test_a_preference_stops_marketing_alone(gateway: Gateway) -> None:
     integration = await gateway.create_integration()
     customer = await gateway.a_customer_who_wrote(integration)
-    preference = {"wa_id": customer.removeprefix("+"), "category": "marketing_messages", "timestamp": int(time.time())}
+    preference = {"wa_id": customer.removeprefix("+"), "category": "marketing_messages"}
     number = {"phone_number_id": integration.number, "display_phone_number": "15550001111"}
 
     for value in ("stop", "resume"):
-        content = {"metadata": number, "user_preferences": [preference | {"value": value}]}
+        told = {"value": value, "timestamp": int(time.time()) + (value == "resume")}  # of one second, the stop counts
+        content = {"metadata": number, "user_preferences": [preference | told]}
         change = {"field": "user_preferences", "value": content}
         posted = await gateway.whatsapp.webhook({"entry": [{"id": "1", "changes": [change]}]}, times=2)
         assert set(posted.answers) == {200}
@@ -288,7 +309,7 @@ async def test_template_updates_are_recorded(gateway: Gateway) -> None:
         "value": {"event": "PAUSED", "message_template_name": f"reopen-{MARK}", "reason": "NONE"},
     }
 
-    await gateway.whatsapp.webhook({"entry": [{"id": "1", "time": int(time.time()), "changes": [change]}]}, times=2)
+    await gateway.whatsapp.webhook({"entry": [{"id": "4711", "time": int(time.time()), "changes": [change]}]}, times=2)
 
     async def updates() -> list[Any]:
         found = await gateway.records(type="whatsapp.account_updated")

@@ -132,14 +132,14 @@ async def test_a_taken_port_is_named_in_the_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
 
-        with pytest.raises(BrokerFailed, match=f"port {taken} on 127.0.0.1 is taken"):
+        with pytest.raises(BrokerFailed, match=f"port {taken} on 127.0.0.1 is in use"):
             await BrokerNode.start(tmp_path, port=taken)
 
 
 async def test_a_node_that_cannot_start_says_what_it_logged(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where a folder has to be")
 
-    with pytest.raises(BrokerFailed, match=r"(?s)ended while starting:.*failed_to_create"):
+    with pytest.raises(BrokerFailed, match=r"(?s)exited while it started:.*failed_to_create"):
         await BrokerNode.start(tmp_path)
 
     assert processes_of(tmp_path) == []

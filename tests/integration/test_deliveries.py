@@ -58,13 +58,11 @@ async def test_a_message_reaches_whatsapp_with_our_callback(line: Line) -> None:
 FAULTS = [
     pytest.param(Fault(kind="error", code=131047), ErrorCode.CONVERSATION_WINDOW_CLOSED, 1, 0, id="a closed window"),
     pytest.param(Fault(kind="error", code=131026), ErrorCode.GATEWAY_SEND_FAILED, 1, 0, id="a permanent error"),
-    pytest.param(Fault(kind="error", code=190), ErrorCode.GATEWAY_SEND_FAILED, 1, 0, id="an expired token"),
     pytest.param(Fault(kind="error", code=368), ErrorCode.POLICY_VIOLATION, 1, 0, id="a restricted account"),
     pytest.param(Fault(kind="error", code=131000), ErrorCode.GATEWAY_SEND_FAILED, 3, 0, id="a fault that stays"),
     pytest.param(Fault(kind="throttle", retry_after=30), ErrorCode.SENDING_THROTTLED, 1, 0, id="a long throttle"),
     pytest.param(Fault(kind="http_status", http_status=429), ErrorCode.SENDING_THROTTLED, 3, 0, id="bare 429s"),
     pytest.param(Fault(kind="http_status", http_status=503), ErrorCode.GATEWAY_SEND_FAILED, 1, 0, id="a bare 503"),
-    pytest.param(Fault(kind="http_status", http_status=401), ErrorCode.GATEWAY_SEND_FAILED, 1, 0, id="a bare 401"),
     pytest.param(Fault(kind="hang"), ErrorCode.GATEWAY_SEND_FAILED, 1, 0, id="no answer"),
     pytest.param(Fault(kind="late", seconds=2), ErrorCode.GATEWAY_SEND_FAILED, 1, 1, id="an answer that is too late"),
     pytest.param(Fault(kind="drop_before"), ErrorCode.GATEWAY_SEND_FAILED, 1, 0, id="a line cut before"),

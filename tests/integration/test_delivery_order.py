@@ -15,7 +15,7 @@ from libs.contracts.events import MessageApproved
 from libs.contracts.results import AnswerStatus
 from libs.providers.cloud_api.responses import ERRORS
 from libs.providers.errors import ErrorTable
-from libs.providers.outcomes import Accepted, Refused, SendOutcome
+from libs.providers.outcomes import Accepted, ProbeOutcome, Refused, SendOutcome, Usable
 from libs.providers.outgoing import NumberCredentials, Outgoing, OutgoingText
 from libs.store.factory import open_store
 from libs.store.store import Store
@@ -23,14 +23,18 @@ from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreaker
 from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.results import Result
 from services.sender.domain.retry_delays import RetryLimits
+from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
 from services.sender.handlers.error_tables import ErrorTables
+from services.sender.handlers.finished_calls import FinishCall
+from services.sender.handlers.message_contacts import MessageContacts
 from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
 from services.sender.handlers.result_writer import ResultWriter
+from tests.builders import SEALER
 from tests.unit.sender.fakes import FakeNumbers
-from tests.unit.sender.gateway import PSEUDONYMS, a_number, approved
+from tests.unit.sender.gateway import FALLBACKS, PSEUDONYMS, Gateway, a_number, approved
 
 MESSAGES = 8  # with two that are tried twice, the burst that a pair may send at once
 SPEEDY = a_number(messages_per_second=10_000.0)
@@ -45,6 +49,9 @@ class Phone:
     got: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     errors: ErrorTable = ERRORS
+
+    async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:
+        return Usable()
 
     async def send(self, number: NumberCredentials, outgoing: Outgoing) -> SendOutcome:
         assert isinstance(outgoing, OutgoingText)
@@ -76,17 +83,29 @@ def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
         statuses=store.statuses,
         decisions=store.decisions,
         conversations=store.conversations,
-        suppressions=store.suppressions,
+        cancellations=Cancellations(store.erased_customers, store.suppressions, PSEUDONYMS),
         pseudonyms=PSEUDONYMS,
+        contacts=MessageContacts(SEALER),
         clock=utc_now,
         monotonic=monotonic,
         sleep=asyncio.sleep,
     )
+    gateway, results = Gateway(), ResultWriter(deps=deps, owner=owner)
+    checks = gateway.checks(results)
     return DeliverMessage(
         deps=deps,
-        results=ResultWriter(deps=deps, owner=owner),
+        results=results,
+        finish=FinishCall(
+            deps=deps,
+            results=results,
+            effects=gateway.refusal_effects(),
+            errors=ErrorTables(numbers, {"cloud_api": phone}),
+            checks=checks,
+            owner=owner,
+        ),
+        checks=checks,
+        fallbacks=FALLBACKS,
         prepare=PrepareMessage(numbers=numbers, providers={"cloud_api": phone}),
-        errors=ErrorTables(numbers, {"cloud_api": phone}),
         call=CallProvider(
             breakers=CircuitBreakers(BreakerLimits(calls=100)),
             rules=OutcomeRules(limits=RetryLimits(), random=lambda: 0.05),

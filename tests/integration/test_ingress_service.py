@@ -1,7 +1,9 @@
 """Ingress as its own process, on a real broker and a real store: answered, changed, cut off, and stopped."""
 
 import asyncio
+import base64
 import hashlib
+import json
 import os
 import signal
 import sys
@@ -9,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,20 +20,31 @@ import aiohttp
 import pytest
 
 from libs.chassis.amqp import Broker
-from libs.chassis.subscriptions import Received, on
-from libs.chassis.topology import RECORDS, WEBHOOKS
-from libs.contracts.events import Event, IntegrationChanged, WebhookAnswered, WebhookReceived, WebhookRejected
+from libs.chassis.subscriptions import DeadLettered, Received, on
+from libs.chassis.topology import POSTS, RECORDS, WEBHOOKS
+from libs.contracts.events import (
+    Event,
+    IntegrationChanged,
+    WebhookAnswered,
+    WebhookReceived,
+    WebhookRejected,
+    WhatsAppMessageReceived,
+    WhatsAppPostSetAside,
+)
 from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Integration, SecretHash
 from libs.store.factory import open_store
+from libs.store.posts import post_sealer_from
 from libs.store.store import Store
-from tests.builders import an_integration
+from tests.builders import a_number, an_integration
+from tests.unit.providers.cloud_api.samples import MESSAGE, document_of, signature_of
 from tools.broker import BrokerNode
 
 ROOT = Path(__file__).parents[2]
 SECRET = "integration-test-secret"
 HEADERS = {"X-WhatsApp-Gateway-3CX-Secret": SECRET}
 REPLY_TIMEOUT_S = 2.0
+POST_KEYS = f"p1:{base64.b64encode(bytes(32)).decode()}"
 
 
 def row(**changes: Any) -> Integration:
@@ -113,6 +127,7 @@ async def placed(amqp_url: str, folder: Path) -> AsyncIterator[Place]:
         "GATEWAY_HASH_KEY": "h" * 32,
         "GATEWAY_WHATSAPP_APP_SECRET": "app-secret",
         "GATEWAY_WHATSAPP_VERIFY_TOKEN": "verify-token",
+        "GATEWAY_POST_KEYS": POST_KEYS,
         "GATEWAY_INGRESS_METRICS_PORT": "0",
         "GATEWAY_METRICS_HOST": "127.0.0.1",
         "GATEWAY_HOST": "127.0.0.1",
@@ -149,6 +164,70 @@ async def test_a_webhook_is_published_and_its_result_told(place: Place) -> None:
     [(event_id, event)] = place.of(WebhookReceived)
     assert (status, body) == (200, {"success": True, "status": "ok", "event_id": str(event_id)})
     assert event.account_id == "acc_1"
+
+
+async def meta_post(place: Place, document: object) -> int:
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    name, value = signature_of(body, "app-secret")
+    url = f"http://127.0.0.1:{place.port}/integrations/whatsapp/webhook"
+    async with place.http.post(url, data=body, headers={name: value, "Content-Type": "application/json"}) as response:
+        return response.status
+
+
+async def dead_letters_of(place: Place) -> list[DeadLettered]:
+    """A list that fills with the dead letters that the broker delivers, as console receives them."""
+    found: list[DeadLettered] = []
+
+    async def keep(letter: DeadLettered) -> None:
+        found.append(letter)
+
+    await place.broker.consume_dead_letters(keep)
+    return found
+
+
+async def test_a_post_that_cannot_be_read_is_a_dead_letter_and_is_one_again_after_a_replay(place: Place) -> None:
+    await place.start()
+    letters = await dead_letters_of(place)
+    undated = MESSAGE | {"timestamp": "soon", "text": {"body": "a customer's words"}}
+
+    status = await meta_post(place, document_of(messages=[undated]))
+    await until(lambda: holds(letters, 1))
+    await place.broker.replay(letters[0].queue, letters[0].serialized)
+    await until(lambda: holds(letters, 2))
+
+    assert status == 200
+    for letter in letters:
+        assert (letter.queue, letter.reason) == ("ingress.posts", "unreadable_post")
+        assert letter.name == "whatsapp.post_set_aside"
+        event = base64.b64decode(json.loads(letter.serialized)["body"]).decode()
+        assert MESSAGE["from"] not in event
+        assert "customer's words" not in event
+    assert letters[0].message_id == letters[1].message_id
+    assert place.of(WhatsAppPostSetAside) == []  # the record has no part of it
+
+
+async def test_a_replayed_post_that_can_be_read_is_published_under_the_ids_of_its_first_reading(place: Place) -> None:
+    assert await place.store.registry.save(a_number(phone_number_id="106540352242922"), [], created=True)
+    await place.start()
+    letters, document, post_id = await dead_letters_of(place), document_of(messages=[MESSAGE]), uuid4()
+    sealed = post_sealer_from(POST_KEYS).seal(json.dumps(document).encode(), post_id)
+    post = WhatsAppPostSetAside(endpoint="whatsapp", arrived_at=datetime.now(UTC), sealed=sealed)
+
+    assert await meta_post(place, document) == 200
+    await place.broker.dead_letter(post, POSTS, id=post_id, reason="unreadable_post")
+    await until(lambda: holds(letters, 1))
+    await place.broker.replay(letters[0].queue, letters[0].serialized)
+
+    async def read_twice() -> bool:
+        return len(place.of(WhatsAppMessageReceived)) == 2
+
+    await until(read_twice)
+    assert len({id_ for id_, _ in place.of(WhatsAppMessageReceived)}) == 1
+    assert len(letters) == 1
+
+
+async def holds(letters: list[DeadLettered], count: int) -> bool:
+    return len(letters) == count
 
 
 async def test_a_rejection_reaches_the_record(place: Place) -> None:

@@ -183,6 +183,18 @@ def test_a_new_user_id_names_no_phone_and_no_contacts() -> None:
     }
 
 
+def test_a_new_user_id_without_a_phone_is_read_too() -> None:
+    change = IdentityChange(phone_number_id=NUMBER, kind="user_changed_user_id", user_id="SA.1", new_user_id="SA.2")
+
+    events = parsed(envelope_from([identity_change(change, wamid="wamid.1", now=1_800_000_000)]))
+
+    message, identity = events
+    assert isinstance(message, WhatsAppMessageReceived)
+    assert isinstance(identity, WhatsAppIdentityChanged)
+    assert (message.customer, message.customer_user_id, message.opens_window) == (None, "SA.2", False)
+    assert (identity.customer_user_id, identity.new_customer_user_id) == ("SA.1", "SA.2")
+
+
 @pytest.mark.parametrize("kind", ["user_changed_number", "user_changed_user_id"])
 def test_an_identity_change_without_its_identities_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match=f"{kind} needs"):

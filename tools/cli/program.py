@@ -18,6 +18,7 @@ from tools.cli.commands import (
     integrations,
     policy,
     reports,
+    restrictions,
     subjects,
     suppressions,
 )
@@ -40,7 +41,7 @@ def program(environ: Mapping[str, str]) -> App:
     """The application with all its commands; each command receives its session when it runs."""
     app = App(name="gateway", help=HELP, version_flags=[], result_action="return_value")
     groups = (
-        *(accounts.app, instances.app, integrations.app, suppressions.app),
+        *(accounts.app, instances.app, integrations.app, suppressions.app, restrictions.app),
         *(events.app, forwards.app, dead_letters.app, errors.app),
         *(policy.app, reports.app, audit.app, api_tokens.app),
     )

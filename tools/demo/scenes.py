@@ -106,7 +106,8 @@ async def _invalid_requests(client: DemoClient, acme: Integration) -> AsyncItera
 
 
 async def _consent(client: DemoClient, acme: Integration) -> AsyncIterator[Scene]:
-    await client.customer_writes(acme, SECOND, "Stop!")
+    earlier = int(datetime.now(UTC).timestamp()) - 5  # START lifts only the opt-outs of earlier seconds
+    await client.customer_writes(acme, SECOND, "Stop!", timestamp=earlier)
     yield Scene("The customer sent STOP", "recipient_suppressed", await client.reply(acme, SECOND))
     await client.customer_writes(acme, SECOND, "START")
     yield Scene("The customer sent START", "sent", await client.reply(acme, SECOND))
@@ -170,9 +171,10 @@ async def _provider_faults(client: DemoClient, _: Integration) -> AsyncIterator[
     faulty = await client.create_integration("Faulty")
     await client.customer_writes(faulty, CUSTOMER, "Hi")
     await client.customer_writes(faulty, SECOND, "Hi")
+    await client.customer_writes(faulty, THIRD, "Hi")
     here = Match(phone_number_id=faulty.number, times=1)
     await client.whatsapp.script(FaultStep(match=here, fault=Fault(kind="error", code=131026)))
-    yield Scene("WhatsApp answers: undeliverable", "gateway_send_failed", await client.reply(faulty, CUSTOMER))
+    yield Scene("WhatsApp answers: undeliverable", "gateway_send_failed", await client.reply(faulty, THIRD))
     await client.whatsapp.script(FaultStep(match=here, fault=Fault(kind="error", code=131047)))
     yield Scene("WhatsApp answers: window closed", "conversation_window_closed", await client.reply(faulty, CUSTOMER))
     await client.whatsapp.script(FaultStep(match=here, fault=Fault(kind="drop_after")))

@@ -23,6 +23,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "GATEWAY_WHATSAPP_VERIFY_TOKEN": _token,
     "GATEWAY_HASH_KEY": _token,
     "GATEWAY_SECRET_KEYS": _sealing_keys,
+    "GATEWAY_POST_KEYS": _sealing_keys,
     "GATEWAY_SIGNING_KEYS": _sealing_keys,  # an Ed25519 seed is 32 bytes as well
 }
 

@@ -132,9 +132,17 @@ def _number_events(change: Change, key: bytes) -> Iterator[Part]:
         yield Skip.UNREADABLE if event is None else InboundEvent(event_id_of(event, key), event)
 
 
+def _sender_of(message: Json, change: Change) -> Customer:
+    """Who sent a message; `user_changed_user_id` may name the customer only by the new user id, in its object."""
+    sender, system = change.customer_of(message, "from", "from_user_id", "from_parent_user_id"), message.get("system")
+    if sender.known or not isinstance(system, dict):
+        return sender
+    return customer_of(None, system.get("user_id"), None, parent_user_id=system.get("parent_user_id"))
+
+
 def _message(change: Change, message: Json) -> Iterator[Part]:
     wamid, sent_at, number = id_in(message.get("id")), time_in(message.get("timestamp")), change.number
-    customer = change.customer_of(message, "from", "from_user_id", "from_parent_user_id")
+    customer = _sender_of(message, change)
     if wamid is None or sent_at is None:
         yield Skip.UNREADABLE
     elif message.get("group_id"):

@@ -26,6 +26,10 @@ class MongoDeadLetters:
         document = {"_id": letter.id, **plain, **times, "ends": letter.expires_at, "replayed_at": None, "outbox": []}
         await unless_duplicate(self._letters.insert_one(document))
 
+    async def remove(self, letter_id: str) -> None:
+        """As `DeadLetters.remove`."""
+        await run(self._letters.delete_one({"_id": letter_id, "replayed_at": None}))
+
     async def page(self, wanted: DeadLetterFilter, *, after: str | None, limit: int) -> Sequence[DeadLetter]:
         """As `DeadLetters.page`."""
         given = {"_id": wanted.id, "queue": wanted.queue, "account_id": wanted.account_id}

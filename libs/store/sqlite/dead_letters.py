@@ -44,6 +44,11 @@ class SqliteDeadLetters:
 
         await self.main.change(write)
 
+    async def remove(self, letter_id: str) -> None:
+        """As `DeadLetters.remove`."""
+        sql = "DELETE FROM dead_letters WHERE id = ? AND replayed_at IS NULL"
+        await self.main.change(lambda connection: connection.execute(sql, (letter_id,)).rowcount)
+
     async def page(self, wanted: DeadLetterFilter, *, after: str | None, limit: int) -> Sequence[DeadLetter]:
         """As `DeadLetters.page`."""
         given = {"id": wanted.id, "queue": wanted.queue, "account_id": wanted.account_id}

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 
 from aiohttp import web
 
@@ -16,6 +15,7 @@ from libs.store.sealer import sealer_from
 from libs.store.store import Store
 from services.console.adapters.policy_simulator import BrokerSimulator
 from services.console.adapters.token_authenticator import TokenAuthenticator
+from services.console.app.dead_letters import store_dead_letter_from
 from services.console.app.dependencies import Dependencies
 from services.console.app.wiring import (
     application,
@@ -24,9 +24,10 @@ from services.console.app.wiring import (
     monthly_reports_from,
     report_signer_from,
 )
-from services.console.handlers.dead_letters import CountDeadLetters, StoreDeadLetter
+from services.console.handlers.dead_letters import CountDeadLetters
 from services.console.handlers.outbox_relay import OutboxRelay
 from services.console.handlers.reports.verification import VerifyAccountRecord
+from services.console.handlers.restrictions import CountRestrictions
 from services.console.settings import ConsoleSettings
 
 KEEPALIVE_SECONDS = 15.0
@@ -37,6 +38,8 @@ ERASURE_INTERVAL = 15.0
 """Seconds between two checks for interrupted erasures."""
 COUNT_INTERVAL = 10.0
 """Seconds between two counts of dead letters."""
+RESTRICTION_COUNT_INTERVAL = 15.0
+"""Seconds between two counts of restrictions."""
 
 
 async def serve(settings: ConsoleSettings) -> None:
@@ -64,8 +67,7 @@ async def _serve(settings: ConsoleSettings, runtime: ServiceRuntime, store: Stor
     )
     deps = replace(deps, verify=VerifyAccountRecord(audit_from(settings, deps), settings.report_verify_seconds))
     await broker.subscribe_exclusive("simulations", [simulator.routing_key], simulator.receive)
-    retention = timedelta(days=settings.dead_letter_days)
-    await broker.consume_dead_letters(StoreDeadLetter(store.dead_letters, deps.sealer, retention))
+    await broker.consume_dead_letters(store_dead_letter_from(settings, deps))
     async with (
         _jobs(settings, deps, relay, owner=runtime.replica),
         _http_server(settings, application(settings, deps)),
@@ -88,6 +90,8 @@ async def _jobs(
             schedule = periodic("write monthly reports", write_monthly, settings.report_check_seconds)
             await jobs.enter_async_context(schedule)
         await jobs.enter_async_context(periodic("count dead letters", count, COUNT_INTERVAL))
+        restrictions = CountRestrictions(deps.store.restriction_counts, utc_now)
+        await jobs.enter_async_context(periodic("count restrictions", restrictions, RESTRICTION_COUNT_INTERVAL))
         resume = erasure_from(settings, deps).resume
         await jobs.enter_async_context(periodic("resume erasures", resume, ERASURE_INTERVAL))
         yield

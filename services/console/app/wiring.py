@@ -14,22 +14,26 @@ from services.console.adapters.report_folder import ReportFolder
 from services.console.adapters.report_signer import ReportSigner
 from services.console.adapters.report_webhook import ReportWebhook
 from services.console.adapters.shipped_checkpoints import ShippedCheckpointFiles
+from services.console.app.dead_letters import subject_dead_letters_from
 from services.console.app.dependencies import Dependencies
 from services.console.domain.reports.requests import Format
 from services.console.handlers.accounts import Accounts
 from services.console.handlers.audit import Audit
+from services.console.handlers.customer_keys import CustomerKeys
+from services.console.handlers.customer_lookup import CustomerLookup
 from services.console.handlers.dead_letters import DeadLetters
 from services.console.handlers.erasures import EraseSubject
 from services.console.handlers.events import Events
 from services.console.handlers.forwards import Forwards
 from services.console.handlers.integrations import Integrations
+from services.console.handlers.linked_keys import LinkedKeys
 from services.console.handlers.numbers import Numbers
 from services.console.handlers.rejections import RecordRejection
 from services.console.handlers.reports.builder import BuildReport
 from services.console.handlers.reports.monthly import WriteMonthlyReports
 from services.console.handlers.reports.requests import Reports
+from services.console.handlers.restrictions import Restrictions
 from services.console.handlers.simulations import SimulateDecision
-from services.console.handlers.subject_dead_letters import SubjectDeadLetters
 from services.console.handlers.subject_exports import ExportSubject
 from services.console.handlers.subjects import SubjectLookup
 from services.console.handlers.suppressions import Suppressions
@@ -137,20 +141,23 @@ def monthly_reports_from(settings: ConsoleSettings, deps: Dependencies, owner: s
 def _subject_lookup(settings: ConsoleSettings, deps: Dependencies) -> SubjectLookup:
     return SubjectLookup(
         directory=deps.store.directory,
-        identities=deps.store.identities,
         subjects=deps.store.subjects,
-        clock=deps.clock,
         pseudonyms=settings.pseudonyms,
+        customer=_customer_lookup(settings, deps),
+        keys=_customer_keys(settings, deps),
     )
 
 
-def _subject_dead_letters(settings: ConsoleSettings, deps: Dependencies) -> SubjectDeadLetters:
-    return SubjectDeadLetters(
-        store=deps.store.dead_letters,
-        directory=deps.store.directory,
-        sealer=deps.sealer,
-        pseudonyms=settings.pseudonyms,
-    )
+def _customer_keys(settings: ConsoleSettings, deps: Dependencies) -> CustomerKeys:
+    return CustomerKeys(_linked_keys(deps), deps.store.customer_links, settings.pseudonyms, deps.sealer)
+
+
+def _linked_keys(deps: Dependencies) -> LinkedKeys:
+    return LinkedKeys(deps.store.identities, deps.store.customer_links, deps.clock)
+
+
+def _customer_lookup(settings: ConsoleSettings, deps: Dependencies) -> CustomerLookup:
+    return CustomerLookup(deps.store.customers, settings.pseudonyms)
 
 
 def erasure_from(settings: ConsoleSettings, deps: Dependencies) -> EraseSubject:
@@ -160,9 +167,10 @@ def erasure_from(settings: ConsoleSettings, deps: Dependencies) -> EraseSubject:
         lookup=_subject_lookup(settings, deps),
         erasures=store.erasures,
         personal_data=store.personal_data,
+        erased_customers=store.erased_customers,
         subjects=store.subjects,
         records=store.records,
-        dead_letters=_subject_dead_letters(settings, deps),
+        dead_letters=subject_dead_letters_from(settings, deps),
         changes=deps.changes,
     )
 
@@ -191,7 +199,14 @@ def _handlers(settings: ConsoleSettings, deps: Dependencies) -> Handlers:
             new_secret=deps.new_secret,
             public_url=url,
         ),
-        suppressions=Suppressions(store.suppressions, store.directory, changes, settings.pseudonyms),
+        suppressions=Suppressions(
+            store.suppressions,
+            store.directory,
+            changes,
+            lookup.customer,
+            _linked_keys(deps),
+        ),
+        restrictions=Restrictions(store.restrictions, store.standing_restrictions, changes),
         events=Events(deps.decrypted_records, lookup),
         erase=erasure_from(settings, deps),
         export=ExportSubject(
@@ -199,7 +214,7 @@ def _handlers(settings: ConsoleSettings, deps: Dependencies) -> Handlers:
             personal_data=store.personal_data,
             records=deps.decrypted_records,
             suppressions=store.suppressions,
-            dead_letters=_subject_dead_letters(settings, deps),
+            dead_letters=subject_dead_letters_from(settings, deps),
             changes=changes,
         ),
         tokens=TokenAdministration(

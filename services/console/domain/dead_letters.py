@@ -1,15 +1,24 @@
 """Request and response models of dead letters; no response contains a dead letter's content."""
 
-from datetime import datetime, timedelta
-from typing import Annotated, Literal
+import base64
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError
 
 from libs.chassis.subscriptions import DeadLettered
 from libs.store.dead_letters import DeadLetter, DeadLetterFilter
 from services.console.domain.fields import Id
 from services.console.domain.pagination import ListQuery, View
 
+TIMES: Final = ("at", "arrived_at", "received_at", "sent_at")
+"""The fields of events that say when what they tell happened."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_MICROS: Final = 2**53
+"""The year 2255; a later time is none."""
+_INSTANT: Final = TypeAdapter(AwareDatetime)
 SEALED_FIELD = "dead_letter"
 """The field name that an encrypted dead letter is bound to, beside its id."""
 
@@ -50,6 +59,20 @@ def filter_from(query: DeadLetterQuery, account_id: str | None) -> DeadLetterFil
     """The filter for the store."""
     replayed = None if query.status is None else query.status == "replayed"
     return DeadLetterFilter(queue=query.queue, account_id=account_id, replayed=replayed)
+
+
+def times_in(serialized: str) -> list[datetime]:
+    """When the event of a serialized dead letter was published, and when what it tells happened, as far as it says."""
+    try:
+        message = json.loads(serialized)
+        body, at = json.loads(base64.b64decode(message["body"])), message.get("headers", {}).get("x-at")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
+    found = [EPOCH + timedelta(microseconds=at)] if isinstance(at, int) and 0 <= at < MAX_MICROS else []
+    for name in TIMES if isinstance(body, dict) else ():
+        with suppress(ValidationError):
+            found.append(_INSTANT.validate_python(body.get(name)))
+    return found
 
 
 def dead_letter_from(received: DeadLettered, *, sealed: str, retention: timedelta) -> DeadLetter:

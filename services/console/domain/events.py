@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from libs.store.records import Record, RecordFilter
+from services.console.domain.customers import QueryPhone, UserIdText
 from services.console.domain.fields import Id
 from services.console.domain.pagination import ListQuery, View
-from services.console.domain.suppressions import PhoneText
 from services.console.domain.timestamps import Timestamp
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,64}$")]
@@ -21,8 +21,10 @@ class EventQuery(ListQuery):
     type: Identifier | None = Field(default=None, examples=["webhook.answered"])
     code: Identifier | None = Field(default=None, examples=["sent", "recipient_suppressed"])
     event_id: Id | None = None
-    phone: PhoneText | None = Field(default=None, repr=False)
+    phone: QueryPhone | None = Field(default=None, repr=False)
     """The phone of a customer; needs `account_id`."""
+    user_id: UserIdText | None = Field(default=None, repr=False)
+    """The customer's id on WhatsApp, in place of the phone; needs `account_id`."""
     from_: Timestamp | None = Field(default=None, alias="from")
     """At or after this time."""
     to: Timestamp | None = None

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from services.console.domain import addresses, phone_numbers, templates
+from libs.contracts.phone_numbers import is_region
+from services.console.domain import addresses, templates
 
 # Control characters except tab and line breaks, and lone surrogates: stores, terminals and PDF cannot hold them.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -74,7 +75,7 @@ def _require_zone(name: str) -> str:
 
 
 def _require_region(code: str) -> str:
-    if not phone_numbers.is_region(code):
+    if not is_region(code):
         raise field_error("must be a region with phone numbers, such as SA (ISO 3166-1 alpha-2)")
     return code
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from libs.contracts.decisions import EventType
+from libs.contracts.phone_numbers import NumberFormat
 from libs.store.accounts import AuthMode, Template
 from services.console.domain.business_hours import BusinessHours
 from services.console.domain.fields import Cidrs, Id, PatchBody, RequestBody, TemplateText, Url, distinct
@@ -61,6 +62,9 @@ class _Settings(RequestBody):
     """When false, a message outside the conversation window becomes the approved template instead of a refusal."""
     dialect: Dialect = "auto"
     """The field names of the webhooks; `auto` detects them."""
+    number_format: NumberFormat = NumberFormat.AUTO
+    """How the webhooks write phone numbers without a plus: always with the country code (`international`), in the form
+    that is dialled within the account's region (`national`), or either (`auto`)."""
     allow_get: bool = False
     """When true, call events may be GET requests to the URL with the path token. Proxies log such URLs."""
     extension_roles: Annotated[dict[Extension, ExtensionRole], Field(max_length=2000)] = Field(default_factory=dict)

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
+from libs.contracts.phone_numbers import NumberFormat
 from libs.store.accounts import AuthMode, Integration, Template, valid_secrets
 from services.console.domain.pagination import View
 
@@ -28,6 +29,7 @@ class IntegrationView(View):
     call_events_enabled: bool
     strict_window: bool
     dialect: str
+    number_format: NumberFormat
     allow_get: bool
     extension_roles: dict[str, str]
     business_hours: dict[str, Any] | None

@@ -14,7 +14,7 @@ class Role(IntEnum):
     AUDITOR = 1
     """Reads everything, changes nothing."""
     OPERATOR = 2
-    """Manages numbers, integrations, secrets and suppressions."""
+    """Manages numbers, integrations, secrets, suppressions and restrictions."""
     ADMIN = 3
     """Creates and edits accounts, issues tokens, erases and exports data subjects."""
 

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 from libs.contracts.decisions import Decision, RuleReceipt
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MAX_NAME, WebhookPayload
+from libs.contracts.identity import named_user_id
 from services.console.domain.fields import Id, RequestBody
 from services.console.domain.pagination import View
 
@@ -66,6 +67,7 @@ def payload_from(event: dict[str, Any]) -> WebhookPayload:
         **fields,
         from_=_label(event.get("from")),
         text=text,
+        user_id=named_user_id(event),
         answered=answered if isinstance(answered, bool) else None,
     )
 

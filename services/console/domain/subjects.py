@@ -2,27 +2,37 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum, unique
 from typing import Any
+from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
+from libs.contracts.events import WhatsAppPostSetAside
+from libs.contracts.json_repair import repaired
+from services.console.domain.customers import PhoneText, UserIdText
 from services.console.domain.events import RecordView
 from services.console.domain.fields import Id, Reason, RequestBody
 from services.console.domain.pagination import View
-from services.console.domain.suppressions import PhoneText
 
 MAX_IDENTIFIER_LENGTH = 128
 """No phone or user id is longer."""
+WORD = re.compile(r"[+\w.:@-]{5,128}", re.ASCII)
+DEVICE = re.compile(r":\d{1,3}@", re.ASCII)
+"""The number of a linked device in one of WhatsApp's addresses."""
 
 
 class SubjectRequest(RequestBody):
     """The body that names one customer of one account."""
 
     account_id: Id
-    phone: PhoneText = Field(repr=False)
-    """E.164, or a national number of the account's region."""
+    phone: PhoneText | None = Field(default=None, repr=False)
+    """E.164, or a national number of the account's region; required unless there is a `user_id`."""
+    user_id: UserIdText | None = Field(default=None, repr=False)
+    """The customer's id on WhatsApp, in place of the phone."""
     reason: Reason
     """Why, such as the channel of the request. It stays in the record, so it must not identify the person."""
 
@@ -70,6 +80,18 @@ class SuppressionDetail(View):
     active: bool
 
 
+class CustomerRestrictionView(View):
+    """What WhatsApp forbids to send to the person."""
+
+    id: str
+    number_id: str | None
+    """The number that may not send it; null: all numbers of the account."""
+    kind: str
+    cause: str
+    since: AwareDatetime
+    until: AwareDatetime | None
+
+
 class MessageView(View):
     """A message to the person, of the last 30 days."""
 
@@ -80,16 +102,31 @@ class MessageView(View):
     message_id: str | None
 
 
+class AddressView(View):
+    """Identities of the person that WhatsApp has shown together; they are stored encrypted."""
+
+    phone: str | None = Field(default=None, repr=False)
+    wa_id: str | None = Field(default=None, repr=False)
+    """WhatsApp's own digits for the person, where they differ from the phone."""
+    user_id: str | None = Field(default=None, repr=False)
+    parent_user_id: str | None = Field(default=None, repr=False)
+
+
 class SubjectExport(View):
     """Everything that is stored about one person. Message texts are not stored."""
 
     account_id: str
-    phone: str = Field(repr=False)
+    phone: str | None = Field(repr=False)
+    """As in the request, in E.164 form; null when the request has a `user_id`."""
+    user_id: str | None = Field(repr=False)
+    addresses: tuple[AddressView, ...] = Field(default=(), repr=False)
+    """The person's other identities."""
     exported_at: AwareDatetime
     pseudonyms: tuple[str, ...]
     """The person's pseudonyms in the record."""
     windows: tuple[WindowView, ...]
     suppressions: tuple[SuppressionDetail, ...]
+    restrictions: tuple[CustomerRestrictionView, ...]
     do_not_contact: tuple[str, ...]
     """Kinds of suppression that an earlier erasure left."""
     messages: tuple[MessageView, ...]
@@ -106,6 +143,26 @@ def short_texts_in(packed: str) -> Iterator[str]:
     except (ValueError, KeyError, TypeError):
         return
     yield from _texts(body)
+
+
+def sealed_post_in(packed: str) -> tuple[UUID, str] | None:
+    """The id and the sealed body of a provider's post that ingress could not read; None for any other dead letter."""
+    try:
+        message = json.loads(packed)
+        event = WhatsAppPostSetAside.model_validate_json(base64.b64decode(message["body"]))
+        return UUID(message["message_id"]), event.sealed
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def identifiers_in(post: bytes) -> Iterator[str]:
+    """Every short text of a post, and every word of one that is no JSON; identifiers of people are among them."""
+    text = repaired(post).decode("utf-8", "replace")
+    with suppress(ValueError, RecursionError):
+        yield from _texts(json.loads(text))
+    for word in WORD.finditer(text):
+        yield word[0]
+        yield DEVICE.sub("@", word[0])
 
 
 def _texts(value: object) -> Iterator[str]:

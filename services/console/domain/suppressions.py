@@ -1,23 +1,21 @@
 """Request and response models of suppressions; a response contains the masked phone only."""
 
-from typing import Annotated
-
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field
 
 from libs.store.conversations import Suppression, SuppressionKind
+from services.console.domain.customers import PhoneText, QueryPhone, UserIdText
 from services.console.domain.fields import Id, Reason, RequestBody
 from services.console.domain.pagination import ListQuery, QueryParams, View
-from services.console.domain.phone_numbers import MAX_LENGTH
-
-PhoneText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH), Field(examples=["+966500000000"])]
 
 
 class SuppressionRequest(RequestBody):
     """The body that suppresses a customer."""
 
     account_id: Id
-    phone: PhoneText = Field(repr=False)
-    """E.164, or a national number of the account's region."""
+    phone: PhoneText | None = Field(default=None, repr=False)
+    """E.164, or a national number of the account's region; required unless there is a `user_id`."""
+    user_id: UserIdText | None = Field(default=None, repr=False)
+    """The customer's id on WhatsApp, in place of the phone."""
     reason: Reason
     kind: SuppressionKind = SuppressionKind.BLOCKED
     """Only operators lift `blocked`; the customer's START also lifts `opt_out`."""
@@ -27,8 +25,10 @@ class SuppressionQuery(ListQuery):
     """Filters of the list of suppressions."""
 
     account_id: Id | None = None
-    phone: PhoneText | None = Field(default=None, repr=False)
+    phone: QueryPhone | None = Field(default=None, repr=False)
     """The phone of a customer; needs `account_id`."""
+    user_id: UserIdText | None = Field(default=None, repr=False)
+    """The customer's id on WhatsApp, in place of the phone; needs `account_id`."""
 
 
 class LiftQuery(QueryParams):

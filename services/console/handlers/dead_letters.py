@@ -1,5 +1,6 @@
 """Stores and counts dead letters, and the operations under `/dead-letters`."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -31,16 +32,26 @@ log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StoreDeadLetter:
-    """Stores each dead letter, encrypted. Safe to repeat: a dead letter keeps its id."""
+    """Stores each dead letter, encrypted, unless the person it is about was erased meanwhile.
+
+    Safe to repeat: a dead letter keeps its id. An erasure writes its marker, then looks for dead letters; this stores
+    the dead letter, then looks for the marker once more. So one of them sees the other.
+    """
 
     store: DeadLetterStore
     sealer: Sealer = field(repr=False)
     retention: timedelta
+    is_erased: Callable[[DeadLettered], Awaitable[bool]]
 
     async def __call__(self, received: DeadLettered) -> None:
         """Store one dead letter."""
+        if await self.is_erased(received):
+            log.info("dead letter dropped: its customer was erased", queue=received.queue)
+            return
         sealed = self.sealer.seal(received.serialized, owner=received.id, field_name=SEALED_FIELD)
         await self.store.add(dead_letter_from(received, sealed=sealed, retention=self.retention))
+        if await self.is_erased(received):
+            await self.store.remove(received.id)
         metrics.DEAD_LETTERS_KEPT.labels(received.queue).inc()
 
 

@@ -10,8 +10,9 @@ from typing import Never
 from uuid import UUID, uuid5
 
 from libs.chassis.telemetry import logger
-from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.errors import ErrorCode, GatewayError, unavailable
 from libs.contracts.events import ErasureRefused, SubjectErased
+from libs.store.erased_customers import ErasedCustomers
 from libs.store.erasures import Erasure, Erasures, PersonalData
 from libs.store.records import Records
 from libs.store.subjects import Subjects
@@ -36,6 +37,7 @@ class EraseSubject:
     lookup: SubjectLookup
     erasures: Erasures
     personal_data: PersonalData
+    erased_customers: ErasedCustomers
     subjects: Subjects
     records: Records
     dead_letters: SubjectDeadLetters
@@ -44,7 +46,9 @@ class EraseSubject:
     async def create(self, call: Call[None, SubjectRequest]) -> Answer:
         """Erase a data subject. Under a legal hold this is a conflict, and the attempt is recorded."""
         request = call.body
-        subject = await self.lookup.find(call.principal, request.account_id, request.phone)
+        subject = await self.lookup.find(
+            call.principal, request.account_id, request.phone, request.user_id, certain=True
+        )
         if subject.account.legal_hold:
             await self._refuse(call.principal, request)
         erasure = await self._begin(call.principal, request, subject)
@@ -59,6 +63,7 @@ class EraseSubject:
 
     async def resume(self) -> None:
         """Finish interrupted erasures; to be called at start and periodically."""
+        await self.erased_customers.forget(self.changes.clock())
         for erasure in await self.erasures.unfinished(AT_ONCE):
             try:
                 await self.run(erasure)
@@ -66,7 +71,15 @@ class EraseSubject:
                 log.warning("erasure interrupted, will be resumed", id=erasure.id, code=failure.code.value)
 
     async def run(self, erasure: Erasure) -> dict[str, int]:
-        """Do all steps and return how much was removed. Safe to repeat, also by several processes at once."""
+        """Do all steps and return how much was removed. Safe to repeat, also by several processes at once.
+
+        First, what waits for the customer is cancelled. Raises GatewayError(gateway_unavailable) while a call about
+        them is in progress: what such a call writes must be there before it is removed.
+        """
+        now = self.changes.clock()
+        await self.erased_customers.mark(erasure.account_id, erasure.customer_keys, now)
+        if await self.personal_data.in_flight(erasure.account_id, erasure.customer_keys, now):
+            raise unavailable("sender")
         records: set[str] = set()
         events: set[str] = set()
         async for record in records_about(self.records, erasure.account_id, erasure.pseudonyms):

@@ -22,8 +22,8 @@ class Events:
         """The records that match, newest first."""
         query = call.query
         account_id, customers = call.principal.scope(query.account_id), None
-        if query.phone is not None:
-            subject = await self.lookup.find(call.principal, account_id, query.phone)
+        if query.phone is not None or query.user_id is not None:
+            subject = await self.lookup.find(call.principal, account_id, query.phone, query.user_id)
             customers = frozenset(await self.lookup.record_pseudonyms(subject))
         wanted = filter_from(query, account_id, customers)
         page = await self.records.page(wanted, limit=query.limit, cursor=query.cursor)

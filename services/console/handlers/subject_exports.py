@@ -7,7 +7,7 @@ from libs.store.conversations import Suppressions
 from libs.store.erasures import PersonalData
 from libs.store.records import Records
 from services.console.domain.events import record_view_from
-from services.console.domain.subjects import SubjectExport, SubjectRequest
+from services.console.domain.subjects import AddressView, SubjectExport, SubjectRequest
 from services.console.handlers.calls import Answer, Call
 from services.console.handlers.changes import Changes
 from services.console.handlers.subject_dead_letters import SubjectDeadLetters
@@ -31,13 +31,16 @@ class ExportSubject:
     async def create(self, call: Call[None, SubjectRequest]) -> Answer:
         """Everything about a data subject; empty lists when nothing is stored."""
         now = self.changes.clock()
-        subject = await self.lookup.find(call.principal, call.body.account_id, call.body.phone)
+        body = call.body
+        subject = await self.lookup.find(call.principal, body.account_id, body.phone, body.user_id, certain=True)
         account_id, keys = subject.account.id, subject.customer_keys
         pseudonyms = await self.lookup.record_pseudonyms(subject)
         records = [record async for record in records_about(self.records, account_id, pseudonyms)]
         export = SubjectExport(
             account_id=account_id,
             phone=subject.phone,
+            user_id=subject.user_id,
+            addresses=tuple(AddressView(**asdict(contact)) for contact in subject.contacts),
             exported_at=now,
             pseudonyms=pseudonyms,
             do_not_contact=await self._do_not_contact(subject),

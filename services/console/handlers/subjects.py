@@ -1,18 +1,18 @@
-"""`SubjectLookup` finds the data subject that an operator's phone number names, and the subject's records."""
+"""`SubjectLookup` finds the data subject that an operator names by phone or user id, and the subject's records."""
 
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
-from libs.chassis.clock import Clock
 from libs.contracts.identity import Pseudonyms
 from libs.store.accounts import Account, Directory
-from libs.store.identities import Identities
+from libs.store.contacts import Contact
 from libs.store.records import Record, RecordFilter, Records
 from libs.store.subjects import Subjects
-from services.console.domain.phone_numbers import phone_in_field
 from services.console.domain.principals import Principal
 from services.console.domain.refusals import invalid
 from services.console.handlers.accounts import account_in_field
+from services.console.handlers.customer_keys import CustomerKeys
+from services.console.handlers.customer_lookup import CustomerLookup
 
 PAGE = 1_000
 
@@ -22,9 +22,15 @@ class DataSubject:
     """A customer of an account; anything or nothing may be stored about them."""
 
     account: Account
-    phone: str = field(repr=False)
+    phone: str | None = field(repr=False)
+    user_id: str | None = field(repr=False)
     customer_keys: tuple[str, ...]
-    """The key of the phone first, then that of the user id that WhatsApp sent with it."""
+    """The key of the phone or user id that was given first, then those of the identities that belong to it.
+
+    Keys of other spellings, which an earlier release made, are the last ones.
+    """
+    contacts: tuple[Contact, ...] = field(default=(), repr=False)
+    """The addresses that are kept sealed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +38,33 @@ class SubjectLookup:
     """Finds data subjects and their pseudonyms."""
 
     directory: Directory
-    identities: Identities
     subjects: Subjects
-    clock: Clock
     pseudonyms: Pseudonyms
+    customer: CustomerLookup
+    keys: CustomerKeys
 
-    async def find(self, principal: Principal, account_id: str | None, phone: str) -> DataSubject:
-        """The data subject with this phone, which is read as in the account's webhooks.
+    async def find(
+        self,
+        principal: Principal,
+        account_id: str | None,
+        phone: str | None,
+        user_id: str | None,
+        *,
+        certain: bool = False,
+    ) -> DataSubject:
+        """The data subject with this phone, which is read as in the account's webhooks, or with this user id.
 
-        Raises GatewayError(invalid_request) for an account that is unknown or not covered, and for an invalid phone.
+        Raises GatewayError(invalid_request) for an account that is unknown or not covered, for an invalid phone, and
+        with `certain` for a phone that may be another person's.
         """
         if account_id is None:
-            raise invalid("account_id", "is required with `phone`")
+            raise invalid("account_id", "is required with `phone` and with `user_id`")
         account = await account_in_field(self.directory, principal, account_id)
-        number = phone_in_field(phone, account.default_region)
-        key = self.pseudonyms.customer_key(account.id, number)
-        identity = await self.identities.link(account.id, [key], self.clock())
-        return DataSubject(account, number, identity.keys)
+        named = await self.customer(account, phone, user_id, certain=certain)
+        keys = await self.keys.of_customer(account.id, named.key)
+        contacts = await self.keys.contacts(account.id, keys)
+        former = self.keys.former(account.id, [named.phone, *(contact.phone for contact in contacts)])
+        return DataSubject(account, named.phone, named.user_id, tuple(dict.fromkeys((*keys, *former))), contacts)
 
     def do_not_contact_hashes(self, subject: DataSubject) -> tuple[str, ...]:
         """The hashes under which the subject's suppressions stay after an erasure."""

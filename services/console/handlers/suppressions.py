@@ -1,17 +1,16 @@
 """The operations under `/suppressions`; the store and the events hold the customer's keyed hash, never the phone."""
 
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from libs.contracts.events import SuppressionAdded, SuppressionLifted
-from libs.contracts.identity import Pseudonyms, masked
 from libs.store.accounts import Directory
 from libs.store.conversations import Suppression
 from libs.store.conversations import Suppressions as SuppressionStore
 from libs.store.erasures import ERASURE_SOURCE
 from services.console.domain.pagination import list_page_from
-from services.console.domain.phone_numbers import phone_in_field
 from services.console.domain.refusals import conflict, invalid, not_found
 from services.console.domain.suppressions import (
     LiftQuery,
@@ -22,6 +21,8 @@ from services.console.domain.suppressions import (
 from services.console.handlers.accounts import account_in_field
 from services.console.handlers.calls import Answer, Call, created
 from services.console.handlers.changes import Changes
+from services.console.handlers.customer_lookup import CustomerLookup
+from services.console.handlers.linked_keys import LinkedKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +32,19 @@ class Suppressions:
     store: SuppressionStore
     directory: Directory
     changes: Changes
-    pseudonyms: Pseudonyms
+    customer: CustomerLookup
+    linked_keys: LinkedKeys
 
     async def create(self, call: Call[None, SuppressionRequest]) -> Answer:
         """Suppress a customer. A suppression that stands already is answered with 200."""
         request, actor, now = call.body, call.principal.actor, self.changes.clock()
         account = await account_in_field(self.directory, call.principal, request.account_id)
-        phone = phone_in_field(request.phone, account.default_region)
+        customer = await self.customer(account, request.phone, request.user_id)
         wanted = Suppression(
             id=self.changes.id_for("sup"),
             account_id=account.id,
-            customer_key=self.pseudonyms.customer_key(account.id, phone),
-            masked_phone=masked(phone),
+            customer_key=await self.linked_keys.main(account.id, customer.key),
+            masked_phone=customer.masked_phone,
             kind=request.kind,
             source="operator",
             reason=request.reason,
@@ -63,11 +65,12 @@ class Suppressions:
         query = call.query
         account_id = call.principal.scope(query.account_id)
         key = None
-        if query.phone is not None:
+        if query.phone is not None or query.user_id is not None:
             if account_id is None:
-                raise invalid("account_id", "is required with `phone`")
+                raise invalid("account_id", "is required with `phone` and with `user_id`")
             account = await account_in_field(self.directory, call.principal, account_id)
-            key = self.pseudonyms.customer_key(account.id, phone_in_field(query.phone, account.default_region))
+            named = await self.customer(account, query.phone, query.user_id)
+            key = await self.linked_keys.main(account.id, named.key)
         rows = await self.store.page(account_id=account_id, customer_key=key, after=query.cursor, limit=query.limit + 1)
         return Answer(list_page_from(rows, query.limit, suppression_view_from, key=lambda row: row.id))
 
@@ -76,20 +79,24 @@ class Suppressions:
         return Answer(suppression_view_from(await self._suppression(call)))
 
     async def lift(self, call: Call[LiftQuery, None]) -> Answer:
-        """Lift a suppression; one that is lifted already is not found."""
+        """Lift a suppression for every key of the customer; one that is lifted already is not found.
+
+        A conflict while the customer's latest request is not older than a second: their word counts in a tie. The named
+        suppression is lifted last, so that the call can be repeated.
+        """
         standing, now = await self._suppression(call), self.changes.clock()
         if not standing.active:
             raise not_found()
         event = SuppressionLifted(actor=call.principal.actor, reason=call.query.reason, **_event_fields(standing))
-        lifted = await self.store.lift(
-            account_id=standing.account_id,
-            customer_key=standing.customer_key,
-            kind=standing.kind,
-            at=now,
-            events=[self.changes.outbox_event(event, now)],
-        )
+        lift = partial(self.store.lift, account_id=standing.account_id, kind=standing.kind, at=now)
+        linked = await self.linked_keys(standing.account_id, standing.customer_key)
+        for key in linked:
+            await lift(customer_key=key, events=())
+        left = standing.kind in await self.store.standing(standing.account_id, linked)
+        stored = [self.changes.outbox_event(event, now)]
+        lifted = None if left else await lift(customer_key=standing.customer_key, events=stored)
         if lifted is None:
-            raise not_found()
+            raise conflict("the customer opted out just now, or another call lifted it: read it, and send this again")
         await self.changes.publish_outbox()
         return Answer(suppression_view_from(lifted))
 

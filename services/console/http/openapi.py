@@ -101,13 +101,21 @@ def _query(route: Route) -> Iterator[dict[str, Any]]:
     required = schema.get("required", [])
     for name, details in schema["properties"].items():
         # A parameter is present or absent; null cannot be sent.
-        kinds = [kind for kind in details.pop("anyOf", []) if kind.get("type") != "null"]
+        kinds = [_inline(kind, schema) for kind in details.pop("anyOf", []) if kind.get("type") != "null"]
         if details.get("default") is None:
             details.pop("default", None)
         description = details.pop("description", None)
         parameter = {"name": name, "in": "query", "required": name in required}
         parameter |= {"schema": details | (kinds[0] if kinds else {})}
         yield parameter | ({"description": description} if description else {})
+
+
+def _inline(kind: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The definition that a reference within a parameter's own schema leads to, such as an enum's values."""
+    if "$ref" not in kind:
+        return kind
+    definition = schema["$defs"][kind["$ref"].rpartition("/")[2]]
+    return {name: value for name, value in definition.items() if name in {"type", "enum"}}
 
 
 def _answer(status: HTTPStatus, schema: dict[str, Any], media_types: Sequence[str] = ()) -> dict[str, Any]:

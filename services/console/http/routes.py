@@ -27,6 +27,7 @@ from services.console.domain.pagination import ListPage, ListQuery
 from services.console.domain.principals import Role
 from services.console.domain.reports.model import ComplianceReport
 from services.console.domain.reports.requests import ReportQuery
+from services.console.domain.restrictions import LiftRestrictionQuery, RestrictionQuery, RestrictionView
 from services.console.domain.secrets import RotatedSecretView, RotateSecretRequest
 from services.console.domain.simulations import SimulationRequest, SimulationView
 from services.console.domain.subjects import ErasureView, SubjectExport, SubjectRequest
@@ -44,6 +45,7 @@ from services.console.handlers.integrations import Integrations
 from services.console.handlers.number_secrets import RotateNumberSecret
 from services.console.handlers.numbers import Numbers
 from services.console.handlers.reports.requests import Reports
+from services.console.handlers.restrictions import Restrictions
 from services.console.handlers.simulations import SimulateDecision
 from services.console.handlers.subject_exports import ExportSubject
 from services.console.handlers.suppressions import Suppressions
@@ -62,6 +64,7 @@ class Handlers:
     numbers: Numbers
     integrations: Integrations
     suppressions: Suppressions
+    restrictions: Restrictions
     events: Events
     forwards: Forwards
     dead_letters: DeadLetters
@@ -81,6 +84,7 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
         *_integrations(handlers.integrations),
         *_path_tokens(CrmTemplates(RotateIntegrationSecret(handlers.integrations))),
         *_suppressions(handlers.suppressions),
+        *_restrictions(handlers.restrictions),
         *_events(handlers.events, handlers.forwards),
         *_dead_letters(handlers.dead_letters),
         *_reports(handlers.reports),
@@ -234,6 +238,27 @@ def _suppressions(suppressions: Suppressions) -> tuple[Route, ...]:
         ),
         get(one, "show_suppression", "Show a suppression, active or lifted", suppressions.show, SuppressionView),
         delete(one, "lift_suppression", "Lift a suppression", suppressions.lift, SuppressionView, query=LiftQuery),
+    )
+
+
+def _restrictions(restrictions: Restrictions) -> tuple[Route, ...]:
+    return (
+        get(
+            "/restrictions",
+            "list_restrictions",
+            "List what WhatsApp forbids",
+            restrictions.page,
+            ListPage[RestrictionView],
+            query=RestrictionQuery,
+        ),
+        delete(
+            "/restrictions/{restriction_id}",
+            "lift_restriction",
+            "Lift a restriction, so that messages are sent again; the reason is on record",
+            restrictions.lift,
+            RestrictionView,
+            query=LiftRestrictionQuery,
+        ),
     )
 
 

@@ -83,7 +83,7 @@ async def test_a_customer_known_by_whatsapps_own_id_is_written_to_by_it() -> Non
     async with evolution(EvolutionStub()) as stub, adapter() as api:
         outcome = await api.send(number(stub.url), replace(MESSAGE, to=Customer(user_id="8877@lid")))
 
-    assert outcome == Accepted(message_id="3EB00000000000000001", wa_id=None)
+    assert outcome == Accepted(message_id="3EB00000000000000001", wa_id=None, user_id="8877@lid")
     assert stub.sent[0].body["number"] == "8877@lid"
 
 

@@ -84,6 +84,18 @@ async def test_letters_are_found_by_what_is_asked(store: Store, wanted: DeadLett
     assert [letter.id for letter in found] == expected
 
 
+async def test_a_letter_is_removed_unless_it_was_replayed(store: Store, other: Store) -> None:
+    for n in range(3):
+        await store.dead_letters.add(a_letter(f"dlt_{n}"))
+    await store.dead_letters.mark_replayed("dlt_1", at=after(5), by="op", events=[an_outbox_event()])
+
+    for letter_id in ("dlt_0", "dlt_0", "dlt_1", "dlt_9"):
+        await store.dead_letters.remove(letter_id)
+
+    assert [letter.id for letter in await other.dead_letters.page(ALL, after=None, limit=10)] == ["dlt_2", "dlt_1"]
+    assert await other.outbox.unpublished(10) == [an_outbox_event()]
+
+
 async def test_letters_come_in_pages(store: Store) -> None:
     for n in range(5):
         await store.dead_letters.add(a_letter(f"dlt_{n}"))

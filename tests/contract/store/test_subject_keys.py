@@ -17,6 +17,7 @@ from libs.store.sealer import CannotOpen, Sealer, SealingKey
 from libs.store.store import Store
 from libs.store.subjects import key_of
 from services.audit.adapters.subject_keys import CachedSubjectKeys
+from services.audit.handlers.new_customers import NewCustomers
 from services.audit.handlers.records import RecordEvents as Recording
 from tests.contract.store.builders import NOW
 from tests.contract.store.test_chains import seal, verdict_of
@@ -41,7 +42,8 @@ class Replicas:
     def __init__(self, store: Store, chance: random.Random) -> None:
         self.store, self.chance = store, chance
         self.keys = [CachedSubjectKeys(store.subjects, SEALER) for _ in range(2)]
-        self.recordings = [Recording(store.records, keys, Pseudonyms(HASH_KEY)) for keys in self.keys]
+        new_customers = NewCustomers(store.erased_customers)
+        self.recordings = [Recording(store.records, keys, Pseudonyms(HASH_KEY), new_customers) for keys in self.keys]
         self.events = 0
 
     async def record(self, events: Sequence[Event]) -> None:

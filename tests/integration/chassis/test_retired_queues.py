@@ -20,6 +20,7 @@ from tests.integration.chassis.world import SHORT, broker_at, depth, eventually,
 
 ((TOLD, _),) = RETIRED_QUEUES
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DIED_AT = int(NOW.timestamp())
 OPT_OUT = SuppressionAdded(account_id="acc-1", suppression_id="sup-1", kind="opt_out", source="customer")
 
 
@@ -149,7 +150,11 @@ async def test_a_dead_letter_of_a_retired_queue_reaches_the_successor(vhost: str
     handled, event_id = Handled(), uuid4()
     async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1") as broker:
         dead = await channel.get_exchange(DEAD_LETTER_EXCHANGE)
-        headers: dict[str, str | int] = {"x-reason": "failed 4 times: KeyError", "x-died-at": 100, "x-queue": TOLD.name}
+        headers: dict[str, str | int] = {
+            "x-reason": "failed 4 times: KeyError",
+            "x-died-at": DIED_AT,
+            "x-queue": TOLD.name,
+        }
         await dead.publish(message(event_id, **headers), TOLD.name)
         await broker.consume_dead_letters(store)
         async with broker.retiring_queues(0.3):
@@ -161,5 +166,5 @@ async def test_a_dead_letter_of_a_retired_queue_reaches_the_successor(vhost: str
         await eventually(lambda: handled.ids)
 
     assert dead_letter.queue == NOTIFICATIONS.name
-    assert (dead_letter.reason, dead_letter.died_at.timestamp()) == ("failed 4 times: KeyError", 100)
+    assert (dead_letter.reason, dead_letter.died_at.timestamp()) == ("failed 4 times: KeyError", DIED_AT)
     assert handled.ids == [event_id]

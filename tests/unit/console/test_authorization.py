@@ -15,10 +15,11 @@ from pydantic import SecretStr
 
 from libs.chassis.subscriptions import DeadLettered
 from libs.store.forwards import Forward
+from services.console.app.dead_letters import store_dead_letter_from
 from services.console.domain.principals import Principal, Role
-from services.console.handlers.dead_letters import StoreDeadLetter
+from tests.builders import a_restriction
 from tests.unit.console.subjects import a_subject, records_about
-from tests.unit.console.world import NOON, PHONE, World, a_world
+from tests.unit.console.world import NOON, PHONE, World, a_world, settings
 
 AUDITOR, OPERATOR, ADMIN = Role.AUDITOR, Role.OPERATOR, Role.ADMIN
 PREFIX = "/api/v1"
@@ -87,6 +88,8 @@ TABLE = {
     "list_suppressions": Decided(AUDITOR, By.QUERY),
     "show_suppression": Decided(AUDITOR, By.PATH),
     "lift_suppression": Decided(OPERATOR, By.PATH),
+    "list_restrictions": Decided(AUDITOR, By.QUERY),
+    "lift_restriction": Decided(OPERATOR, By.PATH, query={"reason": "checked with WhatsApp"}),
     "list_events": Decided(AUDITOR, By.QUERY),
     "show_event": Decided(AUDITOR, By.PATH),
     "list_forwards": Decided(AUDITOR, By.QUERY),
@@ -133,6 +136,8 @@ async def an_account_with_everything(world: World, number: int) -> dict[str, str
     integration = await world.integration()
     account = integration["account_id"]
     suppression = await world.ok("POST", "/suppressions", {**ABOUT_SOMEBODY, "account_id": account})
+    restriction = a_restriction(id=f"res_{number:032x}", account_id=account, since=NOON)
+    await world.store.restrictions.add(restriction, [])
     await records_about(world, await a_subject(world, account), account, start=number)
     forward = Forward(
         id=str(UUID(int=number)),
@@ -157,13 +162,14 @@ async def an_account_with_everything(world: World, number: int) -> dict[str, str
         died_at=NOON,
         serialized="{}",
     )
-    await StoreDeadLetter(world.store.dead_letters, world.sealer, timedelta(days=14))(letter)
+    await store_dead_letter_from(settings(), world.deps)(letter)
     token = await world.ok("POST", "/tokens", {"label": "x", "role": "auditor", "accounts": [account]})
     return {
         "account": account,
         "instance": integration["instance_id"],
         "integration": integration["id"],
         "suppression": suppression["id"],
+        "restriction": restriction.id,
         "event": str(UUID(int=number)),
         "record": str(UUID(int=number)),
         "forward": str(UUID(int=number)),
@@ -251,6 +257,7 @@ async def test_a_scoped_admin_makes_no_account(world: World) -> None:
 
 async def kept(world: World) -> list[Any]:
     """What an operator could have changed."""
-    admin = [await world.ok("GET", path) for path in ("/accounts", "/integrations", "/suppressions", "/tokens")]
+    paths = ("/accounts", "/integrations", "/suppressions", "/restrictions", "/tokens")
+    admin = [await world.ok("GET", path) for path in paths]
     letters = await world.ok("GET", "/dead-letters")
     return [*admin, letters, await world.store.subjects.find(pseudonyms=[])]

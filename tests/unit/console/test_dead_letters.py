@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,12 +12,12 @@ from libs.chassis.subscriptions import DeadLettered
 from libs.contracts.events import DeadLetterReplayed
 from libs.store.dead_letters import DeadLetterFilter
 from services.console import metrics
+from services.console.app.dead_letters import store_dead_letter_from
 from services.console.domain.principals import Principal, Role
-from services.console.handlers.dead_letters import CountDeadLetters, StoreDeadLetter
-from tests.unit.console.world import NOON, World, a_world
+from services.console.handlers.dead_letters import CountDeadLetters
+from tests.unit.console.world import NOON, World, a_world, settings
 
 TEXT = "the customer's own words"
-DAYS_14 = timedelta(days=14)
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def a_dead_letter(number: int = 1, **changes: Any) -> DeadLettered:
 
 
 async def store(world: World, *letters: DeadLettered) -> None:
-    store_one = StoreDeadLetter(world.store.dead_letters, world.sealer, DAYS_14)
+    store_one = store_dead_letter_from(settings(), world.deps)
     for letter in letters:
         await store_one(letter)
 

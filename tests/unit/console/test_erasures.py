@@ -4,6 +4,7 @@ import base64
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,16 +13,29 @@ import pytest
 
 from libs.chassis.subscriptions import DeadLettered
 from libs.contracts.errors import GatewayError, unavailable
-from libs.contracts.events import ErasureRefused, LegalHoldChanged, SubjectErased, SubjectExported, SuppressionLifted
+from libs.contracts.events import (
+    ErasureRefused,
+    LegalHoldChanged,
+    SubjectErased,
+    SubjectExported,
+    SuppressionLifted,
+    WhatsAppPostSetAside,
+)
 from libs.contracts.identity import Pseudonyms
+from libs.store.contacts import Contact, sealed_contact
+from libs.store.conversations import SuppressionKind
+from libs.store.customer_links import Relation
+from libs.store.dead_letters import DeadLetter
 from libs.store.erasures import Erasure
+from libs.store.posts import post_sealer_from
 from libs.store.store import Store
 from libs.store.verification import verify
+from services.console.app.dead_letters import store_dead_letter_from
 from services.console.app.wiring import erasure_from
 from services.console.domain.principals import Principal, Role
-from services.console.handlers.dead_letters import StoreDeadLetter
+from tests.contract.store.builders import a_claim
 from tests.unit.console.subjects import WAMID, a_subject, customer_key, records_about
-from tests.unit.console.world import KEY, NOON, PHONE, World, a_world, settings
+from tests.unit.console.world import KEY, NOON, PHONE, POST_KEYS, World, a_world, settings
 from tests.unit.record.chains import KEYS
 
 ELSE = "+966512345679"
@@ -137,7 +151,7 @@ def a_letter(number: int, body: dict[str, Any], account_id: str) -> DeadLettered
 
 async def test_dead_letters_about_the_person_go_however_the_phone_is_written(world: World) -> None:
     account_id = await somebody(world, records=0)
-    keep = StoreDeadLetter(world.store.dead_letters, world.sealer, NOON - NOON.replace(day=1))
+    keep = store_dead_letter_from(settings(), world.deps)
     bodies: list[dict[str, Any]] = [
         {"payload": {"from": "0512 345 678", "text": "Hello"}},
         {"customer": PHONE},
@@ -152,6 +166,94 @@ async def test_dead_letters_about_the_person_go_however_the_phone_is_written(wor
     left = (await world.ok("GET", "/dead-letters"))["items"]
     assert erased["removed"]["dead_letters"] == 3
     assert [letter["id"] for letter in left] == [f"dlt_{3:032x}"]
+
+
+@pytest.mark.parametrize(
+    ("body", "at", "kept"),
+    [
+        pytest.param({"payload": {"from": "0512 345 678"}}, None, False, id="a phone"),
+        pytest.param({"customer": PHONE}, None, False, id="a canonical phone"),
+        pytest.param({"customer_key": "theirs"}, None, False, id="a customer key"),
+        pytest.param({"customer": PHONE}, NOON + timedelta(days=1), True, id="what they do afterwards"),
+        pytest.param({"customer": PHONE, "sent_at": NOON.isoformat()}, NOON + timedelta(days=1), False, id="told late"),
+        pytest.param({"customer": ELSE}, None, True, id="another person"),
+    ],
+)
+async def test_a_dead_letter_that_arrives_after_the_erasure_is_not_stored(
+    world: World, body: dict[str, Any], at: datetime | None, *, kept: bool
+) -> None:
+    account_id = await somebody(world, records=0)
+    await world.ok("POST", "/erasures", asked(account_id))
+    body = body | ({"customer_key": customer_key(account_id)} if "customer_key" in body else {})
+    letter = a_letter(1, body, account_id)
+    packed = json.loads(letter.serialized) | {"headers": {"x-at": int((at or NOON).timestamp() * 1_000_000)}}
+
+    keep = store_dead_letter_from(settings(), world.deps)
+    await keep(replace(letter, died_at=NOON + timedelta(days=2), serialized=json.dumps(packed)))
+
+    assert bool((await world.ok("GET", "/dead-letters"))["items"]) is kept
+
+
+async def test_a_dead_letter_that_arrives_while_its_person_is_erased_is_removed_again(world: World) -> None:
+    """The erasure looks for dead letters just before this one is stored."""
+    account_id = await somebody(world, records=0)
+    keep = store_dead_letter_from(settings(), world.deps)
+
+    class ErasesFirst:
+        async def add(self, letter: DeadLetter) -> None:
+            await world.ok("POST", "/erasures", asked(account_id))
+            await world.store.dead_letters.add(letter)
+
+        remove = staticmethod(world.store.dead_letters.remove)
+
+    await replace(keep, store=ErasesFirst())(a_letter(1, {"customer": PHONE}, account_id))  # type: ignore[arg-type]  # what is used
+
+    assert (await world.ok("GET", "/dead-letters"))["items"] == []
+
+
+def a_post(number: int, body: bytes, account_id: str | None) -> DeadLettered:
+    """The dead letter of a provider's post that ingress could not read."""
+    id_ = UUID(int=900 + number)
+    event = WhatsAppPostSetAside(
+        account_id=account_id,
+        endpoint="whatsapp",
+        arrived_at=NOON,
+        sealed=post_sealer_from(POST_KEYS).seal(body, id_),
+    )
+    packed = {"body": base64.b64encode(event.model_dump_json().encode()).decode(), "message_id": str(id_)}
+    letter = a_letter(number, {}, account_id or "")
+    return replace(letter, queue="ingress.posts", account_id=account_id, serialized=json.dumps(packed))
+
+
+DIGITS = PHONE.removeprefix("+")
+POSTS_ABOUT_THE_PERSON: dict[str, bytes] = {
+    "a message": json.dumps({"messages": [{"from": DIGITS}]}).encode(),
+    "an address of WhatsApp": json.dumps({"key": {"remoteJid": f"{DIGITS}@s.whatsapp.net"}}).encode(),
+    "an address of a linked device": json.dumps({"key": {"remoteJid": f"{DIGITS}:12@s.whatsapp.net"}}).encode(),
+    "a number with blanks": json.dumps({"text": f"+{DIGITS[:3]} {DIGITS[3:5]} {DIGITS[5:]}"}).encode(),
+    "a body that breaks off": f'{{"messages":[{{"from":"{DIGITS}","te'.encode(),
+    "bytes that are no text": b"\xff\x00" + f'"from":"{DIGITS}"'.encode(),
+}
+
+
+@pytest.mark.parametrize("owned", [True, False], ids=["of the account", "of no account"])
+@pytest.mark.parametrize("body", POSTS_ABOUT_THE_PERSON.values(), ids=POSTS_ABOUT_THE_PERSON)
+async def test_posts_that_could_not_be_read_are_found_by_what_they_say(
+    world: World, body: bytes, *, owned: bool
+) -> None:
+    account_id = await somebody(world, records=0)
+    keep = store_dead_letter_from(settings(), world.deps)
+    await keep(a_post(1, body, account_id if owned else None))
+    await keep(a_post(2, body.replace(DIGITS[-3:].encode(), b"999"), account_id if owned else None))
+    await keep(a_post(3, body, "acc_of_others"))
+
+    exported = await world.ok("POST", "/subject-exports", asked(account_id))
+    erased = await world.ok("POST", "/erasures", asked(account_id))
+
+    left = {letter["id"] for letter in (await world.ok("GET", "/dead-letters"))["items"]}
+    assert exported["dead_letters"] == [f"dlt_{1:032x}"]
+    assert erased["removed"]["dead_letters"] == 1
+    assert left == {f"dlt_{2:032x}", f"dlt_{3:032x}"}
 
 
 # ---------------------------------------------------------------- what is left half done
@@ -228,6 +330,47 @@ async def test_an_erasure_that_cannot_be_finished_now_is_accepted_and_goes_on(tm
         assert [event.erasure_id for event in told(world, SubjectErased)] == [body["id"]]
 
 
+async def test_an_erasure_cancels_what_waits_and_waits_for_a_call_that_is_in_progress(world: World) -> None:
+    account_id = await somebody(world)
+    claim = a_claim("event-1", account_id=account_id, customer_key=customer_key(account_id), now=NOON)
+    await world.store.ledger.claim(claim)
+
+    response = await world.call("POST", "/erasures", json=asked(account_id))
+    marked = await world.store.erased_customers.erased_at(account_id, [customer_key(account_id)])
+    await world.store.ledger.finish("event-1", b"{}", now=NOON, message_id=WAMID)
+    world.clock.pass_by(seconds=15)
+    await _erase(world, world.store).resume()
+    found = await world.store.personal_data.find(account_id, [customer_key(account_id)])
+
+    assert (response.status, (await response.json())["status"], marked) == (202, "under_way", NOON)
+    assert len(told(world, SubjectErased)) == 1
+    assert list(found.messages) == []
+    marked = await world.store.erased_customers.erased_at(account_id, [customer_key(account_id)])
+    assert marked == NOON + timedelta(seconds=15)
+
+
+@pytest.mark.parametrize("owned", [True, False], ids=["of the account", "of no account"])
+async def test_a_post_that_arrives_after_the_erasure_is_not_stored(world: World, *, owned: bool) -> None:
+    account_id = await somebody(world, records=0)
+    await world.ok("POST", "/erasures", asked(account_id))
+    keep, body = store_dead_letter_from(settings(), world.deps), POSTS_ABOUT_THE_PERSON["a message"]
+
+    await keep(a_post(1, body, account_id if owned else None))
+    await keep(a_post(2, body.replace(DIGITS[-3:].encode(), b"999"), account_id if owned else None))
+
+    assert [letter["id"] for letter in (await world.ok("GET", "/dead-letters"))["items"]] == [f"dlt_{2:032x}"]
+
+
+async def test_markers_of_erased_customers_are_forgotten(world: World) -> None:
+    account_id = await somebody(world)
+    await world.ok("POST", "/erasures", asked(account_id))
+    world.clock.now += timedelta(days=8, seconds=1)
+
+    await _erase(world, world.store).resume()
+
+    assert await world.store.erased_customers.erased_at(account_id, [customer_key(account_id)]) is None
+
+
 # ---------------------------------------------------------------- the legal hold
 
 
@@ -300,3 +443,55 @@ async def test_a_token_reaches_nobody_of_other_accounts(world: World) -> None:
         response = await world.call("POST", path, json=asked(account_id), token="scoped")
         assert response.status == 422
     assert (await world.ok("POST", "/subject-exports", asked(account_id)))["records"] != []
+
+
+BRAZILIAN, BRAZILIAN_DIGITS = "+5511987654321", "551187654321"
+
+
+async def a_linked_person(world: World) -> tuple[str, str]:
+    """A Brazilian of whom a window is left under the key of an earlier release, linked with a user id."""
+    account_id: str = (await world.account())["id"]
+    number = await world.number(account_id, phone_number_id=f"1{account_id}")
+    pseudonyms = Pseudonyms(KEY.encode())
+    key, by_user_id = (pseudonyms.customer_key(account_id, name) for name in (BRAZILIAN, "BR.900000001"))
+    [former] = pseudonyms.former_customer_keys(account_id, BRAZILIAN)
+    contact = Contact(phone=BRAZILIAN, wa_id=BRAZILIAN_DIGITS, user_id="BR.900000001")
+    await world.store.customer_links.join(account_id, by_user_id, key, Relation.USER_ID, NOON)
+    for each in (key, by_user_id):
+        sealed = sealed_contact(contact, world.sealer, owner=each)
+        await world.store.customer_links.keep_contact(account_id, each, sealed, NOON)
+    await world.store.conversations.open_window(number["id"], [former], NOON)
+    return account_id, by_user_id
+
+
+@pytest.mark.parametrize(
+    "named", [{"phone": BRAZILIAN}, {"phone": f"+{BRAZILIAN_DIGITS}"}, {"phone": None, "user_id": "BR.900000001"}]
+)
+async def test_an_export_and_an_erasure_find_every_identity_of_a_person_by_any_of_them(
+    world: World, named: dict[str, Any]
+) -> None:
+    account_id, by_user_id = await a_linked_person(world)
+    asks = {name: value for name, value in asked(account_id, **named).items() if value is not None}
+
+    export = await world.ok("POST", "/subject-exports", asks)
+    erased = await world.ok("POST", "/erasures", asks)
+
+    address = {"phone": BRAZILIAN, "wa_id": BRAZILIAN_DIGITS, "user_id": "BR.900000001", "parent_user_id": None}
+    assert (export["addresses"], len(export["windows"])) == ([address], 1)
+    assert (erased["removed"]["windows"], erased["removed"]["links"]) == (1, 2)
+    assert await world.store.customer_links.find(account_id, [by_user_id]) == []
+
+
+async def test_a_block_of_the_user_id_is_a_block_of_the_phone_and_is_lifted_for_both(world: World) -> None:
+    account_id, _ = await a_linked_person(world)
+    key = Pseudonyms(KEY.encode()).customer_key(account_id, BRAZILIAN)
+    body = {"account_id": account_id, "user_id": "BR.900000001", "reason": "asked"}
+
+    made = await world.ok("POST", "/suppressions", body)
+    standing = await world.store.suppressions.standing(account_id, [key])
+    listed = await world.ok("GET", f"/suppressions?account_id={account_id}&phone=%2B{BRAZILIAN_DIGITS}")
+    await world.ok("DELETE", f"/suppressions/{made['id']}?reason=asked")
+
+    assert standing == {SuppressionKind.BLOCKED}
+    assert [row["id"] for row in listed["items"]] == [made["id"]]
+    assert await world.store.suppressions.standing(account_id, [key]) == frozenset()

@@ -31,6 +31,8 @@ CALLS = {
     "GET /api/v1/suppressions",
     "GET /api/v1/suppressions/{suppression_id}",
     "DELETE /api/v1/suppressions/{suppression_id}",
+    "GET /api/v1/restrictions",
+    "DELETE /api/v1/restrictions/{restriction_id}",
     "GET /api/v1/audit/verify",
     "GET /api/v1/audit/keys",
     "GET /api/v1/audit/export",

@@ -218,6 +218,7 @@ async def test_everything_about_an_integration_can_be_set(world: World) -> None:
         "enabled": False,
         "strict_window": False,
         "dialect": "k2m",
+        "number_format": "international",
         "extension_roles": {"800": "queue", "*55": "voicemail"},
         "business_hours": {
             "zone": "Europe/Berlin",

@@ -11,6 +11,7 @@ ENVIRON = {
     "GATEWAY_HASH_KEY": "k" * 32,
     "GATEWAY_ADMIN_TOKEN": "t" * 32,
     "GATEWAY_SECRET_KEYS": f"k1:{'A' * 43}=",
+    "GATEWAY_POST_KEYS": f"p1:{'A' * 43}=",
 }
 
 
@@ -22,8 +23,9 @@ def test_webhook_urls_begin_with_this_machines_ingress_unless_told_otherwise() -
     assert told.webhook_origin == "https://gateway.example.com/"
 
 
-def test_keys_that_cannot_seal_are_a_setting_at_fault_and_are_not_repeated() -> None:
-    with pytest.raises(SettingsError, match="GATEWAY_SECRET_KEYS") as caught:
-        ConsoleSettings.from_environ(ENVIRON | {"GATEWAY_SECRET_KEYS": "k1:too-short-a-key"})
+@pytest.mark.parametrize("name", ["GATEWAY_SECRET_KEYS", "GATEWAY_POST_KEYS"])
+def test_keys_that_cannot_seal_are_a_setting_at_fault_and_are_not_repeated(name: str) -> None:
+    with pytest.raises(SettingsError, match=name) as caught:
+        ConsoleSettings.from_environ(ENVIRON | {name: "k1:too-short-a-key"})
 
     assert "too-short" not in str(caught.value)

@@ -31,6 +31,7 @@ ADMIN_TOKEN = "an-admin-token-for-tests"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PHONE = "+966512345678"
 KEY = "k" * 32
+POST_KEYS = f"p1:{base64.b64encode(bytes(range(1, 33))).decode()}"
 SECRET_KEYS = f"k1:{base64.b64encode(bytes(range(32))).decode()}"
 
 
@@ -148,6 +149,7 @@ def settings(**changes: Any) -> ConsoleSettings:
         "hash_key": SecretStr(KEY),
         "admin_token": SecretStr(ADMIN_TOKEN),
         "secret_keys": SecretStr(SECRET_KEYS),
+        "post_keys": SecretStr(POST_KEYS),
         "public_url": "https://gateway.example.com",
     }
     return ConsoleSettings(**(known | changes))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tools.cli.commands.session import CurrentSession, Paging, secret_from
+from tools.cli.commands.session import CurrentSession, Paging, Phone, UserId, customer_from
 from tools.cli.console_client import path_of
 from tools.cli.event_timeline import print_timeline
 
@@ -24,9 +24,8 @@ class RecordFilter:
     type: Annotated[str | None, Parameter(help="An event's name, such as webhook.answered.")] = None
     code: Annotated[str | None, Parameter(help="A result such as sent, or an error code.")] = None
     event_id: str | None = None
-    phone: Annotated[
-        str | None, Parameter(help="A customer's phone; needs `--account-id`. `-` reads it from standard input.")
-    ] = None
+    phone: Phone = None
+    user_id: UserId = None
     since: Annotated[str | None, Parameter(name="--from", help="From this time on, such as 2026-11-23T08:00:00Z.")] = (
         None
     )
@@ -36,11 +35,10 @@ class RecordFilter:
 @app.default
 @app.command(name="list")
 def list_(criteria: RecordFilter | None = None, paging: Paging | None = None, *, session: CurrentSession) -> None:
-    """Search the record."""
+    """Search the record. `--phone` and `--user-id` need `--account-id`."""
     query = asdict(criteria or RecordFilter())
     query["from"], query["to"] = query.pop("since"), query.pop("until")
-    if query["phone"] is not None:
-        query["phone"] = secret_from(query["phone"], "Phone")
+    query |= customer_from(query["phone"], query["user_id"])
     session.list("/events", COLUMNS, paging, **query)
 
 

@@ -28,6 +28,10 @@ class IntegrationFields:
     call_events_enabled: bool | None = None
     strict_window: Annotated[bool | None, Parameter(help="Refuse messages outside the conversation window.")] = None
     dialect: Annotated[str | None, Parameter(help="auto, native, creomate, k2m or crm_template.")] = None
+    number_format: Annotated[
+        Literal["auto", "international", "national"] | None,
+        Parameter(help="How webhooks write phone numbers without a plus."),
+    ] = None
     allow_get: Annotated[bool | None, Parameter(help="Accept call events as GET at the URL with a path token.")] = None
     forward_url: Annotated[str | None, Parameter(help="URL that customers' messages are forwarded to.")] = None
     allowed_ips: Annotated[

@@ -19,7 +19,7 @@ class WebhookFields:
     """The fields of the simulated webhook."""
 
     event_type: Annotated[str | None, Parameter(help="outbound_message by default.")] = None
-    to: Annotated[str | None, Parameter(help="The customer's phone; `-` reads it from standard input.")] = None
+    to: Annotated[str | None, Parameter(help="The customer's phone or user id; `-` reads standard input.")] = None
     message_text: Annotated[str | None, Parameter(name="--text", help="The message's text.")] = None
     message_purpose: Annotated[str | None, Parameter(name="--purpose", help="support, transactional …")] = None
 

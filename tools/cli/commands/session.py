@@ -63,6 +63,26 @@ def secret_from(given: str | None, prompt: str) -> str:
     return sys.stdin.readline().strip()
 
 
+Phone = Annotated[
+    str | None,
+    Parameter(help="A customer's phone, in any spelling. `-` reads it from standard input, out of the history."),
+]
+UserId = Annotated[str | None, Parameter(help="A customer's id on WhatsApp, in place of the phone; or `-`.")]
+
+
+def required_customer(phone: str | None, user_id: str | None) -> dict[str, str]:
+    """The field that names a customer; without either one, the phone is asked for."""
+    return customer_from(phone, user_id) or {"phone": secret_from(None, "Phone")}
+
+
+def customer_from(phone: str | None, user_id: str | None) -> dict[str, str]:
+    """The field that names a customer; empty when neither is given. Raises CommandFailed when both are."""
+    if phone is not None and user_id is not None:
+        raise CommandFailed("give --phone or --user-id, not both", ExitCode.USAGE)
+    given = {"phone": phone, "user_id": user_id}
+    return {name: secret_from(value, "Phone") for name, value in given.items() if value is not None}
+
+
 def _object_in(file: Path) -> dict[str, Any]:
     try:
         read = json.loads(file.read_text("utf-8"))

@@ -1,24 +1,27 @@
 """`gateway suppressions`: list, add and lift suppressions of customers."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from tools.cli.commands.session import CurrentSession, Paging, secret_from
+from tools.cli.commands.session import CurrentSession, Paging, Phone, UserId, customer_from, required_customer
 from tools.cli.console_client import path_of
 
 app = App(name="suppressions", help="Customers that must not be messaged.")
 COLUMNS = ("id", "account_id", "masked_phone", "kind", "source", "reason", "actor", "since")
-Phone = Annotated[str | None, Parameter(help="`-` reads it from standard input, which keeps it out of the history.")]
 
 
 @app.command(name="list")
 def list_(
-    paging: Paging | None = None, *, account_id: str | None = None, phone: Phone = None, session: CurrentSession
+    paging: Paging | None = None,
+    *,
+    account_id: str | None = None,
+    phone: Phone = None,
+    user_id: UserId = None,
+    session: CurrentSession,
 ) -> None:
-    """List suppressions: all, one account's, or one customer's (`--phone` with `--account-id`)."""
-    phone = None if phone is None else secret_from(phone, "Phone")
-    session.list("/suppressions", COLUMNS, paging, account_id=account_id, phone=phone)
+    """List suppressions: all, one account's, or one customer's (`--phone` or `--user-id` with `--account-id`)."""
+    session.list("/suppressions", COLUMNS, paging, account_id=account_id, **customer_from(phone, user_id))
 
 
 @app.command
@@ -27,11 +30,12 @@ def add(
     *,
     reason: str,
     phone: Phone = None,
+    user_id: UserId = None,
     kind: Literal["blocked", "opt_out", "marketing"] = "blocked",
     session: CurrentSession,
 ) -> None:
-    """Suppress a customer. Without `--phone` you are asked for the phone."""
-    body = {"account_id": account_id, "phone": secret_from(phone, "Phone"), "reason": reason, "kind": kind}
+    """Suppress a customer. Without `--phone` and `--user-id` you are asked for the phone."""
+    body = {"account_id": account_id, "reason": reason, "kind": kind, **required_customer(phone, user_id)}
     session.output.item(session.console.post("/suppressions", body))
 
 

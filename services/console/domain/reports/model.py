@@ -144,7 +144,10 @@ class Suppressions(View):
     p95_seconds: float | None
     slowest_seconds: float | None
     sent_before_effect: Count
-    """Messages that were requested before the opt-out was recorded."""
+    """Messages that were sent after the customer's opt-out, and requested before it was recorded.
+
+    A message in the second of the opt-out counts as sent before it: WhatsApp's times have whole seconds.
+    """
     sent_after_effect: Count
     """Messages that were requested after the suppression was recorded, and sent: must be 0."""
     named: tuple[SentAfterOptOut, ...]

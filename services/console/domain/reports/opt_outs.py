@@ -25,11 +25,17 @@ class OptOut:
 
     stopped_at: datetime
     effective_at: datetime
+    by_customer: bool
+    """True when `stopped_at` is WhatsApp's time, which has whole seconds."""
     until: datetime | None = None
 
     def covers(self, at: datetime) -> bool:
-        """True between the opt-out and its lift."""
-        return self.stopped_at < at and (self.until is None or at < self.until)
+        """True between the opt-out and its lift.
+
+        A message in the second in which the customer opted out may have been sent before: a tie is no violation.
+        """
+        tied = self.by_customer and self.stopped_at.replace(microsecond=0) == at.replace(microsecond=0)
+        return self.stopped_at < at and not tied and (self.until is None or at < self.until)
 
 
 @dataclass(slots=True)
@@ -60,7 +66,7 @@ class OptOutEffects:
         if customer is None or kind not in STOPS_EVERYTHING:
             return
         if record.type == ADDED and (customer, kind) not in self._active:
-            opt_out = OptOut(min(written_at or record.at, record.at), record.at)
+            opt_out = OptOut(min(written_at or record.at, record.at), record.at, by_customer=written_at is not None)
             self._active[customer, kind] = opt_out
             self._opt_outs.setdefault(customer, []).append(opt_out)
         elif record.type == LIFTED and (active := self._active.pop((customer, kind), None)) is not None:

@@ -171,8 +171,8 @@ def _consent(report: ComplianceReport) -> Section:
         ("Median", _seconds(suppressions.median_seconds)),
         ("95 % within", _seconds(suppressions.p95_seconds)),
         ("Slowest", _seconds(suppressions.slowest_seconds)),
-        ("Sent before it was in effect", _n(suppressions.sent_before_effect)),
-        ("Sent after it was in effect", _n(suppressions.sent_after_effect)),
+        ("Sent after the opt-out was written, requested before it was recorded", _n(suppressions.sent_before_effect)),
+        ("Sent after the opt-out was written, requested after it was recorded", _n(suppressions.sent_after_effect)),
     )
     named = tuple(
         (
@@ -185,14 +185,15 @@ def _consent(report: ComplianceReport) -> Section:
     return Section(
         "consent",
         "Consent",
-        "The time from the customer's opt-out (WhatsApp's clock, whole seconds) to the recorded suppression.",
+        "The time from the customer's opt-out (WhatsApp's clock, whole seconds) to the recorded suppression. A message "
+        "in the second of the opt-out counts as sent before it.",
         tables=(
             Table("How fast opt-outs took effect", ("", "Value"), durations),
             Table("Suppressions added", ("Source", "Kind", "Count"), _sources(suppressions.added), text_columns=2),
             Table("Suppressions lifted", ("Source", "Kind", "Count"), _sources(suppressions.lifted), text_columns=2),
             Table(
                 "Messages sent after an opt-out",
-                ("Event", "Customer", "Opted out", "In effect", "Sent"),
+                ("Event", "Customer", "Opt-out written", "Opt-out recorded", "Sent"),
                 named,
                 text_columns=5,
             ),

@@ -29,12 +29,14 @@ async def test_every_field_of_an_integration_can_be_set(shell: Shell, tmp_path: 
         *("integrations", "create", "--account-id", account, "--instance-id", number, "--file", str(hours)),
         *("--allowed-ip", "203.0.113.7", "--allowed-ip", "10.0.0.0/8", "--extension-role", "800=queue"),
         *("--template", "missed_call=Hello = {{queue}}", "--no-strict-window", "--dialect", "native"),
+        *("--number-format", "national"),
     )
     cleared = await shell.json("integrations", "edit", made["id"], "--allowed-ip", "any")
 
     assert made["allowed_ips"] == ["203.0.113.7", "10.0.0.0/8"]
     assert made["templates"] == {"missed_call": {"enabled": True, "text": "Hello = {{queue}}"}}
     assert (made["extension_roles"], made["strict_window"], made["dialect"]) == ({"800": "queue"}, False, "native")
+    assert made["number_format"] == "national"
     assert made["business_hours"]["zone"] == "Asia/Riyadh"
     assert cleared["allowed_ips"] == []
 

@@ -34,3 +34,15 @@ async def test_a_person_is_exported_and_erased_with_the_phone_from_standard_inpu
     assert code is ExitCode.DONE
     assert len(json.loads(out)["records"]) == 2
     assert (erased["status"], erased["removed"]["records"], PHONE in str(erased)) == ("finished", 2, False)
+
+
+async def test_a_person_without_a_phone_is_exported_and_erased_by_user_id(shell: Shell) -> None:
+    account = (await a_connected_account(shell))[0]
+    await records_about(shell.world, await a_subject(shell.world, account, "SA.900000001"), account, 2)
+    named = ("--reason", "asked by letter", "--user-id", "SA.900000001")
+
+    found = await shell.json("events", "--account-id", account, "--user-id", "SA.900000001")
+    _, out, _ = await shell("subject-export", account, *named)
+    erased = await shell.json("erase", account, *named)
+
+    assert (len(found["items"]), len(json.loads(out)["records"]), erased["removed"]["records"]) == (2, 2, 2)

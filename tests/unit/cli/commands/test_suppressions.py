@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.cli.shell import Shell, a_connected_account
 from tests.unit.console.world import PHONE
+from tools.cli.console_client import ExitCode
 
 
 async def test_a_phone_can_be_read_from_standard_input(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,3 +18,24 @@ async def test_a_phone_can_be_read_from_standard_input(shell: Shell, monkeypatch
     lifted = await shell.json("suppressions", "lift", made["id"], "--reason", "asked again")
 
     assert (made["masked_phone"], lifted["active"]) == ("+9665•••••678", False)
+
+
+async def test_a_customer_without_a_phone_is_blocked_and_listed_by_user_id(shell: Shell) -> None:
+    account, _ = await a_connected_account(shell)
+
+    made = await shell.json("suppressions", "add", account, "--reason", "asked us", "--user-id", "SA.900000001")
+    listed = await shell.json("suppressions", "list", "--account-id", account, "--user-id", "SA.900000001")
+    others = await shell.json("suppressions", "list", "--account-id", account, "--user-id", "SA.900000002")
+
+    assert ([row["id"] for row in listed["items"]], others["items"]) == ([made["id"]], [])
+
+
+async def test_a_phone_and_a_user_id_are_not_given_together(shell: Shell) -> None:
+    account, _ = await a_connected_account(shell)
+
+    code, _, err = await shell(
+        *("suppressions", "add", account, "--reason", "asked us", "--user-id", "SA.900000001", "--phone", PHONE)
+    )
+
+    assert code is ExitCode.USAGE
+    assert "not both" in err

@@ -31,6 +31,7 @@ STOPPED = a_suppression(NOON + 2 * SECOND, NOON)
     ("seconds", "asked", "expected"),
     [
         pytest.param(-1, -2, (0, 0), id="before the customer's word"),
+        pytest.param(0.9, 0.5, (0, 0), id="in the second of the customer's word"),
         pytest.param(1, 0.5, (1, 0), id="while the word was on its way"),
         pytest.param(3, 1, (1, 0), id="asked for before it was in effect, sent after"),
         pytest.param(5, 4, (0, 1), id="asked for after it was in effect"),
@@ -46,6 +47,24 @@ def test_a_message_after_a_stop_is_counted_by_when_it_was_asked_for(
 
     assert (effects.before_effect, effects.after_effect) == expected
     assert [named.event_id for named in effects.named] == ["e-1"] * sum(expected)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.999])
+def test_in_the_second_of_an_opt_out_nothing_is_a_violation_but_after_an_operators_block_it_is(fraction: float) -> None:
+    blocked = a_suppression(NOON + 0.2 * SECOND)
+    blocked.details["kind"] = "blocked"
+    message = a_message(NOON + max(fraction, 0.3) * SECOND, received_at=(NOON + 0.25 * SECOND).isoformat())
+
+    tied, late = told(message, suppressions=(STOPPED,)), told(message, suppressions=(blocked,))
+
+    assert (tied.before_effect, tied.after_effect, tied.named) == (0, 0, [])
+    assert (late.before_effect, late.after_effect) == (0, 1)
+
+
+def test_a_named_message_has_the_time_of_the_opt_out_and_that_of_its_record() -> None:
+    [named] = told(a_message(NOON + SECOND), suppressions=(STOPPED,)).named
+
+    assert (named.stopped_at, named.effective_at, named.sent_at) == (NOON, NOON + 2 * SECOND, NOON + SECOND)
 
 
 def test_the_confirmation_of_an_opt_out_is_no_message_to_a_suppressed_customer() -> None:

@@ -158,6 +158,18 @@ async def test_an_approval_is_simulated_as_such(world: World) -> None:
     assert (told["approved"], told["code"], told["fix"]) == (True, "approved", None)
 
 
+@pytest.mark.parametrize(
+    "event", [{"user_id": "SA.1"}, {"to": {"user_id": "SA.1"}}, {"User_Id": "SA.1", "to": "101"}], ids=str
+)
+async def test_a_simulation_takes_a_user_id_as_a_webhook_does(world: World, event: dict[str, object]) -> None:
+    line = await world.integration()
+
+    await world.ok("POST", "/policy/simulate", {"integration_id": line["id"], "event": event})
+
+    [asked] = world.policy.asked
+    assert asked.payload.user_id == "SA.1"
+
+
 async def test_a_foreign_integration_is_unknown_to_a_simulation(world: World) -> None:
     line = await world.integration()
     world.tokens.held["scoped"] = Principal("reader", Role.AUDITOR, frozenset({"acc_other"}))

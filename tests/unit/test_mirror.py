@@ -1,0 +1,178 @@
+"""Tests mirror modules: the test of a module is found by the module's name, or in the table below.
+
+A module's test is `test_<module>.py`, or `test_<module>_<aspect>.py`; a small package's is named after the package. A
+module with a test through its neighbour stands in `TESTED_THROUGH`. Write a test of its own before you add a row.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+DECIDES: Final = (
+    ast.If,
+    ast.IfExp,
+    ast.Match,
+    ast.BoolOp,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.Try,
+    ast.comprehension,
+)
+"""What makes a module one with logic. Constants, data classes and straight lines of calls need no test of their own."""
+TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
+    # Only a broker shows what they do.
+    "tests/integration/chassis/test_reconnects.py": (
+        "libs/chassis/amqp/connections.py",
+        "libs/chassis/amqp/declarations.py",
+        "libs/chassis/amqp/exclusive_consumer.py",
+        "libs/chassis/amqp/faults.py",
+    ),
+    "tests/integration/chassis/test_queue_consumer.py": (
+        "libs/chassis/amqp/consumer_handle.py",
+        "libs/chassis/amqp/in_flight.py",
+    ),
+    "tests/integration/chassis/test_processes.py": ("libs/chassis/runtime.py",),
+    # Values of a contract: one suite runs against all that use them.
+    "tests/contract/wire/test_catalogue.py": ("libs/contracts/results.py",),
+    "tests/contract/providers/test_provider.py": (
+        "libs/providers/inbound.py",
+        "libs/providers/outgoing.py",
+        "libs/providers/parts.py",
+    ),
+    "tests/contract/store/test_chains.py": ("libs/store/chain_links.py",),
+    "tests/contract/store/test_factory.py": ("libs/store/store.py",),
+    "tests/contract/store/test_restrictions.py": (
+        "libs/store/restriction_events.py",
+        "libs/store/restriction_rows.py",
+    ),
+    "tests/unit/policy/test_customer_contacts.py": ("libs/store/contacts.py",),
+    # Parts of one algorithm: the test plays the whole of it.
+    "tests/unit/record/test_chain_verifier.py": ("libs/record/diagnosis.py", "libs/record/faults.py"),
+    "tests/unit/audit/test_records.py": ("services/audit/domain/values.py", "services/audit/handlers/new_customers.py"),
+    "tests/unit/policy/test_content_score.py": (
+        "services/policy/domain/content_policy.py",
+        "services/policy/domain/links.py",
+        "services/policy/domain/lookalikes.py",
+        "services/policy/domain/phrases.py",
+    ),
+    "tests/unit/policy/test_rules.py": ("services/policy/domain/facts.py",),
+    "tests/unit/policy/test_decide_webhook.py": (
+        "services/policy/handlers/decision_events.py",
+        "services/policy/handlers/gather_facts.py",
+    ),
+    "tests/unit/policy/test_decide_webhook_customers.py": ("services/policy/handlers/find_customer.py",),
+    "tests/unit/policy/test_link_identity.py": ("services/policy/handlers/hold_identity.py",),
+    "tests/unit/policy/test_handle_preference.py": ("services/policy/domain/consent_changes.py",),
+    "tests/unit/policy/test_notify_integrations.py": ("services/policy/domain/notifications.py",),
+    "tests/unit/policy/test_restrictions.py": ("services/policy/handlers/customer_restrictions.py",),
+    "tests/unit/ingress/dialects/test_samples.py": (
+        "services/ingress/domain/dialects/creomate.py",
+        "services/ingress/domain/dialects/detection.py",
+        "services/ingress/domain/dialects/fields.py",
+        "services/ingress/domain/dialects/generators.py",
+        "services/ingress/domain/dialects/k2m.py",
+        "services/ingress/domain/dialects/native.py",
+    ),
+    # An endpoint with its handler: the test posts to the endpoint.
+    "tests/unit/ingress/test_accept_webhook.py": ("services/ingress/domain/answers.py",),
+    "tests/unit/ingress/test_threecx_webhooks_authentication.py": (
+        "services/ingress/handlers/credentials.py",
+        "services/ingress/handlers/reject_request.py",
+    ),
+    "tests/unit/ingress/test_threecx_webhooks_bad_input.py": ("services/ingress/handlers/refuse_request.py",),
+    "tests/unit/ingress/test_provider_webhooks.py": ("services/ingress/handlers/receive.py",),
+    "tests/unit/ingress/test_rate_limits.py": ("services/ingress/adapters/sqlite_windows.py",),
+    "tests/unit/console/test_operations.py": (
+        "services/console/domain/fields.py",
+        "services/console/domain/integration_requests.py",
+        "services/console/domain/integration_views.py",
+        "services/console/handlers/integration_secrets.py",
+    ),
+    "tests/unit/cli/commands/test_policy.py": (
+        "services/console/domain/simulations.py",
+        "services/console/handlers/simulations.py",
+    ),
+    "tests/unit/console/test_number_secrets.py": ("services/console/domain/secrets.py",),
+    "tests/unit/console/test_tokens.py": ("services/console/adapters/token_authenticator.py",),
+    "tests/unit/console/test_dead_letters.py": ("services/console/handlers/dead_letter_customers.py",),
+    "tests/unit/console/test_audit.py": ("services/console/adapters/shipped_checkpoints.py",),
+    "tests/unit/console/test_subjects.py": ("services/console/adapters/decrypted_records.py",),
+    "tests/unit/cli/commands/test_subjects.py": (
+        "services/console/handlers/outbox_relay.py",
+        "services/console/handlers/subject_exports.py",
+    ),
+    "tests/e2e/test_privacy.py": ("services/console/handlers/subject_dead_letters.py",),
+    "tests/unit/console/test_customer_lookup.py": (
+        "services/console/handlers/customer_keys.py",
+        "services/console/handlers/linked_keys.py",
+    ),
+    "tests/unit/console/reports/test_monthly.py": (
+        "services/console/adapters/report_folder.py",
+        "services/console/adapters/report_webhook.py",
+    ),
+    "tests/integration/test_console_service.py": (
+        "services/console/app/server.py",
+        "services/console/app/wiring.py",
+    ),
+    "tests/integration/test_ingress_service.py": (
+        "services/ingress/app/server.py",
+        "services/ingress/app/wiring.py",
+    ),
+    "tests/integration/test_forwards.py": ("services/sender/adapters/forward_targets.py",),
+    # One delivery: the handler's test plays it from the claim to the answer.
+    "tests/unit/sender/handlers/test_deliveries.py": (
+        "services/sender/domain/results.py",
+        "services/sender/handlers/delivery_progress.py",
+        "services/sender/handlers/error_tables.py",
+    ),
+    "tests/unit/sender/handlers/test_restrictions.py": (
+        "services/sender/adapters/fallbacks.py",
+        "services/sender/adapters/token_peers.py",
+        "services/sender/domain/fallbacks.py",
+        "services/sender/domain/holds.py",
+        "services/sender/handlers/added_restrictions.py",
+        "services/sender/handlers/finished_calls.py",
+    ),
+    "tests/unit/sender/handlers/test_forwards.py": ("services/sender/handlers/forward_events.py",),
+}
+"""By the test that covers them: modules without a test of their name, by the reason in the comment above."""
+
+
+def modules() -> Iterator[str]:
+    """The product modules with logic."""
+    for folder in ("libs", "services"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            tree = ast.parse(path.read_text("utf-8"))
+            if path.name not in {"__init__.py", "__main__.py"} and any(isinstance(n, DECIDES) for n in ast.walk(tree)):
+                yield str(path.relative_to(ROOT))
+
+
+TESTS: Final = frozenset(path.stem for path in (ROOT / "tests").rglob("test_*.py"))
+EXCEPTIONS: Final = {module: test for test, covered in TESTED_THROUGH.items() for module in covered}
+
+
+def has_own_test(module: str) -> bool:
+    """Whether a test file is named after the module or its package."""
+    path = Path(module)
+    names = (f"test_{path.stem}", f"test_{path.parent.name}")
+    return any(test == name or test.startswith(f"{name}_") for name in names for test in TESTS)
+
+
+def test_every_module_with_logic_has_a_test_of_its_name_or_a_row_in_the_table() -> None:
+    assert [module for module in modules() if not has_own_test(module) and module not in EXCEPTIONS] == []
+
+
+@pytest.mark.parametrize("module", EXCEPTIONS)
+def test_a_row_of_the_table_is_about_a_module_that_exists_and_has_no_other_test(module: str) -> None:
+    assert (ROOT / module).is_file()
+    assert not has_own_test(module), "remove the row: the module has a test of its name"
+
+
+@pytest.mark.parametrize("test", TESTED_THROUGH)
+def test_the_tests_in_the_table_exist(test: str) -> None:
+    assert (ROOT / test).is_file()
