@@ -2,14 +2,17 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from services.console.domain.reports.model import ComplianceReport
 
 COLUMNS = ("section", "figure", "day", "name", "value")
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""The characters with which spreadsheets begin a formula (OWASP, CSV injection), with full-width forms."""
+_FORMULA = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠]")
+"""The characters with which spreadsheets begin a formula (OWASP, CSV injection), with full-width forms; before them
+stands only what nobody sees: spaces, controls and marks without a width.
+"""
 _DAY = "day"
 _NAMES = ("name", "code", "purpose", "month", "source", "event_id")
 Row = tuple[str, str, str, str, Any]
@@ -41,8 +44,7 @@ def safe_cell(value: Any) -> str:
     text = str(value)
     if isinstance(value, int | float):
         return text
-    is_formula = text.lstrip(" \u00a0\u200b\ufeff").startswith(_FORMULAS) or text.startswith(_FORMULAS)
-    return f"'{text}" if is_formula else text
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _rows(section: str, value: Any) -> Iterator[Row]:
