@@ -59,7 +59,8 @@ class ErrorCode(_Explained):
         code="webhook_rate_limited",
         status=HTTPStatus.TOO_MANY_REQUESTS,
         message="Too many requests for this integration.",
-        cause="The integration sent more than 60 requests within one minute.",
+        cause="The integration sent more than 60 requests within one minute with its secret, or with its path tokens: "
+        "each kind of credentials counts for itself. Requests answered 503 do not count.",
         fix="Wait for the seconds in `Retry-After`, then send again; spread bursts over time.",
         retryable=True,
     )
@@ -199,7 +200,8 @@ class ErrorCode(_Explained):
         code="idempotency_key_reused",
         status=HTTPStatus.CONFLICT,
         message="The idempotency key was used for another request.",
-        cause="A request within 24 hours had the same `Idempotency-Key` and a different body.",
+        cause="A request within 24 hours with the same kind of credentials (secret or path token) had the same "
+        "`Idempotency-Key` and a different body.",
         fix="Use a new key for a new message, and the same key only to repeat the same body.",
     )
 
@@ -250,6 +252,23 @@ class OperatorCode(_Explained):
         message="The request has invalid fields.",
         cause="A field, parameter or header is missing, unknown or has a wrong value.",
         fix="Correct the fields named in `details.errors` and send the request again.",
+    )
+    TOO_MANY_REQUESTS = Explanation(
+        code="too_many_requests",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        message="Too many calls of this kind.",
+        cause="More than 30 simulations within one minute with one token, or more than 60 for one account: "
+        "`details.scope` names which, and `details.limit` the number. Each replica of console counts for itself.",
+        fix="Wait for the seconds in `Retry-After`, then call again; spread calls over time.",
+        retryable=True,
+    )
+    NOT_REPLAYABLE = Explanation(
+        code="not_replayable",
+        status=HTTPStatus.CONFLICT,
+        message="The dead letter cannot be replayed.",
+        cause="Its body was larger than 4 MiB (8 MiB for a provider's post) and was cut when it was stored, or it "
+        "could not be stored as it was.",
+        fix="Discard it, and let its sender send the event again.",
     )
     CONFLICT = Explanation(
         code="conflict",

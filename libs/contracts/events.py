@@ -138,11 +138,21 @@ class MessageApproved(Event):
     after: UUID | None = None
     """The message to the same customer that was approved just before; this one waits until that one is done."""
     replaces: UUID | None = None
-    """The message in whose place this one is sent, in another form: WhatsApp refused it after it had taken it."""
+    """Of a `MessageReplaced`: the message in whose place this one is sent."""
     template: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
     risk_score: int = 0
     flagged: bool = False
     receipt: tuple[RuleReceipt, ...] = ()
+
+
+class MessageReplaced(MessageApproved):
+    """WhatsApp took a message and refused it afterwards; this one is to be sent in its place, in its other form.
+
+    Sender publishes it: policy alone approves a message, and the broker refuses `message.approved` from any other
+    service.
+    """
+
+    name: ClassVar[str] = "message.replaced"
 
 
 class WebhookAnswered(Event):
@@ -589,6 +599,17 @@ class DeadLetterReplayed(OperatorEvent):
     queue: str
 
 
+class DeadLetterDiscarded(OperatorEvent):
+    """An operator decided that a dead letter is not to be replayed; its content was deleted."""
+
+    name: ClassVar[str] = "dead_letter.discarded"
+
+    dead_letter_id: str
+    queue: str
+    reason: str
+    """The operator's reason."""
+
+
 class ReportRead(OperatorEvent):
     """An operator read a report, or console wrote a scheduled one; `sha256` is the digest of its figures."""
 
@@ -739,6 +760,7 @@ EVENTS: tuple[type[Event], ...] = (
     WebhookRejected,
     WebhookThrottled,
     MessageApproved,
+    MessageReplaced,
     WebhookAnswered,
     WhatsAppMessageReceived,
     WhatsAppStatusReceived,
@@ -764,6 +786,7 @@ EVENTS: tuple[type[Event], ...] = (
     IntegrationChanged,
     SecretRotated,
     DeadLetterReplayed,
+    DeadLetterDiscarded,
     ReportRead,
     RecordExported,
     TokenCreated,

@@ -26,15 +26,19 @@ def slot_from(now: datetime) -> int:
     return int(now.timestamp()) // TEN_MINUTES
 
 
-def rate_in_slot(rate: ApprovalRate, slot: int) -> ApprovalRate:
-    """The rate as of `slot`: closes an older count, which moves the average. Empty slots do not move it."""
-    if slot <= rate.slot:
+def rate_in_slot(rate: ApprovalRate, slot: int, *, newest: int | None = None) -> ApprovalRate:
+    """The rate as of `slot`: closes an older count, which moves the average. Empty slots do not move it.
+
+    `newest` is the slot of the clock, if it is not `slot`. A count beyond the slot after it is from before the clock
+    was set back, and is closed too: otherwise all messages would add to it until the clock reaches its slot again.
+    """
+    if slot <= rate.slot <= (slot if newest is None else newest) + 1:
         return rate
     normal = (1 - WEIGHT) * rate.normal + WEIGHT * rate.count if rate.count else rate.normal
     return ApprovalRate(slot, 0, normal)
 
 
-def rate_after_approval(rate: ApprovalRate, slot: int) -> ApprovalRate:
+def rate_after_approval(rate: ApprovalRate, slot: int, *, newest: int | None = None) -> ApprovalRate:
     """The rate after one more approval in `slot`. A clock that lags adds to the newest count."""
-    seen = rate_in_slot(rate, slot)
+    seen = rate_in_slot(rate, slot, newest=newest)
     return replace(seen, count=seen.count + 1)

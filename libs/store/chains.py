@@ -30,8 +30,33 @@ class Head:
     """The id of a record whose `seq` is no integer: it was written from outside the gateway."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainEnd:
+    """How far a chain goes, and how far its checkpoints cover it; two numbers instead of a `Head`."""
+
+    chain: str
+    seq: int
+    """As in `Head`."""
+    checkpoint: int
+    """The number of its newest checkpoint; 0 without one."""
+    covered: int
+    """The `seq` of the last record that the newest checkpoint covers; 0 without a readable one."""
+    checkpointed_at: int = 0
+    """The time of the newest checkpoint, in microseconds since 1970; 0 without a readable one."""
+
+
+def chain_end_from(chain: str, seq: int, newest: Checkpoint | None) -> ChainEnd:
+    """The end of a chain whose newest checkpoint is `newest`; an unreadable one covers nothing."""
+    if newest is None:
+        return ChainEnd(chain=chain, seq=seq, checkpoint=0, covered=0)
+    return ChainEnd(chain=chain, seq=seq, checkpoint=newest.number, covered=newest.last, checkpointed_at=newest.at)
+
+
 class Chains(Protocol):
     """Reads chains."""
+
+    async def ends(self) -> Sequence[ChainEnd]:
+        """The ends of all stored chains, by name. Three queries at most, along indexes."""
 
     async def heads(self, chain: str | None = None) -> Sequence[Head]:
         """The heads of all stored chains, by name; or of one chain, if it exists."""
@@ -73,15 +98,19 @@ class Purges(Protocol):
 
 
 async def read_chain(
-    chains: Chains, checkpoints: Checkpoints, head: Head
+    chains: Chains, checkpoints: Checkpoints, head: Head, *, start: Checkpoint | None = None
 ) -> AsyncIterator[Sequence[Link] | Checkpoint]:
     """The chain up to `head`, in the order in which the verifier reads it: pages of links, and single checkpoints.
 
-    Checkpoints come before the records that they cover, up to some pages ahead.
+    Checkpoints come before the records that they cover, up to some pages ahead. With `start`, only what follows that
+    checkpoint, and what follows the purge when that goes further.
     """
     upto, newest = max(head.seq, head.last), 0 if head.checkpoint is None else head.checkpoint.number
     reached: int | None = None
     number, covered, ended = 0, 0, False
+    if start is not None:
+        number, covered = start.number, start.last
+        reached = max(start.last, 0 if head.purge is None else head.purge.seq)
     while number < newest or not ended:
         if number < newest and (ended or (reached or 0) >= covered):
             page = await checkpoints.page(head.chain, after=number, limit=PAGE_SIZE)

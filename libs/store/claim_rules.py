@@ -4,11 +4,12 @@ The rule: pure functions, which each adapter calls inside its atomic claim, so t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 
-from libs.contracts.send_rates import bucket_key, next_slot, recovered_factor, slowed_factor
+from libs.contracts.send_rates import SLOWEST, bucket_key, next_slot, recovered_factor, slowed_factor
+from libs.contracts.stored_times import brought_back, brought_back_s
 from libs.store.ledger import Blocked, Claim, ClaimInProgress, Finished, LeaseExpired, RateLimited
 
 PACED = ("number", "pair")
@@ -22,6 +23,9 @@ MAX_ORDER_WAIT = timedelta(seconds=60)
 
 Deliveries return within seconds of a crash. One that takes longer is a dead letter, or its sender has an outage.
 """
+
+LONGEST_LEASE = timedelta(seconds=150)
+"""The longest wait and lease of a claim that the settings allow: 10 s for a slot, 120 s for the call, 5 s to write."""
 
 
 @unique
@@ -54,14 +58,16 @@ class Bucket:
     factor: float = 1.0
     """The fraction of its rate that a number had at `slowed_at`."""
     slowed_at: float = 0.0
+    held_since: float = 0.0
+    """When the last hold or slow-down was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The message may be sent after `wait` seconds; `tats` are the new states of the buckets of `PACED`."""
+    """The message may be sent after `wait` seconds; `buckets` are the new states of the buckets of `PACED`."""
 
     wait: float
-    tats: tuple[float, float]
+    buckets: tuple[Bucket, Bucket]
 
 
 def objection_to(claim: Claim, entry: Entry | None) -> ClaimInProgress | LeaseExpired | Finished | None:
@@ -70,7 +76,7 @@ def objection_to(claim: Claim, entry: Entry | None) -> ClaimInProgress | LeaseEx
         return None
     if entry.state == State.FINISHED:
         return Finished(entry.outcome or b"")
-    running = entry.until > claim.now
+    running = ends_at(entry, claim.now) > claim.now
     if entry.state == State.CALLING:
         return ClaimInProgress(entry.until) if running else LeaseExpired(entry.attempt)
     if running and entry.owner != claim.owner:
@@ -87,14 +93,26 @@ def blocked_by(claim: Claim, ahead: Entry | None) -> Blocked | None:
         return None
     if ahead is None:
         until = (claim.blocked_since or claim.now) + MAX_ORDER_WAIT
+    elif ahead.state == State.CALLING:
+        until = ends_at(ahead, claim.now)
     else:
-        until = ahead.until if ahead.state == State.CALLING else ahead.until + MAX_ORDER_WAIT
+        until = brought_back(ahead.until, claim.now, LONGEST_LEASE) + MAX_ORDER_WAIT
     return Blocked(until) if claim.now < until else None
+
+
+def ends_at(entry: Entry, now: datetime) -> datetime:
+    """When the entry's lease ends: now, when the clock was set back so that it would outlast every lease.
+
+    A call is then taken for one whose process died: its outcome is unknown, and it is never repeated.
+    """
+    return brought_back(entry.until, now, LONGEST_LEASE)
 
 
 def claim_of_other_owner(entry: Entry | None, owner: str | None, now: datetime) -> ClaimInProgress | None:
     """The call in progress of an owner other than `owner`; None when there is none, or `owner` is None."""
-    if owner is None or entry is None or entry.state != State.CALLING or entry.owner == owner or entry.until <= now:
+    if owner is None or entry is None or entry.state != State.CALLING or entry.owner == owner:
+        return None
+    if ends_at(entry, now) <= now:
         return None
     return ClaimInProgress(entry.until)
 
@@ -123,9 +141,17 @@ def bucket_id(scope: str, key: str) -> str:
 def slots_for(claim: Claim, buckets: Mapping[str, Bucket]) -> Slots | RateLimited:
     """When the claim's message may be sent, given its `buckets` by id (a missing bucket is new)."""
     now = claim.now.timestamp()
-    found = {scope: buckets.get(name, Bucket()) for scope, name in zip(SCOPES, bucket_ids(claim), strict=True)}
+    pace = claim.pace
+    longest = {
+        "number": pace.max_wait + pace.number_burst / (pace.number_rate * SLOWEST),
+        "pair": pace.max_wait + pace.pair_burst * pace.pair_interval,
+    }
+    found = {
+        scope: bucket_at(now, buckets.get(name, Bucket()), longest.get(scope, 0.0))
+        for scope, name in zip(SCOPES, bucket_ids(claim), strict=True)
+    }
     start = max(now, *(bucket.held_until for bucket in found.values()))
-    number, pair, pace = found["number"], found["pair"], claim.pace
+    number, pair = found["number"], found["pair"]
     rate = pace.number_rate * recovered_factor(number.factor, now - number.slowed_at)
     slots = {
         "number": next_slot(number.tat, start, rate_per_s=rate, burst=pace.number_burst),
@@ -138,13 +164,23 @@ def slots_for(claim: Claim, buckets: Mapping[str, Bucket]) -> Slots | RateLimite
     slowest = max(waits, key=lambda scope: waits[scope])
     if waits[slowest] > pace.max_wait:
         return RateLimited(waits[slowest], slowest)
-    return Slots(waits[slowest], (slots["number"].tat, slots["pair"].tat))
+    taken = (replace(number, tat=slots["number"].tat), replace(pair, tat=slots["pair"].tat))
+    return Slots(waits[slowest], taken)
 
 
-def bucket_after_hold(bucket: Bucket, until: float, slow_down: float) -> Bucket:
+def bucket_at(now: float, bucket: Bucket, longest: float) -> Bucket:
+    """The bucket with its times brought back to `now` if the clock was set back; `longest` is that of `tat`."""
+    tat = brought_back_s(bucket.tat, now, longest)
+    if brought_back_s(bucket.held_since, now, 0.0) == bucket.held_since:
+        return replace(bucket, tat=tat)
+    return Bucket(tat, now, bucket.factor, now, now)
+
+
+def bucket_after_hold(bucket: Bucket, until: float, slow_down: float, *, now: float) -> Bucket:
     """The bucket after a hold until `until` and a slow-down; the rate recovers from `until` on."""
-    later = max(bucket.held_until, until)
+    before = bucket_at(now, bucket, bucket.tat)
+    later = max(before.held_until, until)
     if slow_down >= 1:
-        return Bucket(bucket.tat, later, bucket.factor, bucket.slowed_at)
-    left = recovered_factor(bucket.factor, until - bucket.slowed_at)
-    return Bucket(bucket.tat, later, slowed_factor(left, slow_down), later)
+        return replace(before, held_until=later, held_since=now)
+    left = recovered_factor(before.factor, until - before.slowed_at)
+    return Bucket(before.tat, later, slowed_factor(left, slow_down), later, now)

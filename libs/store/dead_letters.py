@@ -32,16 +32,22 @@ class DeadLetter:
     """The message, encrypted (`libs.store.sealer`); the owner is the dead letter's id."""
     replayed_at: datetime | None = None
     replayed_by: str | None = None
+    replayable: bool = True
+    """False when the message was not kept whole."""
+    discarded_at: datetime | None = None
+    """When an operator discarded it. `sealed` is empty from then on."""
+    discarded_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterFilter:
-    """Which dead letters to list. With `replayed` None: replayed or not."""
+    """Which dead letters to list. With `replayed` None: replayed or not; with `discarded` None: discarded or not."""
 
     id: str | None = None
     queue: str | None = None
     account_id: str | None = None
     replayed: bool | None = None
+    discarded: bool | None = None
 
 
 class DeadLetters(Protocol):
@@ -51,7 +57,7 @@ class DeadLetters(Protocol):
         """Store the dead letter unless it is stored already; durable when it returns."""
 
     async def remove(self, letter_id: str) -> None:
-        """Delete the dead letter, if it is there, unless it was replayed: the event of a replay may be unpublished."""
+        """Delete the dead letter, unless it was replayed or discarded: the event of that may be unpublished."""
 
     async def page(self, wanted: DeadLetterFilter, *, after: str | None, limit: int) -> Sequence[DeadLetter]:
         """Dead letters, the latest id first: at most `limit`, below the id `after`."""
@@ -59,5 +65,11 @@ class DeadLetters(Protocol):
     async def mark_replayed(self, letter_id: str, *, at: datetime, by: str, events: Sequence[OutboxEvent]) -> None:
         """Mark a dead letter as replayed, with `events` in the same step."""
 
+    async def mark_discarded(self, letter_id: str, *, at: datetime, by: str, events: Sequence[OutboxEvent]) -> bool:
+        """Mark a dead letter as discarded and delete its content, with `events` in the same step.
+
+        False, and nothing changes, when it is gone, or was replayed or discarded before.
+        """
+
     async def count_waiting(self, now: datetime) -> Mapping[str, int]:
-        """The number of dead letters that are not replayed, by queue. Also deletes expired ones."""
+        """The number of dead letters that are neither replayed nor discarded, by queue. Also deletes expired ones."""

@@ -70,6 +70,9 @@ class FactsQuery:
     day: str
     month: str
     now: datetime
+    """The event's own time."""
+    clock: datetime | None = None
+    """The time of the clock, which shows whether it was set back; None: `now`."""
     subjects: tuple[Subject, ...] = ()
     """Whose restrictions to read (`libs.store.restriction_effects.subjects_for`)."""
 
@@ -115,6 +118,9 @@ class Proposal:
     decision: Decision
     budget: Budget | None
     now: datetime
+    """The event's own time."""
+    clock: datetime | None = None
+    """The time of the clock, which shows whether it was set back; None: `now`."""
     cooldown: Cooldown | None = None
     position: Position | None = None
 
@@ -170,6 +176,8 @@ class Decisions(Protocol):
         The cooldown is checked before the quota. It begins with the approval and belongs to its event, so repeating
         the proposal never returns `CoolingDown`. Of simultaneous events with the same cooldown one is approved.
         Each approval raises the ten-minute count. Decisions are kept for at least 8 days.
+        A cooldown that began in the future of `clock` is over: the clock was set back, and it would last that much
+        longer.
         """
 
     async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:

@@ -33,17 +33,25 @@ class _TimedCache:
 
     async def get(self, key: _Key, read: Callable[[], Awaitable[T]]) -> T:
         """The cached value of `key`, or what `read` returns."""
-        now = self._monotonic()
         entry = self._entries.get(key)
-        if entry is not None and entry[0] > now:
+        if entry is not None and entry[0] > self._monotonic():
             return entry[1]  # type: ignore[return-value]  # the key determines the type
-        epoch = self._epoch
+        return await self.refresh(key, read)
+
+    async def refresh(self, key: _Key, read: Callable[[], Awaitable[T]]) -> T:
+        """What `read` returns; it takes the place of the cached value, which stays when `read` raises."""
+        now, epoch = self._monotonic(), self._epoch
         value = await read()
         if epoch == self._epoch:  # else the row may have changed while it was read
             if len(self._entries) >= MAX_ROWS:
                 self._entries.pop(next(iter(self._entries)))
             self._entries[key] = (now + (MISSING_TTL_SECONDS if value is None else TTL_SECONDS), value)
         return value
+
+    def cached(self, key: _Key) -> object | None:
+        """The cached value of `key`; None when there is none, and when its absence is cached."""
+        expires_at, value = self._entries.get(key, (0.0, None))
+        return value if expires_at > self._monotonic() else None
 
     def invalidate(self, matches: Callable[[_Key], bool] = lambda _: True) -> None:
         """Remove the entries whose keys match; all of them by default."""
@@ -99,6 +107,25 @@ class CachedDirectory:
     async def integration(self, integration_id: str) -> Integration | None:
         """As `Directory.integration`."""
         return await self._cache.get(("integration", integration_id), lambda: self._source.integration(integration_id))
+
+    def cached_integration(self, integration_id: str) -> Integration | None:
+        """The integration if it is cached: no read, and no wait."""
+        cached = self._cache.cached(("integration", integration_id))
+        return cached if isinstance(cached, Integration) else None
+
+    async def read_integration(self, integration_id: str) -> Integration | None:
+        """The integration as it is stored now: exactly one read. Raises GatewayError(gateway_unavailable)."""
+        key = ("integration", integration_id)
+        return await self._cache.refresh(key, lambda: self._source.integration(integration_id))
+
+    def cached_number(self, number_id: str) -> Number | None:
+        """As `cached_integration`, for a number."""
+        cached = self._cache.cached(("number", number_id))
+        return cached if isinstance(cached, Number) else None
+
+    async def read_number(self, number_id: str) -> Number | None:
+        """As `read_integration`, for a number."""
+        return await self._cache.refresh(("number", number_id), lambda: self._source.number(number_id=number_id))
 
     def invalidate(self, changed: Event | None = None) -> None:
         """Remove the row that an event changed; everything when `changed` is None or another event."""

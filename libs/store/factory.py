@@ -1,8 +1,6 @@
 """Opens the store that a URL names. Only this module decides between the SQLite and the MongoDB adapter."""
 
-from pathlib import Path
-from urllib.parse import unquote
-
+from libs.contracts.connection_urls import require_store_url, sqlite_path
 from libs.store.store import Store
 
 
@@ -14,25 +12,13 @@ async def open_store(url: str) -> Store:
     Raises:
         ValueError: the URL has another form. The message does not repeat the URL, because it may hold a password.
         RuntimeError: a newer release of the gateway created the database.
-        GatewayError: gateway_unavailable, the database cannot be reached.
+        GatewayError: gateway_unavailable, the database cannot be used now; a note names the cause.
 
     """
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite":
+    if require_store_url(url).startswith("sqlite:"):
         from libs.store.sqlite.store import open_sqlite  # noqa: PLC0415 -- load the chosen adapter alone
 
         return await open_sqlite(sqlite_path(url))
-    if scheme in {"mongodb", "mongodb+srv"} and rest:
-        from libs.store.mongo.store import open_mongo  # noqa: PLC0415 -- load the chosen adapter alone
+    from libs.store.mongo.store import open_mongo  # noqa: PLC0415 -- load the chosen adapter alone
 
-        return await open_mongo(url)
-    raise ValueError("the store's URL must be sqlite:///path or mongodb://host/database")
-
-
-def sqlite_path(url: str) -> Path:
-    """The file that a `sqlite:///path` URL names. Raises ValueError for any other URL."""
-    scheme, _, rest = url.partition("://")
-    path = unquote(rest.removeprefix("/"))
-    if scheme != "sqlite" or not rest.startswith("/") or not path or path.endswith("/") or set(rest) & {"?", "#"}:
-        raise ValueError("the SQLite store's URL must be sqlite:///path, naming a file, without options")
-    return Path(path)
+    return await open_mongo(url)

@@ -1,4 +1,7 @@
-"""Idempotency keys and the answers of events: a key belongs to the first request that used it, for 24 hours."""
+"""Idempotency keys and the answers of events: a key belongs to the first request that used it, for 24 hours.
+
+Each caller has keys of its own: an integration has them by the kind of its credentials (`libs.store.callers`).
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +11,7 @@ import orjson
 
 from libs.contracts.decisions import Outcome
 from libs.contracts.results import AnswerStatus
+from libs.store.callers import Caller
 
 KEPT_HOURS = 24
 
@@ -34,14 +38,14 @@ class Idempotency(Protocol):
     """Which request owns an idempotency key."""
 
     async def claim(
-        self, *, integration_id: str, key: str, body_hash: str, event_id: str, now: datetime
+        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime
     ) -> Fresh | Duplicate | Reused:
         """Claim the key, atomically. A key that is older than 24 h is free again."""
 
-    async def answer(self, *, integration_id: str, key: str, event_id: str, answer: bytes) -> None:
+    async def answer(self, *, caller: Caller, key: str, event_id: str, answer: bytes) -> None:
         """Store the final answer of the request that owns the key; the first answer stands."""
 
-    async def release(self, *, integration_id: str, key: str, event_id: str) -> None:
+    async def release(self, *, caller: Caller, key: str, event_id: str) -> None:
         """Free the key of a request that was not accepted."""
 
 

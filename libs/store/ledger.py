@@ -130,7 +130,7 @@ class Ledger(Protocol):
 class Pacing(Protocol):
     """Slows sending down when WhatsApp asks for it."""
 
-    async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
+    async def hold(self, *, scope: str, key: str, until: datetime, now: datetime, slow_down: float = 1.0) -> None:
         """Hold all messages of a `scope` (`number`, `pair`, `waba`, `app`) and `key` until `until`.
 
         A `slow_down` below 1 multiplies a number's rate, which recovers by a tenth a minute

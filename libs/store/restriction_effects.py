@@ -3,14 +3,15 @@
 The rule: policy and sender ask the same functions, so that a message is not refused by one and sent by the other.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
 
 from libs.contracts.decisions import Details
 from libs.contracts.errors import ErrorCode
+from libs.contracts.stored_times import brought_back
 from libs.store.instants import micros_from
 from libs.store.restrictions import (
     PERSONAL,
@@ -59,6 +60,13 @@ CREDENTIALS: Final = frozenset({RestrictionKind.CREDENTIALS, RestrictionKind.REG
 """Kinds that are answered with 503 and that hold approved messages."""
 PROBE_SECONDS: Final = 60
 """The shortest time between two probes of refused credentials, and the answer's `Retry-After`."""
+TRIAL_AFTER: Final[Mapping[RestrictionKind, timedelta]] = {
+    RestrictionKind.REGISTRATION: timedelta(hours=1),
+    RestrictionKind.PAYMENT: timedelta(hours=1),
+    RestrictionKind.TEMPLATES: timedelta(hours=24),
+}
+"""Kinds of which one message finds out whether they still stand, and after how long."""
+LONGEST_TRIAL: Final = max(TRIAL_AFTER.values())
 ENDED_BY_CUSTOMER: Final = frozenset({RestrictionKind.UNREACHABLE, RestrictionKind.TEMPLATE_REST})
 """Kinds that end at once when the customer writes."""
 
@@ -137,7 +145,9 @@ def answer_for(restriction: Restriction) -> tuple[ErrorCode, Details]:
 
 def probe_is_due(restriction: Restriction, now: datetime) -> bool:
     """Whether a message may be approved in order to try; sender claims the try, so that one message is sent."""
-    return restriction.probe_at is not None and restriction.probe_at <= now
+    if restriction.probe_at is None:
+        return False
+    return brought_back(restriction.probe_at, now, TRIAL_AFTER.get(restriction.kind, LONGEST_TRIAL)) <= now
 
 
 def _counts(restriction: Restriction, sending: Sending) -> bool:

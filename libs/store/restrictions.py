@@ -193,7 +193,8 @@ class Restrictions(Protocol):
     async def claim_probe(self, restriction: Restriction, *, now: datetime, next_at: datetime) -> bool:
         """Take the right to send one message while the restriction stands, and set the next probe to `next_at`.
 
-        Of any number of claimants one gets True; False before `probe_at`, or when the restriction ended.
+        Of any number of claimants one gets True; False before `probe_at`, or when the restriction ended. A `probe_at`
+        after `next_at` is due: the clock was set back.
         """
 
 

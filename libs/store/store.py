@@ -26,6 +26,7 @@ from libs.store.subjects import Subjects
 from libs.store.tallies import Tallies
 from libs.store.template_recipients import TemplateRecipients
 from libs.store.tokens import TokenRegistry, Tokens
+from libs.store.verified import VerificationStates, VerifiedPlaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +61,16 @@ class Store:
     dead_letters: DeadLetters
     tallies: Tallies
     job_leases: JobLeases
+    verification_states: VerificationStates
+    verified_places: VerifiedPlaces
     subjects: Subjects
     tokens: Tokens
     token_registry: TokenRegistry
     erasures: Erasures
     personal_data: PersonalData
     erased_customers: ErasedCustomers
-    healthy: Callable[[], Awaitable[bool]]
-    """True when the database answers. Cheap enough for every health probe; never raises."""
+    probe: Callable[[], Awaitable[None]]
+    """Write one row. Raises GatewayError(gateway_unavailable) with a note that names the cause, as every call does."""
     close: Callable[[], Awaitable[None]]
     """Wait for running calls, then close the database. Call it once."""
 

@@ -24,14 +24,13 @@ class MongoPacing:
     def __init__(self, database: Database) -> None:
         self._buckets = Buckets(database)
 
-    async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
+    async def hold(self, *, scope: str, key: str, until: datetime, now: datetime, slow_down: float = 1.0) -> None:
         """As `Pacing.hold`."""
         name = bucket_id(scope, key)
         for _ in range(_TRIES):
             before = (await self._buckets.read([name])).get(name)
-            if await self._buckets.update(
-                name, before, bucket_after_hold(before or Bucket(), until.timestamp(), slow_down)
-            ):
+            after = bucket_after_hold(before or Bucket(), until.timestamp(), slow_down, now=now.timestamp())
+            if await self._buckets.update(name, before, after):
                 return
         raise unavailable("store")
 
@@ -52,7 +51,9 @@ class Buckets:
     async def read(self, names: list[str]) -> dict[str, Bucket]:
         """The stored buckets with these ids."""
         found = await run(self._buckets.find({"_id": {"$in": names}}).to_list(None))
-        return {each["_id"]: Bucket(**{name: each[name] for name in asdict(Bucket())}) for each in found}
+        return {
+            each["_id"]: Bucket(**{name: each[name] for name in asdict(Bucket()) if name in each}) for each in found
+        }
 
     async def update(self, name: str, before: Bucket | None, after: Bucket) -> bool:
         """Set the bucket to `after` if it still is `before`; returns whether it was set."""
@@ -63,7 +64,12 @@ class Buckets:
                 )
             )
             return created is not DUPLICATE_KEY
-        updated = await run(self._buckets.update_one({"_id": name, **asdict(before)}, {"$set": asdict(after), **TOUCH}))
+        unchanged = {
+            "_id": name,
+            **asdict(before),
+            **({} if before.held_since else {"held_since": {"$in": [0.0, None]}}),
+        }
+        updated = await run(self._buckets.update_one(unchanged, {"$set": asdict(after), **TOUCH}))
         return bool(updated.matched_count)
 
     async def _take(self, claim: Claim) -> Slots | RateLimited:
@@ -75,12 +81,10 @@ class Buckets:
             slots = slots_for(claim, known)
             if isinstance(slots, RateLimited):
                 break
-            for name, tat in zip(names[: len(PACED)], slots.tats, strict=True):
+            for name, after in zip(names[: len(PACED)], slots.buckets, strict=True):
                 if name in taken:
                     continue
                 before = read.get(name)
-                current = before or Bucket()
-                after = Bucket(tat, current.held_until, current.factor, current.slowed_at)
                 if not await self.update(name, before, after):
                     break
                 taken[name] = (before, after)

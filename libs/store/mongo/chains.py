@@ -2,18 +2,27 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from libs.record.canonical import NO_ACCOUNT_CHAIN, Link, account_of, chain_of
 from libs.record.checkpoints import Checkpoint, Purge, stored_checkpoint_from, stored_purge_from
-from libs.store.chains import Head
-from libs.store.mongo.database import DUPLICATE_KEY, Database, Document, run, unless_duplicate
+from libs.store.chains import ChainEnd, Head, chain_end_from
+from libs.store.mongo.database import DUPLICATE_KEY, Database, Document, aggregate, run, unless_duplicate
 from libs.store.mongo.records import values_from_document
 
 _HEADS_AT_ONCE = 50
 _NUMBERED = {"$type": "number"}
+_LAST_RECORDS: Final[list[Document]] = [
+    {"$sort": {"account_id": -1, "seq": -1}},
+    {"$group": {"_id": "$account_id", "seq": {"$first": "$seq"}}},
+]
+_NEWEST_CHECKPOINTS: Final[list[Document]] = [
+    {"$sort": {"chain": -1, "number": -1}},
+    {"$group": {"_id": "$chain", "number": {"$first": "$number"}, "body": {"$first": "$body"}}},
+]
+"""The first document of each group, which MongoDB reads along the index, one key a group (DISTINCT_SCAN)."""
 
 
 class MongoChains:
@@ -31,6 +40,16 @@ class MongoChains:
         for start in range(0, len(names), _HEADS_AT_ONCE):
             heads += await asyncio.gather(*map(self._head, names[start : start + _HEADS_AT_ONCE]))
         return [head for head in heads if head.seq or head.last or head.stray or head.checkpoint or head.purge]
+
+    async def ends(self) -> Sequence[ChainEnd]:
+        """As `Chains.ends`. The checkpoints are read first, so that none covers records that are not counted yet."""
+        checkpoints = {d["_id"]: d for d in await aggregate(self._checkpoints, _NEWEST_CHECKPOINTS)}
+        seqs = {d["_id"]: int(d["seq"]) for d in await run(self._purges.find({}, {"seq": 1}).to_list(None))}
+        for document in await aggregate(self._records, _LAST_RECORDS):
+            name, seq = chain_of(document["_id"]), document["seq"]
+            seqs[name] = max(seqs.get(name, 0), seq if type(seq) is int else 0)
+        names = sorted(seqs.keys() | checkpoints.keys())
+        return [chain_end_from(name, seqs.get(name, 0), _newest_from(checkpoints.get(name))) for name in names]
 
     async def links(self, chain: str, *, after: int | None, limit: int) -> Sequence[Link]:
         """As `Chains.links`."""
@@ -65,12 +84,13 @@ class MongoChains:
         return sorted(str(name) for name in names)
 
     async def _head(self, chain: str) -> Head:
+        # The records are read last: they only grow, so the checkpoint covers no record beyond `seq`.
+        checkpoint = await run(self._checkpoints.find_one({"chain": chain}, sort=[("number", -1)]))
+        purged = await run(self._purges.find_one({"_id": chain}))
         mine = {"account_id": account_of(chain)}
         greatest = await run(self._records.find_one(mine, {"seq": 1, "id": 1}, sort=[("seq", -1)]))
         has_seq = greatest is None or type(greatest.get("seq")) is int
         last = greatest if has_seq else await run(self._records.find_one(mine | {"seq": _NUMBERED}, sort=[("seq", -1)]))
-        checkpoint = await run(self._checkpoints.find_one({"chain": chain}, sort=[("number", -1)]))
-        purged = await run(self._purges.find_one({"_id": chain}))
         purge = None if purged is None else stored_purge_from(purged.get("body"), chain=chain)
         seq = max(0 if last is None else int(last["seq"]), 0 if purge is None else purge.seq)
         return Head(
@@ -81,6 +101,10 @@ class MongoChains:
             purge=purge,
             stray=None if has_seq or greatest is None else str(greatest.get("id")),
         )
+
+
+def _newest_from(group: Document | None) -> Checkpoint | None:
+    return None if group is None else _checkpoint_from({**group, "chain": group["_id"]})
 
 
 def _checkpoint_from(document: Document) -> Checkpoint:

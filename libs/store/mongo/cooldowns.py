@@ -8,6 +8,7 @@ its cooldown: it is being decided, or will be delivered again.
 from datetime import datetime, timedelta
 
 from libs.contracts.errors import unavailable
+from libs.contracts.stored_times import latest_beginning
 from libs.store.decisions import Cooldown, CoolingDown, Proposal
 from libs.store.instants import instant_from, micros_from
 from libs.store.mongo.database import DUPLICATE_KEY, TOUCH, Database, Document, run, unless_duplicate
@@ -25,9 +26,10 @@ class Cooldowns:
     async def take(self, proposal: Proposal, cooldown: Cooldown) -> CoolingDown | None:
         """Take the cooldown for the proposal's event, which may have it already; or return the one that runs."""
         until = micros_from(proposal.now + timedelta(seconds=cooldown.seconds))
-        mine = {"$set": {"event_id": proposal.event_id, "until": until}, **TOUCH}
+        mine = {"$set": {"event_id": proposal.event_id, "until": until, "at": micros_from(proposal.now)}, **TOUCH}
         over = {"until": {"$lte": micros_from(proposal.now)}}
-        free: Document = {"_id": cooldown.id, "$or": [{"event_id": proposal.event_id}, over]}
+        set_back = {"at": _future(proposal.clock or proposal.now)}
+        free: Document = {"_id": cooldown.id, "$or": [{"event_id": proposal.event_id}, over, set_back]}
         for _ in range(_TRIES):
             taken = await unless_duplicate(self._cooldowns.find_one_and_update(free, mine, upsert=True))
             if taken is not DUPLICATE_KEY:
@@ -42,7 +44,8 @@ class Cooldowns:
 
     async def running(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
         """The cooldown that runs at `now`; takes nothing."""
-        stored = await run(self._cooldowns.find_one({"_id": cooldown.id, "until": {"$gt": micros_from(now)}}))
+        runs = {"_id": cooldown.id, "until": {"$gt": micros_from(now)}, "at": {"$not": _future(now)}}
+        stored = await run(self._cooldowns.find_one(runs))
         if stored is None or not await self._is_valid(stored):
             return None
         return CoolingDown(instant_from(stored["until"]))
@@ -52,3 +55,8 @@ class Cooldowns:
         decided = {"_id": cooldown["event_id"], "outcome": {"$exists": True}}
         owner = await run(self._decisions.find_one_and_update(decided, TOUCH))
         return owner is None or (owner.get("cooldown") == cooldown["_id"] and "returned" not in owner)
+
+
+def _future(now: datetime) -> Document:
+    """The condition on a time at which something began that it lies in the future: the clock was set back since."""
+    return {"$gt": micros_from(latest_beginning(now))}

@@ -5,6 +5,7 @@ GatewayError. Every change is one operation on one document, acknowledged by a m
 transactions.
 """
 
+import warnings
 from collections.abc import Awaitable, Mapping, Sequence
 from enum import Enum, auto
 from inspect import isawaitable
@@ -14,9 +15,19 @@ from urllib.parse import parse_qsl, urlsplit
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReturnDocument
-from pymongo.errors import BulkWriteError, ConfigurationError, DuplicateKeyError, InvalidURI, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    InvalidURI,
+    NotPrimaryError,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
-from libs.contracts.errors import GatewayError, unavailable
+from libs.store.metrics import Cause, failed
+from libs.store.mongo.monitoring import CountConnections, MeasureCalls
 
 DRIVER: Any = AsyncIOMotorClient
 """The driver: motor. PyMongo's AsyncMongoClient can replace it (docs/decisions/0003)."""
@@ -68,8 +79,12 @@ def client_from(url: str) -> Client:
         query = urlsplit(url).query  # raises for unescaped brackets, which the driver accepts
         given = {name.lower() for name, _ in parse_qsl(query)}
         timeouts = {name: value for name, value in _TIMEOUTS.items() if name.lower() not in given}
-        return DRIVER(url, **_OPTIONS, **timeouts)
-    except (InvalidURI, ConfigurationError, ValueError, TypeError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # the driver ignores an option that it cannot use
+            return DRIVER(url, **_OPTIONS, **timeouts, event_listeners=[MeasureCalls(), CountConnections()])
+    except OSError:
+        raise ValueError("the store's URL names a TLS file that cannot be read") from None
+    except (InvalidURI, ConfigurationError, ValueError, TypeError, UserWarning):
         raise ValueError("the store's URL is no valid mongodb:// URL: look at its escapes, hosts and options") from None
 
 
@@ -84,7 +99,7 @@ async def run(call: Awaitable[T]) -> T:
     """The result of the call. Raises GatewayError(gateway_unavailable) when it fails."""
     answer = await unless_duplicate(call)
     if isinstance(answer, DuplicateKey):
-        raise _unavailable("DuplicateKeyError")
+        raise failed(Cause.OTHER, "MongoDB: DuplicateKeyError")
     return answer
 
 
@@ -101,16 +116,31 @@ async def unless_duplicate(call: Awaitable[T]) -> T | DuplicateKey:
     except DuplicateKeyError:
         return DUPLICATE_KEY
     except PyMongoError as error:
-        failure = _unavailable(f"{type(error).__name__} {getattr(error, 'code', None) or ''}".strip())
+        kind = f"{type(error).__name__} {getattr(error, 'code', None) or ''}".strip()
+        failure = failed(_cause(error), f"MongoDB: {kind}")
     except (BSONError, UnicodeError, OverflowError) as error:
         failure = ValueError(f"the values cannot be stored in MongoDB: {type(error).__name__}")
     raise failure
 
 
-def _unavailable(kind: str) -> GatewayError:
-    failure = unavailable("store")
-    failure.add_note(f"MongoDB: {kind}")
-    return failure
+_REFUSED = frozenset({13, 18, 8000})
+"""Codes of MongoDB: Unauthorized, AuthenticationFailed, and Atlas's own error for both."""
+_DISK_FULL = 14031
+
+
+def _cause(error: PyMongoError) -> Cause:
+    code = getattr(error, "code", None)
+    if code in _REFUSED:
+        return Cause.REFUSED
+    if code == _DISK_FULL:
+        return Cause.DISK_FULL
+    if isinstance(error, NotPrimaryError):
+        return Cause.READ_ONLY
+    if isinstance(error, ServerSelectionTimeoutError):
+        return Cause.UNREACHABLE
+    if error.timeout:
+        return Cause.TIMEOUT
+    return Cause.UNREACHABLE if isinstance(error, ConnectionFailure) else Cause.OTHER
 
 
 async def aggregate(collection: Collection, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:

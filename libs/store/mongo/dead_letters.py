@@ -23,12 +23,13 @@ class MongoDeadLetters:
         """As `DeadLetters.add`."""
         plain = {name: getattr(letter, name) for name in _PLAIN}
         times = {"died_at": micros_from(letter.died_at), "expires_at": micros_from(letter.expires_at)}
-        document = {"_id": letter.id, **plain, **times, "ends": letter.expires_at, "replayed_at": None, "outbox": []}
+        open_: Document = {"replayable": letter.replayable, "replayed_at": None, "discarded_at": None, "outbox": []}
+        document = {"_id": letter.id, **plain, **times, "ends": letter.expires_at, **open_}
         await unless_duplicate(self._letters.insert_one(document))
 
     async def remove(self, letter_id: str) -> None:
         """As `DeadLetters.remove`."""
-        await run(self._letters.delete_one({"_id": letter_id, "replayed_at": None}))
+        await run(self._letters.delete_one({"_id": letter_id, "replayed_at": None, "discarded_at": None}))
 
     async def page(self, wanted: DeadLetterFilter, *, after: str | None, limit: int) -> Sequence[DeadLetter]:
         """As `DeadLetters.page`."""
@@ -38,6 +39,8 @@ class MongoDeadLetters:
             terms.append({"_id": {"$lt": after}})
         if wanted.replayed is not None:
             terms.append({"replayed_at": {"$ne": None} if wanted.replayed else None})
+        if wanted.discarded is not None:
+            terms.append({"discarded_at": {"$ne": None} if wanted.discarded else None})
         query = {"$and": terms} if terms else {}
         found = await run(self._letters.find(query, {"outbox": 0}).sort("_id", -1).limit(limit).to_list(None))
         return [_letter_from(document) for document in found]
@@ -48,9 +51,17 @@ class MongoDeadLetters:
         pushed = {"outbox": {"$each": entries_from(events)}}
         await run(self._letters.update_one({"_id": letter_id}, {"$set": noted, "$push": pushed}))
 
+    async def mark_discarded(self, letter_id: str, *, at: datetime, by: str, events: Sequence[OutboxEvent]) -> bool:
+        """As `DeadLetters.mark_discarded`."""
+        noted = {"discarded_at": micros_from(at), "discarded_by": by, "sealed": ""}
+        pushed = {"outbox": {"$each": entries_from(events)}}
+        unmarked = {"_id": letter_id, "replayed_at": None, "discarded_at": None}
+        result = await run(self._letters.update_one(unmarked, {"$set": noted, "$push": pushed}))
+        return bool(result.modified_count)
+
     async def count_waiting(self, now: datetime) -> Mapping[str, int]:
         """As `DeadLetters.count_waiting`; expired dead letters that are not deleted yet are not counted."""
-        waiting = {"replayed_at": None, "expires_at": {"$gt": micros_from(now)}}
+        waiting = {"replayed_at": None, "discarded_at": None, "expires_at": {"$gt": micros_from(now)}}
         grouped = await aggregate(
             self._letters, [{"$match": waiting}, {"$group": {"_id": "$queue", "letters": {"$sum": 1}}}]
         )
@@ -65,5 +76,8 @@ def _letter_from(document: Document) -> DeadLetter:
         expires_at=instant_from(document["expires_at"]),
         replayed_at=optional_instant_from(document.get("replayed_at")),
         replayed_by=document.get("replayed_by"),
+        replayable=document.get("replayable", True),
+        discarded_at=optional_instant_from(document.get("discarded_at")),
+        discarded_by=document.get("discarded_by"),
         **plain,
     )

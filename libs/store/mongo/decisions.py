@@ -90,7 +90,7 @@ class MongoDecisions:
         for _ in range(_TRIES):
             mark: Mark | None = None
             if proposal.budget is not None:
-                reserved, abandoned = await self._quotas.reserve(proposal.event_id, proposal.budget, proposal.now)
+                reserved, abandoned = await self._quotas.reserve(proposal, proposal.budget)
                 await self._clear(abandoned)
                 if isinstance(reserved, QuotaExhausted):
                     if abandoned:
@@ -235,7 +235,8 @@ def _facts_from(query: FactsQuery, found: list[Document], usage: Document) -> St
     for row in found:
         by[row["source"]].append(row)
     stored: dict[str, Any] = usage.get("speed", {})
-    rate = rate_in_slot(ApprovalRate(**stored), slot_from(query.now))
+    newest = slot_from(query.clock or query.now)
+    rate = rate_in_slot(ApprovalRate(**stored), slot_from(query.now), newest=newest)
     decision = next((row["outcome"] for row in by["decision"] if "outcome" in row), None)
     return StoredFacts(
         conversation=latest_conversation(by["conversation"]),

@@ -19,6 +19,7 @@ from libs.store.erasures import (
 from libs.store.forwards import ForwardState
 from libs.store.instants import instant_from, micros_from, optional_instant_from
 from libs.store.mongo.database import Database, Document, run
+from libs.store.mongo.leases import lease_runs
 from libs.store.mongo.suppression_documents import suppression_id, suppressions_in
 from libs.store.restriction_rows import exported_from
 
@@ -58,7 +59,7 @@ class MongoPersonalData:
 
     async def in_flight(self, account_id: str, customer_keys: Collection[str], now: datetime) -> bool:
         """As `PersonalData.in_flight`."""
-        running = {**_person(account_id, customer_keys), "until": {"$gt": micros_from(now)}}
+        running = {**_person(account_id, customer_keys), "until": lease_runs(now)}
         states = {"ledger": State.CALLING.value, "forwards": ForwardState.TRYING.value}
         found = [await run(self._database[name].find_one({**running, "state": each})) for name, each in states.items()]
         return any(each is not None for each in found)

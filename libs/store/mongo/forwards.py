@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from libs.contracts.errors import unavailable
+from libs.contracts.stored_times import brought_back
+from libs.store.claim_rules import LONGEST_LEASE
 from libs.store.cursors import cursor_from, position_from
 from libs.store.forwards import (
     ATTEMPTS_KEPT,
@@ -23,6 +25,7 @@ from libs.store.forwards import (
 )
 from libs.store.instants import instant_from, micros_from
 from libs.store.mongo.database import DUPLICATE_KEY, TOUCH, Database, Document, run, unless_duplicate
+from libs.store.mongo.leases import lease_runs
 
 _TRIES = 5
 _NOT_DELIVERED: Final = {"state": {"$ne": ForwardState.DELIVERED.value}}
@@ -39,7 +42,7 @@ class MongoForwards:
         """As `Forwards.start`."""
         when = micros_from(now)
         # `$nor` rather than `$or`: an upsert copies the fields of a single `$or` branch into the new document.
-        free = {"$nor": [{"state": ForwardState.TRYING.value, "until": {"$gt": when}}]}
+        free = {"$nor": [{"state": ForwardState.TRYING.value, "until": lease_runs(now)}]}
         claim = {"state": ForwardState.TRYING.value, "owner": owner, "until": micros_from(now + lease)}
         update = {"$set": {**claim, "updated_at": when}, "$setOnInsert": _document_from(forward), **TOUCH}
         for _ in range(_TRIES):
@@ -52,8 +55,10 @@ class MongoForwards:
             if stored is not None and stored["state"] == ForwardState.DELIVERED:
                 attempts = stored["attempts"]
                 return AlreadyDelivered((attempts[-1]["status"] if attempts else None) or 0, stored["tries"])
-            if stored is not None and stored["state"] == ForwardState.TRYING and stored["until"] > when:
-                return DeliveryInProgress(instant_from(stored["until"]))
+            if stored is not None and stored["state"] == ForwardState.TRYING:
+                until = brought_back(instant_from(stored["until"]), now, LONGEST_LEASE)
+                if until > now:
+                    return DeliveryInProgress(until)
         raise unavailable("store")
 
     async def finish_attempt(

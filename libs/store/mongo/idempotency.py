@@ -11,6 +11,7 @@ import orjson
 
 from libs.contracts.errors import unavailable
 from libs.contracts.events import MessageSettled, WebhookAnswered
+from libs.store.callers import Caller
 from libs.store.idempotency import (
     KEPT_HOURS,
     Duplicate,
@@ -26,8 +27,8 @@ from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Doc
 _TRIES = 5
 
 
-def _id_from(integration_id: str, key: str) -> str:
-    return f"{integration_id}:{key}"
+def _id_from(caller: Caller, key: str) -> str:
+    return f"{caller.integration_id}:{caller.stored_key(key)}"
 
 
 class MongoIdempotency:
@@ -37,10 +38,10 @@ class MongoIdempotency:
         self._keys = database["idempotency"]
 
     async def claim(
-        self, *, integration_id: str, key: str, body_hash: str, event_id: str, now: datetime
+        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime
     ) -> Fresh | Duplicate | Reused:
         """As `Idempotency.claim`."""
-        name = _id_from(integration_id, key)
+        name = _id_from(caller, key)
         expired = {"$lte": micros_from(now - timedelta(hours=KEPT_HOURS))}
         mine = {"event_id": event_id, "body_hash": body_hash, "at": micros_from(now)}
         for _ in range(_TRIES):
@@ -60,14 +61,14 @@ class MongoIdempotency:
                 return Duplicate(owner["event_id"], owner.get("answer")) if same else Reused()
         raise unavailable("store")
 
-    async def answer(self, *, integration_id: str, key: str, event_id: str, answer: bytes) -> None:
+    async def answer(self, *, caller: Caller, key: str, event_id: str, answer: bytes) -> None:
         """As `Idempotency.answer`."""
-        owned = {"_id": _id_from(integration_id, key), "event_id": event_id, "answer": {"$exists": False}}
+        owned = {"_id": _id_from(caller, key), "event_id": event_id, "answer": {"$exists": False}}
         await run(self._keys.update_one(owned, {"$set": {"answer": answer}}))
 
-    async def release(self, *, integration_id: str, key: str, event_id: str) -> None:
+    async def release(self, *, caller: Caller, key: str, event_id: str) -> None:
         """As `Idempotency.release`."""
-        await run(self._keys.delete_one({"_id": _id_from(integration_id, key), "event_id": event_id}))
+        await run(self._keys.delete_one({"_id": _id_from(caller, key), "event_id": event_id}))
 
 
 class MongoAnswers:

@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from libs.contracts.stored_times import latest_beginning
 from libs.store.instants import micros_from
-from libs.store.mongo.database import DUPLICATE_KEY, Database, run, unless_duplicate
+from libs.store.mongo.database import DUPLICATE_KEY, Database, Document, run, unless_duplicate
 
 
 class MongoJobLeases:
@@ -14,12 +15,16 @@ class MongoJobLeases:
 
     async def acquire(self, job_id: str, *, owner: str, now: datetime, lease_seconds: float) -> bool:
         """As `JobLeases.acquire`."""
-        free = {"$or": [{"until": {"$lte": micros_from(now)}}, {"owner": owner}]}
+        free: Document = {"$or": [{"until": {"$lte": micros_from(now)}}, {"owner": owner}]}
+        if lease_seconds:
+            free["$or"].append({"taken_at": {"$gt": micros_from(latest_beginning(now))}})
         until = micros_from(now + timedelta(seconds=lease_seconds))
         # If the stored document does not match the filter, the upsert tries to insert it: a duplicate key.
         acquired = await unless_duplicate(
             self._leases.update_one(
-                {"_id": job_id, "done_at": None, **free}, {"$set": {"owner": owner, "until": until}}, upsert=True
+                {"_id": job_id, "done_at": None, **free},
+                {"$set": {"owner": owner, "until": until, "taken_at": micros_from(now)}},
+                upsert=True,
             )
         )
         return acquired is not DUPLICATE_KEY

@@ -23,6 +23,7 @@ from libs.store.instants import instant_from, micros_from
 from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Finished, RateLimited
 from libs.store.mongo.buckets import Buckets
 from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Document, run, unless_duplicate
+from libs.store.mongo.leases import lease_over
 
 RESERVED_SECONDS = 5.0
 """How long a claimant has from step 1 to step 4. A slower one may lose the event to another claimant, harmlessly."""
@@ -87,7 +88,7 @@ class MongoLedger:
             done["message_id"] = message_id
         open_: Document = {"_id": event_id, "outcome": {"$exists": False}}
         if owner is not None:
-            free = ({"state": {"$ne": State.CALLING.value}}, {"owner": owner}, {"until": {"$lte": micros_from(now)}})
+            free = ({"state": {"$ne": State.CALLING.value}}, {"owner": owner}, *lease_over(now))
             open_["$or"] = list(free)
         for _ in range(_TRIES):
             written = await unless_duplicate(self._entries.update_one(open_, {"$set": done, **TOUCH}, upsert=True))
@@ -102,11 +103,11 @@ class MongoLedger:
         raise unavailable("store")
 
     async def _reserve(self, claim: Claim) -> _Reservation | ClaimAnswer:
-        now, token = micros_from(claim.now), ObjectId()
+        token = ObjectId()
         claimable = {
             "_id": claim.event_id,
             "state": State.WAITING.value,
-            "$or": [{"owner": claim.owner}, {"until": {"$lte": now}}],
+            "$or": [{"owner": claim.owner}, *lease_over(claim.now)],
         }
         fields = {name: getattr(claim, name) for name in _COPIED}
         fields |= {"token": token, "until": micros_from(claim.now + timedelta(seconds=RESERVED_SECONDS))}

@@ -15,8 +15,10 @@ DAYS_COUNTED: Final = 60
 """Counts of older days are deleted. A decision, and so the return of its quota, is 10 days old at most."""
 
 
-def reservation(budget: Budget, slot: int, mark: Document, marks: str) -> list[Document]:
+def reservation(budget: Budget, mark: Document, marks: str, *, newest: int) -> list[Document]:
     """Count one more approval in day, month and rate, and add `mark` to the list `marks`.
+
+    `newest` is as in `libs.store.approval_rate.rate_in_slot`.
 
     Nothing is counted if the list has a mark of the same event, or a limit is reached.
     """
@@ -31,7 +33,13 @@ def reservation(budget: Budget, slot: int, mark: Document, marks: str) -> list[D
             "$set": {
                 f"days.{budget.day}": _incremented(day),
                 f"months.{budget.month}": _incremented(month),
-                "speed": {"$cond": ["$counts", _rate_after_approval(slot), _if_null("$speed", _rate(0, 0, 0.0))]},
+                "speed": {
+                    "$cond": [
+                        "$counts",
+                        _rate_after_approval(mark["slot"], newest),
+                        _if_null("$speed", _rate(0, 0, 0.0)),
+                    ]
+                },
                 marks: {"$cond": ["$counts", added, f"${marks}"]},
                 "touched_at": "$$NOW",
             }
@@ -46,13 +54,13 @@ def _recent_days(day: str) -> Document:
     return {"$arrayToObject": {"$filter": {"input": days, "as": "day", "cond": {"$gte": ["$$day.k", oldest]}}}}
 
 
-def _rate_after_approval(slot: int) -> Document:
+def _rate_after_approval(slot: int, newest: int) -> Document:
     """`libs.store.approval_rate.rate_after_approval` as an aggregation expression."""
     count, normal, known = _if_null("$speed.count", 0), _if_null("$speed.normal", 0.0), _if_null("$speed.slot", 0)
-    closes = {"$gt": [slot, known]}
+    closes = {"$or": [{"$gt": [slot, known]}, {"$gt": [known, newest + 1]}]}
     moved = {"$add": [{"$multiply": [1 - WEIGHT, normal]}, {"$multiply": [WEIGHT, count]}]}
     return _rate(
-        {"$max": [slot, known]},
+        {"$cond": [closes, slot, known]},
         {"$add": [{"$cond": [closes, 0, count]}, 1]},
         {"$cond": [{"$and": [closes, {"$gt": [count, 0]}]}, moved, normal]},
     )

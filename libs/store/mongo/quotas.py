@@ -18,7 +18,7 @@ from pymongo import ReturnDocument
 
 from libs.contracts.errors import unavailable
 from libs.store.approval_rate import slot_from
-from libs.store.decisions import Budget, Limit, QuotaExhausted
+from libs.store.decisions import Budget, Limit, Proposal, QuotaExhausted
 from libs.store.mongo.database import Database, Document, DuplicateKey, run, unless_duplicate
 from libs.store.mongo.quota_reservation import reservation
 
@@ -65,11 +65,12 @@ class Quotas:
     def __init__(self, database: Database) -> None:
         self._usage = database["usage"]
 
-    async def reserve(self, event_id: str, budget: Budget, now: datetime) -> tuple[Mark | QuotaExhausted, list[Mark]]:
+    async def reserve(self, proposal: Proposal, budget: Budget) -> tuple[Mark | QuotaExhausted, list[Mark]]:
         """Count an approval. Returns its mark (an earlier one of the same event, if any) or the limit that is used up.
 
         Also returns the abandoned marks of the account.
         """
+        event_id, now = proposal.event_id, proposal.now
         mark = Mark(
             kind=RESERVING,
             account_id=budget.account_id,
@@ -80,7 +81,7 @@ class Quotas:
             slot=slot_from(now),
             at=now.timestamp(),
         )
-        document = await self._count(budget, mark)
+        document = await self._count(budget, mark, newest=slot_from(proposal.clock or now))
         existing = next((mark for mark in marks_of(document, RESERVING) if mark.event_id == event_id), None)
         return existing or _exhausted(document, budget), abandoned_marks(document, now)
 
@@ -105,9 +106,9 @@ class Quotas:
                 return
         await run(self._usage.update_one(marked, {"$inc": less, **pulled}))
 
-    async def _count(self, budget: Budget, mark: Mark) -> Document:
+    async def _count(self, budget: Budget, mark: Mark, *, newest: int) -> Document:
         async def counted() -> Document | DuplicateKey:
-            update = reservation(budget, mark.slot, mark.document(), RESERVING)
+            update = reservation(budget, mark.document(), RESERVING, newest=newest)
             found: Document | DuplicateKey = await unless_duplicate(
                 self._usage.find_one_and_update(
                     {"_id": mark.account_id}, update, upsert=True, return_document=ReturnDocument.AFTER

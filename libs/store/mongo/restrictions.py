@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from libs.contracts.errors import unavailable
+from libs.contracts.stored_times import latest_beginning
 from libs.store.instants import micros_from
 from libs.store.mongo.database import AFTER, DUPLICATE_KEY, Database, Document, aggregate, run, unless_duplicate
 from libs.store.mongo.outbox import entries_from
@@ -92,7 +93,9 @@ class MongoRestrictions:
 
     async def claim_probe(self, restriction: Restriction, *, now: datetime, next_at: datetime) -> bool:
         """As `Restrictions.claim_probe`."""
-        due = {"_id": restriction.slot, "probe_at": {"$lte": micros_from(now)}, **_standing_at(now)}
+        late = {"probe_at": {"$gt": micros_from(latest_beginning(next_at))}}
+        over = [{"probe_at": {"$lte": micros_from(now)}}, late]
+        due = {"_id": restriction.slot, "$and": [{"$or": over}, _standing_at(now)]}
         claimed = await run(self._restrictions.update_one(due, {"$set": {"probe_at": micros_from(next_at)}}))
         return bool(claimed.matched_count)
 

@@ -4,7 +4,6 @@ from functools import partial
 
 from pymongo import ReturnDocument
 
-from libs.contracts.errors import GatewayError
 from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
 from libs.store.mongo.buckets import MongoPacing
 from libs.store.mongo.chains import MongoChains, MongoCheckpoints, MongoPurges
@@ -25,6 +24,7 @@ from libs.store.mongo.indexes import make_indexes
 from libs.store.mongo.job_leases import MongoJobLeases
 from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.outbox import MongoOutbox
+from libs.store.mongo.probe import WriteProbe
 from libs.store.mongo.records import MongoRecords
 from libs.store.mongo.restrictions import MongoRestrictions
 from libs.store.mongo.statuses import MongoStatuses
@@ -33,6 +33,7 @@ from libs.store.mongo.suppressions import MongoSuppressions
 from libs.store.mongo.tallies import MongoTallies
 from libs.store.mongo.template_recipients import MongoTemplateRecipients
 from libs.store.mongo.tokens import MongoTokens
+from libs.store.mongo.verified import MongoVerificationStates, MongoVerifiedPlaces
 from libs.store.store import OLDEST_SCHEMA, Store, require_known_schema
 
 SCHEMA_VERSION = 2
@@ -66,13 +67,6 @@ async def _require_known_schema(database: Database) -> None:
 
 
 def _store_over(client: Client, database: Database) -> Store:
-    async def healthy() -> bool:
-        try:
-            await run(database.command("ping"))
-        except GatewayError:
-            return False
-        return True
-
     return Store(
         directory=MongoDirectory(database),
         registry=MongoRegistry(database),
@@ -102,12 +96,14 @@ def _store_over(client: Client, database: Database) -> Store:
         dead_letters=MongoDeadLetters(database),
         tallies=MongoTallies(database),
         job_leases=MongoJobLeases(database),
+        verification_states=MongoVerificationStates(database),
+        verified_places=MongoVerifiedPlaces(database),
         subjects=MongoSubjects(database),
         tokens=MongoTokens(database),
         token_registry=MongoTokens(database),
         erasures=MongoErasures(database),
         personal_data=MongoPersonalData(database),
         erased_customers=MongoErasedCustomers(database),
-        healthy=healthy,
+        probe=WriteProbe(database),
         close=partial(close, client),
     )

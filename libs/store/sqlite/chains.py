@@ -9,20 +9,23 @@ import orjson
 
 from libs.record.canonical import FIELDS, Link, account_of, chain_of
 from libs.record.checkpoints import Checkpoint, Purge, stored_checkpoint_from, stored_purge_from
-from libs.store.chains import Head
+from libs.store.chains import ChainEnd, Head, chain_end_from
 from libs.store.sqlite.database import Database
 
 _NAMES = """
 WITH RECURSIVE accounts (name) AS (
   SELECT min(account_id) FROM records
-  UNION ALL SELECT (SELECT min(account_id) FROM records WHERE account_id > name) FROM accounts WHERE name IS NOT NULL)
+  UNION ALL SELECT (SELECT min(account_id) FROM records WHERE account_id > name) FROM accounts WHERE name IS NOT NULL),
+checkpointed (name) AS (
+  SELECT min(chain) FROM checkpoints
+  UNION ALL SELECT (SELECT min(chain) FROM checkpoints WHERE chain > name) FROM checkpointed WHERE name IS NOT NULL)
 SELECT name FROM accounts WHERE name IS NOT NULL
 UNION SELECT '-' WHERE EXISTS (SELECT 1 FROM records WHERE account_id IS NULL)
 UNION SELECT chain FROM chains
-UNION SELECT chain FROM checkpoints
+UNION SELECT name FROM checkpointed WHERE name IS NOT NULL
 UNION SELECT chain FROM purges
 """
-"""The names of all stored chains. The recursive query visits each account once, along the index."""
+"""The names of all stored chains. The recursive queries visit each name once, along the indexes."""
 _HEAD = """
 SELECT coalesce((SELECT seq FROM chains WHERE chain = :chain), 0),
   (SELECT max(chain_seq) FROM records WHERE account_id IS :account_id),
@@ -31,6 +34,13 @@ SELECT coalesce((SELECT seq FROM chains WHERE chain = :chain), 0),
   (SELECT body FROM purges WHERE chain = :chain),
   (SELECT id FROM records WHERE account_id IS :account_id ORDER BY chain_seq DESC LIMIT 1)
 """
+_ENDS = f"""
+SELECT name, coalesce((SELECT seq FROM chains WHERE chain = name), 0),
+  (SELECT max(number) FROM checkpoints WHERE chain = name),
+  (SELECT body FROM checkpoints WHERE chain = name ORDER BY number DESC LIMIT 1)
+FROM ({_NAMES})
+"""  # noqa: S608 -- a constant
+"""The `seq` and the newest checkpoint of each chain, both along an index."""
 _LINKS = (
     f"SELECT chain_seq, previous, hash, {', '.join(FIELDS)} FROM records INDEXED BY records_of_chain "  # noqa: S608 -- names from the format
     "WHERE account_id IS ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?"
@@ -58,6 +68,10 @@ class SqliteChains:
 
         return await self.records.scan(read)
 
+    async def ends(self) -> Sequence[ChainEnd]:
+        """As `Chains.ends`."""
+        return await self.records.scan(lambda connection: [_end_from(row) for row in connection.execute(_ENDS)])
+
     async def links(self, chain: str, *, after: int | None, limit: int) -> Sequence[Link]:
         """As `Chains.links`."""
         rows = await self.records.rows(_LINKS, (account_of(chain), _LOWEST if after is None else after, limit))
@@ -75,6 +89,11 @@ class SqliteChains:
         """As `Chains.position_of`."""
         rows = await self.records.rows("SELECT account_id, chain_seq FROM records WHERE id = ?", (record_id,))
         return (chain_of(rows[0][0]), rows[0][1]) if rows else None
+
+
+def _end_from(row: Any) -> ChainEnd:
+    chain, seq, number, checkpoint = row
+    return chain_end_from(chain, seq, None if number is None else _checkpoint_from((checkpoint, chain, number)))
 
 
 def _head_from(connection: sqlite3.Connection, chain: str) -> Head:

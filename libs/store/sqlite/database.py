@@ -1,65 +1,69 @@
 """One SQLite file: changes go through its writer, point reads run on the event loop, long reads in a thread.
 
-The rule: only this module translates SQLite's errors to `gateway_unavailable`; no other module of the adapter catches
-them.
+The rule: every transaction, and reads four times a second, check that the file at the path is still the opened one.
 """
 
 import asyncio
 import queue
-import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
 
-from libs.contracts.errors import unavailable
+from libs.store.metrics import POOL_IN_USE, READ_SECONDS, WRITE_SECONDS
+from libs.store.sqlite.connections import READER_BUSY_MS, connect
+from libs.store.sqlite.failures import closed, translated_errors
+from libs.store.sqlite.files import OpenedFile
 from libs.store.sqlite.writer import Writer
-from libs.store.store import OLDEST_SCHEMA, require_known_schema
 
 T = TypeVar("T")
-_CREATE = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX)")
-_ADD = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+)")
-
-BUSY_MS = 4_000
-"""How long a write waits for another process's transaction: half of the 8 s that ingress waits for a result."""
-READER_BUSY_MS = 250
-"""Readers of a WAL never wait for writers. This covers recovery after a crash, during which the event loop blocks."""
-_WAL_KEPT = 64 << 20
-"""The size in bytes to which the WAL file shrinks after a burst of writes."""
+CHECK_SECONDS = 0.25
+"""How long reads trust that the file at the path is the opened one; every transaction checks it."""
 
 
 class Database:
     """One open file. Its methods raise GatewayError(gateway_unavailable) when the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        self._writer: Writer | None = Writer(_connect(path), path.name)
-        self._reader = _connect(path, busy_ms=READER_BUSY_MS, query_only=True)
+        self._reader = connect(path, busy_ms=READER_BUSY_MS, query_only=True)
+        self._reader.execute("SELECT 1 FROM sqlite_schema").fetchone()  # opens the write-ahead log, which stays
+        self.file = OpenedFile(path)
+        self._writer: Writer | None = Writer(connect(path), path.name, self.file.require_unchanged)
+        self._checked_at = 0.0
         self._path = path
         self._scanners: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
         self._scanners.put(None)  # opened on demand: reports delay no lists
-        self._scanners.put(_connect(path, query_only=True))
+        self._scanners.put(connect(path, query_only=True))
 
     async def change(self, make: Callable[[sqlite3.Connection], T]) -> T:
         """Run `make` in the writer's next transaction; returns once it is durable. Passes exceptions of `make` on."""
         if self._writer is None:
-            raise unavailable("store")
-        with _translated_errors():
+            raise closed()
+        with translated_errors(), WRITE_SECONDS.time():
             result: T = await self._writer.submit(make)
         return result
 
+    def require_unchanged(self) -> None:
+        """Raise unless the file at the path is the opened one."""
+        with translated_errors():
+            self.file.require_unchanged(self._reader)
+
+    def wrote_within(self, seconds: float) -> bool:
+        """True when a transaction of this process changed the file in the last `seconds`."""
+        return self._writer is not None and time.monotonic() - self._writer.wrote_at < seconds
+
     def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first row of an indexed read, or None. Blocks the event loop for some microseconds."""
-        with _translated_errors():
-            return self._reader.execute(sql, values).fetchone()
+        with translated_errors(), READ_SECONDS.time():
+            return self._checked_reader().execute(sql, values).fetchone()
 
     def few_rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """All rows of an indexed read with few results. Blocks the event loop for some microseconds per row."""
-        with _translated_errors():
-            return self._reader.execute(sql, values).fetchall()
+        with translated_errors(), READ_SECONDS.time():
+            return self._checked_reader().execute(sql, values).fetchall()
 
     async def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """All rows of a read that may take long. Runs in a thread."""
@@ -71,12 +75,14 @@ class Database:
         def read_with_scanner() -> T:
             scanner = self._scanners.get()
             try:
-                scanner = scanner or _connect(self._path, query_only=True)
-                return read(scanner)
+                scanner = scanner or connect(self._path, query_only=True)
+                self.file.require_unchanged(scanner)
+                with POOL_IN_USE.track_inprogress():
+                    return read(scanner)
             finally:
                 self._scanners.put(scanner)
 
-        with _translated_errors():
+        with translated_errors(), READ_SECONDS.time():
             return await asyncio.to_thread(read_with_scanner)
 
     async def truncate_wal(self) -> bool:
@@ -86,14 +92,14 @@ class Database:
         """
 
         def truncate() -> bool:
-            connection = _connect(self._path)
+            connection = connect(self._path)
             try:
                 busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             finally:
                 connection.close()
             return not busy
 
-        with _translated_errors():
+        with translated_errors():
             return await asyncio.to_thread(truncate)
 
     async def close(self) -> None:
@@ -103,6 +109,14 @@ class Database:
             await asyncio.to_thread(writer.stop)
             self._reader.close()
             await asyncio.to_thread(self._close_scanners)
+
+    def _checked_reader(self) -> sqlite3.Connection:
+        """The reader, once the file at the path is known to be the opened one."""
+        now = time.monotonic()
+        if now - self._checked_at > CHECK_SECONDS:
+            self.file.require_unchanged(self._reader)
+            self._checked_at = now
+        return self._reader
 
     def _close_scanners(self) -> None:
         """Wait for running reads. Later reads get a closed connection, which raises `gateway_unavailable`."""
@@ -116,64 +130,3 @@ class Database:
 def json_list(values: Iterable[str]) -> str:
     """A JSON array, for use with `json_each`."""
     return orjson.dumps(list(values)).decode()
-
-
-def create_tables(path: Path, schema: str, version: int) -> None:
-    """Create the file and its missing tables. Blocks; safe when several processes call it at the same time."""
-    with _translated_errors():
-        connection = _connect(path)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            require_known_schema(found, version, oldest=OLDEST_SCHEMA)
-            for statement in schema.split(";"):  # an existing file may lack tables of a newer release
-                added = _ADD.match(statement.strip())
-                if added and added[2] in {column[1] for column in connection.execute(f"PRAGMA table_info({added[1]})")}:
-                    continue
-                connection.execute(_CREATE.sub(r"\g<0> IF NOT EXISTS", statement, count=1))
-            if found == 0:
-                connection.execute(f"PRAGMA user_version = {version}")
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
-
-
-def _connect(path: Path, *, busy_ms: int = BUSY_MS, query_only: bool = False) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
-    _use_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")  # erased persons must not be found in free pages
-    connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
-    if query_only:
-        connection.execute("PRAGMA query_only = ON")
-    return connection
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL. SQLite reports `busy` without waiting if another process does the same, so retry."""
-    for attempt in range(BUSY_MS // 20):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or attempt == BUSY_MS // 20 - 1:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.OperationalError, sqlite3.InternalError) as error:
-        raise unavailable("store") from error
-    except sqlite3.ProgrammingError as error:
-        if "closed database" not in str(error):
-            raise
-        raise unavailable("store") from error
-    except sqlite3.DatabaseError as error:
-        if type(error) is not sqlite3.DatabaseError:  # a broken constraint is a defect of the gateway
-            raise
-        raise unavailable("store") from error

@@ -14,9 +14,10 @@ from libs.store.outbox import OutboxEvent
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.outbox import add_events
 
-_FIELDS = ("id", "queue", "account_id", "died_at", "expires_at", "replayed_at", "replayed_by", "body", "sealed")
+_FIELDS = ("id", "queue", "account_id", "died_at", "expires_at", "replayed_at", "replayed_by", "discarded_at",
+           "discarded_by", "body", "sealed")  # fmt: skip
 _COLUMNS = ", ".join(_FIELDS)
-_IN_BODY = ("reason", "name", "message_id", "integration_id", "attempts")
+_IN_BODY = ("reason", "name", "message_id", "integration_id", "attempts", "replayable")
 _MAX_EXPIRED = 1_000
 """Dead letters that one call deletes at most."""
 
@@ -46,7 +47,7 @@ class SqliteDeadLetters:
 
     async def remove(self, letter_id: str) -> None:
         """As `DeadLetters.remove`."""
-        sql = "DELETE FROM dead_letters WHERE id = ? AND replayed_at IS NULL"
+        sql = "DELETE FROM dead_letters WHERE id = ? AND replayed_at IS NULL AND discarded_at IS NULL"
         await self.main.change(lambda connection: connection.execute(sql, (letter_id,)).rowcount)
 
     async def page(self, wanted: DeadLetterFilter, *, after: str | None, limit: int) -> Sequence[DeadLetter]:
@@ -58,6 +59,8 @@ class SqliteDeadLetters:
         where = list(terms)
         if wanted.replayed is not None:
             where.append(f"replayed_at IS {'NOT ' if wanted.replayed else ''}NULL")
+        if wanted.discarded is not None:
+            where.append(f"discarded_at IS {'NOT ' if wanted.discarded else ''}NULL")
         sql = f"SELECT {_COLUMNS} FROM dead_letters WHERE {' AND '.join(where) or '1'} ORDER BY id DESC LIMIT ?"  # noqa: S608 -- names from above
         return [_letter_from(row) for row in await self.main.rows(sql, (*terms.values(), limit))]
 
@@ -71,6 +74,21 @@ class SqliteDeadLetters:
 
         await self.main.change(mark)
 
+    async def mark_discarded(self, letter_id: str, *, at: datetime, by: str, events: Sequence[OutboxEvent]) -> bool:
+        """As `DeadLetters.mark_discarded`."""
+
+        def mark(connection: sqlite3.Connection) -> bool:
+            sql = (
+                "UPDATE dead_letters SET discarded_at = ?, discarded_by = ?, sealed = '' "
+                "WHERE id = ? AND replayed_at IS NULL AND discarded_at IS NULL"
+            )
+            if not connection.execute(sql, (micros_from(at), by, letter_id)).rowcount:
+                return False
+            add_events(connection, events)
+            return True
+
+        return await self.main.change(mark)
+
     async def count_waiting(self, now: datetime) -> Mapping[str, int]:
         """As `DeadLetters.count_waiting`."""
 
@@ -80,7 +98,8 @@ class SqliteDeadLetters:
                 "(SELECT id FROM dead_letters WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
                 (micros_from(now), _MAX_EXPIRED),
             )
-            sql = "SELECT queue, count(*) FROM dead_letters WHERE replayed_at IS NULL GROUP BY queue"
+            waiting = "replayed_at IS NULL AND discarded_at IS NULL"
+            sql = f"SELECT queue, count(*) FROM dead_letters WHERE {waiting} GROUP BY queue"  # noqa: S608 -- from above
             return dict(connection.execute(sql).fetchall())
 
         return await self.main.change(count)
@@ -89,5 +108,7 @@ class SqliteDeadLetters:
 def _letter_from(row: Any) -> DeadLetter:
     stored = dict(zip(_FIELDS, row, strict=True))
     body = orjson.loads(stored.pop("body"))
-    times = {name: optional_instant_from(stored[name]) for name in ("died_at", "expires_at", "replayed_at")}
+    times = {
+        name: optional_instant_from(stored[name]) for name in ("died_at", "expires_at", "replayed_at", "discarded_at")
+    }
     return DeadLetter(**stored | times | body)

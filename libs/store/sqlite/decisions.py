@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from libs.contracts.decisions import Decision
+from libs.contracts.stored_times import latest_beginning
 from libs.store.approval_rate import ApprovalRate, rate_after_approval, rate_in_slot, slot_from
 from libs.store.conversations import SuppressionKind, conversation_from
 from libs.store.decisions import (
@@ -59,7 +60,11 @@ class SqliteDecisions:
             ),
         )
         last, closed, kinds, restrictions, links, day, month, slot, count, normal, decision = row
-        rate = rate_in_slot(ApprovalRate(slot or 0, count or 0, normal or 0.0), slot_from(query.now))
+        rate = rate_in_slot(
+            ApprovalRate(slot or 0, count or 0, normal or 0.0),
+            slot_from(query.now),
+            newest=slot_from(query.clock or query.now),
+        )
         return StoredFacts(
             conversation=conversation_from(last, closed),
             suppressed=frozenset(map(SuppressionKind, kinds.split(","))) if kinds else frozenset(),
@@ -75,7 +80,8 @@ class SqliteDecisions:
 
     async def cooling_down(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
         """As `Decisions.cooling_down`."""
-        found = self.main.row("SELECT until FROM cooldowns WHERE id = ? AND until > ?", (cooldown.id, micros_from(now)))
+        sql = "SELECT until FROM cooldowns WHERE id = ? AND until > ? AND at <= ?"
+        found = self.main.row(sql, (cooldown.id, micros_from(now), micros_from(latest_beginning(now))))
         return CoolingDown(instant_from(found[0])) if found else None
 
     async def release(self, event_id: str, now: datetime) -> bool:  # noqa: ARG002 -- the MongoDB adapter needs `now`
@@ -106,7 +112,7 @@ class SqliteDecisions:
             objection = _running_cooldown(connection, proposal) or _use_quota(connection, budget)
             if objection is not None:
                 return objection
-            _count_approval(connection, budget.account_id, slot_from(proposal.now))
+            _count_approval(connection, budget.account_id, proposal)
             if proposal.cooldown is not None:
                 _start_cooldown(connection, proposal, proposal.cooldown)
                 self._cooldown_cleanup(connection, proposal.now)
@@ -126,8 +132,10 @@ def _running_cooldown(connection: sqlite3.Connection, proposal: Proposal) -> Coo
     """Another event's cooldown that runs, if the proposal has a cooldown."""
     if proposal.cooldown is None:
         return None
-    sql = "SELECT until FROM cooldowns WHERE id = ? AND until > ? AND event_id != ?"
-    found = connection.execute(sql, (proposal.cooldown.id, micros_from(proposal.now), proposal.event_id)).fetchone()
+    sql = "SELECT until FROM cooldowns WHERE id = ? AND until > ? AND event_id != ? AND at <= ?"
+    latest = micros_from(latest_beginning(proposal.clock or proposal.now))
+    wanted = (proposal.cooldown.id, micros_from(proposal.now), proposal.event_id, latest)
+    found = connection.execute(sql, wanted).fetchone()
     return CoolingDown(instant_from(found[0])) if found else None
 
 
@@ -157,9 +165,10 @@ def _use_quota(connection: sqlite3.Connection, budget: Budget) -> QuotaExhausted
     return None
 
 
-def _count_approval(connection: sqlite3.Connection, account_id: str, slot: int) -> None:
+def _count_approval(connection: sqlite3.Connection, account_id: str, proposal: Proposal) -> None:
+    slot, newest = slot_from(proposal.now), slot_from(proposal.clock or proposal.now)
     found = connection.execute(_RATE, (account_id,)).fetchone()
-    rate = rate_after_approval(ApprovalRate(*found) if found else ApprovalRate(), slot)
+    rate = rate_after_approval(ApprovalRate(*found) if found else ApprovalRate(), slot, newest=newest)
     connection.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?)", (account_id, *astuple(rate)))
 
 

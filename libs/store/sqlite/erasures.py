@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from libs.contracts.errors import unavailable
-from libs.store.claim_rules import State, bucket_id
+from libs.contracts.stored_times import latest_beginning
+from libs.store.claim_rules import LONGEST_LEASE, State, bucket_id
 from libs.store.erasures import (
     ERASURE_SOURCE,
     Erasure,
@@ -81,9 +82,11 @@ class SqlitePersonalData:
         """As `PersonalData.in_flight`."""
         calling, trying = State.CALLING.value, ForwardState.TRYING.value
         wanted = {"account_id": account_id, "keys": json_list(customer_keys), "now": micros_from(now)}
+        wanted["latest"] = micros_from(latest_beginning(now) + LONGEST_LEASE)
+        lease_runs = "until > :now AND until <= :latest"
         running = (
-            f"SELECT 1 FROM entries WHERE {_OF_PERSON} AND state = :calling AND until > :now "  # noqa: S608 -- names from above
-            f"UNION ALL SELECT 1 FROM forwards WHERE {_OF_PERSON} AND state = :trying AND until > :now LIMIT 1"
+            f"SELECT 1 FROM entries WHERE {_OF_PERSON} AND state = :calling AND {lease_runs} "  # noqa: S608 -- names from above
+            f"UNION ALL SELECT 1 FROM forwards WHERE {_OF_PERSON} AND state = :trying AND {lease_runs} LIMIT 1"
         )
         return bool(await self.ledger.rows(running, wanted | {"calling": calling, "trying": trying}))
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from libs.contracts.stored_times import brought_back
+from libs.store.claim_rules import LONGEST_LEASE
 from libs.store.cursors import cursor_from, position_from
 from libs.store.forwards import (
     ATTEMPTS_KEPT,
@@ -54,8 +56,9 @@ class SqliteForwards:
             state, _, lease_ends, tries, attempts = stored
             if state == ForwardState.DELIVERED:
                 return AlreadyDelivered(_last_status(attempts), tries)
-            if state == ForwardState.TRYING and lease_ends > micros_from(now):
-                return DeliveryInProgress(instant_from(lease_ends))
+            ends = brought_back(instant_from(lease_ends), now, LONGEST_LEASE)
+            if state == ForwardState.TRYING and ends > now:
+                return DeliveryInProgress(ends)
             connection.execute(
                 "UPDATE forwards SET state = ?, owner = ?, until = ?, updated_at = ? WHERE id = ?",
                 (ForwardState.TRYING.value, owner, until, micros_from(now), forward.id),

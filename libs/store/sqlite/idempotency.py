@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from libs.contracts.events import MessageSettled, WebhookAnswered
+from libs.store.callers import Caller
 from libs.store.decisions import DECISIONS_KEPT_DAYS
 from libs.store.idempotency import (
     KEPT_HOURS,
@@ -34,10 +35,10 @@ class SqliteIdempotency:
     _cleanup: ExpiredRowCleanup = field(default_factory=lambda: ExpiredRowCleanup("claimed_keys", _KEPT))
 
     async def claim(
-        self, *, integration_id: str, key: str, body_hash: str, event_id: str, now: datetime
+        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime
     ) -> Fresh | Duplicate | Reused:
         """As `Idempotency.claim`."""
-        claimed = (integration_id, key)
+        claimed = (caller.integration_id, caller.stored_key(key))
 
         def take(connection: sqlite3.Connection) -> Fresh | Duplicate | Reused:
             found = connection.execute(
@@ -55,16 +56,16 @@ class SqliteIdempotency:
 
         return await self.requests.change(take)
 
-    async def answer(self, *, integration_id: str, key: str, event_id: str, answer: bytes) -> None:
+    async def answer(self, *, caller: Caller, key: str, event_id: str, answer: bytes) -> None:
         """As `Idempotency.answer`."""
         sql = f"UPDATE claimed_keys SET answer = ? WHERE {_OWNED} AND answer IS NULL"  # noqa: S608 -- names from above
-        values = (answer, integration_id, key, event_id)
+        values = (answer, caller.integration_id, caller.stored_key(key), event_id)
         await self.requests.change(lambda connection: connection.execute(sql, values).rowcount)
 
-    async def release(self, *, integration_id: str, key: str, event_id: str) -> None:
+    async def release(self, *, caller: Caller, key: str, event_id: str) -> None:
         """As `Idempotency.release`."""
         sql = f"DELETE FROM claimed_keys WHERE {_OWNED}"  # noqa: S608 -- names from above
-        values = (integration_id, key, event_id)
+        values = (caller.integration_id, caller.stored_key(key), event_id)
         await self.requests.change(lambda connection: connection.execute(sql, values).rowcount)
 
 

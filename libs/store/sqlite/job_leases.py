@@ -4,13 +4,14 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from libs.contracts.stored_times import latest_beginning
 from libs.store.instants import micros_from
 from libs.store.sqlite.database import Database
 
 _ACQUIRE = (
-    "INSERT INTO errands (id, owner, until, done_at) VALUES (:id, :owner, :until, NULL) "
-    "ON CONFLICT (id) DO UPDATE SET owner = :owner, until = :until "
-    "WHERE done_at IS NULL AND (until <= :now OR owner = :owner)"
+    "INSERT INTO errands (id, owner, until, done_at, taken_at) VALUES (:id, :owner, :until, NULL, :now) "
+    "ON CONFLICT (id) DO UPDATE SET owner = :owner, until = :until, taken_at = :now "
+    "WHERE done_at IS NULL AND (until <= :now OR owner = :owner OR taken_at > :latest)"
 )
 
 
@@ -23,7 +24,8 @@ class SqliteJobLeases:
     async def acquire(self, job_id: str, *, owner: str, now: datetime, lease_seconds: float) -> bool:
         """As `JobLeases.acquire`."""
         until = micros_from(now + timedelta(seconds=lease_seconds))
-        values = {"id": job_id, "owner": owner, "until": until, "now": micros_from(now)}
+        values: dict[str, str | int | None] = {"id": job_id, "owner": owner, "until": until, "now": micros_from(now)}
+        values["latest"] = micros_from(latest_beginning(now)) if lease_seconds else None
 
         def acquire(connection: sqlite3.Connection) -> bool:
             return connection.execute(_ACQUIRE, values).rowcount == 1

@@ -1,7 +1,7 @@
 """`Ledger` and `Pacing` in SQLite: a claim is one change, so exactly one claimant gets it."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 
@@ -96,13 +96,14 @@ class SqlitePacing:
 
     ledger: Database
 
-    async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
+    async def hold(self, *, scope: str, key: str, until: datetime, now: datetime, slow_down: float = 1.0) -> None:
         """As `Pacing.hold`."""
         name = bucket_id(scope, key)
 
         def write(connection: sqlite3.Connection) -> None:
-            bucket = bucket_after_hold(_buckets(connection, [name]).get(name, Bucket()), until.timestamp(), slow_down)
-            connection.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?, ?)", (name, *astuple(bucket)))
+            before = _buckets(connection, [name]).get(name, Bucket())
+            after = bucket_after_hold(before, until.timestamp(), slow_down, now=now.timestamp())
+            _write_buckets(connection, {name: after})
 
         await self.ledger.change(write)
 
@@ -116,9 +117,17 @@ def _entry(connection: sqlite3.Connection, event_id: str) -> Entry | None:
     return Entry(state, owner, attempt, instant_from(until), outcome)
 
 
+_BUCKET = "tat_s, held_until_s, factor, slowed_at_s, held_since_s"
+_WRITE_BUCKET = f"INSERT OR REPLACE INTO buckets (id, {_BUCKET}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 -- names from above
+
+
+def _write_buckets(connection: sqlite3.Connection, buckets: Mapping[str, Bucket]) -> None:
+    connection.executemany(_WRITE_BUCKET, [(name, *astuple(bucket)) for name, bucket in buckets.items()])
+
+
 def _buckets(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Bucket]:
     marks = ", ".join("?" * len(ids))
-    sql = f"SELECT id, tat_s, held_until_s, factor, slowed_at_s FROM buckets WHERE id IN ({marks})"  # noqa: S608 -- marks alone
+    sql = f"SELECT id, {_BUCKET} FROM buckets WHERE id IN ({marks})"  # noqa: S608 -- marks alone
     return {name: Bucket(*values) for name, *values in connection.execute(sql, ids)}
 
 
@@ -127,10 +136,7 @@ def _take_slots(connection: sqlite3.Connection, claim: Claim) -> Slots | RateLim
     ids = bucket_ids(claim)
     slots = slots_for(claim, _buckets(connection, ids))
     if isinstance(slots, Slots):
-        connection.executemany(
-            "INSERT INTO buckets VALUES (?, ?, 0, 1, 0) ON CONFLICT DO UPDATE SET tat_s = excluded.tat_s",
-            list(zip(ids, slots.tats, strict=False)),
-        )
+        _write_buckets(connection, dict(zip(ids, slots.buckets, strict=False)))
     return slots
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from libs.contracts.stored_times import latest_beginning
 from libs.store.instants import micros_from
 from libs.store.outbox import OutboxEvent
 from libs.store.restriction_rows import COLUMNS, RENEWED, kept_until, restriction_from, row_from
@@ -106,8 +107,10 @@ class SqliteRestrictions:
 
     async def claim_probe(self, restriction: Restriction, *, now: datetime, next_at: datetime) -> bool:
         """As `Restrictions.claim_probe`."""
-        sql = f"UPDATE restrictions SET probe_at = :next WHERE slot = :slot AND probe_at <= :now AND {_STANDS}"  # noqa: S608 -- names from above
+        due = "(probe_at <= :now OR probe_at > :latest)"
+        sql = f"UPDATE restrictions SET probe_at = :next WHERE slot = :slot AND {due} AND {_STANDS}"  # noqa: S608 -- names from above
         values = {"next": micros_from(next_at), "now": micros_from(now), "slot": restriction.slot}
+        values["latest"] = micros_from(latest_beginning(next_at))
         return await self.main.change(lambda connection: connection.execute(sql, values).rowcount == 1)
 
     async def standing(self, account_id: str, subjects: Collection[Subject], now: datetime) -> Sequence[Restriction]:

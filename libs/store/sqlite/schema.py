@@ -3,6 +3,7 @@
 An added table or column needs no new version: every start creates what is missing.
 
 The rule: each service that writes on the message path has its own file, so that processes do not wait for one lock.
+`probes` has one row, which the readiness probe rewrites.
 Times are microseconds since 1970 unless a column ends in `_s`: Unix seconds as a float.
 """
 
@@ -70,9 +71,12 @@ CREATE INDEX turns_of_pair ON turns (pair, seq);
 CREATE TABLE dead_letters (id TEXT PRIMARY KEY, queue TEXT NOT NULL, account_id TEXT, died_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL, replayed_at INTEGER, replayed_by TEXT, body TEXT NOT NULL, sealed TEXT NOT NULL)
   WITHOUT ROWID;
+ALTER TABLE dead_letters ADD COLUMN discarded_at INTEGER;
+ALTER TABLE dead_letters ADD COLUMN discarded_by TEXT;
 CREATE INDEX dead_letters_by_end ON dead_letters (expires_at);
 CREATE INDEX dead_letters_of_queue ON dead_letters (queue) WHERE replayed_at IS NULL;
 CREATE TABLE errands (id TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL, done_at INTEGER) WITHOUT ROWID;
+ALTER TABLE errands ADD COLUMN taken_at INTEGER;
 CREATE TABLE tokens (id TEXT PRIMARY KEY, label TEXT NOT NULL, role TEXT NOT NULL, accounts TEXT,
   sha256 TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL, created_by TEXT NOT NULL, expires_at INTEGER NOT NULL,
   revoked_at INTEGER, revoked_by TEXT, last_used_at INTEGER) WITHOUT ROWID;
@@ -80,7 +84,12 @@ CREATE TABLE erasures (id TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT N
 CREATE TABLE erased_customers (marker TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX erased_customers_by_time ON erased_customers (at);
 CREATE TABLE speeds (account_id TEXT PRIMARY KEY, slot INTEGER NOT NULL, count INTEGER NOT NULL,
-  normal REAL NOT NULL) WITHOUT ROWID
+  normal REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE verifications (scope TEXT PRIMARY KEY, sound INTEGER NOT NULL, verified_at INTEGER, failed_at INTEGER,
+  fault TEXT) WITHOUT ROWID;
+CREATE TABLE verified_places (chain TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL, seq INTEGER NOT NULL,
+  hash BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE probes (id INTEGER PRIMARY KEY CHECK (id = 1), writes INTEGER NOT NULL)
 """
 """Written by console and policy."""
 
@@ -88,7 +97,8 @@ REQUESTS = """
 CREATE TABLE claimed_keys (integration_id TEXT NOT NULL, key TEXT NOT NULL, body_hash TEXT NOT NULL,
   event_id TEXT NOT NULL, at INTEGER NOT NULL, answer BLOB, UNIQUE (integration_id, key));
 CREATE TABLE pending (event_id TEXT NOT NULL, integration_id TEXT NOT NULL, at INTEGER NOT NULL,
-  UNIQUE (event_id, integration_id))
+  UNIQUE (event_id, integration_id));
+CREATE TABLE probes (id INTEGER PRIMARY KEY CHECK (id = 1), writes INTEGER NOT NULL)
 """
 """Written by ingress."""
 
@@ -103,6 +113,7 @@ ALTER TABLE entries ADD COLUMN fallback TEXT;
 CREATE INDEX entries_of_message ON entries (message_id) WHERE message_id IS NOT NULL;
 CREATE TABLE buckets (id TEXT PRIMARY KEY, tat_s REAL NOT NULL, held_until_s REAL NOT NULL, factor REAL NOT NULL,
   slowed_at_s REAL NOT NULL) WITHOUT ROWID;
+ALTER TABLE buckets ADD COLUMN held_since_s REAL NOT NULL DEFAULT 0;
 CREATE TABLE forwards (id TEXT NOT NULL UNIQUE, account_id TEXT, integration_id TEXT NOT NULL, at INTEGER NOT NULL,
   state TEXT NOT NULL, owner TEXT NOT NULL, until INTEGER NOT NULL, tries INTEGER NOT NULL,
   updated_at INTEGER NOT NULL, body TEXT NOT NULL, attempts TEXT NOT NULL);
@@ -111,7 +122,8 @@ CREATE INDEX forwards_of_customer ON forwards (account_id, customer_key) WHERE c
 CREATE INDEX forwards_by_time ON forwards (at);
 CREATE INDEX forwards_of_account ON forwards (account_id, at);
 CREATE INDEX forwards_of_integration ON forwards (integration_id, at);
-CREATE INDEX forwards_of_state ON forwards (state, at)
+CREATE INDEX forwards_of_state ON forwards (state, at);
+CREATE TABLE probes (id INTEGER PRIMARY KEY CHECK (id = 1), writes INTEGER NOT NULL)
 """
 """Written by sender."""
 
@@ -132,12 +144,14 @@ CREATE INDEX records_of_integration ON records (integration_id, at) WHERE integr
 CREATE INDEX records_of_type ON records (type, at);
 CREATE INDEX records_of_code ON records (code, at) WHERE code IS NOT NULL;
 CREATE INDEX records_of_event ON records (event_id) WHERE event_id IS NOT NULL;
-CREATE INDEX records_of_customer ON records (customer_hash, at) WHERE customer_hash IS NOT NULL
+CREATE INDEX records_of_customer ON records (customer_hash, at) WHERE customer_hash IS NOT NULL;
+CREATE TABLE probes (id INTEGER PRIMARY KEY CHECK (id = 1), writes INTEGER NOT NULL)
 """
 """Written by audit. `seq` is the order in which records were appended, `chain_seq` the record's `seq` in its chain."""
 
 SUBJECTS = """
 CREATE TABLE subjects (customer_key TEXT PRIMARY KEY, pseudonym TEXT NOT NULL UNIQUE, sealed_key TEXT NOT NULL)
-  WITHOUT ROWID
+  WITHOUT ROWID;
+CREATE TABLE probes (id INTEGER PRIMARY KEY CHECK (id = 1), writes INTEGER NOT NULL)
 """
 """Written by audit, and by console when a person is erased. A backup of the record need not contain it."""

@@ -1,28 +1,34 @@
 """Opens the SQLite store: five files in one directory, each with one writer."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
-from libs.contracts.errors import GatewayError, unavailable
+from libs.store.metrics import SIZE_BYTES, failed
 from libs.store.sqlite import schema
 from libs.store.sqlite.accounts import SqliteDirectory, SqliteRegistry
 from libs.store.sqlite.chains import SqliteChains, SqliteCheckpoints, SqlitePurges
+from libs.store.sqlite.connections import create_tables, holds
 from libs.store.sqlite.conversations import SqliteConversations
 from libs.store.sqlite.customer_links import SqliteCustomerLinks
 from libs.store.sqlite.customers import SqliteCustomers
-from libs.store.sqlite.database import Database, create_tables
+from libs.store.sqlite.database import Database
 from libs.store.sqlite.dead_letters import SqliteDeadLetters
 from libs.store.sqlite.decisions import SqliteDecisions
 from libs.store.sqlite.delivery_order import SqliteDeliveryOrder
 from libs.store.sqlite.erased_customers import SqliteErasedCustomers
 from libs.store.sqlite.erasure_jobs import SqliteErasures
 from libs.store.sqlite.erasures import SqlitePersonalData
+from libs.store.sqlite.failures import os_cause
+from libs.store.sqlite.files import make_private_folder
 from libs.store.sqlite.forwards import SqliteForwards
 from libs.store.sqlite.idempotency import SqliteAnswers, SqliteIdempotency
 from libs.store.sqlite.identities import SqliteIdentities
 from libs.store.sqlite.job_leases import SqliteJobLeases
 from libs.store.sqlite.ledger import SqliteLedger, SqlitePacing
 from libs.store.sqlite.outbox import SqliteOutbox
+from libs.store.sqlite.probes import WriteProbes
 from libs.store.sqlite.records import SqliteRecords
 from libs.store.sqlite.restrictions import SqliteRestrictions
 from libs.store.sqlite.statuses import SqliteStatuses
@@ -31,21 +37,27 @@ from libs.store.sqlite.suppressions import SqliteSuppressions
 from libs.store.sqlite.tallies import SqliteTallies
 from libs.store.sqlite.template_recipients import SqliteTemplateRecipients
 from libs.store.sqlite.tokens import SqliteTokens
+from libs.store.sqlite.verified import SqliteVerificationStates, SqliteVerifiedPlaces
 from libs.store.store import Store
+
+SIBLINGS: Final[Mapping[str, str]] = {
+    "requests": schema.REQUESTS,
+    "ledger": schema.LEDGER,
+    "records": schema.RECORDS,
+    "subjects": schema.SUBJECTS,
+}
+"""The files beside the main one, with their tables."""
 
 
 async def open_sqlite(path: Path) -> Store:
     """Open `path` and its sibling files for requests, ledger, records and subjects; raises as `open_store` does."""
-    main, requests, ledger, records, subjects = await asyncio.to_thread(_open_files, path)
+    databases = await asyncio.to_thread(_open_files, path)
+    main, requests, ledger, records, subjects = databases
 
-    async def healthy() -> bool:
-        try:
-            return main.row("SELECT 1") is not None
-        except GatewayError:
-            return False
+    probes = WriteProbes(databases)
 
     async def close() -> None:
-        for database in (main, requests, ledger, records, subjects):
+        for database in databases:
             await database.close()
 
     delivery_order, restrictions = SqliteDeliveryOrder(main), SqliteRestrictions(main)
@@ -78,32 +90,41 @@ async def open_sqlite(path: Path) -> Store:
         dead_letters=SqliteDeadLetters(main),
         tallies=SqliteTallies(records),
         job_leases=SqliteJobLeases(main),
+        verification_states=SqliteVerificationStates(main),
+        verified_places=SqliteVerifiedPlaces(main),
         subjects=SqliteSubjects(subjects),
         tokens=SqliteTokens(main),
         token_registry=SqliteTokens(main),
         erasures=SqliteErasures(main),
         personal_data=SqlitePersonalData(main, ledger, requests),
         erased_customers=SqliteErasedCustomers(main),
-        healthy=healthy,
+        probe=probes,
         close=close,
     )
 
 
 def _open_files(path: Path) -> list[Database]:
+    """Open the five files. Beside a file that is in use none is created in place of a lost one.
+
+    An empty ledger in place of a lost one would let messages be sent again, and an empty record would begin anew.
+    """
+    if path.is_dir():
+        raise ValueError("the SQLite store's URL names a folder, not a file")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
     except OSError as error:
-        raise unavailable("store") from error
-    files = {
-        path: schema.MAIN,
-        sibling_path(path, "requests"): schema.REQUESTS,
-        sibling_path(path, "ledger"): schema.LEDGER,
-        sibling_path(path, "records"): schema.RECORDS,
-        sibling_path(path, "subjects"): schema.SUBJECTS,
-    }
-    for file, tables in files.items():  # every refusal happens before a thread starts
-        create_tables(file, tables, schema.VERSION)
-    return [Database(file) for file in files]
+        raise failed(os_cause(error), f"the store's folder cannot be used: {error.strerror}") from error
+    siblings = {sibling_path(path, name): tables for name, tables in SIBLINGS.items()}
+    set_up = holds(path, "PRAGMA user_version")
+    for file, tables in siblings.items():  # every refusal happens before a thread starts
+        create_tables(file, tables, schema.VERSION, create=not set_up)
+    # The main file is the last, so that a first start that was cut off goes on.
+    sent_before = holds(sibling_path(path, "ledger"), "SELECT EXISTS (SELECT 1 FROM entries)")
+    create_tables(path, schema.MAIN, schema.VERSION, create=not sent_before)
+    databases = [Database(file) for file in (path, *siblings)]
+    for name, database in zip(("main", *SIBLINGS), databases, strict=True):
+        SIZE_BYTES.labels(name).set_function(database.file.size)
+    return databases
 
 
 def sibling_path(path: Path, what: str) -> Path:

@@ -7,10 +7,13 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 Change = Callable[[sqlite3.Connection], Any]
+Check = Callable[[sqlite3.Connection], None]
 MAX_BATCH = 256
 """Changes in one transaction at most, so that the first does not wait long (some 40 µs each)."""
 
@@ -28,10 +31,17 @@ class _Result(NamedTuple):
 
 
 class Writer:
-    """Owns the write connection. Call `submit` on an event loop."""
+    """Owns the write connection. Call `submit` on an event loop.
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+    `check` raises a sqlite3.Error when what is written now would be lost. It runs before each transaction, and again
+    before its results are given out, so that a claim in a file that was removed meanwhile is no claim.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, name: str, check: Check) -> None:
         self._connection = connection
+        self._check = check
+        self.wrote_at = float("-inf")
+        """When a transaction last changed the file, by the monotonic clock."""
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"write {name}", daemon=True)
         self._thread.start()
@@ -53,8 +63,15 @@ class Writer:
         while not stopping:
             batch, stopping = self._next_batch()
             if batch:
-                _set_results(self._transact(batch))
+                _set_results(self._results_of(batch))
         self._connection.close()
+
+    def _results_of(self, batch: list[_Request]) -> list[_Result]:
+        """The results of one transaction. Whatever fails, the callers are told and the thread goes on."""
+        try:
+            return self._transact(batch)
+        except Exception as error:  # noqa: BLE001 -- such as a rollback that fails on a full disk; it is repeated
+            return [_Result(request, None, error) for request in batch]
 
     def _next_batch(self) -> tuple[list[_Request], bool]:
         batch: list[_Request] = []
@@ -71,6 +88,8 @@ class Writer:
 
     def _transact(self, batch: list[_Request]) -> list[_Result]:
         try:
+            self._check(self._connection)
+            changed = self._connection.total_changes
             self._connection.execute("BEGIN IMMEDIATE")
             results = (
                 [self._run_alone(batch[0])]
@@ -79,6 +98,9 @@ class Writer:
             )
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
+            self._check(self._connection)
+            if self._connection.total_changes > changed:
+                self.wrote_at = time.monotonic()
         except sqlite3.Error as error:
             self._roll_back()
             return [_Result(request, None, error) for request in batch]
@@ -114,7 +136,7 @@ def _set_results(results: list[_Result]) -> None:
     for one in results:
         by_loop.setdefault(one.request.loop, []).append(one)
     for loop, group in by_loop.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed
             loop.call_soon_threadsafe(_set_results_on_loop, group)
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from libs.contracts.decisions import Decision
+from libs.contracts.errors import GatewayError
 from libs.store.accounts import Account, Integration, Number
 from libs.store.conversations import Suppression, SuppressionKind
 from libs.store.cursors import cursor_from
@@ -13,6 +14,7 @@ from libs.store.ledger import Claim, Pace
 from libs.store.outbox import OutboxEvent
 from libs.store.records import Record
 from libs.store.restrictions import KINDS, Restriction, Subject, of_number
+from libs.store.store import Store
 
 NOW = datetime(2096, 11, 23, 9, 30, 0, 123456, tzinfo=UTC)  # a TTL index goes by the real clock, and must not remove it
 UNPACED = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=1e-6, pair_burst=1_000_000)
@@ -155,3 +157,12 @@ def a_cooldown(**fields: Any) -> Cooldown:
         "seconds": 900,
     }
     return Cooldown(**(given | fields))
+
+
+async def takes_writes(store: Store) -> bool:
+    """Whether the readiness probe can write."""
+    try:
+        await store.probe()
+    except GatewayError:
+        return False
+    return True

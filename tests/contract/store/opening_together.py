@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from libs.store.sqlite.database import create_tables
+from libs.store.sqlite.connections import create_tables
 from libs.store.sqlite.schema import MAIN, VERSION
 
 ROUNDS, PROCESSES = 40, 5

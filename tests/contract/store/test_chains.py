@@ -49,6 +49,35 @@ async def test_each_account_has_a_chain_and_records_without_account_share_one(se
     assert {head.chain: (head.seq, head.last) for head in heads} == {"-": (1, 1), "acc-1": (10, 10), "acc-2": (1, 1)}
 
 
+async def test_the_ends_of_all_chains_tell_what_their_checkpoints_cover(sealed: Store) -> None:
+    ends = await sealed.chains.ends()
+
+    (head,) = await sealed.chains.heads("acc-1")
+    assert head.checkpoint is not None
+    assert {end.chain: (end.seq, end.checkpoint, end.covered, end.checkpointed_at) for end in ends} == {
+        "-": (1, 0, 0, 0),
+        "acc-1": (10, 3, 9, head.checkpoint.at),
+        "acc-2": (1, 0, 0, 0),
+    }
+
+
+async def test_the_end_of_a_purged_chain_is_that_of_its_purge(sealed: Store) -> None:
+    (head,) = await sealed.chains.heads("acc-1")
+    assert head.checkpoint is not None
+    await seal(sealed)
+    (head,) = await sealed.chains.heads("acc-1")
+    assert head.checkpoint is not None
+
+    await sealed.purges.purge(purge_from(head.checkpoint, at=99, key=KEY), limit=100)
+
+    ends = {end.chain: (end.seq, end.covered) for end in await sealed.chains.ends()}
+    assert ends["acc-1"] == (10, 10)
+
+
+async def test_a_store_without_records_has_no_ends(store: Store) -> None:
+    assert await store.chains.ends() == []
+
+
 async def test_the_links_of_a_chain_meet_without_a_gap(sealed: Store) -> None:
     links = await sealed.chains.links("acc-1", after=None, limit=100)
 

@@ -1,11 +1,15 @@
 """The contract of `DeadLetters`, on every adapter."""
 
+import base64
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from libs.chassis.amqp.dead_letter_messages import MAX_LISTED, MAX_POST, MAX_REASON
 from libs.store.dead_letters import DeadLetter, DeadLetterFilter
+from libs.store.sealer import Sealer, SealingKey
 from libs.store.store import Store
 from tests.contract.store.builders import NOW, after, an_outbox_event
 
@@ -94,6 +98,53 @@ async def test_a_letter_is_removed_unless_it_was_replayed(store: Store, other: S
 
     assert [letter.id for letter in await other.dead_letters.page(ALL, after=None, limit=10)] == ["dlt_2", "dlt_1"]
     assert await other.outbox.unpublished(10) == [an_outbox_event()]
+
+
+async def test_a_discard_deletes_the_content_with_its_event_in_one_step(store: Store, other: Store) -> None:
+    await store.dead_letters.add(a_letter(replayable=False))
+
+    done = await store.dead_letters.mark_discarded("dlt_1", at=after(5), by="op", events=[an_outbox_event()])
+
+    (found,) = await other.dead_letters.page(DeadLetterFilter(discarded=True), after=None, limit=10)
+    assert done
+    assert found == replace(a_letter(replayable=False), discarded_at=after(5), discarded_by="op", sealed="")
+    assert await other.outbox.unpublished(10) == [an_outbox_event()]
+    assert await other.dead_letters.page(DeadLetterFilter(discarded=False), after=None, limit=10) == []
+    assert await other.dead_letters.count_waiting(after(6)) == {}
+
+
+@pytest.mark.parametrize("first", ["mark_replayed", "mark_discarded", "nothing stored"])
+async def test_what_is_gone_replayed_or_discarded_is_not_discarded(store: Store, first: str) -> None:
+    if first != "nothing stored":
+        await store.dead_letters.add(a_letter())
+        await getattr(store.dead_letters, first)("dlt_1", at=after(5), by="op", events=[])
+    before = await store.dead_letters.page(ALL, after=None, limit=10)
+
+    done = await store.dead_letters.mark_discarded("dlt_1", at=after(9), by="other", events=[an_outbox_event()])
+
+    assert not done
+    assert await store.dead_letters.page(ALL, after=None, limit=10) == before
+    assert await store.outbox.unpublished(10) == []
+
+
+async def test_a_discarded_letter_is_not_removed_before_its_event_is_published(store: Store) -> None:
+    await store.dead_letters.add(a_letter())
+    await store.dead_letters.mark_discarded("dlt_1", at=after(5), by="op", events=[an_outbox_event()])
+
+    await store.dead_letters.remove("dlt_1")
+
+    assert await store.outbox.unpublished(10) == [an_outbox_event()]
+
+
+async def test_the_largest_letter_that_the_conversion_makes_can_be_stored(store: Store, other: Store) -> None:
+    serialized = json.dumps({"body": base64.b64encode(b"x" * MAX_POST).decode(), "message_id": "?" * 255})
+    sealed = Sealer((SealingKey("k1", bytes(32)),)).seal(serialized, owner="dlt_1", field_name="dead_letter")
+    listed = {"reason": "é" * MAX_REASON, "name": "\U0001f600" * MAX_LISTED, "message_id": "?" * MAX_LISTED}
+    largest = a_letter(sealed=sealed, attempts=1_000_000, account_id="a" * MAX_LISTED, **listed)
+
+    await store.dead_letters.add(largest)
+
+    assert await other.dead_letters.page(ALL, after=None, limit=10) == [largest]
 
 
 async def test_letters_come_in_pages(store: Store) -> None:

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from libs.contracts.errors import ErrorCode, GatewayError
+from libs.store.callers import Caller, CredentialKind
 from libs.store.conversations import SuppressionKind
 from libs.store.dead_letters import DeadLetter, DeadLetterFilter
 from libs.store.decisions import Cooldown
@@ -33,6 +34,7 @@ from tests.contract.store.builders import (
     an_outbox_event,
 )
 
+SECRET = Caller("int-1", CredentialKind.SECRET)
 KEY, OTHER, USER = "c1" * 32, "c2" * 32, "c3" * 32
 UNNAMED, UNNAMED_USER = "d1" * 32, "d3" * 32
 WAMID = "wamid.HBgMOTY2NTEyMzQ1Njc4"
@@ -71,10 +73,10 @@ async def everything_about(store: Store, key: str, *, event_id: str) -> None:
     await store.ledger.claim(a_claim(event_id, customer_key=key, pace=replace(UNPACED, pair_interval=6.0)))
     outcome = orjson.dumps({"code": "sent", "message_id": WAMID, "details": {}})
     await store.ledger.finish(event_id, outcome, now=NOW, message_id=WAMID)
-    names = {"integration_id": "int-1", "key": f"key-{event_id}", "event_id": event_id}
-    await store.idempotency.claim(**names, body_hash="b", now=NOW)
+    key_of_event = f"key-{event_id}"
+    await store.idempotency.claim(caller=SECRET, key=key_of_event, event_id=event_id, body_hash="b", now=NOW)
     answer = orjson.dumps([200, "sent", orjson.dumps({"status": "sent", "message_id": WAMID}).decode(), None])
-    await store.idempotency.answer(**names, answer=answer)
+    await store.idempotency.answer(caller=SECRET, key=key_of_event, event_id=event_id, answer=answer)
     forward = Forward(
         id=f"forward-{event_id}",
         account_id="acc-1",
@@ -182,9 +184,7 @@ async def test_nothing_is_found_of_an_erased_person(peopled: Store, other: Store
     known = await other.statuses.find("event-1")
     assert known is not None
     assert known.message_id is None
-    twin = await other.idempotency.claim(
-        integration_id="int-1", key="key-event-1", body_hash="b", event_id="e", now=NOW
-    )
+    twin = await other.idempotency.claim(caller=SECRET, key="key-event-1", body_hash="b", event_id="e", now=NOW)
     assert WAMID not in str(twin)
     forward = await other.forwards.get("forward-event-1")
     assert forward is not None

@@ -7,7 +7,7 @@ import pytest
 from libs.store.factory import open_store
 from libs.store.records import RecordFilter
 from libs.store.store import Store, require_known_schema
-from tests.contract.store.builders import a_record, an_account
+from tests.contract.store.builders import a_record, an_account, takes_writes
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ async def test_five_that_open_a_new_database_at_once_all_succeed(store_url: str)
     assert len(page.items) == 5
 
 
-async def test_an_open_store_is_healthy_and_a_closed_one_is_not(store: Store) -> None:
-    opened = await store.healthy()
+async def test_an_open_store_takes_writes_and_a_closed_one_does_not(store: Store) -> None:
+    opened = await takes_writes(store)
 
     await store.close()
 
     assert opened
-    assert not await store.healthy()
+    assert not await takes_writes(store)
 
 
 async def test_a_store_can_be_closed_twice(store: Store) -> None:
@@ -62,7 +62,7 @@ async def test_a_store_can_be_closed_twice(store: Store) -> None:
     await store.close()
     await store.close()
 
-    assert not await store.healthy()
+    assert not await takes_writes(store)
 
 
 def test_a_schema_of_a_newer_release_is_refused_with_what_to_do() -> None:

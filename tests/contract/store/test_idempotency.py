@@ -3,12 +3,15 @@
 import asyncio
 from datetime import datetime
 
+from libs.store.callers import Caller, CredentialKind
 from libs.store.factory import open_store
 from libs.store.idempotency import Duplicate, Fresh, Reused
 from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_record, after
 
 HOURS = 3600
+SECRET = Caller("int-1", CredentialKind.SECRET)
+PATH_TOKEN = Caller("int-1", CredentialKind.PATH_TOKEN)
 
 
 async def claim(
@@ -18,11 +21,9 @@ async def claim(
     key: str = "key-1",
     body_hash: str = "body-1",
     now: datetime = NOW,
-    integration_id: str = "int-1",
+    caller: Caller = SECRET,
 ) -> Fresh | Duplicate | Reused:
-    return await store.idempotency.claim(
-        integration_id=integration_id, key=key, body_hash=body_hash, event_id=event_id, now=now
-    )
+    return await store.idempotency.claim(caller=caller, key=key, body_hash=body_hash, event_id=event_id, now=now)
 
 
 async def test_a_new_key_is_fresh(store: Store) -> None:
@@ -37,7 +38,7 @@ async def test_the_same_request_finds_the_first_one_in_flight(store: Store, othe
 
 async def test_the_same_request_finds_the_first_ones_answer(store: Store, other: Store) -> None:
     await claim(store, "event-1")
-    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"200 sent")
+    await store.idempotency.answer(caller=SECRET, key="key-1", event_id="event-1", answer=b"200 sent")
 
     assert await claim(other, "event-2") == Duplicate("event-1", b"200 sent")
 
@@ -51,13 +52,41 @@ async def test_the_key_with_another_body_is_reused(store: Store) -> None:
 async def test_keys_of_other_integrations_are_other_keys(store: Store) -> None:
     await claim(store)
 
-    assert await claim(store, "event-2", integration_id="int-2", body_hash="body-2") == Fresh()
+    assert await claim(store, "event-2", caller=Caller("int-2", CredentialKind.SECRET), body_hash="body-2") == Fresh()
     assert await claim(store, "event-3", key="key-2", body_hash="body-2") == Fresh()
+
+
+async def test_an_integrations_path_token_has_keys_of_its_own(store: Store, other: Store) -> None:
+    await claim(store, "event-1")
+    await store.idempotency.answer(caller=SECRET, key="key-1", event_id="event-1", answer=b"200 sent")
+
+    first = await claim(other, "event-2", caller=PATH_TOKEN, body_hash="body-2")
+    await store.idempotency.answer(caller=PATH_TOKEN, key="key-1", event_id="event-2", answer=b"200 recorded")
+
+    assert first == Fresh()
+    assert await claim(store, "event-3", caller=PATH_TOKEN, body_hash="body-2") == Duplicate("event-2", b"200 recorded")
+    assert await claim(store, "event-4") == Duplicate("event-1", b"200 sent")
+
+
+async def test_a_path_token_frees_no_key_of_the_secret(store: Store) -> None:
+    await claim(store, "event-1")
+
+    await store.idempotency.release(caller=PATH_TOKEN, key="key-1", event_id="event-1")
+
+    assert await claim(store, "event-2") == Duplicate("event-1", None)
+
+
+async def test_no_key_of_the_secret_is_a_path_tokens_key(store: Store) -> None:
+    await claim(store, "event-1", key="path_token-key")
+    await claim(store, "event-2", key="call 00ff")
+
+    assert await claim(store, "event-3", caller=PATH_TOKEN, key="key", body_hash="body-2") == Fresh()
+    assert await claim(store, "event-4", caller=PATH_TOKEN, key="call 00ff", body_hash="body-2") == Fresh()
 
 
 async def test_a_key_is_free_again_after_a_day(store: Store) -> None:
     await claim(store, "event-1")
-    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"old")
+    await store.idempotency.answer(caller=SECRET, key="key-1", event_id="event-1", answer=b"old")
 
     held = await claim(store, "event-2", now=after(24 * HOURS - 1))
     freed = await claim(store, "event-3", body_hash="body-2", now=after(24 * HOURS + 1))
@@ -69,16 +98,16 @@ async def test_a_key_is_free_again_after_a_day(store: Store) -> None:
 
 async def test_the_first_answer_stands(store: Store) -> None:
     await claim(store, "event-1")
-    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"first")
-    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="event-1", answer=b"second")
+    await store.idempotency.answer(caller=SECRET, key="key-1", event_id="event-1", answer=b"first")
+    await store.idempotency.answer(caller=SECRET, key="key-1", event_id="event-1", answer=b"second")
 
     assert await claim(store, "event-2") == Duplicate("event-1", b"first")
 
 
 async def test_only_the_keys_owner_answers_and_forgets(store: Store) -> None:
     await claim(store, "event-1")
-    await store.idempotency.answer(integration_id="int-1", key="key-1", event_id="stranger", answer=b"wrong")
-    await store.idempotency.release(integration_id="int-1", key="key-1", event_id="stranger")
+    await store.idempotency.answer(caller=SECRET, key="key-1", event_id="stranger", answer=b"wrong")
+    await store.idempotency.release(caller=SECRET, key="key-1", event_id="stranger")
 
     assert await claim(store, "event-2") == Duplicate("event-1", None)
 
@@ -86,7 +115,7 @@ async def test_only_the_keys_owner_answers_and_forgets(store: Store) -> None:
 async def test_a_forgotten_key_is_free(store: Store, other: Store) -> None:
     await claim(store, "event-1")
 
-    await other.idempotency.release(integration_id="int-1", key="key-1", event_id="event-1")
+    await other.idempotency.release(caller=SECRET, key="key-1", event_id="event-1")
 
     assert await claim(store, "event-2", body_hash="body-2") == Fresh()
 

@@ -393,7 +393,7 @@ async def test_a_pair_that_is_held_while_it_is_claimed_uses_up_no_more_than_its_
         overtaking: list[None] = []
 
         async def hold(overtaking: list[None] = overtaking) -> None:
-            await MongoPacing(mongo).hold(scope="pair", key="num-1:customer-1", until=after(held_for))
+            await MongoPacing(mongo).hold(scope="pair", key="num-1:customer-1", until=after(held_for), now=NOW)
             overtaking.append(None)
 
         own = await MongoLedger(overtaken(mongo, at, hold)).claim(a_claim(pace=pace))

@@ -14,7 +14,7 @@ from libs.store.factory import open_store
 from libs.store.mongo.database import TIMEOUT_MS, client_from, close
 from libs.store.mongo.records import MongoRecords
 from libs.store.store import Store
-from tests.contract.store.builders import a_record, an_account, an_approval
+from tests.contract.store.builders import a_record, an_account, an_approval, takes_writes
 from tests.contract.store.mongo_server import StandIn
 
 LONGEST = TIMEOUT_MS / 1000 + 1.5
@@ -63,7 +63,7 @@ async def test_a_server_that_died_is_unavailable_and_unhealthy(server: StandIn, 
 
     assert raised.value.code is ErrorCode.GATEWAY_UNAVAILABLE
     assert time.monotonic() - began < LONGEST
-    assert not await store.healthy()
+    assert not await takes_writes(store)
 
 
 async def test_a_store_whose_server_is_not_there_cannot_be_opened() -> None:

@@ -90,8 +90,8 @@ async def test_two_processes_share_one_pace(store: Store, other: Store) -> None:
 @pytest.mark.parametrize("scope", ["number", "pair", "waba", "app"])
 async def test_nothing_goes_from_a_held_scope_until_its_time(store: Store, other: Store, scope: str) -> None:
     key = bucket_key(scope, number_id="num-1", customer_key="customer-1", business_account_id="waba-1")
-    await store.pacing.hold(scope=scope, key=key, until=after(30))
-    await store.pacing.hold(scope=scope, key=key, until=after(10))
+    await store.pacing.hold(scope=scope, key=key, until=after(30), now=NOW)
+    await store.pacing.hold(scope=scope, key=key, until=after(10), now=NOW)
 
     held = await other.ledger.claim(a_claim(business_account_id="waba-1"))
     soon = await other.ledger.claim(a_claim(business_account_id="waba-1", now=after(29)))
@@ -104,7 +104,7 @@ async def test_nothing_goes_from_a_held_scope_until_its_time(store: Store, other
     ("scope", "key"), [("number", "num-2"), ("pair", "num-1:customer-2"), ("waba", "waba-2"), ("app", "another")]
 )
 async def test_a_hold_stops_nothing_else(store: Store, scope: str, key: str) -> None:
-    await store.pacing.hold(scope=scope, key=key, until=after(30))
+    await store.pacing.hold(scope=scope, key=key, until=after(30), now=NOW)
 
     assert await store.ledger.claim(a_claim()) == Claimed(0.0, 1)
 
@@ -120,7 +120,7 @@ async def test_a_slowed_number_goes_slower_and_recovers_a_tenth_a_minute(store: 
         assert isinstance(second, Claimed)
         return second.wait - first.wait
 
-    await store.pacing.hold(scope="number", key="num-1", until=NOW, slow_down=0.5)
+    await store.pacing.hold(scope="number", key="num-1", until=NOW, now=NOW, slow_down=0.5)
 
     assert await seconds_a_message("now", NOW) == pytest.approx(1 / 0.5, rel=1e-2)
     assert await seconds_a_message("later", after(120)) == pytest.approx(1 / 0.7, rel=1e-2)
@@ -130,7 +130,7 @@ async def test_a_slowed_number_goes_slower_and_recovers_a_tenth_a_minute(store: 
 async def test_slowing_down_twice_multiplies(store: Store) -> None:
     pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, max_wait=60)
     for _ in range(2):
-        await store.pacing.hold(scope="number", key="num-1", until=NOW, slow_down=0.5)
+        await store.pacing.hold(scope="number", key="num-1", until=NOW, now=NOW, slow_down=0.5)
 
     answers = await claims(store, 2, pace)
 

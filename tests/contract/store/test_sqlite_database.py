@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import pytest
 
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.store.factory import open_store
-from libs.store.sqlite.database import Database, create_tables
-from tests.contract.store.builders import UNPACED, a_claim, a_refusal, after
+from libs.store.sqlite.connections import create_tables
+from libs.store.sqlite.database import Database
+from tests.contract.store.builders import UNPACED, a_claim, a_refusal, after, takes_writes
 
 TABLE = "CREATE TABLE lines (word TEXT NOT NULL UNIQUE, filler BLOB)"
 DAYS = 86_400
@@ -90,6 +92,31 @@ async def test_a_cancelled_caller_stops_no_other_change(database: Database) -> N
     await database.change(insert("later"))
 
     assert "later" in words(database)
+
+
+async def test_a_rollback_that_fails_ends_nothing(database: Database) -> None:
+    refusals = 3
+
+    def deny_rollback(action: int, name: str | None, *_: object) -> int:
+        nonlocal refusals
+        if action == sqlite3.SQLITE_TRANSACTION and name == "ROLLBACK" and refusals:
+            refusals -= 1
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
+
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.set_authorizer(deny_rollback)  # as on a disk that fails
+        raise KeyError
+
+    with pytest.raises((KeyError, GatewayError)):
+        await database.change(fail)
+    answers: list[Any] = []
+    async with asyncio.timeout(10):
+        while not answers:
+            with suppress(GatewayError):
+                answers.append(await database.change(lambda connection: connection.execute("SELECT 1").fetchone()))
+
+    assert (answers, refusals) == ([(1,)], 0)
 
 
 async def test_a_full_disk_is_unavailable_corrupts_nothing_and_is_over_when_there_is_room(
@@ -193,7 +220,7 @@ async def test_a_file_that_is_read_during_setup_is_opened_after_the_read(tmp_pat
     store = await opening
 
     assert was_waiting
-    assert await store.healthy()
+    assert await takes_writes(store)
     await store.close()
     slow.close()
 
@@ -252,7 +279,7 @@ async def test_ledger_entries_of_a_month_ago_and_buckets_at_rest_go_too(tmp_path
     store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
     for number in range(300):
         await store.ledger.claim(a_claim(f"old-{number}", customer_key=f"old-{number}"))
-    await store.pacing.hold(scope="app", key="app", until=after(40 * DAYS))
+    await store.pacing.hold(scope="app", key="app", until=after(40 * DAYS), now=after(0))
 
     for number in range(600):
         later = after(31 * DAYS + number)

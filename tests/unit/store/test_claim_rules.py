@@ -134,7 +134,7 @@ def test_messages_of_a_pair_are_limited_after_their_burst() -> None:
         slots = slots_for(replace(CLAIM, pace=replace(CLAIM.pace, number_burst=80)), buckets)
         answers.append(slots)
         if isinstance(slots, Slots):
-            buckets = {name: Bucket(tat=tat) for name, tat in zip(("number:n", "pair:n:c"), slots.tats, strict=True)}
+            buckets = dict(zip(("number:n", "pair:n:c"), slots.buckets, strict=True))
 
     assert [type(each) for each in answers] == [Slots, Slots, RateLimited]
     assert isinstance(answers[2], RateLimited)
@@ -145,6 +145,6 @@ def test_messages_of_a_pair_are_limited_after_their_burst() -> None:
 def test_a_hold_never_ends_earlier_and_a_slow_down_counts_from_its_end() -> None:
     before = Bucket(tat=1.0, held_until=100.0)
 
-    assert bucket_after_hold(before, 50.0, 1.0) == before
-    assert bucket_after_hold(before, 200.0, 1.0) == replace(before, held_until=200.0)
-    assert bucket_after_hold(before, 200.0, 0.5) == Bucket(1.0, 200.0, 0.5, 200.0)
+    assert bucket_after_hold(before, 50.0, 1.0, now=40.0) == replace(before, held_since=40.0)
+    assert bucket_after_hold(before, 200.0, 1.0, now=40.0) == replace(before, held_until=200.0, held_since=40.0)
+    assert bucket_after_hold(before, 200.0, 0.5, now=40.0) == Bucket(1.0, 200.0, 0.5, 200.0, 40.0)

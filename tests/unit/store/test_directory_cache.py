@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from libs.contracts.errors import GatewayError, unavailable
 from libs.contracts.events import AccountChanged, Event, IntegrationChanged, NumberChanged
 from libs.store.accounts import Account, Integration, Number, Page
 from libs.store.directory_cache import MISSING_TTL_SECONDS, TTL_SECONDS, CachedDirectory, CachedIntegrations
@@ -27,12 +28,14 @@ class Source:
     """A directory and registry that counts its reads; a read waits while `pause` is set."""
 
     def __init__(self) -> None:
-        self.reads, self.pause, self.now = 0, asyncio.Event(), 0.0
+        self.reads, self.pause, self.now, self.down = 0, asyncio.Event(), 0.0, False
         self.pause.set()
 
     async def _read(self) -> None:
         self.reads += 1
         await self.pause.wait()
+        if self.down:
+            raise unavailable("store")
 
     async def account(self, account_id: str) -> Account | None:
         await self._read()
@@ -123,6 +126,44 @@ async def test_a_row_that_changes_while_it_is_read_is_not_cached() -> None:
     await directory.account("acc-1")
 
     assert source.reads == 2
+
+
+async def test_a_cached_row_is_had_without_a_read() -> None:
+    source = Source()
+    directory = CachedDirectory(source, lambda: source.now)
+    before = directory.cached_integration("int-1"), directory.cached_number("num-1")
+    await read_all(directory)
+
+    after = directory.cached_integration("int-1"), directory.cached_number("num-1")
+    source.now = TTL_SECONDS
+    later = directory.cached_integration("int-1"), directory.cached_number("num-1")
+
+    assert (before, after, later) == ((None, None), (INTEGRATION, NUMBER), (None, None))
+    assert source.reads == 4
+
+
+async def test_a_row_can_be_read_whatever_is_cached_and_is_cached_then() -> None:
+    source = Source()
+    directory = CachedDirectory(source, lambda: source.now)
+    await read_all(directory)
+
+    assert await directory.read_integration("int-1") == INTEGRATION
+    assert await directory.read_number("num-1") == NUMBER
+    await read_all(directory)
+
+    assert source.reads == 6
+
+
+async def test_a_read_that_fails_leaves_the_cached_row() -> None:
+    source = Source()
+    directory = CachedDirectory(source, lambda: source.now)
+    await directory.integration("int-1")
+    source.down = True
+
+    with pytest.raises(GatewayError):
+        await directory.read_integration("int-1")
+
+    assert directory.cached_integration("int-1") == INTEGRATION
 
 
 async def test_integrations_are_read_again_only_when_an_integration_changed() -> None:
