@@ -1,9 +1,11 @@
-"""Every exchange, queue and binding of the gateway, as data; each service declares all of it at start.
+"""Every exchange, queue and binding of the gateway, as data.
 
-Audit's `#` binding makes every event routable, so `mandatory` does not detect a missing work queue. Therefore no
-service relies on another one to have declared its queues.
+`gateway declare` declares all of it, so that no event is lost because its consumer has not started yet: audit's `#`
+binding makes every event routable, and `mandatory` does not detect a missing work queue. Each service declares its own
+part again while it runs (`service_topology`); its broker user may declare no more than that.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -12,6 +14,7 @@ from libs.chassis.settlement import RETRY_DELAYS, RetryDelays
 from libs.contracts.events import (
     ForwardRequested,
     MessageApproved,
+    MessageReplaced,
     MessageStatusUpdated,
     SimulationRequested,
     SuppressionAdded,
@@ -26,7 +29,26 @@ from libs.contracts.events import (
 )
 
 EXCHANGE = "gateway.events"
+"""The topic exchange of all events."""
 DEAD_LETTER_EXCHANGE = "gateway.dead"
+REPLAY_EXCHANGE = "gateway.replay"
+"""Routes to each work queue by its name; console alone may publish to it, to replay dead letters."""
+PROBE_EXCHANGE = "gateway.probe"
+"""Has no bindings: the readiness probe publishes to it, and the broker must return the message as unroutable."""
+POLICY_MARKER = "gateway.dead-letter-policy"
+"""An exchange that exists while dead letters survive many deliveries. AMQP cannot read policies: the declare step tries
+it out and leaves this sign for the services (docs/decisions/0025-delivery-limit-of-dead-letters.md)."""
+DEAD_LETTER_POLICY: Mapping[str, Any] = {
+    "name": "dead-letters",
+    "pattern": r"\.dead$",
+    "apply-to": "queues",
+    "definition": {"delivery-limit": 1_000_000},
+    "priority": 0,
+}
+"""RabbitMQ 4 limits deliveries of a queue without a limit of its own to 20, and each lost connection counts one. Never
+an argument: queues that exist would refuse it. Never -1 for "no limit": 3.10 takes it and drops at once."""
+SHARED_EXCHANGES = (EXCHANGE, DEAD_LETTER_EXCHANGE, REPLAY_EXCHANGE, PROBE_EXCHANGE)
+"""Exchanges that no service declares. All but the first are direct, as are the services' own retry exchanges."""
 DELIVERY_LIMIT = 20
 """Deliveries before the broker dead-letters a message that crashes its consumer (default in 4.x, none in 3.10)."""
 MAX_LENGTH = 2_000_000
@@ -34,20 +56,32 @@ MAX_LENGTH = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Binding:
+    """A queue gets what is published to `exchange` with a routing key that matches `key`."""
+
+    exchange: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
-    """A durable quorum queue; `bindings` are keys on `exchange`."""
+    """A durable quorum queue with its bindings."""
 
     name: str
-    exchange: str | None = None
-    bindings: tuple[str, ...] = ()
+    bindings: tuple[Binding, ...]
     arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def retry_exchange_of(queue: str) -> str:
+    """The direct exchange through which deliveries of a service's queues wait and come back: `<service>.retry`."""
+    return f"{queue.partition('.')[0]}.retry"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkQueue:
     """A work queue with its dead-letter queue and its wait queues: one for each retry delay and each of `extra_delays`.
 
-    A longer delay is made of several waits, the longest that fits first.
+    A longer delay is made of several waits, the longest that fits first. `bindings` are routing keys of events.
     """
 
     name: str
@@ -59,8 +93,17 @@ class WorkQueue:
         """The name of its dead-letter queue."""
         return f"{self.name}.dead"
 
+    @property
+    def service(self) -> str:
+        """The service that consumes it: the first part of its name."""
+        return self.name.partition(".")[0]
+
     def wait_queue(self, delay: timedelta) -> str:
         """The name of the queue that returns a message to the work queue after `delay`."""
+        return f"{self.name}.retry.{delay.total_seconds():g}s"
+
+    def former_wait_queue(self, delay: timedelta) -> str:
+        """Its name in earlier releases, which dead-letters to the default exchange."""
         return f"{self.name}.wait.{delay.total_seconds():g}s"
 
     def delays(self, retry_delays: RetryDelays = RETRY_DELAYS) -> tuple[timedelta, ...]:
@@ -85,7 +128,7 @@ INBOUND = WorkQueue(
 )
 IDENTITIES = WorkQueue("policy.identities", (WhatsAppIdentityLinked.binding,))
 """What WhatsApp's answers say about customers' names; apart from customers' messages, which must not wait for it."""
-MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding,))
+MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding, MessageReplaced.binding))
 ACCOUNT_UPDATES = WorkQueue("sender.updates", (WhatsAppAccountUpdated.binding,))
 """What WhatsApp tells about business accounts, numbers and templates."""
 STATUSES = WorkQueue("sender.statuses", (WhatsAppStatusReceived.binding,))
@@ -126,8 +169,11 @@ def main_queue(work: WorkQueue) -> Queue:
     """The work queue itself."""
     return Queue(
         work.name,
-        EXCHANGE,
-        work.bindings,
+        (
+            *(Binding(EXCHANGE, key) for key in work.bindings),
+            Binding(retry_exchange_of(work.name), work.name),
+            Binding(REPLAY_EXCHANGE, work.name),
+        ),
         {
             **_QUORUM,
             **_SAFE_DEAD_LETTERING,
@@ -140,20 +186,22 @@ def main_queue(work: WorkQueue) -> Queue:
 
 
 def dead_letter_queue(work: WorkQueue) -> Queue:
-    """The dead-letter queue of a work queue."""
-    return Queue(work.dead_letter_queue, DEAD_LETTER_EXCHANGE, (work.name,), dict(_QUORUM))
+    """The dead-letter queue of a work queue; its delivery limit comes from a policy (docs/decisions/0025)."""
+    return Queue(work.dead_letter_queue, (Binding(DEAD_LETTER_EXCHANGE, work.name),), dict(_QUORUM))
 
 
 def queues_of(work: WorkQueue, delays: RetryDelays = RETRY_DELAYS) -> tuple[Queue, ...]:
     """The work queue itself, its dead-letter queue, and its wait queues."""
+    retry = retry_exchange_of(work.name)
     wait_queues = tuple(
         Queue(
             work.wait_queue(delay),
-            arguments={
+            (Binding(retry, work.wait_queue(delay)),),
+            {
                 **_QUORUM,
                 **_SAFE_DEAD_LETTERING,
                 "x-message-ttl": int(delay.total_seconds() * 1000),
-                "x-dead-letter-exchange": "",
+                "x-dead-letter-exchange": retry,
                 "x-dead-letter-routing-key": work.name,
             },
         )
@@ -165,3 +213,29 @@ def queues_of(work: WorkQueue, delays: RetryDelays = RETRY_DELAYS) -> tuple[Queu
 def all_queues(delays: RetryDelays = RETRY_DELAYS) -> tuple[Queue, ...]:
     """Every durable queue of the gateway."""
     return tuple(queue for work in WORK_QUEUES for queue in queues_of(work, delays))
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """What one process declares, and what it needs that others declare."""
+
+    exchanges: tuple[str, ...]
+    queues: tuple[Queue, ...]
+    needed_exchanges: tuple[str, ...] = ()
+    needed_queues: tuple[str, ...] = ()
+
+
+def whole_topology(delays: RetryDelays = RETRY_DELAYS) -> Topology:
+    """Everything."""
+    retry = dict.fromkeys(retry_exchange_of(work.name) for work in WORK_QUEUES)
+    return Topology((*SHARED_EXCHANGES, *retry), all_queues(delays))
+
+
+def service_topology(service: str, delays: RetryDelays = RETRY_DELAYS) -> Topology:
+    """A service's own queues and retry exchange; console has none, and needs the dead-letter queues."""
+    own = [work for work in WORK_QUEUES if work.service == service]
+    if not own:
+        dead_letter_queues = tuple(work.dead_letter_queue for work in WORK_QUEUES)
+        return Topology((), (), (EXCHANGE, REPLAY_EXCHANGE, PROBE_EXCHANGE), dead_letter_queues)
+    queues = tuple(queue for work in own for queue in queues_of(work, delays))
+    return Topology((retry_exchange_of(own[0].name),), queues, SHARED_EXCHANGES)

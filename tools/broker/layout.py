@@ -22,11 +22,12 @@ _FOREIGN = ("RABBITMQ_", "ERL_", "CONF_ENV_FILE", "NOTIFY_SOCKET", "XDG_CONFIG_H
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The three loopback ports of a node."""
+    """The loopback ports of a node."""
 
     amqp: int
     distribution: int
     epmd: int
+    metrics: int
 
     @classmethod
     def free(cls, amqp: int | None = None) -> Self:
@@ -60,18 +61,19 @@ class Layout:
     user: str
     password: str = field(repr=False)
     rare_statistics: bool = False
+    metrics: bool = False
 
     @classmethod
-    def prepare(cls, folder: Path, port: int | None, *, rare_statistics: bool = False) -> Self:
+    def prepare(cls, folder: Path, port: int | None, *, rare_statistics: bool = False, metrics: bool = False) -> Self:
         """Create or reuse a data directory; its user is created once."""
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         account_file = folder / "account.json"
         if not account_file.exists():
             account = {"user": "gateway", "password": secrets.token_urlsafe(18), "cookie": secrets.token_hex(20)}
-            _write_private(account_file, json.dumps(account))
+            write_private(account_file, json.dumps(account))
         account = json.loads(account_file.read_text())
-        layout = cls(folder, Ports.free(port), account["user"], account["password"], rare_statistics)
+        layout = cls(folder, Ports.free(port), account["user"], account["password"], rare_statistics, metrics)
         layout._write_config(account["cookie"])
         return layout
 
@@ -132,8 +134,8 @@ class Layout:
 
     def _write_config(self, cookie: str) -> None:
         (self.folder / "log").mkdir(exist_ok=True)
-        _write_private(self.folder / ".erlang.cookie", cookie)
-        _write_private(self.folder / "enabled_plugins", "[].\n")
+        write_private(self.folder / ".erlang.cookie", cookie)
+        write_private(self.folder / "enabled_plugins", "[rabbitmq_prometheus].\n" if self.metrics else "[].\n")
         settings = {
             "listeners.tcp.local": f"127.0.0.1:{self.ports.amqp}",
             "default_user": self.user,
@@ -144,11 +146,17 @@ class Layout:
             # The default of 512 MB suits a dedicated machine.
             "raft.wal_max_size_bytes": "67108864",
         }
+        if self.metrics:
+            settings |= {
+                "prometheus.tcp.ip": "127.0.0.1",
+                "prometheus.tcp.port": str(self.ports.metrics),
+            }
         text = "".join(f"{name} = {value}\n" for name, value in settings.items())
-        _write_private(self.folder / "rabbitmq.conf", text)
+        write_private(self.folder / "rabbitmq.conf", text)
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone can read."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)

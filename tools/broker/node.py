@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -12,21 +11,12 @@ from typing import Self
 
 from tools.broker.installation import ensure_installed
 from tools.broker.layout import Layout, is_free
-from tools.broker.processes import kill_leftovers, terminate
+from tools.broker.processes import answers_handshake, kill_leftovers, terminate
+from tools.broker.users import add_users
+from tools.broker.vhosts import script_for_vhosts
 
 _START_LIMIT = 60.0  # seconds; 3 to 6 are usual on two cores
 _POLL = 0.03
-_HANDSHAKE = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1 §4.2.2
-_METHOD_FRAME = 1
-_VHOST_NAME = re.compile(r"[A-Za-z0-9_-]+")
-# What `rabbitmqctl add_vhost` and `set_permissions` call inside the node, without starting two programs per vhost.
-_ADD_VHOSTS = """
-All = <<".*">>, By = <<"tools.broker">>,
-lists:foreach(fun(Vhost) ->
-    ok = rabbit_vhost:add(Vhost, By),
-    ok = rabbit_auth_backend_internal:set_permissions(<<"%(user)s">>, Vhost, All, All, All, By)
-end, [%(names)s]).
-"""
 
 
 class BrokerFailed(Exception):  # noqa: N818 -- a name that states the fact
@@ -48,10 +38,13 @@ class BrokerNode:
         self._epmd: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    async def start(cls, data_dir: Path, *, port: int | None = None, rare_statistics: bool = False) -> Self:
+    async def start(
+        cls, data_dir: Path, *, port: int | None = None, rare_statistics: bool = False, metrics: bool = False
+    ) -> Self:
         """Start a node on this data directory, created if necessary, and wait until it accepts AMQP connections.
 
         With `rare_statistics` queues report once a minute; thousands of idle queues otherwise cost a fifth of a core.
+        With `metrics` the node serves Prometheus metrics at `metrics_url`.
         Raises BrokerMissing when RabbitMQ is not installed and cannot be, BrokerFailed when the node does not start.
         """
         programs = ensure_installed()
@@ -60,7 +53,7 @@ class BrokerNode:
                 f"port {port} on 127.0.0.1 is in use: choose another one or stop the program that uses it"
             )
         await kill_leftovers(data_dir.resolve())
-        node = cls(Layout.prepare(data_dir, port, rare_statistics=rare_statistics), programs=programs)
+        node = cls(Layout.prepare(data_dir, port, rare_statistics=rare_statistics, metrics=metrics), programs=programs)
         await node._launch()
         return node
 
@@ -75,6 +68,11 @@ class BrokerNode:
         return self._layout.ports.amqp
 
     @property
+    def metrics_url(self) -> str:
+        """The page with the broker's metrics, of a node started with `metrics`; `…/per-object` has each queue."""
+        return f"http://127.0.0.1:{self._layout.ports.metrics}/metrics"
+
+    @property
     def pid(self) -> int:
         """The process id of the broker's Erlang VM. Raises BrokerFailed when it is not running."""
         if self._server is None or self._server.poll() is not None:
@@ -85,6 +83,11 @@ class BrokerNode:
     def running(self) -> bool:
         """True while the broker's process runs."""
         return self._server is not None and self._server.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the broker's process; None while it runs."""
+        return None if self._server is None else self._server.poll()
 
     async def stop(self) -> None:
         """Stop the node and its epmd; kill a node that does not stop within 20 s. Safe to repeat."""
@@ -132,12 +135,15 @@ class BrokerNode:
 
         Names consist of letters, digits, `-` and `_`. Takes 0.3 s and about 20 ms for each vhost.
         """
-        unfit = [name for name in names if not _VHOST_NAME.fullmatch(name)]
-        if unfit:
-            raise ValueError(f"a vhost's name consists of letters, digits, - and _, not {unfit[0]!r}")
-        listed = ",".join(f'<<"{name}">>' for name in names)
-        await self.rabbitmqctl("eval", _ADD_VHOSTS % {"names": listed, "user": self._layout.user})
+        await self.rabbitmqctl("eval", script_for_vhosts(names, user=self._layout.user))
         return [self.url + name for name in names]
+
+    async def add_users(self, vhost: str = "/") -> dict[str, str]:
+        """Give each service and `gateway declare` their rights in a vhost; return the AMQP URL of each user.
+
+        Sets the policy of dead-letter queues too. The vhost is created if necessary. Takes half a second.
+        """
+        return await add_users(self.rabbitmqctl, self._layout.folder, port=self.port, vhost=vhost)
 
     async def __aenter__(self) -> Self:
         return self
@@ -167,34 +173,21 @@ class BrokerNode:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                umask=0o077,
                 start_new_session=True,  # Ctrl+C goes to the parent, which stops the node
             )
 
     async def _wait_for_amqp(self) -> None:
         deadline = time.monotonic() + _START_LIMIT
-        while not await _answers_handshake(self.port):
+        while not await answers_handshake(self.port):
             if not self.running:
-                raise BrokerFailed(f"RabbitMQ exited while it started:\n{self._tail()}")
+                raise BrokerFailed(f"RabbitMQ exited while it started:\n{self.tail()}")
             if time.monotonic() > deadline:
-                raise BrokerFailed(f"RabbitMQ did not start within {_START_LIMIT:.0f} s:\n{self._tail()}")
+                raise BrokerFailed(f"RabbitMQ did not start within {_START_LIMIT:.0f} s:\n{self.tail()}")
             await asyncio.sleep(_POLL)
 
-    def _tail(self) -> str:
+    def tail(self, lines: int = 20) -> str:
+        """The last lines of the node's output and of its log."""
         files = [file for file in (self._layout.output, self._layout.log) if file.exists()]
-        lines = [line for file in files for line in file.read_text(errors="replace").splitlines()[-20:]]
-        return "\n".join(lines) or "(no log output)"
-
-
-async def _answers_handshake(port: int) -> bool:
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    try:
-        writer.write(_HANDSHAKE)
-        first = await asyncio.wait_for(reader.read(1), timeout=2)
-    except (OSError, TimeoutError):
-        return False
-    finally:
-        writer.close()
-    return first == bytes([_METHOD_FRAME])
+        last = [line for file in files for line in file.read_text(errors="replace").splitlines()[-lines:]]
+        return "\n".join(last) or "(no log output)"

@@ -1,4 +1,4 @@
-"""Terminates a node's processes: child processes, and leftovers whose environment names the data directory."""
+"""A node's port and processes: child processes, and leftovers whose environment names the data directory."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,24 @@ from pathlib import Path
 _POLL = 0.03  # seconds
 _STOP_LIMIT = 20.0
 _GONE_LIMIT = 5.0
+_HANDSHAKE = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1 §4.2.2
+_METHOD_FRAME = 1
+
+
+async def answers_handshake(port: int) -> bool:
+    """True when an AMQP broker answers on a loopback port."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    try:
+        writer.write(_HANDSHAKE)
+        first = await asyncio.wait_for(reader.read(1), timeout=2)
+    except (OSError, TimeoutError):
+        return False
+    finally:
+        writer.close()
+    return first == bytes([_METHOD_FRAME])
 
 
 async def terminate(process: subprocess.Popen[bytes] | None) -> None:
