@@ -1,12 +1,15 @@
 """Settings: read once from an explicit mapping, immutable; one error reports every invalid setting."""
 
 import difflib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from libs.contracts.connection_urls import require_amqp_url, require_store_url
 from libs.contracts.identity import Pseudonyms
 
 PREFIX = "GATEWAY_"
@@ -66,6 +69,10 @@ FOREIGN_SETTINGS = frozenset(
 """Settings of other services whose names resemble those of this group."""
 
 
+_TLS_FILES = ("cafile", "capath", "certfile", "keyfile")
+"""Options of the broker's URL that name a file."""
+
+
 class ServiceSettings(Settings):
     """The settings of every service."""
 
@@ -82,11 +89,39 @@ class ServiceSettings(Settings):
         default="info", pattern="^(debug|info|warning|error)$", description="Lowest level that is logged."
     )
     otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP endpoint for traces; none: no export.")
-    trace_ratio: float = Field(default=0.1, ge=0, le=1, description="Share of traces that is exported.")
-    prefetch: int = Field(default=64, ge=1, le=10_000, description="Deliveries in flight at once.")
+    trace_ratio: float = Field(
+        default=1.0, ge=0, le=1, description="Share of traces that is exported; the collector samples further."
+    )
+    environment: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="Name of the deployment, such as `production`, in traces.",
+    )
+    prefetch: int = Field(
+        default=64,
+        ge=1,
+        le=10_000,
+        description="Deliveries of a queue that are handled at once; an account has at most half of them "
+        "while there are others.",
+    )
     drain_seconds: float = Field(
         default=25.0, gt=0, description="Seconds that the service waits for work in flight after SIGTERM."
     )
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _is_broker(cls, value: SecretStr) -> SecretStr:
+        options = parse_qs(urlsplit(require_amqp_url(value.get_secret_value())).query)
+        for name in _TLS_FILES:
+            if any(not os.access(path, os.R_OK) for path in options.get(name, ())):
+                raise ValueError(f"the option {name} names a file that cannot be read")
+        return value
+
+    @field_validator("store_url")
+    @classmethod
+    def _is_store(cls, value: SecretStr) -> SecretStr:
+        require_store_url(value.get_secret_value())
+        return value
 
     @property
     def pseudonyms(self) -> Pseudonyms:

@@ -39,6 +39,23 @@ class RetryLater(Exception):  # noqa: N818 -- not an error: a handler asks for a
         self.counts = counts
 
 
+LONGEST_LAG = timedelta(seconds=60)
+"""The longest time for which a replica of the store, or a cache before it, may not show a row that was written."""
+
+
+class NotFoundYet(Exception):  # noqa: N818 -- describes what the handler found
+    """Something that an event names is not there, and may appear: a store may lag behind.
+
+    The event is delivered again after the outage delay, without using up a try. When it has waited for `longest` since
+    it was first delayed, it becomes a dead letter with the reason: what it names does not exist.
+    """
+
+    def __init__(self, reason: str, *, longest: timedelta = LONGEST_LAG) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.longest = longest
+
+
 class GiveUp(Exception):  # noqa: N818 -- an instruction to the chassis
     """A handler will never succeed: publish `events`, then dead-letter the delivery with `reason`."""
 
@@ -63,6 +80,8 @@ class Retry:
 
     after: timedelta
     counts: bool
+    behind: bool = False
+    """Put behind because its account has its share: the delivery has not failed, and its own waiting begins later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +94,10 @@ class DeadLetter:
 Settlement = Ack | Retry | DeadLetter
 
 
-def settle(failure: Exception | None, attempt: int, delays: RetryDelays = RETRY_DELAYS) -> Settlement:
-    """Decide what to do with a delivery whose `attempt`-th try ended in `failure`.
+def settle(
+    failure: Exception | None, attempt: int, delays: RetryDelays = RETRY_DELAYS, *, waited: timedelta = timedelta()
+) -> Settlement:
+    """Decide what to do with a delivery whose `attempt`-th try ended in `failure`, `waited` after its first delay.
 
     An unreadable delivery is dead-lettered at once. An outage is retried without limit.
     """
@@ -84,10 +105,10 @@ def settle(failure: Exception | None, attempt: int, delays: RetryDelays = RETRY_
         return Ack()
     if isinstance(failure, RetryLater):
         return Retry(failure.after or delays.outage, counts=failure.counts)
-    if is_outage(failure):
+    if is_outage(failure) or (isinstance(failure, NotFoundYet) and waited < failure.longest):
         return Retry(delays.outage, counts=False)
-    if isinstance(failure, GiveUp | UnreadableEvent):
-        return DeadLetter(failure.reason if isinstance(failure, GiveUp) else f"unreadable: {failure}")
+    if isinstance(failure, GiveUp | NotFoundYet | UnreadableEvent):
+        return DeadLetter(f"unreadable: {failure}" if isinstance(failure, UnreadableEvent) else failure.reason)
     if attempt <= len(delays.after_failure):
         return Retry(delays.after_failure[attempt - 1], counts=True)
     return DeadLetter(f"failed {attempt} times: {type(failure).__name__}")

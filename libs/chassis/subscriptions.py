@@ -5,20 +5,22 @@ A handler returns events; the chassis publishes them (confirmed) and only then a
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from libs.contracts.events import Event
+from libs.contracts.stored_times import is_from_the_future
 
 E = TypeVar("E", bound=Event)
+E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Received(Generic[E]):
+class Received(Generic[E_co]):
     """An event and the metadata that arrived with it."""
 
-    event: E
+    event: E_co
     id: UUID
     at: datetime
     """When it was published, by the publisher's clock."""
@@ -29,6 +31,12 @@ class Received(Generic[E]):
     correlation_id: str | None = None
     """The id of the event that started the chain of events."""
     producer: str = ""
+
+    def age_at(self, now: datetime) -> timedelta:
+        """How long ago it was published; since its first delay, when the clock was set back after the publish."""
+        if not is_from_the_future(self.at, now):
+            return now - self.at
+        return max(timedelta(), now - (self.waiting_since or now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +56,8 @@ class DeadLettered:
     died_at: datetime
     serialized: str = field(repr=False)
     """The whole message as JSON, for `Broker.replay`."""
+    replayable: bool = True
+    """False when the body was too large to be kept whole."""
 
 
 HandlerResult = Event | Sequence[Event] | None

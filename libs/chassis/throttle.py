@@ -1,6 +1,6 @@
 """`AggregatingThrottle`: records the first failures of a source in a minute one by one, and counts the rest.
 
-Times are seconds of a monotonic clock. Memory is bounded.
+`MinuteBudget` only limits how many there are. Times are seconds of a monotonic clock. Memory is bounded.
 """
 
 from collections import Counter
@@ -13,6 +13,29 @@ MINUTE: Final = 60.0
 MAX_SOURCES: Final = 2_000  # about 1 MB; further sources share one counter
 
 S = TypeVar("S", bound=Hashable)
+
+
+@dataclass(slots=True)
+class MinuteBudget(Generic[S]):
+    """What each source may spend in a minute of the clock; the sources beyond `max_sources` share one budget."""
+
+    limit: int
+    max_sources: int = MAX_SOURCES
+    _minute: float = -1.0
+    _spent: Counter[S | None] = field(default_factory=Counter)
+
+    def admits(self, source: S, *, at: float) -> bool:
+        """Spend one. False, and nothing is spent, when the minute's budget is used up."""
+        if at // MINUTE != self._minute:
+            self._minute = at // MINUTE
+            self._spent.clear()
+        key: S | None = source
+        if source not in self._spent and len(self._spent) >= self.max_sources:
+            key = None
+        if self._spent[key] >= self.limit:
+            return False
+        self._spent[key] += 1
+        return True
 
 
 @dataclass(frozen=True, slots=True)

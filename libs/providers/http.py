@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -46,10 +46,17 @@ class HttpAnswer:
     retry_after: float | None = None
 
 
-def open_session(*, timeout_s: float, connections: int, addresses: AddressRules | None = None) -> aiohttp.ClientSession:
+def open_session(
+    *,
+    timeout_s: float,
+    connections: int,
+    addresses: AddressRules | None = None,
+    hooks: Sequence[aiohttp.TraceConfig] = (),
+) -> aiohttp.ClientSession:
     """An HTTP session; the caller closes it. `timeout_s` limits a call as a whole.
 
     With `addresses`, each connection is checked by the address that is dialled, and names are resolved anew often.
+    `hooks` get each call's URL template as `trace_request_ctx`.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
@@ -62,6 +69,7 @@ def open_session(*, timeout_s: float, connections: int, addresses: AddressRules 
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "whatsapp-gateway"},
         skip_auto_headers=("Content-Type",),
+        trace_configs=list(hooks) or None,
         trust_env=False,
     )
 
@@ -74,15 +82,21 @@ async def post_json(
     headers: Mapping[str, str],
     outcome_from: Callable[[HttpAnswer], SendOutcome],
     clock: Callable[[], datetime],
+    template: str,
 ) -> SendOutcome:
-    """POST once and read the outcome from the answer. aiohttp repeats only idempotent methods by itself, never POST."""
+    """POST once and read the outcome from the answer. aiohttp repeats only idempotent methods by itself, never POST.
+
+    `template` is the path with names in place of ids, for traces.
+    """
     try:
         data = orjson.dumps(body)
     except orjson.JSONEncodeError:
         return NotSent("invalid_message")
     sent = {**headers, "Content-Type": "application/json"}
     try:
-        async with session.post(url, data=data, headers=sent, allow_redirects=False) as response:
+        async with session.post(
+            url, data=data, headers=sent, allow_redirects=False, trace_request_ctx=template
+        ) as response:
             wait = response.headers.get("Retry-After")
             seconds = retry_after_from(wait, now=clock()) if wait is not None else None
             return outcome_from(HttpAnswer(response.status, json_in(await _read(response)), seconds))
@@ -97,10 +111,11 @@ async def get_json(
     headers: Mapping[str, str],
     outcome_from: Callable[[HttpAnswer], ProbeOutcome],
     clock: Callable[[], datetime],
+    template: str,
 ) -> ProbeOutcome:
-    """GET once and read the outcome from the answer."""
+    """GET once and read the outcome from the answer; `template` as in `post_json`."""
     try:
-        async with session.get(url, headers=headers, allow_redirects=False) as response:
+        async with session.get(url, headers=headers, allow_redirects=False, trace_request_ctx=template) as response:
             wait = response.headers.get("Retry-After")
             seconds = retry_after_from(wait, now=clock()) if wait is not None else None
             return outcome_from(HttpAnswer(response.status, json_in(await _read(response)), seconds))

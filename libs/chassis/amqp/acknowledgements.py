@@ -5,13 +5,14 @@ be of a delivery that was not acknowledged before, or the broker closes the chan
 """
 
 import asyncio
+from collections.abc import Callable
 
 from aio_pika.abc import AbstractIncomingMessage
 from aiormq.abc import AbstractChannel
 
 from libs.chassis import metrics
 from libs.chassis.amqp.deliveries import ACK_TIMEOUT, is_stale
-from libs.chassis.amqp.faults import FAULTS, time_limit
+from libs.chassis.amqp.faults import time_limit
 
 GATHER_SECONDS = 0.004
 """How long an acknowledgement waits for others; a crash in this time repeats the deliveries, which is safe."""
@@ -21,11 +22,16 @@ _ACKNOWLEDGED = 0.0
 """Stands for the time of a delivery that is settled and needs no acknowledgement of its own."""
 
 
+SentAcknowledgement = Callable[[AbstractChannel, int, bool], None]
+"""Called with the channel, the tag and `multiple` of each frame that was sent."""
+
+
 class Acknowledgements:
     """The deliveries of one consumer's channel that are settled and not acknowledged yet."""
 
-    def __init__(self, queue: str) -> None:
+    def __init__(self, queue: str, on_sent: SentAcknowledgement = lambda *_: None) -> None:
         self._queue = queue
+        self._on_sent = on_sent
         self._channel: AbstractChannel | None = None
         self._next = 1
         self._settled: dict[int, float] = {}
@@ -87,5 +93,7 @@ class Acknowledgements:
         try:
             async with time_limit(ACK_TIMEOUT):
                 await channel.basic_ack(tag, multiple=multiple, wait=False)
-        except FAULTS:
+        except Exception:  # noqa: BLE001 -- the delivery stays in flight, and the watchdog sees it
             metrics.STALE_ACKS.labels(self._queue).inc()
+        else:
+            self._on_sent(channel, tag, multiple)

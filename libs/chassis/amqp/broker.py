@@ -1,7 +1,6 @@
 """`Broker`: one service's access to RabbitMQ, which publishes events and runs the consumers.
 
-It has two connections, because an alarm blocks a connection that publishes, and consuming must go on. It holds every
-channel that it opens: aio_pika keeps weak references only, and does not restore a channel that was collected.
+It has two connections, because an alarm blocks a connection that publishes, and consuming must go on.
 """
 
 import asyncio
@@ -9,42 +8,45 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
+from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from libs.chassis.amqp.batch_consumer import BatchConsumer
+from libs.chassis.amqp.connection_faults import connection_fault
 from libs.chassis.amqp.connections import (
     HEARTBEAT,
     close_quietly,
     connection_to,
+    reach,
     retry_until_connected,
-    robust_channel,
 )
-from libs.chassis.amqp.dead_letters import DeadLetterConsumer, message_from_dead_letter
+from libs.chassis.amqp.consumers import Consumers
+from libs.chassis.amqp.dead_letter_messages import message_from_dead_letter
+from libs.chassis.amqp.dead_letters import DeadLetterConsumer
 from libs.chassis.amqp.deliveries import HANDLE_LIMIT, Processing
 from libs.chassis.amqp.envelope import dead_letter_message_from
 from libs.chassis.amqp.exclusive_consumer import ExclusiveConsumer
+from libs.chassis.amqp.fair_share import PARKING, FairShare
+from libs.chassis.amqp.faults import FAULTS, time_limit
 from libs.chassis.amqp.publisher import PUBLISH_TIMEOUT, Publisher
 from libs.chassis.amqp.queue_consumer import QueueConsumer
 from libs.chassis.amqp.retired_queues import RETIREMENT_INTERVAL, RetiredQueues
-from libs.chassis.amqp.topology_monitor import CHECK_INTERVAL, TopologyMonitor, declare_on_new_channel
+from libs.chassis.amqp.topology_monitor import CHECK_INTERVAL, TopologyMonitor
+from libs.chassis.amqp.watchdog import STUCK_SECONDS, WATCH_INTERVAL
 from libs.chassis.clock import Clock, utc_now
+from libs.chassis.health import DependencyDown
 from libs.chassis.periodic import periodic
 from libs.chassis.settlement import RETRY_DELAYS, RetryDelays
 from libs.chassis.subscriptions import BatchHandler, DeadLetterHandler, EventListener, MessageMetadata, Subscription
-from libs.chassis.telemetry import trace_headers
-from libs.chassis.topology import WORK_QUEUES, WorkQueue, current_queue
+from libs.chassis.topology import WORK_QUEUES, WorkQueue, current_queue, service_topology, whole_topology
+from libs.chassis.trace_context import trace_headers
 from libs.contracts.events import Event
 
-
-class _Consumer(Protocol):
-    async def start(self, channel: AbstractRobustChannel) -> None: ...
-
-    async def stop(self, seconds: float) -> None: ...
-
-    async def is_consuming(self) -> bool: ...
+FAULT_TIMEOUT = 0.8
+"""Seconds for one more try to connect, which tells the cause; a probe has 2.5 seconds in all."""
 
 
 class Broker:
@@ -59,6 +61,8 @@ class Broker:
         clock: Clock = utc_now,
         delays: RetryDelays = RETRY_DELAYS,
         handle_limit: float = HANDLE_LIMIT,
+        topology: TopologyMonitor | None = None,
+        url: str = "",
     ) -> None:
         self._producer = producer
         self._publishing = publishing
@@ -66,9 +70,10 @@ class Broker:
         self._clock = clock
         self._delays = delays
         self._limit = handle_limit
+        self._topology = topology or TopologyMonitor(consuming, whole_topology(delays))
+        self._url = url
         self._publisher: Publisher | None = None
-        self._channels: list[AbstractRobustChannel] = []
-        self._consumers: list[_Consumer] = []
+        self._consumers = Consumers(consuming)
 
     @classmethod
     @asynccontextmanager
@@ -77,30 +82,53 @@ class Broker:
         producer: str,
         url: str,
         *,
+        service: str | None = None,
         clock: Clock = utc_now,
         heartbeat: int = HEARTBEAT,
         delays: RetryDelays = RETRY_DELAYS,
         check_interval: float = CHECK_INTERVAL,
         handle_limit: float = HANDLE_LIMIT,
+        watch_interval: float = WATCH_INTERVAL,
     ) -> AsyncGenerator["Broker", None]:
-        """Wait until the broker can be reached, connect and declare the topology; close everything on leaving."""
+        """Connect and declare the topology of `service`; close everything on leaving.
+
+        Waits until the broker can be reached and has what others declare (`gateway declare`). Without a service
+        everything is declared here, which takes a broker user with all permissions: for tests and tools.
+        """
         connections: list[AbstractRobustConnection] = []
         try:
             for use in ("publish", "consume"):
                 connect = partial(connection_to, url, f"{producer}-{use}", heartbeat=heartbeat)
                 connections.append(await retry_until_connected(connect))
-            broker = cls(producer, *connections, clock=clock, delays=delays, handle_limit=handle_limit)
-            try:
-                await retry_until_connected(broker._start)
-                async with TopologyMonitor(broker._consuming, delays=delays, interval=check_interval).running():
-                    yield broker
-            finally:
-                await broker.drain(1.0)
+            wanted = whole_topology(delays) if service is None else service_topology(service, delays)
+            topology = TopologyMonitor(connections[1], wanted, interval=check_interval)
+            broker = cls(
+                producer,
+                *connections,
+                clock=clock,
+                delays=delays,
+                handle_limit=handle_limit,
+                topology=topology,
+                url=url,
+            )
+            async with broker._running(watch_interval):
+                yield broker
         finally:
             await asyncio.gather(*(close_quietly(connection) for connection in connections))
 
+    @asynccontextmanager
+    async def _running(self, watch_interval: float) -> AsyncGenerator[None, None]:
+        """Wait until everything is there, then keep it so while the block runs."""
+        try:
+            await self._topology.wait_until_complete()
+            await retry_until_connected(self._start)
+            watchdog = periodic("consumer watchdog", self._consumers.watch, watch_interval, delayed=True)
+            async with self._topology.running(), watchdog:
+                yield
+        finally:
+            await self.drain(1.0)
+
     async def _start(self) -> None:
-        await declare_on_new_channel(self._consuming, self._delays)
         self._publisher = await Publisher.open(self._publishing, self._producer)
 
     @property
@@ -125,21 +153,53 @@ class Broker:
         )
         await self.publisher.publish(event, metadata, timeout=timeout)
 
-    async def consume(self, work: WorkQueue, subscriptions: Sequence[Subscription[Any]], *, prefetch: int) -> None:
-        """Deliver a work queue's events to handlers, at most `prefetch` at once."""
-        await self._attach(partial(QueueConsumer, work, subscriptions, self._processing()), prefetch=prefetch)
+    async def consume(
+        self,
+        work: WorkQueue,
+        subscriptions: Sequence[Subscription[Any]],
+        *,
+        prefetch: int,
+        stuck_after: float = STUCK_SECONDS,
+        shared: bool = False,
+    ) -> None:
+        """Deliver a work queue's events to handlers, at most `prefetch` at once.
+
+        When the queue is `shared` by accounts, each has at most its share of them (`FairShare`).
+        The consumer is made anew when it has deliveries in flight and settles none for `stuck_after` seconds: more
+        than one delivery takes as long as everything outside works as it should.
+        """
+
+        def create() -> QueueConsumer:
+            shares = FairShare[AbstractIncomingMessage](prefetch) if shared else None
+            return QueueConsumer(work, subscriptions, self._processing(), shares)
+
+        deliveries = prefetch + PARKING if shared else prefetch
+        await self._consumers.attach(work.name, create, prefetch=deliveries, stuck_after=stuck_after)
+
+    def in_flight(self, work: WorkQueue) -> int:
+        """How many deliveries of a work queue this process has and has not settled."""
+        return self._consumers.in_flight(work.name)
 
     async def consume_in_batches(
-        self, work: WorkQueue, handler: BatchHandler, *, size: int = 256, linger: float = 0.02
+        self,
+        work: WorkQueue,
+        handler: BatchHandler,
+        *,
+        size: int = 256,
+        linger: float = 0.02,
+        stuck_after: float = STUCK_SECONDS,
     ) -> None:
         """Deliver a work queue's events to one handler in batches of up to `size`, collected for `linger` seconds."""
         create = partial(BatchConsumer, work, handler, self._processing(), size=size, linger=linger)
-        await self._attach(create, prefetch=size * 2)
+        await self._consumers.attach(work.name, create, prefetch=size * 2, stuck_after=stuck_after)
 
-    async def consume_dead_letters(self, handler: DeadLetterHandler, *, prefetch: int = 16) -> None:
+    async def consume_dead_letters(
+        self, handler: DeadLetterHandler, *, prefetch: int = 16, stuck_after: float = STUCK_SECONDS
+    ) -> None:
         """Deliver the dead letters of every work queue to `handler`, which must be safe to repeat."""
         for work in WORK_QUEUES:
-            await self._attach(partial(DeadLetterConsumer, work, handler, clock=self._clock), prefetch=prefetch)
+            create = partial(DeadLetterConsumer, work, handler, clock=self._clock)
+            await self._consumers.attach(work.dead_letter_queue, create, prefetch=prefetch, stuck_after=stuck_after)
 
     async def dead_letter(
         self,
@@ -156,7 +216,7 @@ class Broker:
 
     async def replay(self, queue: str, serialized: str) -> None:
         """Publish a dead letter to its work queue, or to the queue's successor; raises as `publish`."""
-        await self.publisher.publish_to_queue(message_from_dead_letter(serialized), current_queue(queue))
+        await self.publisher.replay(message_from_dead_letter(serialized), current_queue(queue))
 
     @asynccontextmanager
     async def retiring_queues(self, seconds: float = RETIREMENT_INTERVAL) -> AsyncGenerator[None, None]:
@@ -178,39 +238,50 @@ class Broker:
         Nothing is acknowledged. `on_reconnect` is called once events arrive again after a reconnect, since some may
         have been missed.
         """
-        channel = await self._attach(partial(ExclusiveConsumer, name, bindings, listener), prefetch=0)
-        if on_reconnect is not None:
-            channel.reopen_callbacks.add(lambda *_: on_reconnect())
+        again = on_reconnect or (lambda: None)
+        create = partial(ExclusiveConsumer, name, bindings, listener, on_reconnect=again)
+        await self._consumers.attach(name, create, prefetch=0, on_restart=again)
 
     async def healthy(self) -> bool:
-        """True when the broker confirms publishes and delivers to every consumer."""
-        if self._consuming.is_closed or not self._consuming.connected.is_set():
+        """True when the topology is complete, and the broker confirms publishes and delivers to every consumer."""
+        if self._consuming.is_closed or not self._consuming.connected.is_set() or self._topology.missing:
             return False
-        consuming = [await consumer.is_consuming() for consumer in self._consumers]
-        return all(consuming) and await self.publisher.accepts_publishes()
+        try:
+            return await self._consumers.consuming() and await self.publisher.accepts_publishes()
+        except ChannelNotFoundEntity:
+            self._topology.check_soon()  # publishing to an exchange that is missing closes the channel: not again
+            return False
+
+    async def probe(self) -> bool:
+        """True when healthy; else raises DependencyDown with the cause."""
+        if await self.healthy():
+            return True
+        raise DependencyDown(await self._fault())
+
+    async def _fault(self) -> str:
+        """Why the broker is not healthy, as far as can be told."""
+        if self._topology.missing:
+            return "topology incomplete: run `gateway declare`"
+        if self._consuming.connected.is_set() and not self._consuming.is_closed:
+            return "it confirms no publishes, or delivers to a consumer no more"
+        try:
+            async with time_limit(FAULT_TIMEOUT):
+                await reach(self._url)
+        except FAULTS as error:
+            return connection_fault(error)
+        return "the connection is being restored"
+
+    async def consumers_move(self) -> bool:
+        """False while a consumer is stuck: it has deliveries in flight and settles none."""
+        return self._consumers.moving
+
+    def alive(self) -> bool:
+        """False when a consumer is stuck and making it anew did not help: only a new process may."""
+        return self._consumers.alive
 
     async def drain(self, seconds: float) -> None:
         """Stop consuming and wait up to `seconds` for deliveries in flight; the rest is delivered again."""
-        consumers, self._consumers = self._consumers, []
-        await asyncio.gather(*(consumer.stop(seconds) for consumer in consumers))
+        await self._consumers.drain(seconds)
 
     def _processing(self) -> Processing:
         return Processing(self.publisher, self._clock, self._delays, self._limit)
-
-    async def _attach(self, create: Callable[[], _Consumer], *, prefetch: int) -> AbstractRobustChannel:
-        """Start a new consumer on a channel of its own, retrying until the broker can be reached."""
-
-        async def attach() -> AbstractRobustChannel:
-            consumer, channel = create(), await robust_channel(self._consuming)
-            try:
-                if prefetch:
-                    await channel.set_qos(prefetch_count=prefetch)
-                await consumer.start(channel)
-            except BaseException:
-                await close_quietly(channel)
-                raise
-            self._channels.append(channel)
-            self._consumers.append(consumer)
-            return channel
-
-        return await retry_until_connected(attach)

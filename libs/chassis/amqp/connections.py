@@ -1,15 +1,21 @@
 """Opening and closing connections and channels, with a broker that may be away at any time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractRobustChannel, AbstractRobustConnection
+import aiormq
+from aio_pika import Channel
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractRobustChannel, AbstractRobustConnection
 from aio_pika.connection import make_url
 from aio_pika.exceptions import ChannelPreconditionFailed
 
+from libs.chassis import metrics
+from libs.chassis.amqp.connection_faults import connection_fault
 from libs.chassis.amqp.faults import FAULTS, time_limit
+from libs.chassis.amqp.wire_decoders import tolerate_unreadable_properties
 from libs.chassis.backoff import backoff
 from libs.chassis.telemetry import logger
 
@@ -28,6 +34,7 @@ CONNECT_PAUSES = (0.5, 1.0, 2.0, 4.0, 5.0)
 
 async def connection_to(url: str, name: str, *, heartbeat: int = HEARTBEAT) -> AbstractRobustConnection:
     """Connect once; from then on the library restores the connection. Raises one of FAULTS."""
+    tolerate_unreadable_properties()
     connection = aio_pika.RobustConnection(
         make_url(url, heartbeat=heartbeat, reconnect_interval=RECONNECT_INTERVAL),
         client_properties={"connection_name": name},
@@ -41,6 +48,12 @@ async def connection_to(url: str, name: str, *, heartbeat: int = HEARTBEAT) -> A
     return connection
 
 
+async def reach(url: str) -> None:
+    """Connect and disconnect once; raises one of FAULTS. The library does not tell why it cannot reconnect."""
+    connection = await aiormq.connect(url)
+    await connection.close()
+
+
 async def retry_until_connected(step: Callable[[], Awaitable[T]]) -> T:
     """Retry `step` until the broker can be reached. Raises when a queue exists with other arguments."""
     pauses = backoff(*CONNECT_PAUSES)
@@ -51,13 +64,24 @@ async def retry_until_connected(step: Callable[[], Awaitable[T]]) -> T:
         except ChannelPreconditionFailed:
             raise
         except FAULTS as error:
-            log.warning("broker not reachable, will retry", failure=type(error).__name__)
+            metrics.DEPENDENCY_UP.labels("broker").set(0)
+            log.warning("broker not reachable, will retry", cause=connection_fault(error))
         await asyncio.sleep(next(pauses))
 
 
 async def robust_channel(connection: AbstractRobustConnection) -> AbstractRobustChannel:
     """A channel without publisher confirms. The library reopens it after each reconnect while you hold a reference."""
     return await open_channel(connection.channel(publisher_confirms=False))
+
+
+@asynccontextmanager
+async def plain_channel(connection: AbstractConnection) -> AsyncGenerator[AbstractChannel, None]:
+    """A channel that the library does not reopen, for requests that the broker may refuse by closing it."""
+    channel = Channel(connection, publisher_confirms=False)
+    try:
+        yield await open_channel(channel)
+    finally:
+        await close_quietly(channel)
 
 
 async def open_channel(channel: C) -> C:

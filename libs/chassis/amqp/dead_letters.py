@@ -1,44 +1,35 @@
-"""`DeadLetterConsumer`: hands dead letters to a handler that stores them; and the conversion to and from messages.
+"""`DeadLetterConsumer`: hands dead letters to a handler that stores them.
 
 A dead letter is acknowledged only once the handler has stored it. Until then it waits here: requeueing it would count
-towards the broker's delivery limit.
+towards the broker's delivery limit. One that cannot be stored as it is, is stored with less, so that it never keeps
+others waiting.
 """
 
 import asyncio
-import base64
-import hashlib
-import json
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from libs.chassis.amqp.consumer_handle import ConsumerHandle
-from libs.chassis.amqp.declarations import declare_consumed_queue
-from libs.chassis.amqp.deliveries import acknowledge, is_stale
-from libs.chassis.amqp.envelope import (
-    AT,
-    ATTEMPT,
-    DIED_AT,
-    REASON,
-    VERSION,
-    attempt_of,
-    death_from_header,
-    properties_of,
-)
+from libs.chassis.amqp.dead_letter_messages import bare, dead_letter_from
+from libs.chassis.amqp.declarations import find_consumed_queue
+from libs.chassis.amqp.deliveries import acknowledge, is_stale, requeue
 from libs.chassis.amqp.faults import library_cancellations_as_errors
 from libs.chassis.amqp.in_flight import InFlight
+from libs.chassis.amqp.watchdog import ConsumerState
 from libs.chassis.backoff import backoff
 from libs.chassis.clock import Clock
 from libs.chassis.failures import failure_location
+from libs.chassis.settlement import is_outage
 from libs.chassis.subscriptions import DeadLettered, DeadLetterHandler
 from libs.chassis.telemetry import logger
-from libs.chassis.topology import WorkQueue, dead_letter_queue
+from libs.chassis.topology import WorkQueue
 
 log = logger(__name__)
 STORE_PAUSES = (0.5, 2.0, 5.0)
 """Seconds between tries to store a dead letter; the last repeats."""
+TRIES_WHOLE, TRIES_BARE = 3, 6
+"""Failed tries, outages apart, after which a dead letter is stored without its listed fields, and without its body."""
 
 
 class DeadLetterConsumer:
@@ -54,7 +45,8 @@ class DeadLetterConsumer:
 
     async def start(self, channel: AbstractChannel) -> None:
         """Consume on `channel`, which belongs to this consumer and has its prefetch set."""
-        await self._handle.start(await declare_consumed_queue(channel, dead_letter_queue(self.work)), self._receive)
+        self._in_flight.measured_as(self.work.dead_letter_queue, self._clock)
+        await self._handle.start(await find_consumed_queue(channel, self.work.dead_letter_queue), self._receive)
 
     async def stop(self, seconds: float) -> None:
         """Receive no more; what is not stored within `seconds` stays in the queue."""
@@ -67,99 +59,67 @@ class DeadLetterConsumer:
         """True while the broker delivers to this consumer."""
         return await self._handle.is_consuming()
 
+    async def abandon(self) -> None:
+        """Close the channel, so that the broker delivers again."""
+        self._stopping = True
+        await self._handle.close()
+
+    @property
+    def state(self) -> ConsumerState:
+        """What the watchdog looks at."""
+        return self._in_flight.state
+
     async def _receive(self, incoming: AbstractIncomingMessage) -> None:
         if not self._stopping:
+            self._in_flight.arrived(incoming)
             self._in_flight.start(self._process(incoming))
 
     async def _process(self, incoming: AbstractIncomingMessage) -> None:
-        dead_letter = dead_letter_from(incoming, self.work.name, now=self._clock())
-        pauses = backoff(*STORE_PAUSES)
-        while True:
-            try:
-                with library_cancellations_as_errors():
-                    await self._handler(dead_letter)
-            except Exception as failure:  # noqa: BLE001 -- no failure may lose the dead letter
-                log.warning(
-                    "dead letter not stored, will retry",
-                    queue=self.work.name,
-                    failure=type(failure).__name__,
-                    at=failure_location(failure),
-                )
-            else:
-                break
+        queue = self.work.dead_letter_queue
+        try:
+            with library_cancellations_as_errors():
+                if await self._store(incoming) and await acknowledge(incoming, queue):
+                    self._in_flight.reject(incoming)
+        except Exception as defect:  # noqa: BLE001 -- an unsettled dead letter would hide later ones
+            await asyncio.sleep(STORE_PAUSES[-1])
+            if await requeue(incoming, queue):
+                self._in_flight.reject(incoming)
+            log.warning(
+                "dead letter not settled", queue=queue, failure=type(defect).__name__, at=failure_location(defect)
+            )
+
+    async def _store(self, incoming: AbstractIncomingMessage) -> bool:
+        """Store the dead letter; False when stopped before that."""
+        now = self._clock()
+        letter = dead_letter_from(incoming, self.work.name, now=now)
+        pauses, failed = backoff(*STORE_PAUSES), 0
+        while (failure := await self._failure_of(letter)) is not None:
             if self._stopping or is_stale(incoming):
-                return
+                return False
+            self._in_flight.retrying()
+            if not is_outage(failure):
+                failed += 1
+                letter = self._lessened(letter, failed, failure, now)
+            log.warning(
+                "dead letter not stored, will retry",
+                queue=self.work.name,
+                failure=type(failure).__name__,
+                at=failure_location(failure),
+            )
             await asyncio.sleep(next(pauses))
-        await acknowledge(incoming, self.work.dead_letter_queue)
+        return True
 
+    async def _failure_of(self, letter: DeadLettered) -> Exception | None:
+        """Why the handler could not store the dead letter; None when it did."""
+        try:
+            with library_cancellations_as_errors():
+                await self._handler(letter)
+        except Exception as failure:  # noqa: BLE001 -- no failure may lose the dead letter
+            return failure
+        return None
 
-def dead_letter_from(incoming: AbstractIncomingMessage, queue: str, *, now: datetime) -> DeadLettered:
-    """The dead letter that a message holds, whether a service or the broker dead-lettered it."""
-    reason, died_at = death_of(incoming, now)
-    owner = _owner_of(incoming.body)
-    return DeadLettered(
-        id=_id_of(incoming, queue, died_at),
-        queue=queue,
-        reason=reason,
-        name=incoming.type,
-        message_id=incoming.message_id,
-        account_id=owner.get("account_id"),
-        integration_id=owner.get("integration_id"),
-        attempts=attempt_of(incoming),
-        died_at=died_at,
-        serialized=_serialized(incoming),
-    )
-
-
-def message_from_dead_letter(serialized: str) -> Message:
-    """The message as it was first published: its tries are counted from 1 again."""
-    fields: dict[str, Any] = json.loads(serialized)
-    body, at, headers = base64.b64decode(fields.pop("body")), fields.pop("timestamp"), fields.pop("headers")
-    return Message(
-        body,
-        delivery_mode=DeliveryMode.PERSISTENT,
-        timestamp=None if at is None else datetime.fromtimestamp(at, UTC),
-        headers={**headers, ATTEMPT: 1},
-        **fields,
-    )
-
-
-def death_of(incoming: AbstractIncomingMessage, now: datetime) -> tuple[str, datetime]:
-    """The reason and time of dead-lettering; the broker writes them to `x-death`, the latest entry first."""
-    reason, at = incoming.headers.get(REASON), incoming.headers.get(DIED_AT)
-    if isinstance(reason, str):
-        return reason, death_from_header(at) if isinstance(at, int) else now
-    deaths = incoming.headers.get("x-death")
-    last = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
-    given, time = last.get("reason"), last.get("time")
-    reason = f"broker: {given.decode() if isinstance(given, bytes) else given or 'unknown'}"
-    return reason, time.astimezone(UTC) if isinstance(time, datetime) else now
-
-
-def _serialized(incoming: AbstractIncomingMessage) -> str:
-    headers = {k: v for k, v in incoming.headers.items() if k in (AT, VERSION) and isinstance(v, int)}
-    return json.dumps(
-        {
-            "body": base64.b64encode(incoming.body).decode(),
-            **properties_of(incoming),
-            "timestamp": None if incoming.timestamp is None else incoming.timestamp.timestamp(),
-            "headers": headers,
-        }
-    )
-
-
-def _owner_of(body: bytes) -> dict[str, str]:
-    """The account and the integration that a body names, if it can be read."""
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(fields, dict):
-        return {}
-    return {name: value for name in ("account_id", "integration_id") if isinstance(value := fields.get(name), str)}
-
-
-def _id_of(incoming: AbstractIncomingMessage, queue: str, died_at: datetime) -> str:
-    """An id that is the same for every delivery of one dead letter, and sorts by time."""
-    digest = hashlib.sha256(f"{queue}|{incoming.message_id}|".encode() + incoming.body).hexdigest()
-    return f"dlt_{int(died_at.timestamp() * 1000):012x}{digest[:20]}"
+    @staticmethod
+    def _lessened(letter: DeadLettered, failed: int, failure: Exception, now: datetime) -> DeadLettered:
+        if failed in {TRIES_WHOLE, TRIES_BARE}:
+            return bare(letter, reason=type(failure).__name__, now=now, body=failed < TRIES_BARE)
+        return letter

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from aio_pika.abc import AbstractIncomingMessage
@@ -10,23 +10,27 @@ from aio_pika.abc import AbstractIncomingMessage
 from libs.chassis import metrics
 from libs.chassis.amqp.envelope import (
     ATTEMPT,
+    BEHIND,
     DIED_AT,
     DUE,
+    DUE_SET,
     QUEUE,
     REASON,
     SINCE,
     attempt_of,
     death_header,
     republish,
+    time_header,
 )
 from libs.chassis.amqp.faults import FAULTS, time_limit
 from libs.chassis.amqp.publisher import Publisher, publish_until_confirmed
 from libs.chassis.clock import Clock
-from libs.chassis.settlement import RETRY_DELAYS, DeadLetter, Retry, RetryDelays
-from libs.chassis.telemetry import logger
+from libs.chassis.settlement import RETRY_DELAYS, DeadLetter, Retry, RetryDelays, UnreadableEvent
+from libs.chassis.subscriptions import Received
 from libs.chassis.topology import WorkQueue
+from libs.contracts.events import Event
+from libs.contracts.stored_times import is_from_the_future
 
-log = logger(__name__)
 HANDLE_LIMIT = 240.0
 """Seconds after which a handler's try has failed. No sane handler takes as long; the broker itself would close the
 channel, and with it every delivery in flight, after 30 minutes."""
@@ -42,27 +46,39 @@ def is_stale(incoming: AbstractIncomingMessage) -> bool:
         return True
 
 
-async def acknowledge(incoming: AbstractIncomingMessage, queue: str, *, multiple: bool = False) -> None:
-    """Acknowledge the delivery, and with `multiple` every one before it on its channel.
+async def acknowledge(incoming: AbstractIncomingMessage, queue: str, *, multiple: bool = False) -> bool:
+    """Acknowledge the delivery, and with `multiple` every one before it on its channel; False when that failed.
 
     Does not wait for the socket: a lost acknowledgement repeats the delivery, which is safe, and is counted.
     """
     tag = incoming.delivery_tag or 0
-    await _answer(lambda: incoming.channel.basic_ack(tag, multiple=multiple, wait=False), queue)
+    return await _answer(lambda: incoming.channel.basic_ack(tag, multiple=multiple, wait=False), queue)
 
 
-async def requeue(incoming: AbstractIncomingMessage, queue: str) -> None:
-    """Reject the delivery so that the broker delivers it again; each rejection counts towards the delivery limit."""
+async def requeue(incoming: AbstractIncomingMessage, queue: str) -> bool:
+    """Reject the delivery so that the broker delivers it again; False when that failed.
+
+    Each rejection counts towards the delivery limit. Never raises: it is the last resort of a consumer.
+    """
     tag = incoming.delivery_tag or 0
-    await _answer(lambda: incoming.channel.basic_reject(tag, requeue=True, wait=False), queue)
+    return await _answer(lambda: incoming.channel.basic_reject(tag, requeue=True, wait=False), queue)
 
 
-async def _answer(send: Callable[[], Awaitable[None]], queue: str) -> None:
+async def _answer(send: Callable[[], Awaitable[None]], queue: str) -> bool:
     try:
         async with time_limit(ACK_TIMEOUT):
             await send()
-    except FAULTS:
+    except Exception:  # noqa: BLE001 -- the delivery stays in flight, and the watchdog sees it
         metrics.STALE_ACKS.labels(queue).inc()
+        return False
+    return True
+
+
+def waited_for(received: Received[Event] | None, clock: Clock) -> timedelta:
+    """How long ago the delivery was first delayed; zero when it never was, or could not be read."""
+    if received is None or received.waiting_since is None:
+        return timedelta()
+    return clock() - received.waiting_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +99,17 @@ class RetryPublisher:
     via: Processing
 
     async def publish(
-        self, incoming: AbstractIncomingMessage, settlement: Retry | DeadLetter, *, stopping: Callable[[], bool]
+        self,
+        incoming: AbstractIncomingMessage,
+        settlement: Retry | DeadLetter,
+        *,
+        stopping: Callable[[], bool],
+        retrying: Callable[[], None] = lambda: None,
     ) -> bool:
-        """Return True once the broker has confirmed the copy; False when it will deliver the original again."""
+        """Return True once the broker has confirmed the copy; False when it will deliver the original again.
+
+        `retrying` is called before each further try. Nothing is logged here: the delivery is to be settled first.
+        """
         if is_stale(incoming):
             return False
         if isinstance(settlement, Retry):
@@ -93,20 +117,32 @@ class RetryPublisher:
             copy = republish(incoming, self._retry_headers(incoming, settlement, delay))
             publish = partial(self.via.publisher.publish_to_queue, copy, self.work.wait_queue(delay))
         else:
-            log.warning("dead letter", queue=self.work.name, message_id=incoming.message_id, reason=settlement.reason)
             died_at = death_header(self.via.clock())
             copy = republish(incoming, {REASON: settlement.reason, QUEUE: self.work.name, DIED_AT: died_at})
             publish = partial(self.via.publisher.dead_letter, copy, self.work.name)
-        return await publish_until_confirmed(publish, abandoned=lambda: stopping() or is_stale(incoming))
+        return await publish_until_confirmed(
+            publish, abandoned=lambda: stopping() or is_stale(incoming), retrying=retrying
+        )
 
     def _retry_headers(
         self, incoming: AbstractIncomingMessage, settlement: Retry, delay: timedelta
     ) -> dict[str, str | int]:
         """The number of the try, the time of the first delay, and the due time when one wait is not long enough."""
-        now = int(self.via.clock().timestamp() * 1_000_000)
+        clock = self.via.clock()
+        now, since = int(clock.timestamp() * 1_000_000), _delayed_since(incoming)
         headers: dict[str, str | int] = {ATTEMPT: attempt_of(incoming) + settlement.counts}
-        if not isinstance(incoming.headers.get(SINCE), int):
+        if settlement.behind:
+            headers[BEHIND] = 1
+        elif since is None or is_from_the_future(since, clock):
             headers[SINCE] = now
         if settlement.after > delay:
-            headers[DUE] = now + settlement.after // timedelta(microseconds=1)
+            headers |= {DUE: now + settlement.after // timedelta(microseconds=1), DUE_SET: now}
         return headers
+
+
+def _delayed_since(incoming: AbstractIncomingMessage) -> datetime | None:
+    """When the delivery was first delayed. A time out of range counts as none: whoever reads the event refuses it."""
+    try:
+        return time_header(incoming, SINCE)
+    except UnreadableEvent:
+        return None

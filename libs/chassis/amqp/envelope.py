@@ -1,7 +1,7 @@
 """Converts an event and its metadata to an AMQP message and back; a received message is validated like any input."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,14 +12,18 @@ from pydantic import ValidationError
 from libs.chassis.settlement import UnreadableEvent
 from libs.chassis.subscriptions import MessageMetadata, Received
 from libs.contracts.events import BY_NAME, Event
+from libs.contracts.stored_times import is_from_the_future
 
 ATTEMPT, AT, VERSION = "x-attempt", "x-at", "x-version"
-SINCE, DUE = "x-since", "x-due"
-"""In microseconds since the epoch: when a delivery was first delayed, and when it is due."""
+SINCE, DUE, DUE_SET = "x-since", "x-due", "x-due-set"
+"""In microseconds since the epoch: when a delivery was first delayed, when it is due, and when that was set."""
+ACCOUNT, BEHIND = "x-account", "x-behind"
+"""The account's id, by which consumers share their work; and a mark of deliveries that were put behind others."""
 REASON, QUEUE, DIED_AT = "x-reason", "x-queue", "x-died-at"
 _LATEST_SECOND = 10**11
 """Larger times of death are in microseconds: earlier releases wrote whole seconds."""
-_KEPT = (ATTEMPT, AT, VERSION, SINCE)
+_MOST_ATTEMPTS = 1_000_000
+_KEPT = (ATTEMPT, AT, VERSION, SINCE, ACCOUNT, BEHIND)
 _TRACE = ("traceparent", "tracestate")
 _PROPERTIES = ("content_type", "message_id", "correlation_id", "type", "app_id")
 
@@ -39,6 +43,7 @@ def message_from(event: Event, metadata: MessageMetadata, producer: str) -> Mess
             ATTEMPT: metadata.attempt,
             AT: int(metadata.at.timestamp() * 1_000_000),
             VERSION: event.version,
+            **({} if event.account_id is None else {ACCOUNT: event.account_id}),
             **metadata.headers,
         },
     )
@@ -83,9 +88,20 @@ def properties_of(incoming: AbstractIncomingMessage) -> dict[str, Any]:
 
 
 def attempt_of(incoming: AbstractIncomingMessage) -> int:
-    """The number of this try; 1 without the header."""
+    """The number of this try; 1 without the header. A header from outside may hold any number."""
     value = incoming.headers.get(ATTEMPT, 1)
-    return max(1, value) if isinstance(value, int) else 1
+    return min(max(1, value), _MOST_ATTEMPTS) if isinstance(value, int) else 1
+
+
+def account_of(incoming: AbstractIncomingMessage) -> str:
+    """The account whose work the message is; empty when the message does not say."""
+    account = incoming.headers.get(ACCOUNT)
+    return account if isinstance(account, str) else ""
+
+
+def was_behind(incoming: AbstractIncomingMessage) -> bool:
+    """True for a delivery that was put behind others before."""
+    return BEHIND in incoming.headers
 
 
 def time_header(incoming: AbstractIncomingMessage, header: str) -> datetime | None:
@@ -97,6 +113,17 @@ def time_header(incoming: AbstractIncomingMessage, header: str) -> datetime | No
         return datetime.fromtimestamp(at / 1_000_000, UTC)
     except (ValueError, OverflowError, OSError):
         raise UnreadableEvent("time out of range") from None
+
+
+def time_left(incoming: AbstractIncomingMessage, now: datetime) -> timedelta:
+    """How long until the delivery is due; none when its time was set by a clock that was set back since.
+
+    Raises UnreadableEvent for a time out of range.
+    """
+    due, due_set = time_header(incoming, DUE), time_header(incoming, DUE_SET)
+    if due is None or (due_set is not None and is_from_the_future(due_set, now)):
+        return timedelta()
+    return max(due - now, timedelta())
 
 
 def trace_of(incoming: AbstractIncomingMessage) -> dict[str, str]:

@@ -3,7 +3,7 @@
 Deliveries are not acknowledged: every event is recorded elsewhere, and losing one here does no lasting harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 from uuid import uuid4  # noqa: TID251 -- a unique queue name
 
@@ -12,7 +12,9 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, Abstrac
 
 from libs.chassis.amqp.consumer_handle import ConsumerHandle
 from libs.chassis.amqp.declarations import DECLARE_TIMEOUT
-from libs.chassis.amqp.envelope import received_from
+from libs.chassis.amqp.message_spans import consumer_span, describe_event
+from libs.chassis.amqp.origin import received_on
+from libs.chassis.amqp.watchdog import ConsumerState
 from libs.chassis.settlement import UnreadableEvent
 from libs.chassis.subscriptions import EventListener
 from libs.chassis.telemetry import logger
@@ -24,16 +26,20 @@ log = logger(__name__)
 class ExclusiveConsumer:
     """Consumes `bindings` on an exclusive queue that the broker deletes with its connection."""
 
-    def __init__(self, name: str, bindings: Sequence[str], listener: EventListener) -> None:
+    def __init__(
+        self, name: str, bindings: Sequence[str], listener: EventListener, *, on_reconnect: Callable[[], object]
+    ) -> None:
         self.name = name
         self._bindings = bindings
         self._listener = listener
+        self._on_reconnect = on_reconnect
         self._handle = ConsumerHandle()
 
     async def start(self, channel: AbstractRobustChannel) -> None:
         """Declare the queue and consume it; the library repeats both after a reconnect."""
         queue = await channel.declare_queue(_unique_name(), exclusive=True, auto_delete=True, timeout=DECLARE_TIMEOUT)
         channel.close_callbacks.add(lambda *_: _rename(queue))
+        channel.reopen_callbacks.add(lambda *_: self._on_reconnect())
         for key in self._bindings:
             await queue.bind(EXCHANGE, key, timeout=DECLARE_TIMEOUT)
         await self._handle.start(queue, self._receive, no_ack=True)
@@ -41,18 +47,27 @@ class ExclusiveConsumer:
     async def stop(self, seconds: float) -> None:
         """Nothing is in flight; the broker deletes the queue with its connection."""
 
+    async def abandon(self) -> None:
+        """Close the channel; the broker deletes the queue with its last consumer."""
+        await self._handle.close()
+
+    @property
+    def state(self) -> ConsumerState:
+        """Nothing is acknowledged, so nothing is in flight."""
+        return ConsumerState(in_flight=0, stalled_for=0.0, settled=0)
+
     async def is_consuming(self) -> bool:
         """True while the broker delivers to this consumer."""
         return await self._handle.is_consuming()
 
     async def _receive(self, incoming: AbstractIncomingMessage) -> None:
         try:
-            received = received_from(incoming)
+            with consumer_span(self.name, incoming):
+                received = received_on(self.name, incoming)
+                describe_event(received)
+                await self._listener(received)
         except UnreadableEvent as failure:
             log.warning("unreadable event", queue=self.name, failure=str(failure))
-            return
-        try:
-            await self._listener(received)
         except Exception as failure:  # noqa: BLE001 -- a defect in the listener must not end the consumer
             log.warning("listener failed", queue=self.name, failure=type(failure).__name__)
 

@@ -6,18 +6,30 @@ from collections.abc import Awaitable, Callable
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractExchange
-from aio_pika.exceptions import DeliveryError, PublishError
+from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
+from aiormq.exceptions import ChannelAccessRefused
 
 from libs.chassis import metrics
 from libs.chassis.amqp.connections import open_channel
 from libs.chassis.amqp.envelope import message_from
 from libs.chassis.amqp.faults import FAULTS, cancellation_requested
+from libs.chassis.amqp.message_spans import carry_trace, producer_span
 from libs.chassis.backoff import backoff
+from libs.chassis.span_attributes import Attributes, attributes_of
+from libs.chassis.spans import exemplar, is_exporting
 from libs.chassis.subscriptions import MessageMetadata
-from libs.chassis.topology import DEAD_LETTER_EXCHANGE, EXCHANGE
+from libs.chassis.telemetry import logger
+from libs.chassis.topology import (
+    DEAD_LETTER_EXCHANGE,
+    EXCHANGE,
+    PROBE_EXCHANGE,
+    REPLAY_EXCHANGE,
+    retry_exchange_of,
+)
 from libs.contracts.errors import GatewayError, unavailable
 from libs.contracts.events import Event
 
+log = logger(__name__)
 PUBLISH_TIMEOUT = 1.5
 """Seconds. Without it a publish hangs for three heartbeats on a dead link, and for ever under a memory alarm."""
 PUBLISH_PAUSES = (0.1, 0.5, 1.0, 2.0)
@@ -27,20 +39,17 @@ PUBLISH_PAUSES = (0.1, 0.5, 1.0, 2.0)
 class Publisher:
     """One confirmed channel. Holds the channel and its exchanges, of which aio_pika keeps weak references only."""
 
-    def __init__(
-        self, channel: AbstractChannel, exchange: AbstractExchange, dead_letters: AbstractExchange, producer: str
-    ) -> None:
+    def __init__(self, channel: AbstractChannel, exchange: AbstractExchange, producer: str) -> None:
         self._channel = channel
         self._exchange = exchange
-        self._dead_letters = dead_letters
         self._producer = producer
+        self._exchanges: dict[str, AbstractExchange] = {}
 
     @classmethod
     async def open(cls, connection: aio_pika.abc.AbstractConnection, producer: str) -> "Publisher":
         """Open a publisher on a channel of its own, on which an unroutable message is an error."""
         channel = await open_channel(connection.channel(publisher_confirms=True, on_return_raises=True))
-        exchange = await channel.get_exchange(EXCHANGE, ensure=False)
-        return cls(channel, exchange, await channel.get_exchange(DEAD_LETTER_EXCHANGE, ensure=False), producer)
+        return cls(channel, await channel.get_exchange(EXCHANGE, ensure=False), producer)
 
     async def publish(self, event: Event, metadata: MessageMetadata, *, timeout: float = PUBLISH_TIMEOUT) -> None:  # noqa: ASYNC109 -- as send
         """Return once the broker has confirmed `event`; else raise GatewayError(gateway_unavailable).
@@ -48,8 +57,10 @@ class Publisher:
         After an error the broker may still have the event, so publishing it again must be safe.
         """
         started = time.perf_counter()
-        await self.send(message_from(event, metadata, self._producer), event.routing_key, timeout=timeout)
-        metrics.PUBLISH_SECONDS.observe(time.perf_counter() - started)
+        message = message_from(event, metadata, self._producer)
+        about = attributes_of(event, metadata.correlation_id or str(metadata.id)) if is_exporting() else {}
+        await self.send(message, event.routing_key, timeout=timeout, about=about)
+        metrics.PUBLISH_SECONDS.observe(time.perf_counter() - started, exemplar())
         metrics.PUBLISHED.labels(event.name).inc()
 
     async def send(
@@ -59,15 +70,25 @@ class Publisher:
         *,
         exchange: AbstractExchange | None = None,
         timeout: float = PUBLISH_TIMEOUT,  # noqa: ASYNC109 -- a time-out becomes a GatewayError
+        about: Attributes | None = None,
     ) -> None:
         """Publish a message to the events exchange, or to `exchange`; returns and raises as `publish`."""
+        target = exchange or self._exchange
+        with producer_span(message, target.name, key, about or {}):
+            carry_trace(message)
+            await self._send(message, key, target, timeout)
+
+    async def _send(self, message: aio_pika.Message, key: str, target: AbstractExchange, seconds: float) -> None:
         try:
-            async with asyncio.timeout(timeout):
-                await (exchange or self._exchange).publish(message, key, mandatory=True)
+            async with asyncio.timeout(seconds):
+                await target.publish(message, key, mandatory=True)
         except PublishError as error:
             raise _failed("unroutable") from error
         except DeliveryError as error:
             raise _failed("refused") from error
+        except ChannelAccessRefused as error:
+            log.warning("the broker user may not publish this", refusal=str(error))
+            raise _failed("permission") from error
         except TimeoutError as error:
             raise _failed("timeout") from error
         except FAULTS as error:
@@ -79,31 +100,43 @@ class Publisher:
             raise _failed("connection") from error
 
     async def publish_to_queue(self, message: aio_pika.Message, queue: str) -> None:
-        """Publish straight to an existing queue, past the events exchange."""
-        await self.send(message, queue, exchange=self._channel.default_exchange)
+        """Publish to a work queue or a wait queue of this service, through its retry exchange."""
+        await self.send(message, queue, exchange=await self._named(retry_exchange_of(queue)))
+
+    async def replay(self, message: aio_pika.Message, queue: str) -> None:
+        """Publish to the work queue of any service; console alone has the permission."""
+        await self.send(message, queue, exchange=await self._named(REPLAY_EXCHANGE))
 
     async def dead_letter(self, message: aio_pika.Message, queue: str) -> None:
         """Publish to the dead-letter queue of the work queue of that name."""
-        await self.send(message, queue, exchange=self._dead_letters)
+        await self.send(message, queue, exchange=await self._named(DEAD_LETTER_EXCHANGE))
 
     async def accepts_publishes(self) -> bool:
         """True when the channel is open and no alarm blocks it.
 
-        Publishes a probe to a queue that cannot exist; the broker must return it as unroutable.
+        Publishes a probe to an exchange without bindings; the broker must return it as unroutable. Raises
+        ChannelNotFoundEntity when the exchange is missing, which closes the channel.
         """
         probe = aio_pika.Message(b"", message_id=f"probe-{time.monotonic_ns()}")
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
-                await self._channel.default_exchange.publish(probe, "gateway.probe", mandatory=True)
+                await (await self._named(PROBE_EXCHANGE)).publish(probe, PROBE_EXCHANGE, mandatory=True)
         except PublishError:
             return True
+        except ChannelNotFoundEntity:
+            raise
         except FAULTS:
             return False
         except asyncio.CancelledError:
             if cancellation_requested():
                 raise
             return False
-        return True
+        return False  # confirmed: somebody has bound a queue to it
+
+    async def _named(self, name: str) -> AbstractExchange:
+        if name not in self._exchanges:
+            self._exchanges[name] = await self._channel.get_exchange(name, ensure=False)
+        return self._exchanges[name]
 
 
 def _failed(reason: str) -> GatewayError:
@@ -111,10 +144,16 @@ def _failed(reason: str) -> GatewayError:
     return unavailable("broker")
 
 
-async def publish_until_confirmed(publish: Callable[[], Awaitable[None]], *, abandoned: Callable[[], bool]) -> bool:
+async def publish_until_confirmed(
+    publish: Callable[[], Awaitable[None]],
+    *,
+    abandoned: Callable[[], bool],
+    retrying: Callable[[], None] = lambda: None,
+) -> bool:
     """Retry `publish` until the broker confirms; False when it did not and the delivery was `abandoned`.
 
-    A result published after an effect must not be lost while the delivery that caused it may still be acknowledged.
+    `retrying` is called before each further try. A result published after an effect must not be lost while the
+    delivery that caused it may still be acknowledged.
     """
     pauses = backoff(*PUBLISH_PAUSES)
     while True:
@@ -123,6 +162,7 @@ async def publish_until_confirmed(publish: Callable[[], Awaitable[None]], *, aba
         except GatewayError:
             if abandoned():
                 return False
+            retrying()
             await asyncio.sleep(next(pauses))
         else:
             return True

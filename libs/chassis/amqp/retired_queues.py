@@ -6,15 +6,14 @@ docs/decisions/0015-retired-queues.md says why this is safe while two releases r
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from aio_pika import Channel
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
 
-from libs.chassis.amqp.connections import close_quietly, open_channel
-from libs.chassis.amqp.dead_letters import death_of
+from libs.chassis.amqp.connections import plain_channel
+from libs.chassis.amqp.dead_letter_messages import death_of
 from libs.chassis.amqp.declarations import DECLARE_TIMEOUT
 from libs.chassis.amqp.deliveries import Processing
-from libs.chassis.amqp.envelope import DIED_AT, DUE, QUEUE, REASON, death_header, republish
+from libs.chassis.amqp.envelope import DIED_AT, DUE, DUE_SET, QUEUE, REASON, death_header, republish
 from libs.chassis.amqp.faults import FAULTS, library_cancellations_as_errors
 from libs.chassis.telemetry import logger
 from libs.chassis.topology import EXCHANGE, RETIRED_QUEUES, WorkQueue
@@ -35,17 +34,14 @@ class RetiredQueues:
     async def check(self) -> None:
         """Unbind each retired queue and move its messages; delete it when it was idle at the last check too."""
         for retired, successor in RETIRED_QUEUES:
-            # Not a robust channel: the broker closes it when a queue is missing, and nothing has to be restored.
-            channel = Channel(self._connection, publisher_confirms=False)
             try:
                 with library_cancellations_as_errors():
-                    await self._check(await open_channel(channel), retired, successor)
+                    async with plain_channel(self._connection) as channel:
+                        await self._check(channel, retired, successor)
             except ChannelNotFoundEntity:
                 self._idle.discard(retired.name)  # deleted, or the broker never had it
             except FAULTS as error:
                 log.info("retired queue not checked", queue=retired.name, failure=type(error).__name__)
-            finally:
-                await close_quietly(channel)
 
     async def _check(self, channel: AbstractChannel, retired: WorkQueue, successor: WorkQueue) -> None:
         queue = await _existing(channel, retired.name)
@@ -54,7 +50,7 @@ class RetiredQueues:
             await queue.unbind(EXCHANGE, key, timeout=DECLARE_TIMEOUT)
         await _move(queue, partial(self._publish, successor))
         await _move(dead_letters, partial(self._dead_letter, successor))
-        waits = [retired.wait_queue(delay) for delay in retired.delays(self._via.delays)]
+        waits = [retired.former_wait_queue(delay) for delay in retired.delays(self._via.delays)]
         every_queue = (*waits, retired.dead_letter_queue, retired.name)
         if await _in_use(channel, every_queue):
             self._idle.discard(retired.name)
@@ -66,8 +62,8 @@ class RetiredQueues:
             log.info("retired queue deleted", queue=retired.name)
 
     async def _publish(self, successor: WorkQueue, incoming: AbstractIncomingMessage) -> None:
-        due = incoming.headers.get(DUE)
-        copy = republish(incoming, {DUE: due} if isinstance(due, int) else {})
+        due = {name: at for name in (DUE, DUE_SET) if isinstance(at := incoming.headers.get(name), int)}
+        copy = republish(incoming, due)
         await self._via.publisher.publish_to_queue(copy, successor.name)
 
     async def _dead_letter(self, successor: WorkQueue, incoming: AbstractIncomingMessage) -> None:

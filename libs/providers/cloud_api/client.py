@@ -33,6 +33,7 @@ class CloudApiSender:
             headers={"Authorization": f"Bearer {number.access_token}"},
             outcome_from=outcome_from,
             clock=self.options.clock,
+            template="/{version}/{phone_number_id}/messages",
         )
 
     async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:
@@ -47,6 +48,7 @@ class CloudApiSender:
             headers={"Authorization": f"Bearer {number.access_token}"},
             outcome_from=probe_outcome_from,
             clock=self.options.clock,
+            template="/{version}/{phone_number_id}",
         )
 
 

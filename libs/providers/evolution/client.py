@@ -44,6 +44,7 @@ class EvolutionSender:
             headers={"apikey": number.access_token},
             outcome_from=outcome_from,
             clock=self.options.clock,
+            template=f"/message/{call}/{{instance}}",
         )
 
     async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:  # noqa: ARG002 -- it says none
@@ -56,6 +57,7 @@ class EvolutionSender:
             headers={"apikey": number.access_token},
             outcome_from=probe_outcome_from,
             clock=self.options.clock,
+            template="/instance/connectionState/{instance}",
         )
 
     def _problem_with(self, number: NumberCredentials) -> str | None:

@@ -103,7 +103,7 @@ async def test_a_batch_that_could_not_be_kept_before_the_end_is_not_covered_by_a
         for event_id in ids:
             await broker.publish(webhook(), id=event_id)
         await broker.consume_in_batches(RECORDS, ledger, size=10)
-        await eventually(lambda: ledger.asked == 1 and broker._consumers[0].in_flight >= 10)  # type: ignore[attr-defined]
+        await eventually(lambda: ledger.asked == 1 and broker._consumers.each[0].in_flight >= 10)  # type: ignore[attr-defined]
 
         draining = asyncio.create_task(broker.drain(5))
         await asyncio.sleep(0.3)  # the end has begun while the first batch is still in the store's hands
@@ -177,7 +177,7 @@ async def test_a_defect_in_the_consumer_itself_leaves_the_batch_with_the_broker(
     ledger = Ledger()
     async with broker_at(vhost) as broker:
         await broker.consume_in_batches(RECORDS, ledger, size=10)
-        consumer = broker._consumers[0]
+        consumer = broker._consumers.each[0]
         retries, consumer._retries = consumer._retries, None  # type: ignore[attr-defined]  # a defect
         ledger.refused = {event_id := uuid4()}
         await broker.publish(webhook(), id=event_id)

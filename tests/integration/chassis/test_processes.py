@@ -150,6 +150,25 @@ async def status(port: int, page: str) -> int:
             return 0
 
 
+async def test_a_process_whose_handlers_hang_whatever_is_tried_is_unready_and_then_not_alive(
+    vhost: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    async with worker("stuck", vhost, tmp_path / "journal", port=port), broker_at(vhost) as broker:
+
+        async def answers(page: str, code: int) -> bool:
+            return await status(port, page) == code
+
+        await eventually(lambda: answers("readyz", 200))
+        alive = await status(port, "healthz")
+        await broker.publish(webhook(), id=uuid4())
+
+        await eventually(lambda: answers("readyz", 503))
+        await eventually(lambda: answers("healthz", 503))
+
+    assert alive == 200
+
+
 @pytest.mark.parametrize(
     "silent", [pytest.param(False, id="the port is closed"), pytest.param(True, id="the port answers nothing")]
 )

@@ -125,7 +125,9 @@ async def test_a_caller_that_is_cancelled_stays_cancelled(vhost: str, proxy: Pro
 
 
 class Cancelling:
-    """A channel whose connection died while we waited: it cancels the waiter, as the library may."""
+    """An exchange whose connection died while we waited: it cancels the waiter, as the library may."""
+
+    name = EXCHANGE
 
     async def publish(self, *_: object, **__: object) -> None:
         raise asyncio.CancelledError

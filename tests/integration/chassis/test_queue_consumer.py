@@ -1,6 +1,7 @@
 """Work queues: each delivery is handled, its follow-up published, then acknowledged, whatever fails in between."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,10 +9,11 @@ import aio_pika
 import pytest
 
 from libs.chassis.amqp.envelope import AT, ATTEMPT, REASON, VERSION
-from libs.chassis.settlement import RetryLater
+from libs.chassis.settlement import NotFoundYet, RetryLater
+from libs.chassis.spans import span
 from libs.chassis.subscriptions import Received, on
-from libs.chassis.telemetry import span, trace_headers
 from libs.chassis.topology import DELIVERY_LIMIT, EXCHANGE, MESSAGES, WEBHOOKS
+from libs.chassis.trace_context import trace_headers
 from libs.contracts.errors import ErrorCode, GatewayError, unavailable
 from libs.contracts.events import Event, MessageApproved, WebhookAnswered, WebhookReceived, answer_id
 from tests.integration.chassis.world import (
@@ -74,8 +76,8 @@ POISON = [
     ),
     pytest.param(
         message(answer(uuid4()).model_dump_json().encode(), type=WebhookAnswered.name),
-        "unreadable: webhook.answered: not for this queue",
-        id="an event of another queue",
+        "unreadable: webhook.answered: not published with its own routing key",
+        id="an event under another one's routing key",
     ),
     pytest.param(
         message(webhook().model_dump_json().encode(), headers={AT: 2**62}),
@@ -175,6 +177,25 @@ async def test_an_event_waits_as_long_as_its_handler_cannot_work_and_its_tries_a
         assert attempts == [1] * 7
         assert await stays_empty(channel, WEBHOOKS.name)
         assert await depth(channel, WEBHOOKS.dead_letter_queue) == 0
+
+
+async def test_an_event_that_names_what_does_not_exist_is_a_dead_letter_once_no_store_lags_as_long(vhost: str) -> None:
+    waited: list[object] = []
+
+    async def handle(received: Received[WebhookReceived]) -> None:
+        waited.append(received.waiting_since)
+        raise NotFoundYet("integration does not exist", longest=timedelta(seconds=0.6))
+
+    async with broker_at(vhost) as broker:
+        await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=5)
+        await broker.publish(webhook(), id=uuid4())
+
+        (dead_letter,) = await dead_letters(vhost, WEBHOOKS)
+
+        assert dead_letter.headers[REASON] == "integration does not exist"
+        assert dead_letter.headers[ATTEMPT] == 1
+        assert waited[0] is None
+        assert 3 <= len(waited) <= 5
 
 
 async def test_another_code_of_ours_uses_up_tries(vhost: str) -> None:
@@ -277,7 +298,7 @@ async def test_a_delivery_is_settled_even_when_settling_itself_has_a_defect(vhos
 
     async with broker_at(vhost) as broker:
         await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=1)
-        broker._consumers[0]._retries = None  # type: ignore[attr-defined]  # a defect
+        broker._consumers.each[0]._retries = None  # type: ignore[attr-defined]  # a defect
         await broker.publish(webhook(), id=uuid4())
 
         (dead_letter,) = await dead_letters(vhost, WEBHOOKS)
@@ -346,7 +367,7 @@ async def test_no_work_is_begun_once_draining_has_begun(vhost: str, proxy: Proxy
         publishing = [asyncio.create_task(publisher.publish(webhook(), id=uuid4())) for _ in range(300)]
         await eventually(lambda: begun)
 
-        consumer: Any = broker._consumers[0]
+        consumer: Any = broker._consumers.each[0]
         draining = asyncio.create_task(broker.drain(5))
         while not consumer._stopping:
             await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """Retired queues on a real broker: their messages reach the successor, and the empty queues are deleted."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
@@ -11,12 +11,21 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity
 
+from libs.chassis.amqp import Broker
 from libs.chassis.amqp.envelope import ATTEMPT, message_from
 from libs.chassis.subscriptions import DeadLettered, MessageMetadata, Received, on
-from libs.chassis.topology import DEAD_LETTER_EXCHANGE, EXCHANGE, NOTIFICATIONS, RETIRED_QUEUES, queues_of
+from libs.chassis.topology import DEAD_LETTER_EXCHANGE, NOTIFICATIONS, RETIRED_QUEUES
 from libs.contracts.events import Event, ForwardRequested, SuppressionAdded
 from libs.contracts.forwards import ForwardKind
-from tests.integration.chassis.world import SHORT, broker_at, depth, eventually, outside
+from tests.integration.chassis.world import (
+    SHORT,
+    broker_at,
+    declared_by_an_earlier_release,
+    depth,
+    eventually,
+    outside,
+)
+from tools.broker import BrokerNode
 
 ((TOLD, _),) = RETIRED_QUEUES
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -38,12 +47,9 @@ class Handled:
         return [received.id for received in self.received]
 
 
-async def earlier_release_declares(channel: AbstractChannel) -> None:
+async def earlier_release_declares(channel: AbstractChannel) -> list[str]:
     """Declare and bind the retired queue as an earlier release does at start and every 15 s."""
-    for wanted in queues_of(TOLD, SHORT):
-        queue = await channel.declare_queue(wanted.name, durable=True, arguments=wanted.arguments)
-        for key in wanted.bindings:
-            await queue.bind(wanted.exchange or EXCHANGE, key)
+    return await declared_by_an_earlier_release(channel, TOLD)
 
 
 def message(event_id: UUID, **headers: str | int) -> aio_pika.Message:
@@ -63,22 +69,32 @@ async def exists(channel: AbstractChannel, name: str) -> bool:
 
 @asynccontextmanager
 async def after_an_earlier_release(vhost: str) -> AsyncIterator[AbstractChannel]:
+    """A vhost with the queues of both releases."""
     async with broker_at(vhost, "old"), outside(vhost) as channel:
         await earlier_release_declares(channel)
         yield channel
 
 
-async def test_what_is_left_in_a_retired_queue_is_handled_and_the_queue_is_deleted(vhost: str) -> None:
+def policy_at(url: str) -> AbstractAsyncContextManager[Broker]:
+    """Policy's own access, with its own broker user."""
+    return Broker.connected("policy-1", url, service="policy", delays=SHORT)
+
+
+async def test_what_is_left_in_a_retired_queue_is_handled_and_the_queue_is_deleted(
+    broker: BrokerNode, vhost: str
+) -> None:
     handled, left, bound = Handled(), uuid4(), uuid4()
-    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1") as broker:
+    urls = await broker.add_users(vhost.rpartition("/")[2])
+    async with after_an_earlier_release(vhost) as channel, policy_at(urls["policy"]) as policy:
+        names = await earlier_release_declares(channel)
         await channel.default_exchange.publish(message(left, **{ATTEMPT: 3}), TOLD.name)
 
-        await broker.consume(NOTIFICATIONS, (on(SuppressionAdded, handled),), prefetch=10)
-        async with broker.retiring_queues(0.3):
+        await policy.consume(NOTIFICATIONS, (on(SuppressionAdded, handled),), prefetch=10)
+        async with policy.retiring_queues(0.3):
             await eventually(lambda: left in handled.ids)
-            for wanted in queues_of(TOLD, SHORT):
-                await eventually(partial(gone, channel, wanted.name))
-            await broker.publish(OPT_OUT, id=bound)
+            for name in names:
+                await eventually(partial(gone, channel, name))
+            await policy.publish(OPT_OUT, id=bound)
             await eventually(lambda: bound in handled.ids)
 
     (moved, direct) = handled.received
@@ -141,14 +157,21 @@ async def test_a_retired_queue_that_an_earlier_release_still_consumes_stays(vhos
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["in the retired dead-letter queue", "stored, and replayed now"])
-async def test_a_dead_letter_of_a_retired_queue_reaches_the_successor(vhost: str, *, kept: bool) -> None:
+async def test_a_dead_letter_of_a_retired_queue_reaches_the_successor(
+    broker: BrokerNode, vhost: str, *, kept: bool
+) -> None:
+    urls = await broker.add_users(vhost.rpartition("/")[2])
     stored: dict[str, DeadLettered] = {}
 
     async def store(dead_letter: DeadLettered) -> None:
         stored[dead_letter.id] = dead_letter
 
     handled, event_id = Handled(), uuid4()
-    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1") as broker:
+    async with (
+        after_an_earlier_release(vhost) as channel,
+        policy_at(urls["policy"]) as policy,
+        Broker.connected("console-1", urls["console"], service="console") as console,
+    ):
         dead = await channel.get_exchange(DEAD_LETTER_EXCHANGE)
         headers: dict[str, str | int] = {
             "x-reason": "failed 4 times: KeyError",
@@ -156,13 +179,13 @@ async def test_a_dead_letter_of_a_retired_queue_reaches_the_successor(vhost: str
             "x-queue": TOLD.name,
         }
         await dead.publish(message(event_id, **headers), TOLD.name)
-        await broker.consume_dead_letters(store)
-        async with broker.retiring_queues(0.3):
+        await console.consume_dead_letters(store)
+        async with policy.retiring_queues(0.3):
             await eventually(lambda: stored)
         (dead_letter,) = stored.values()
-        await broker.consume(NOTIFICATIONS, (on(SuppressionAdded, handled),), prefetch=10)
+        await policy.consume(NOTIFICATIONS, (on(SuppressionAdded, handled),), prefetch=10)
 
-        await broker.replay(TOLD.name if kept else dead_letter.queue, dead_letter.serialized)
+        await console.replay(TOLD.name if kept else dead_letter.queue, dead_letter.serialized)
         await eventually(lambda: handled.ids)
 
     assert dead_letter.queue == NOTIFICATIONS.name

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from libs.chassis.amqp import Broker
+from libs.chassis.amqp import Broker, watchdog
 from libs.chassis.runtime import run, service_runtime
 from libs.chassis.settings import ServiceSettings
 from libs.chassis.subscriptions import Received, on
@@ -21,6 +21,7 @@ from libs.contracts.events import Event, WebhookReceived
 from tests.integration.chassis.world import SHORT
 
 POISON = "poison"
+STUCK_AFTER = 1.0
 
 
 class Journal:
@@ -38,6 +39,8 @@ async def serve(mode: str, journal: Journal, port: int, settings: ServiceSetting
         journal.write("begun", received.id)
         if received.event.payload.text == POISON:
             os.kill(os.getpid(), signal.SIGKILL)
+        if mode == "stuck":
+            await asyncio.Event().wait()
         await asyncio.sleep(0.3 if mode == "slow" else 0)
         journal.write("done", received.id)
 
@@ -49,18 +52,20 @@ async def serve(mode: str, journal: Journal, port: int, settings: ServiceSetting
     url = settings.amqp_url.get_secret_value()
     async with (
         service_runtime("policy", settings, metrics_port=port) as life,
-        Broker.connected(life.replica, url, delays=SHORT) as broker,
+        Broker.connected(life.replica, url, delays=SHORT, watch_interval=0.1) as broker,
     ):
         if mode == "batches":
             await broker.consume_in_batches(RECORDS, record, size=20)
         else:
-            await broker.consume(WEBHOOKS, (on(WebhookReceived, slowly),), prefetch=settings.prefetch)
-        life.mark_ready(broker=broker.healthy)
+            subscriptions = (on(WebhookReceived, slowly),)
+            await broker.consume(WEBHOOKS, subscriptions, prefetch=settings.prefetch, stuck_after=STUCK_AFTER)
+        life.mark_ready(alive=broker.alive, broker=broker.probe, consumers=broker.consumers_move)
         await life.wait_until_stopped()
         await broker.drain(settings.drain_seconds)
 
 
 def main() -> None:
+    watchdog.DEAD_SECONDS = 3.0
     mode, path, port = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     work = partial(run, partial(serve, mode, Journal(path), port), ServiceSettings, os.environ)
     if mode != "crash":

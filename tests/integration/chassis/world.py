@@ -14,7 +14,14 @@ from libs.chassis.amqp import Broker
 from libs.chassis.amqp.connections import HEARTBEAT
 from libs.chassis.amqp.topology_monitor import CHECK_INTERVAL
 from libs.chassis.settlement import RetryDelays
-from libs.chassis.topology import WorkQueue
+from libs.chassis.topology import (
+    DEAD_LETTER_EXCHANGE,
+    EXCHANGE,
+    WorkQueue,
+    dead_letter_queue,
+    main_queue,
+    queues_of,
+)
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import WebhookAnswered, WebhookPayload, WebhookReceived
 from libs.contracts.results import AnswerStatus
@@ -43,10 +50,17 @@ def broker_at(
     heartbeat: int = HEARTBEAT,
     check_interval: float = CHECK_INTERVAL,
     handle_limit: float = 60.0,
+    watch_interval: float = 0.1,
 ) -> AbstractAsyncContextManager[Broker]:
     """The broker of one service, with pauses short enough for a test."""
     return Broker.connected(
-        name, url, heartbeat=heartbeat, delays=SHORT, check_interval=check_interval, handle_limit=handle_limit
+        name,
+        url,
+        heartbeat=heartbeat,
+        delays=SHORT,
+        check_interval=check_interval,
+        handle_limit=handle_limit,
+        watch_interval=watch_interval,
     )
 
 
@@ -61,6 +75,22 @@ async def eventually(condition: Callable[[], object], *, seconds: float = 15.0) 
             return value
         assert time.monotonic() < deadline, f"not true within {seconds} s"
         await asyncio.sleep(0.02)
+
+
+async def declared_by_an_earlier_release(channel: AbstractChannel, work: WorkQueue) -> list[str]:
+    """Declare a work queue as releases before the retry exchanges did; returns the names of its queues."""
+    main, dead = main_queue(work), dead_letter_queue(work)
+    for queue in (main, dead):
+        found = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+        for binding in queue.bindings:
+            if binding.exchange in (EXCHANGE, DEAD_LETTER_EXCHANGE):
+                await found.bind(binding.exchange, binding.key)
+    waits = [work.former_wait_queue(delay) for delay in work.delays(SHORT)]
+    for name, delay in zip(waits, work.delays(SHORT), strict=True):
+        back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": work.name}
+        arguments = queues_of(work, SHORT)[-1].arguments | back | {"x-message-ttl": int(delay.total_seconds() * 1000)}
+        await channel.declare_queue(name, durable=True, arguments=arguments)
+    return [main.name, dead.name, *waits]
 
 
 @asynccontextmanager

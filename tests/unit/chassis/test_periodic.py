@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import suppress
 
+from prometheus_client import REGISTRY
+
 from libs.chassis.periodic import periodic
 from libs.contracts.errors import unavailable
 
@@ -88,3 +90,45 @@ async def test_a_job_that_suppresses_its_cancellation_ends_with_its_block() -> N
 
     async with asyncio.timeout(5), periodic("job", stubborn, 60):
         await started.wait()
+
+
+async def test_a_cancellation_that_nobody_asked_for_does_not_end_the_job() -> None:
+    runs = 0
+
+    async def cancelled_by_a_library() -> None:
+        nonlocal runs
+        runs += 1
+        raise asyncio.CancelledError
+
+    async with asyncio.timeout(5), periodic("job", cancelled_by_a_library, 0.001):
+        while runs < 3:
+            await asyncio.sleep(0.001)
+
+
+def shown(name: str, job: str) -> float | None:
+    return REGISTRY.get_sample_value(name, {"name": job})
+
+
+async def test_a_job_s_last_success_and_its_failures_are_counted() -> None:
+    job = Job(unavailable("store"), KeyError("personal"), wanted=4)
+
+    async with asyncio.timeout(5), periodic("counted", job, 0.01):
+        began = shown("gateway_job_succeeded_timestamp_seconds", "counted")
+        interval = shown("gateway_job_interval_seconds", "counted")
+        failed_before = shown("gateway_job_failures_total", "counted")
+        await job.ran.wait()
+        succeeded = shown("gateway_job_succeeded_timestamp_seconds", "counted")
+
+    assert (interval, failed_before) == (0.01, 0)
+    assert shown("gateway_job_failures_total", "counted") == 2
+    assert began is not None
+    assert succeeded is not None
+    assert succeeded > began
+
+
+async def test_a_job_that_was_stopped_has_no_last_success() -> None:
+    async with periodic("stopped", Job(), 60):
+        pass
+
+    assert shown("gateway_job_succeeded_timestamp_seconds", "stopped") is None
+    assert shown("gateway_job_interval_seconds", "stopped") is None

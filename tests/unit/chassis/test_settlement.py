@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from libs.chassis.settlement import (
+    LONGEST_LAG,
     RETRY_DELAYS,
     Ack,
     DeadLetter,
     GiveUp,
+    NotFoundYet,
     Retry,
     RetryDelays,
     RetryLater,
@@ -63,6 +65,20 @@ def test_a_delivery_is_settled_by_its_failure_and_its_tries(
     failure: Exception | None, attempt: int, expected: Settlement
 ) -> None:
     assert settle(failure, attempt) == expected
+
+
+@pytest.mark.parametrize(
+    ("waited", "expected"),
+    [
+        pytest.param(0 * SECOND, Retry(5 * SECOND, counts=False), id="first seen"),
+        pytest.param(LONGEST_LAG - SECOND, Retry(5 * SECOND, counts=False), id="a store may still lag"),
+        pytest.param(LONGEST_LAG, DeadLetter("account does not exist"), id="no store lags as long"),
+    ],
+)
+def test_what_an_event_names_and_is_not_there_is_waited_for_as_long_as_a_store_may_lag(
+    waited: timedelta, expected: Settlement
+) -> None:
+    assert settle(NotFoundYet("account does not exist"), 1, waited=waited) == expected
 
 
 def test_a_reason_names_the_kind_of_failure_and_never_its_text() -> None:

@@ -10,7 +10,10 @@ import pytest
 import structlog
 
 from libs.chassis.failures import failure_location, log_unhandled
-from libs.chassis.telemetry import configure_logging, configure_tracing, logger, span, trace_headers
+from libs.chassis.span_export import configure_tracing
+from libs.chassis.spans import span
+from libs.chassis.telemetry import configure_logging, log_with, logger, set_log_level
+from libs.chassis.trace_context import trace_headers
 
 PHONE = "+966501234567"
 
@@ -132,6 +135,37 @@ def test_debug_is_left_out_unless_asked_for(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == ""
 
 
+def test_the_level_changes_without_a_restart_also_for_loggers_in_use(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("policy", "policy-1", "warning")
+    used = logger("x")
+    used.info("before")
+
+    set_log_level("debug")
+    used.debug("during")
+    set_log_level("warning")
+    used.info("after")
+
+    assert [line["event"] for line in lines(capsys)] == ["during"]
+
+
+async def test_ids_of_a_task_are_on_its_lines_and_on_those_of_the_tasks_that_it_starts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("policy", "policy-1")
+
+    async def started() -> None:
+        logger("x").warning("refused")
+
+    async def handle(event_id: str) -> None:
+        log_with(event_id=event_id)
+        await asyncio.create_task(started())
+
+    await asyncio.gather(*(asyncio.create_task(handle(event_id)) for event_id in ("e-1", "e-2")))
+    logger("x").warning("outside")
+
+    assert [line.get("event_id") for line in lines(capsys)] == ["e-1", "e-2", None]
+
+
 def test_the_libraries_that_print_whole_messages_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("policy", "policy-1", "debug")
 
@@ -146,7 +180,7 @@ def test_a_trace_goes_on_from_the_carrier_and_is_passed_on(capsys: pytest.Captur
     configure_tracing("policy", "policy-1", endpoint=None, ratio=0.1)
     trace_id = "0af7651916cd43dd8448eb211c80319c"
 
-    with span("handle", {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}):
+    with span("handle", parent={"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}):
         headers = trace_headers()
         logger("x").info("inside")
 
@@ -157,7 +191,7 @@ def test_a_trace_goes_on_from_the_carrier_and_is_passed_on(capsys: pytest.Captur
 def test_a_garbled_carrier_begins_a_new_trace() -> None:
     configure_tracing("policy", "policy-1", endpoint=None, ratio=0.1)
 
-    with span("handle", {"traceparent": "no such thing"}):
+    with span("handle", parent={"traceparent": "no such thing"}):
         assert "traceparent" in trace_headers()
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.chassis.throttle import AggregatingThrottle, Summary
+from libs.chassis.throttle import AggregatingThrottle, MinuteBudget, Summary
 
 
 def test_twenty_are_recorded_and_the_rest_counted_by_reason() -> None:
@@ -82,3 +82,27 @@ def test_every_failure_is_recorded_or_counted_exactly_once(failures: list[tuple[
         seen.update(summary.counts)
 
     assert seen == +Counter(reason for _, reason, _ in failures)
+
+
+def test_a_minutes_budget_is_each_sources_own() -> None:
+    budget: MinuteBudget[str] = MinuteBudget(2)
+
+    told = [budget.admits(source, at=0.0) for source in ("a", "a", "b", "a", "b", "b")]
+
+    assert told == [True, True, True, False, True, False]
+
+
+def test_a_new_minute_brings_a_new_budget() -> None:
+    budget: MinuteBudget[str] = MinuteBudget(1)
+
+    told = [budget.admits("a", at=at) for at in (59.0, 59.9, 60.0, 119.9, 120.0)]
+
+    assert told == [True, False, True, False, True]
+
+
+def test_sources_beyond_the_bound_share_one_budget() -> None:
+    budget: MinuteBudget[str] = MinuteBudget(1, max_sources=2)
+
+    told = [budget.admits(source, at=0.0) for source in ("a", "b", "c", "d", "a")]
+
+    assert told == [True, True, True, False, False]

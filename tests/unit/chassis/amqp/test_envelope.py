@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.chassis.amqp.envelope import (
+    ACCOUNT,
     AT,
     ATTEMPT,
     DIED_AT,
+    DUE,
+    DUE_SET,
     REASON,
     VERSION,
     attempt_of,
@@ -23,6 +26,7 @@ from libs.chassis.amqp.envelope import (
     message_from,
     received_from,
     republish,
+    time_left,
     trace_of,
 )
 from libs.chassis.settlement import UnreadableEvent
@@ -89,7 +93,7 @@ def test_a_copy_leaves_behind_what_the_broker_and_strangers_wrote_into_the_heade
 
     copy = republish(first, {})
 
-    assert set(copy.headers) == {ATTEMPT, AT, VERSION, "traceparent"}
+    assert set(copy.headers) == {ACCOUNT, ATTEMPT, AT, VERSION, "traceparent"}
 
 
 @pytest.mark.parametrize(
@@ -227,3 +231,41 @@ def test_personal_fields_are_not_in_the_text_of_what_was_received() -> None:
 
     assert PHONE not in repr(received_from(sent(approved)))
     assert TEXT not in repr(received_from(sent(approved)))
+
+
+@pytest.mark.parametrize(
+    ("due", "set_", "left"),
+    [
+        pytest.param(None, None, 0, id="not delayed"),
+        pytest.param(-1, -60, 0, id="due"),
+        pytest.param(20, -10, 20, id="not due yet"),
+        pytest.param(20, None, 20, id="of an earlier release"),
+        pytest.param(3605, 3600, 0, id="the clock was set back by an hour"),
+        pytest.param(1830, 1800, 0, id="the clock was set back by half an hour"),
+    ],
+)
+def test_a_delivery_waits_no_longer_than_it_was_told_to(due: int | None, set_: int | None, left: int) -> None:
+    given = {DUE: due, DUE_SET: set_}
+    headers = {name: micros(NOW + timedelta(seconds=s)) for name, s in given.items() if s is not None}
+
+    assert time_left(cast("Any", SimpleNamespace(headers=headers)), NOW) == timedelta(seconds=left)
+
+
+def micros(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("at", "since", "age"),
+    [
+        pytest.param(-10, None, 10, id="a steady clock"),
+        pytest.param(3600, None, 0, id="set back by an hour: it begins anew"),
+        pytest.param(3600, -30, 30, id="set back by an hour: from the first delay on"),
+        pytest.param(3600, 3500, 0, id="set back after the first delay, too"),
+    ],
+)
+def test_the_age_of_an_event_grows_after_the_clock_was_set_back(at: int, since: int | None, age: int) -> None:
+    waiting = None if since is None else NOW + timedelta(seconds=since)
+    received = Received(event=WEBHOOK, id=uuid4(), at=NOW + timedelta(seconds=at), waiting_since=waiting)
+
+    assert received.age_at(NOW) == timedelta(seconds=age)

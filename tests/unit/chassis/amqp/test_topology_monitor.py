@@ -2,6 +2,7 @@ import asyncio
 from typing import Any, cast
 
 from libs.chassis.amqp.topology_monitor import TIMEOUTS_UNTIL_STUCK, TopologyMonitor
+from libs.chassis.topology import whole_topology
 
 
 class StuckChannel:
@@ -32,7 +33,7 @@ class StuckConnection:
 
 async def test_a_connection_whose_checks_time_out_twice_in_a_row_is_closed() -> None:
     connection = StuckConnection()
-    monitor = TopologyMonitor(cast("Any", connection), interval=0.01, timeout=0.02)
+    monitor = TopologyMonitor(cast("Any", connection), whole_topology(), interval=0.01, timeout=0.02)
 
     async with monitor.running(), asyncio.timeout(10):
         while not connection.closed_after:

@@ -1,0 +1,173 @@
+"""`FairShare`: which delivery of a consumer is handled next, so that no account keeps the others waiting.
+
+The queue stays one. Of the deliveries that a consumer handles at once, an account has at most its share; further ones
+are parked in memory, and accounts with parked deliveries take turns. When little room is left, an account that has its
+share goes behind: its deliveries wait in a delay queue, each until its turn at the account's own pace. So a backlog of
+one account never fills the prefetch, and others' deliveries come through.
+
+An account alone is never put behind. Parked deliveries keep their order. Those that go behind keep it as far as delay
+queues do, which is no worse than a retry (docs/decisions/0029-words-and-fair-shares.md).
+"""
+
+import math
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from libs.chassis.clock import Monotonic, monotonic
+
+D = TypeVar("D")
+
+PARKING: Final = 256
+"""Deliveries that a consumer holds in memory beside those that it handles."""
+OTHERS_SECONDS: Final = 60.0
+"""For how long another account's delivery shows that an account is not alone."""
+MAX_WAIT: Final = 300
+"""Seconds. A delivery that comes back too early waits again."""
+HOP_SECONDS: Final = 0.1
+"""More than a delay queue adds to its time. Deliveries that wait in different queues are so much apart."""
+FIRST_SECONDS: Final = 0.05
+"""How long a delivery is taken to be handled before that was measured."""
+MEMORY: Final = 0.9
+"""The weight of earlier deliveries in the measured time."""
+
+
+@dataclass(slots=True)
+class _Deferred:
+    """Deliveries of an account that were put behind, each until its turn at the account's pace.
+
+    They wait for whole seconds, as the delay queues do, and none comes back before an earlier one.
+    """
+
+    turn: float = 0.0
+    """When the last of them would be handled."""
+    until: float = 0.0
+    """When the last of them comes back."""
+    wait: int = 0
+    """The whole seconds that it waits."""
+
+    def add(self, now: float, gap: float) -> timedelta:
+        self.turn = max(self.turn, now) + gap
+        wait = max(1, math.ceil(max(self.turn, self.until) - now))
+        if wait != self.wait and now + wait < self.until + HOP_SECONDS:
+            wait += 1
+        self.wait = min(wait, MAX_WAIT)
+        self.until = max(self.until, now + self.wait)
+        return timedelta(seconds=self.wait)
+
+    def is_over(self, now: float) -> bool:
+        return self.until + HOP_SECONDS < now
+
+
+@dataclass(slots=True)
+class _Account(Generic[D]):
+    """One account's deliveries in this consumer."""
+
+    running: int = 0
+    parked: deque[D] = field(default_factory=deque)
+    seconds: float = FIRST_SECONDS
+    """How long its deliveries are handled, on average."""
+    behind: _Deferred = field(default_factory=_Deferred)
+    again: _Deferred = field(default_factory=_Deferred)
+    """Those that came back and found no room."""
+
+    def is_idle(self, now: float) -> bool:
+        return not self.running and not self.parked and self.behind.is_over(now)
+
+
+class FairShare(Generic[D]):
+    """The deliveries of one consumer that are running or parked, by account. At most `slots` run at once.
+
+    The consumer's prefetch is `slots` and `parking` together.
+    """
+
+    def __init__(self, slots: int, parking: int = PARKING, clock: Monotonic = monotonic) -> None:
+        self._slots = slots
+        self._parking = parking
+        self._now = clock
+        self._running = 0
+        self._parked = 0
+        self._accounts: dict[str, _Account[D]] = {}
+        self._turns: OrderedDict[str, None] = OrderedDict()
+        self._seen: OrderedDict[str, float] = OrderedDict()
+
+    @property
+    def share(self) -> int:
+        """How many deliveries of one account run at once while there are others."""
+        return max(1, self._slots // 2)
+
+    def arrive(self, account: str, delivery: D, *, returned: bool) -> timedelta | None:
+        """Park a delivery; or the time after which it is to be delivered again, when its account has its share.
+
+        `returned`: it was put behind before.
+        """
+        now = self._now()
+        self._see(account, now)
+        state = self._accounts.setdefault(account, _Account())
+        if not self._has_others(account) or self._has_room(state, now, returned=returned):
+            state.parked.append(delivery)
+            self._parked += 1
+            self._turns.setdefault(account)
+            return None
+        behind = state.again if returned else state.behind
+        return behind.add(now, min(1.0, state.seconds / self.share))
+
+    def take(self) -> tuple[str, D] | None:
+        """The next delivery to handle; None when nothing is parked that may run now. Call `finish` when it is done."""
+        if self._running >= self._slots:
+            return None
+        for account in self._turns:
+            state = self._accounts[account]
+            if state.running < self._limit(account):
+                state.running += 1
+                self._running += 1
+                self._parked -= 1
+                delivery = state.parked.popleft()
+                del self._turns[account]
+                if state.parked:
+                    self._turns[account] = None  # behind the other accounts
+                return account, delivery
+        return None
+
+    def finish(self, account: str, seconds: float) -> None:
+        """Note that a delivery of the account was handled in so many seconds."""
+        state = self._accounts[account]
+        state.running -= 1
+        self._running -= 1
+        state.seconds = MEMORY * state.seconds + (1 - MEMORY) * seconds
+        self._forget_if_idle(account, self._now())
+
+    def forget_parked(self) -> None:
+        """Drop what is parked: its channel was closed, and the broker delivers it again."""
+        self._turns.clear()
+        self._parked = 0
+        for state in self._accounts.values():
+            state.parked.clear()
+
+    def _limit(self, account: str) -> int:
+        """An account alone leaves a few slots free, so that another one's first delivery need not wait."""
+        return self.share if self._has_others(account) else max(1, self._slots - self._slots // 8)
+
+    def _has_room(self, state: _Account[D], now: float, *, returned: bool) -> bool:
+        """Newer deliveries stay behind those that are behind already."""
+        if not returned and not state.behind.is_over(now):
+            return False
+        # A part of the room is left for accounts below their share; what came back may use half of that.
+        room = self._parking - (self._parking // 8 if returned else self._parking // 4)
+        return self._parked < room or state.running + len(state.parked) < self.share
+
+    def _has_others(self, account: str) -> bool:
+        return any(known != account for known in reversed(self._seen))
+
+    def _see(self, account: str, now: float) -> None:
+        self._seen[account] = now
+        self._seen.move_to_end(account)
+        while (oldest := next(iter(self._seen.items())))[1] < now - OTHERS_SECONDS:
+            del self._seen[oldest[0]]
+            self._forget_if_idle(oldest[0], now)
+
+    def _forget_if_idle(self, account: str, now: float) -> None:
+        state = self._accounts.get(account)
+        if state is not None and account not in self._seen and state.is_idle(now):
+            del self._accounts[account]
