@@ -1,10 +1,14 @@
 """Wires policy: chooses the adapter behind each port, and starts and stops the service."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from libs.chassis.amqp import Broker
+from libs.chassis.clock import utc_now
 from libs.chassis.runtime import ServiceRuntime, service_runtime
+from libs.chassis.store_opening import open_when_usable
+from libs.chassis.store_probe import StoreProbe
 from libs.chassis.subscriptions import Received, Subscriptions, on
 from libs.chassis.topology import IDENTITIES, INBOUND, NOTIFICATIONS, SIMULATIONS, WEBHOOKS, WorkQueue
 from libs.contracts.events import (
@@ -43,6 +47,12 @@ from services.policy.handlers.simulate_decision import SimulateDecision
 from services.policy.handlers.template_limits import TemplateLimits
 from services.policy.settings import PolicySettings
 
+CUSTOMERS_AT_ONCE = 8
+"""Of what customers write and WhatsApp tells, so many deliveries at once. More would not be handled faster, but each
+step of a webhook's decision would wait for a step of each of them."""
+SIMULATIONS_AT_ONCE = 1
+"""Simulated decisions are made beside the real ones, one at a time."""
+
 
 def subscriptions(
     store: Store,
@@ -51,6 +61,7 @@ def subscriptions(
     *,
     pseudonyms: Pseudonyms,
     sealer: Sealer,
+    messages_in_flight: Callable[[], int] = lambda: 0,
 ) -> Mapping[WorkQueue, Subscriptions]:
     """The handlers of each work queue. Customers' messages come first: an opt-out must precede the next webhook."""
     contacts = CustomerContacts(store.customer_links, pseudonyms, sealer)
@@ -62,7 +73,7 @@ def subscriptions(
     )
     restrictions = CustomerRestrictions(store.restrictions, store.standing_restrictions)
     handle_message = HandleInboundMessage(
-        directory, store.conversations, store.suppressions, identities, Keywords.load(), restrictions, contacts
+        directory, store.conversations, store.suppressions, identities, Keywords.load(), restrictions, contacts, utc_now
     )
     handle_call = HandleCall(store.conversations, identities, restrictions, contacts, integrations, notify)
     hold = HoldIdentity(store.customers, identities, store.restrictions)
@@ -70,13 +81,13 @@ def subscriptions(
         INBOUND: (
             on(WhatsAppMessageReceived, HandleAndNotify(handle_message, notify.for_message)),
             on(WhatsAppCallReceived, handle_call),
-            on(WhatsAppPreferenceChanged, HandlePreference(store.suppressions, identities, contacts)),
+            on(WhatsAppPreferenceChanged, HandlePreference(store.suppressions, identities, contacts, utc_now)),
             on(WhatsAppIdentityChanged, LinkIdentity(identities, contacts, hold)),
         ),
         IDENTITIES: (on(WhatsAppIdentityLinked, LinkAnswer(identities, contacts, store.conversations)),),
         WEBHOOKS: (on(WebhookReceived, decide),),
         NOTIFICATIONS: (on(SuppressionAdded, notify.for_opt_out), on(MessageStatusUpdated, notify.for_status)),
-        SIMULATIONS: (on(SimulationRequested, SimulateDecision(gather_facts, store.decisions)),),
+        SIMULATIONS: (on(SimulationRequested, SimulateDecision(gather_facts, store.decisions, messages_in_flight)),),
     }
 
 
@@ -99,9 +110,11 @@ def _gather_facts(
 async def serve(settings: PolicySettings) -> None:
     """Run until stopped."""
     async with service_runtime("policy", settings, metrics_port=settings.policy_metrics_port) as runtime:
-        store = await open_store(settings.store_url.get_secret_value())
+        store = await open_when_usable(partial(open_store, settings.store_url.get_secret_value()))
         try:
-            async with Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker:
+            async with Broker.connected(
+                runtime.replica, settings.amqp_url.get_secret_value(), service=runtime.service
+            ) as broker:
                 await _serve(settings, runtime, store, broker)
         finally:
             await store.close()
@@ -121,10 +134,24 @@ async def _serve(settings: PolicySettings, runtime: ServiceRuntime, store: Store
     await broker.subscribe_exclusive("configuration", CONFIGURATION_CHANGES, changed, on_reconnect=reconnected)
     pseudonyms = Pseudonyms(settings.hash_key.get_secret_value().encode())
     sealer = sealer_from(settings.secret_keys.get_secret_value())
-    handlers_of = subscriptions(store, directory, integrations, pseudonyms=pseudonyms, sealer=sealer)
+    handlers_of = subscriptions(
+        store,
+        directory,
+        integrations,
+        pseudonyms=pseudonyms,
+        sealer=sealer,
+        messages_in_flight=lambda: broker.in_flight(WEBHOOKS),
+    )
+    at_once = {WEBHOOKS: settings.prefetch, SIMULATIONS: SIMULATIONS_AT_ONCE}
     for queue, handlers in handlers_of.items():
-        await broker.consume(queue, handlers, prefetch=settings.prefetch)
+        prefetch = min(settings.prefetch, at_once.get(queue, CUSTOMERS_AT_ONCE))
+        await broker.consume(queue, handlers, prefetch=prefetch, shared=queue is not SIMULATIONS)
     async with broker.retiring_queues():
-        runtime.mark_ready(store=store.healthy, broker=broker.healthy)
+        runtime.mark_ready(
+            alive=broker.alive,
+            store=StoreProbe(store.probe).writable,
+            broker=broker.probe,
+            consumers=broker.consumers_move,
+        )
         await runtime.wait_until_stopped()
         await broker.drain(settings.drain_seconds)

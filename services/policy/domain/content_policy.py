@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Self
 
+from services.policy.domain.disguises import SplitWords
 from services.policy.domain.links import LinkLists
 from services.policy.domain.phrases import PhraseIndex
 
@@ -62,6 +63,7 @@ class ContentPolicy:
     rules: tuple[ContentRule, ...]
     phrases: PhraseIndex
     neutral: PhraseIndex
+    split_words: SplitWords
     links: LinkLists
 
     @classmethod
@@ -77,14 +79,16 @@ class ContentPolicy:
         ids = [rule.id for rule in rules]
         if len(set(ids)) < len(ids):
             raise ValueError("two rules have the same id")
+        phrases = PhraseIndex.of(_phrases_of(document), any_number=True)
         neutral = ((phrase, (0, 0)) for phrases in document["neutral"].values() for phrase in phrases)
         return cls(
             version=document["version"],
             flag_from=document["flag_from"],
             block_from=document["block_from"],
             rules=rules,
-            phrases=PhraseIndex.of(_phrases_of(document), any_number=True),
+            phrases=phrases,
             neutral=PhraseIndex.of(neutral, any_number=True),
+            split_words=SplitWords.of(word for phrase in phrases.phrases for word in phrase.words),
             links=_links_from(document["links"]),
         )
 

@@ -1,16 +1,17 @@
 """`score`: the risk score of a text by the content policy. The assessment names rules, never words of the text."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from functools import lru_cache
 
+from services.policy.domain.blocked_words import BlockedWords
 from services.policy.domain.content_policy import ContentPolicy, ContentRule
-from services.policy.domain.folded_text import letters_of
+from services.policy.domain.disguises import plain_words
 from services.policy.domain.links import link_features, links_in
-from services.policy.domain.lookalikes import hidden_character_count, latin_skeleton, leet_chunks_in, may_have_leet
-from services.policy.domain.phrases import PhraseIndex, joined_spellings, stems_in, with_number_placeholder
+from services.policy.domain.lookalikes import hidden_character_count
+from services.policy.domain.phrases import joined_spellings, with_number_placeholder
+from services.policy.domain.prepared_words import PREPARED
 
 __all__ = ["BLOCKED_WORD", "MAX_SCORE", "Band", "ContentAssessment", "ContentPolicy", "score"]
 
@@ -19,15 +20,10 @@ BLOCKED_WORD = "account.blocked_word"
 
 MAX_SCORE = 100
 
-Vocabularies = tuple[frozenset[str], ...]
-"""The words that disguised spellings are compared with: the policy's and the account's."""
-
 _MIN_CAPITALS = 20
 """Fewest capitals for which their share counts; fewer are a name, a code or a greeting."""
 
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\u2b55]")
-_UNSPACED_SCRIPTS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-"""Scripts written without spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
 
 
 @unique
@@ -57,11 +53,11 @@ def score(text: str, policy: ContentPolicy, blocked_words: Iterable[str] = ()) -
 
     The points of the matching rules are added, up to 100. One of the account's blocked words makes the score 100.
     """
-    blocked = _blocked_from(tuple(blocked_words))
-    words, features = _without_disguise(text, (policy.phrases.vocabulary, blocked.phrases.vocabulary))
+    blocked = PREPARED(tuple(blocked_words))
+    words, features, is_blocked = _read(text, policy, blocked)
     features |= _typography_features(text) | link_features(links_in(text, policy.links), policy.links)
     points = {rule.id: rule_points for rule, rule_points in _matches(words, features, policy)}
-    if blocked.any and blocked.occur_in(words):
+    if is_blocked:
         points[BLOCKED_WORD] = MAX_SCORE
     risk_score = min(sum(points.values()), MAX_SCORE)
     return ContentAssessment(
@@ -72,57 +68,23 @@ def score(text: str, policy: ContentPolicy, blocked_words: Iterable[str] = ()) -
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _BlockedWords:
-    """An account's blocked words, prepared for the search."""
+def _read(text: str, policy: ContentPolicy, blocked: BlockedWords) -> tuple[list[str], dict[str, int], bool]:
+    """The text's words without disguise, counts of the disguises, and whether a blocked word occurs."""
 
-    any: bool
-    phrases: PhraseIndex
-    unspaced: tuple[str, ...]
+    def is_known(word: str) -> bool:
+        return word in policy.phrases.vocabulary or blocked.is_known(word)
 
-    def occur_in(self, words: Sequence[str]) -> bool:
-        if next(iter(self.phrases.found_in(words)), None) is not None:
-            return True
-        if not self.unspaced:
-            return False
-        letters = "".join(words)
-        return any(word in letters for word in self.unspaced)
-
-
-@lru_cache(maxsize=1024)
-def _blocked_from(words: tuple[str, ...]) -> _BlockedWords:
-    unspaced = tuple(letters_of(word) for word in words if _UNSPACED_SCRIPTS.search(word) is not None)
-    return _BlockedWords(bool(words), PhraseIndex.of((word, (0, 0)) for word in words), unspaced)
-
-
-def _without_disguise(text: str, vocabularies: Vocabularies) -> tuple[list[str], dict[str, int]]:
-    """The text's words with known words in place of their disguised spellings, and counts of the disguises."""
-    plain, leet = _without_leet(text, vocabularies)
-    words = stems_in(plain)
-    skeletons = (
-        {} if text.isascii() else {at: skeleton for at, word in enumerate(words) if (skeleton := latin_skeleton(word))}
-    )
-    for at, skeleton in skeletons.items():
-        words[at] = skeleton
+    plain = plain_words(text, is_known)
+    words: list[str] = []
+    disguised = plain.disguised
+    for part in plain.parts:
+        joined, split = policy.split_words.joined(part) if len(part) > 1 else (part, 0)
+        words += joined
+        disguised += split
     together, spelt = joined_spellings(words)
-    disguised = leet + sum(_is_known(word, vocabularies) for word in (*skeletons.values(), *spelt))
-    return together, {"disguised_words": disguised, "mixed_script_words": len(skeletons)}
-
-
-def _without_leet(text: str, vocabularies: Vocabularies) -> tuple[str, int]:
-    """The text with known words in place of their leet spellings, and the number of those."""
-    if not may_have_leet(text):
-        return text, 0
-    chunks, found = [], 0
-    for chunk, readings in leet_chunks_in(text):
-        known = next((word for word in readings if _is_known(word, vocabularies)), None)
-        found += known is not None
-        chunks.append(known or chunk)
-    return (" ".join(chunks), found) if found else (text, 0)
-
-
-def _is_known(word: str, vocabularies: Vocabularies) -> bool:
-    return any(word in vocabulary for vocabulary in vocabularies)
+    disguised += sum(map(is_known, spelt))
+    features = {"disguised_words": disguised, "mixed_script_words": plain.mixed_scripts}
+    return together, features, blocked.occur_in(plain.parts)
 
 
 def _typography_features(text: str) -> dict[str, int]:
@@ -143,6 +105,8 @@ def _matches(words: list[str], features: Mapping[str, int], policy: ContentPolic
     for at, phrase in policy.phrases.found_in(_without_neutral(with_number_placeholder(words), policy)):
         number, group = phrase.place
         found.setdefault(number, []).append((at, group, phrase.words))
+    for places in found.values():
+        places.sort()
     for number, rule in enumerate(policy.rules):
         if rule.feature is not None and features.get(rule.feature, 0) >= rule.at_least:
             yield rule, rule.points

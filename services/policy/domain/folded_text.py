@@ -10,6 +10,10 @@ import unicodedata
 _MEMO_LIMIT = 20_000
 """How many folds are cached: about 2 MB, more than the everyday characters of any language."""
 
+_LONGEST_FOLD = 6
+"""Letters of one character's fold. Two Arabic ligatures are whole sentences, up to 18 letters (U+FDFA); they fold to
+their first word, or 4,096 of them would take as long as a text of 74,000 letters."""
+
 _KEPT_COMBINING_CLASSES = frozenset({0, 9})
 """Combining classes that are kept: Indic vowel signs (0) and the virama (9)."""
 
@@ -74,6 +78,13 @@ def words_in(text: str) -> list[str]:
     return _ASCII_WORD.findall(text.lower()) if text.isascii() else folded_text(text).split()
 
 
+def parts_in(text: str) -> list[list[str]]:
+    """The folded words of each part of the text between spaces; a part without letters is left out."""
+    if text.isascii():
+        return [words for part in text.lower().split() if (words := _ASCII_WORD.findall(part))]
+    return [words for part in text.split() if (words := folded_text(part).split())]
+
+
 def letters_of(text: str) -> str:
     """The folded letters and digits of the text, without separators."""
     return "".join(words_in(text))
@@ -81,7 +92,8 @@ def letters_of(text: str) -> str:
 
 def _fold_of(character: str) -> str:
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
-    return "".join(map(_sign_of, decomposed))
+    folded = "".join(map(_sign_of, decomposed))
+    return folded if len(folded) <= _LONGEST_FOLD else folded.split()[0]
 
 
 def _sign_of(sign: str) -> str:

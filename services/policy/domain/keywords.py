@@ -11,11 +11,15 @@ from importlib import resources
 from typing import Self, TypeVar
 
 from services.policy.domain.folded_text import letters_of
+from services.policy.domain.lookalikes import latin_readings
 
 ACCOUNT_LANGUAGE = "und"
 """The language of an account's own words: undetermined (ISO 639-2)."""
 
 _FILE = "keywords.toml"
+
+LONGEST = 65_536
+"""Characters of a message that are read; WhatsApp's own texts have no more. What a provider posts may have 4 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +98,18 @@ def text_meaning(
 
 
 def _letter_forms(text: str) -> tuple[str, ...]:
-    """The letters of the text, and the part that they repeat, once and twice.
+    """The letters of the text, as they are and with foreign letters that look Latin read as Latin ones."""
+    letters = letters_of(text[:LONGEST])
+    latin = latin_readings((letters,)).get(0)
+    return _repeated_forms(letters) if latin is None else (*_repeated_forms(letters), *_repeated_forms(latin))
+
+
+def _repeated_forms(letters: str) -> tuple[str, ...]:
+    """The letters, and the part that they repeat, once and twice.
 
     The repeated part ends where the letters occur again in their double. Twice, because a keyword may be a repetition
     itself (`durdur`).
     """
-    letters = letters_of(text)
     once = letters[: (letters + letters).find(letters, 1)]
     if not letters:
         return ()

@@ -1,7 +1,7 @@
 """Disguised words: digits in place of letters, letters of another script, and invisible characters."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _MAX_LEET_WORD = 30
 _MIN_MIXED_WORD = 4
@@ -29,12 +29,34 @@ def hidden_character_count(text: str) -> int:
 
 
 def latin_skeleton(word: str) -> str | None:
-    """The Latin word that a folded word of mixed scripts looks like; None for a word in one script."""
-    if word.isascii() or len(word) < _MIN_MIXED_WORD:
-        return None
-    if _LATIN.search(word) is None or _LOOKALIKE.search(word) is None:
-        return None
-    return word.translate(_HOMOGLYPHS)
+    """The Latin word that a folded word of mixed scripts looks like; None for a word in one script, or a short one."""
+    return word.translate(_HOMOGLYPHS) if is_of_two_scripts(word) else None
+
+
+def is_of_two_scripts(word: str) -> bool:
+    """True for a folded word of at least four letters with Latin letters and ones that look Latin."""
+    return len(word) >= _MIN_MIXED_WORD and _has_two_scripts(word)
+
+
+def latin_readings(words: Sequence[str]) -> dict[int, str]:
+    """The Latin words that folded words with foreign letters look like, by their positions.
+
+    A word wholly in another script is read so only when every such letter of the text looks Latin: a text that is
+    really Russian or Greek has others.
+    """
+    skeletons = {at: with_latin_letters(word) for at, word in enumerate(words) if _LOOKALIKE.search(word)}
+    if any(map(_LOOKALIKE.search, skeletons.values())):
+        return {at: skeleton for at, skeleton in skeletons.items() if _has_two_scripts(words[at])}
+    return skeletons
+
+
+def with_latin_letters(folded: str) -> str:
+    """The folded text with Latin letters in place of those that look Latin."""
+    return folded.translate(_HOMOGLYPHS)
+
+
+def _has_two_scripts(word: str) -> bool:
+    return not word.isascii() and _LATIN.search(word) is not None and _LOOKALIKE.search(word) is not None
 
 
 def may_have_leet(text: str) -> bool:

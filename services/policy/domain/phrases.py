@@ -1,10 +1,11 @@
-"""`PhraseIndex`: finds phrases in a text with one look-up a word, so the time depends on the text's length only."""
+"""`PhraseIndex`: finds phrases in a text in one pass over its words, so the time depends on the text's length only."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Self
 
+from services.policy.domain.automaton import Automaton
 from services.policy.domain.folded_text import words_in
 
 MIN_JOINED_PHRASE = 8
@@ -35,9 +36,10 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class PhraseIndex:
-    """Phrases by their first word. `vocabulary` has every word and joined phrase that may be disguised."""
+    """Phrases by their words. `vocabulary` has every word and joined phrase that may be disguised."""
 
-    by_first_word: Mapping[str, tuple[Phrase, ...]]
+    phrases: tuple[Phrase, ...]
+    automaton: Automaton[str]
     vocabulary: frozenset[str]
 
     @classmethod
@@ -46,25 +48,22 @@ class PhraseIndex:
 
         A phrase without any letter matches nothing.
         """
-        index: dict[str, list[Phrase]] = {}
-        vocabulary: set[str] = set()
-        for text, place in phrases:
-            for words in _spellings_of(text, numbers=any_number):
-                index.setdefault(words[0], []).append(Phrase(words, place))
-                vocabulary.update(word for word in words if len(word) >= _MIN_DISGUISED)
-        return cls({word: tuple(found) for word, found in index.items()}, frozenset(vocabulary))
+        found = tuple(
+            Phrase(words, place) for text, place in phrases for words in _spellings_of(text, numbers=any_number)
+        )
+        vocabulary = frozenset(word for phrase in found for word in phrase.words if len(word) >= _MIN_DISGUISED)
+        return cls(found, Automaton.of(phrase.words for phrase in found), vocabulary)
 
-    def found_in(self, words: Sequence[str]) -> Iterator[tuple[int, Phrase]]:
-        """Every phrase in the words, with the position of its first word."""
-        for at, word in enumerate(words):
-            for phrase in self.by_first_word.get(word, ()):
-                if len(phrase.words) == 1 or tuple(words[at : at + len(phrase.words)]) == phrase.words:
-                    yield at, phrase
+    def found_in(self, words: Iterable[str]) -> Iterator[tuple[int, Phrase]]:
+        """Every phrase in the words, with the position of its first word, in the order in which the phrases end."""
+        for end, number in self.automaton.matches(words):
+            phrase = self.phrases[number]
+            yield end - len(phrase.words), phrase
 
 
 def stems_in(text: str) -> list[str]:
     """The folded words of the text without the Arabic prefixes."""
-    return [_stem_of(word) for word in words_in(text)]
+    return [stem_of(word) for word in words_in(text)]
 
 
 def with_number_placeholder(words: Iterable[str]) -> list[str]:
@@ -87,7 +86,8 @@ def joined_spellings(words: list[str]) -> tuple[list[str], list[str]]:
     return joined, spelt
 
 
-def _stem_of(word: str) -> str:
+def stem_of(word: str) -> str:
+    """The folded word without an Arabic prefix; a word that would become too short keeps it."""
     if word[0] not in "وبفكال":
         return word
     prefix = next((prefix for prefix in _PREFIXES if word.startswith(prefix)), "")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from libs.chassis.clock import Monotonic
+from libs.chassis.clock import Clock, Monotonic, utc_now
 from libs.chassis.subscriptions import Received
 from libs.contracts.decisions import Decision
 from libs.contracts.events import MessageApproved, WebhookAnswered, WebhookReceived
@@ -28,6 +28,7 @@ class DecideWebhook:
     delivery_order: DeliveryOrder
     template_limits: TemplateLimits
     monotonic: Monotonic
+    clock: Clock = utc_now
 
     async def __call__(self, received: Received[WebhookReceived]) -> MessageApproved | WebhookAnswered:
         """Decide one webhook. Safe to repeat: the first decision stands, and its events have the same ids."""
@@ -70,6 +71,7 @@ class DecideWebhook:
             decision=decision,
             budget=budget_of(facts.account, facts.period) if decision.approved else None,
             now=received.at,
+            clock=self.clock(),
             cooldown=cooldown_of(facts) if decision.approved else None,
             position=Position(number_id=facts.integration.instance_id, customer_key=facts.customer_key),
         )

@@ -1,10 +1,11 @@
 """`GatherFacts`: reads everything that the rules may know about a webhook, before any rule runs. It changes nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from libs.chassis.clock import Clock, utc_now
+from libs.chassis.settlement import NotFoundYet
 from libs.chassis.subscriptions import Received
 from libs.contracts.decisions import EventType
-from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import WebhookReceived
 from libs.contracts.identity import Pseudonyms, region_of_customer
 from libs.store.accounts import Account, Directory, Integration, Number
@@ -21,6 +22,7 @@ from services.policy.domain.webhook_customers import Customer, named_customers
 from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.decision_events import rendered_from, template_values
 from services.policy.handlers.find_customer import FindCustomer, decided_customer
+from services.policy.handlers.prepare_words import PrepareWords
 from services.policy.handlers.template_limits import TemplateLimits
 
 NO_STORED_FACTS = StoredFacts(conversation=Conversation(), suppressed=frozenset(), usage=Usage())
@@ -49,6 +51,8 @@ class GatherFacts:
     find_customer: FindCustomer
     contacts: CustomerContacts
     template_limits: TemplateLimits
+    prepare_words: PrepareWords = field(default_factory=PrepareWords)
+    clock: Clock = utc_now
 
     async def __call__(self, received: Received[WebhookReceived]) -> Facts:
         """The facts for the rules. Safe to repeat: it changes nothing.
@@ -57,6 +61,7 @@ class GatherFacts:
         So does a user id or a number that is not the customer's main one: the facts under the main key count too.
         """
         webhook = await self._configured(received)
+        await self.prepare_words(webhook.account.blocked_words)
         customer, stored = await self._stored_facts(webhook)
         return await self.template_limits.gather(received.event, self._facts(webhook, customer, stored))
 
@@ -65,8 +70,8 @@ class GatherFacts:
         integration = await self.directory.integration(webhook.integration_id or "")
         account = await self.directory.account(webhook.account_id or "")
         if integration is None or account is None:
-            # Rows are never deleted, so this read is behind the one of ingress.
-            raise GatewayError(ErrorCode.GATEWAY_UNAVAILABLE, {"unavailable": "configuration"})
+            # Rows are never deleted: either this read is behind the one of ingress, or the row never was.
+            raise NotFoundYet(f"{'integration' if integration is None else 'account'} does not exist")
         return _ConfiguredWebhook(
             received=received,
             account=account,
@@ -112,6 +117,7 @@ class GatherFacts:
             day=webhook.period.day,
             month=webhook.period.month,
             now=webhook.received.at,
+            clock=self.clock(),
             subjects=subjects_for(
                 number_id=integration.instance_id,
                 business_account_id=None if number is None else number.business_account_id,

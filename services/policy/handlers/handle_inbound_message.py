@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from libs.chassis.clock import Clock
+from libs.chassis.settlement import NotFoundYet
 from libs.chassis.subscriptions import Received
 from libs.contracts.decisions import CONFIRMATION, Purpose
-from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import Event, MessageApproved, SuppressionAdded, SuppressionLifted, WhatsAppMessageReceived
 from libs.store.accounts import Account, Directory
 from libs.store.conversations import Conversations, Suppression, SuppressionKind, Suppressions
@@ -40,13 +41,14 @@ class HandleInboundMessage:
     keywords: Keywords
     customer_restrictions: CustomerRestrictions
     contacts: CustomerContacts
+    clock: Clock
 
     async def __call__(self, received: ReceivedMessage) -> Sequence[Event]:
         """Handle one message. Safe to repeat: suppressions and lifts are identified by it, and times only increase."""
         message = received.event
         account = await self.directory.account(message.account_id or "")
         if account is None:
-            raise GatewayError(ErrorCode.GATEWAY_UNAVAILABLE, {"unavailable": "configuration"})
+            raise NotFoundYet("account does not exist")
         await self.customer_identities.move_former(account.id, message.customer)
         keys = self.customer_identities.keys(message.account_id, message.customer, message.customer_user_id)
         meaning = self._meaning(message, account)
@@ -59,6 +61,8 @@ class HandleInboundMessage:
         if change and isinstance(meaning, OptOut):
             standing += await self._suppress_linked(change, standing, [key for key in identity.keys if key not in keys])
         await self.customer_identities.merge(account.id, identity)
+        if standing:
+            metrics.OPT_OUT_EFFECT_SECONDS.observe(max(0.0, (self.clock() - received.at).total_seconds()))
         await self.contacts.keep(account.id, contact_in(message), message.sent_at)
         if message.opens_window:
             await self.conversations.open_window(message.number_id, identity.keys, message.sent_at)

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from libs.chassis.clock import Clock
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import Event, SuppressionAdded, SuppressionLifted, WhatsAppPreferenceChanged
 from libs.store.conversations import SuppressionKind, Suppressions
@@ -24,6 +26,7 @@ class HandlePreference:
     suppressions: Suppressions
     customer_identities: CustomerIdentities
     contacts: CustomerContacts
+    clock: Clock
 
     async def __call__(self, received: Received[WhatsAppPreferenceChanged]) -> Sequence[Event]:
         """Handle one preference. Safe to repeat: suppressions and lifts are identified by the event."""
@@ -38,10 +41,13 @@ class HandlePreference:
         await self.contacts.keep(account_id, contact_in(preference), preference.at)
         change = _change_from(received)
         if preference.value == "stop":
-            return await self._suppress(change, keys, [key for key in identity.keys if key not in keys])
+            linked = [key for key in identity.keys if key not in keys]
+            return await self._suppress(change, keys, linked, received.at)
         return await self._lift(change, identity.keys) if preference.value == "resume" else ()
 
-    async def _suppress(self, change: ConsentChange, keys: Sequence[str], linked: Sequence[str]) -> Sequence[Event]:
+    async def _suppress(
+        self, change: ConsentChange, keys: Sequence[str], linked: Sequence[str], at: datetime
+    ) -> Sequence[Event]:
         """Suppress the keys, and the linked ones unless the request is lifted: then this is a repetition."""
         wanted = [change.suppression(key) for key in keys]
         standing = [await self.suppressions.suppress(each, ()) for each in wanted]
@@ -51,6 +57,7 @@ class HandlePreference:
         if [row.id for row in standing] != [row.id for row in wanted]:
             return ()
         metrics.OPT_OUTS.labels("marketing_stop").inc()
+        metrics.OPT_OUT_EFFECT_SECONDS.observe(max(0.0, (self.clock() - at).total_seconds()))
         return (change.event(SuppressionAdded, standing[0].id, keys[0]),)
 
     async def _lift(self, change: ConsentChange, keys: Sequence[str]) -> Sequence[Event]:

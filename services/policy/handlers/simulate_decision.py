@@ -1,6 +1,9 @@
 """`SimulateDecision`: shows what would be decided for a webhook; nothing is stored, sent or counted."""
 
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import SimulationAnswered, SimulationRequested, WebhookReceived
@@ -9,16 +12,25 @@ from services.policy.domain.decisions import cooldown_of, cooldown_skip, decide
 from services.policy.handlers.gather_facts import GatherFacts
 from services.policy.rules import RULES
 
+LONGEST_WAIT: Final = 1.0
+"""Seconds that a simulation waits for real webhooks. Under constant load one is made in this time, and console waits
+for 5 s."""
+_LOOK: Final = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class SimulateDecision:
-    """Applies the same rules to the same facts as `DecideWebhook`."""
+    """Applies the same rules to the same facts as `DecideWebhook`, when no real webhook is being decided."""
 
     gather_facts: GatherFacts
     decisions: Decisions
+    messages_in_flight: Callable[[], int] = field(default=lambda: 0)
+    """How many real webhooks this process is deciding."""
+    longest_wait: float = LONGEST_WAIT
 
     async def __call__(self, received: Received[SimulationRequested]) -> SimulationAnswered:
         """Decide as of now. Safe to repeat: it changes nothing, and its answer has the same id."""
+        await self._wait_for_messages()
         requested = received.event
         webhook = WebhookReceived(
             account_id=requested.account_id,
@@ -37,3 +49,10 @@ class SimulateDecision:
             reply_to=requested.reply_to,
             decision=decision if running is None else cooldown_skip(decision, running),
         )
+
+    async def _wait_for_messages(self) -> None:
+        """Let the webhooks that are being decided go first."""
+        for _ in range(int(self.longest_wait / _LOOK)):
+            if not self.messages_in_flight():
+                return
+            await asyncio.sleep(_LOOK)

@@ -42,7 +42,7 @@ RULES: tuple[RuleBinding, ...] = (
     RuleBinding(account_is_not_paused, event_types=MESSAGING),
     RuleBinding(no_restriction_stands, event_types=MESSAGING),
     RuleBinding(template_limit_is_not_used_up, event_types=MESSAGING),
-    RuleBinding(content_is_acceptable, event_types=MESSAGING),
+    RuleBinding(content_is_acceptable, version=2, event_types=MESSAGING),
     RuleBinding(daily_limit_is_not_used_up, event_types=MESSAGING),
     RuleBinding(monthly_limit_is_not_used_up, event_types=MESSAGING),
     RuleBinding(speed_is_normal, event_types=MESSAGING),

@@ -12,6 +12,7 @@ from services.policy.handlers.hold_identity import HoldIdentity
 from services.policy.handlers.link_identity import LinkIdentity
 from tests.builders import (
     EVENT_ID,
+    NOON,
     PHONE,
     PSEUDONYMS,
     a_customers_message,
@@ -66,6 +67,7 @@ class InboundMessages:
             KEYWORDS,
             CustomerRestrictions(self.restrictions, self.restrictions),
             self.contacts,
+            lambda: NOON,
         )
 
     async def __call__(self, text: str | None = "Hello", **changes: Any) -> list[Any]:

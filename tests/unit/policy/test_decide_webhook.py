@@ -3,8 +3,9 @@ from uuid import uuid4
 
 import pytest
 
+from libs.chassis.settlement import NotFoundYet
 from libs.contracts.decisions import withdrawn
-from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.errors import ErrorCode
 from libs.contracts.events import (
     MessageApproved,
     WebhookAnswered,
@@ -147,10 +148,10 @@ async def test_an_approval_that_comes_too_late_for_the_quota_is_a_refusal() -> N
 async def test_a_store_that_lags_behind_is_waited_for() -> None:
     decide_webhook = a_decide_webhook(directory=FakeDirectory(integrations={}))
 
-    with pytest.raises(GatewayError) as caught:
+    with pytest.raises(NotFoundYet) as caught:
         await decide_webhook(received(a_webhook()))
 
-    assert caught.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+    assert caught.value.reason.endswith("does not exist")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from libs.contracts.events import (
     MessageApproved,
@@ -190,3 +191,17 @@ async def test_start_ends_whatsapps_own_block_of_the_business_as_well() -> None:
 
     assert [event.kind for event in lifted] == ["opt_out", "provider_block"]
     assert len({event.derived_id(UUID(int=1)) for event in lifted}) == 2
+
+
+async def test_the_time_until_an_opt_out_takes_effect_is_observed_and_that_of_other_messages_is_not() -> None:
+    inbound = InboundMessages()
+    inbound.handle = replace(inbound.handle, clock=lambda: NOON + timedelta(seconds=12))
+    count, seconds = (
+        REGISTRY.get_sample_value(f"gateway_opt_out_effect_seconds_{part}") or 0.0 for part in ("count", "sum")
+    )
+
+    await inbound("Hello")
+    await inbound("STOP", id=uuid4())
+
+    assert REGISTRY.get_sample_value("gateway_opt_out_effect_seconds_count") == count + 1
+    assert REGISTRY.get_sample_value("gateway_opt_out_effect_seconds_sum") == seconds + 12

@@ -136,6 +136,22 @@ def test_an_account_adds_words_of_its_own(text: str, expected: OptOut | OptIn | 
     assert meaning == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "own", "word_id"),
+    [
+        pytest.param("SТОР", (), "en.stop.stop", id="Latin and Cyrillic letters"),
+        pytest.param("Ѕтор", (), "en.stop.stop", id="Cyrillic letters only"),
+        pytest.param("стоп", ("Стоп",), "account:стоп", id="a Russian word that looks Latin is itself"),
+        pytest.param("стоп стоп", ("Стоп",), "account:стоп", id="said twice too"),
+    ],
+)
+def test_foreign_letters_that_look_latin_never_hide_an_opt_out(text: str, own: tuple[str, ...], word_id: str) -> None:
+    meaning = text_meaning(text, KEYWORDS, extra_stop=own)
+
+    assert isinstance(meaning, OptOut)
+    assert meaning.word_id == word_id
+
+
 @given(word=WORDS, before=DECORATION, between=DECORATION, after=DECORATION)
 def test_punctuation_emoji_and_spaces_never_change_the_meaning(
     word: str, before: str, between: str, after: str

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -77,3 +78,21 @@ async def test_a_simulation_sees_another_events_cooldown_and_begins_none() -> No
     assert before.decision.approved
     assert isinstance(judged, MessageApproved)
     assert (after.decision.code, after.decision.reason) == (AnswerStatus.SKIPPED, SkipReason.COOLDOWN)
+
+
+async def test_a_simulation_lets_real_webhooks_go_first() -> None:
+    in_flight = iter([3, 2, 1, 0])
+    simulate = replace(a_simulate_decision(FakeDecisions()), messages_in_flight=lambda: next(in_flight))
+
+    answer = await simulate(asked())
+
+    assert answer.decision.approved
+    assert next(in_flight, None) is None
+
+
+async def test_a_simulation_is_made_in_the_end_although_webhooks_never_stop() -> None:
+    simulate = replace(a_simulate_decision(FakeDecisions()), messages_in_flight=lambda: 1, longest_wait=0.03)
+
+    answer = await simulate(asked())
+
+    assert answer.decision.approved
