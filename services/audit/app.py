@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from libs.chassis.amqp import Broker
 from libs.chassis.clock import utc_now
 from libs.chassis.periodic import periodic
 from libs.chassis.runtime import service_runtime
+from libs.chassis.store_opening import open_when_usable
+from libs.chassis.store_probe import StoreProbe
 from libs.chassis.subscriptions import Received
 from libs.chassis.telemetry import logger
 from libs.chassis.topology import RECORDS
@@ -33,9 +36,11 @@ log = logger(__name__)
 async def serve(settings: AuditSettings) -> None:
     """Run until SIGTERM or SIGINT."""
     async with service_runtime("audit", settings, metrics_port=settings.audit_metrics_port) as runtime:
-        store = await open_store(settings.store_url.get_secret_value())
+        store = await open_when_usable(partial(open_store, settings.store_url.get_secret_value()))
         try:
-            async with Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker:
+            async with Broker.connected(
+                runtime.replica, settings.amqp_url.get_secret_value(), service=runtime.service
+            ) as broker:
                 keys = CachedSubjectKeys(store.subjects, sealer_from(settings.secret_keys.get_secret_value()))
                 await _invalidate_erased_keys(broker, keys)
                 checkpoints = checkpoint_schedule(settings, store)
@@ -48,10 +53,16 @@ async def serve(settings: AuditSettings) -> None:
                 purge = purge_records(settings, store, broker, runtime.replica)
                 async with (
                     _signed_at_end(checkpoints),
-                    periodic("checkpoints", checkpoints, settings.checkpoint_seconds, wake=checkpoints.due),
+                    periodic("checkpoints", checkpoints.timed, checkpoints.interval),
+                    periodic("busy chains", checkpoints.busy, settings.checkpoint_seconds, wake=checkpoints.due),
                     periodic("purge", purge, settings.purge_check_seconds),
                 ):
-                    runtime.mark_ready(store=store.healthy, broker=broker.healthy)
+                    runtime.mark_ready(
+                        alive=broker.alive,
+                        store=StoreProbe(store.probe).writable,
+                        broker=broker.probe,
+                        consumers=broker.consumers_move,
+                    )
                     await runtime.wait_until_stopped()
                     await broker.drain(settings.drain_seconds)
         finally:
@@ -70,7 +81,7 @@ def checkpoint_schedule(settings: AuditSettings, store: Store) -> CheckpointSche
         clock=utc_now,
         records=settings.checkpoint_records,
     )
-    return CheckpointSchedule(sign, records=settings.checkpoint_records)
+    return CheckpointSchedule(sign, records=settings.checkpoint_records, seconds=settings.checkpoint_seconds)
 
 
 def purge_records(settings: AuditSettings, store: Store, publisher: Publisher, owner: str) -> PurgeRecords:
@@ -107,7 +118,7 @@ async def _signed_at_end(checkpoints: CheckpointSchedule) -> AsyncGenerator[None
         yield
     finally:
         try:
-            await checkpoints()
+            await checkpoints.finish()
         except GatewayError as failure:
             log.warning("the last records have no checkpoint yet", code=failure.code.value)
 

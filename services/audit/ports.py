@@ -34,5 +34,5 @@ class Publisher(Protocol):
         ...
 
 
-Recorded = Callable[[int], None]
-"""Called after each batch with the number of new records."""
+Recorded = Callable[[Mapping[str, int]], None]
+"""Called after each batch with the number of its records by chain."""

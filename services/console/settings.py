@@ -57,6 +57,21 @@ class ConsoleSettings(ServiceSettings):
         default=None,
         description="As in audit: a verification compares the record with the checkpoints in the sink's files.",
     )
+    verify_new_seconds: float = Field(
+        default=300.0,
+        ge=1,
+        le=86_400,
+        description="Seconds between verifications of the newest records; needs `GATEWAY_SIGNING_KEYS`.",
+    )
+    verify_whole_seconds: float = Field(
+        default=86_400.0,
+        ge=1,
+        le=2_592_000,
+        description="Seconds between verifications of the whole record; needs `GATEWAY_SIGNING_KEYS`.",
+    )
+    verify_whole_hour: int = Field(
+        default=2, ge=0, le=23, description="Hour (UTC) at which the whole record is verified, when that is daily."
+    )
     report_verify_seconds: float = Field(
         default=20.0, gt=0, le=600, description="Seconds that a report waits for the record's verification."
     )

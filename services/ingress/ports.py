@@ -6,16 +6,46 @@ from uuid import UUID
 
 from libs.chassis.topology import WorkQueue
 from libs.contracts.events import Event
+from libs.store.accounts import Directory, Integration, Number
+from libs.store.callers import Caller
 
 
 class RateLimits(Protocol):
-    """Limits how often an integration may call, across all replicas."""
+    """Limits how often a caller may call, across all replicas."""
 
-    async def hit(self, integration_id: str) -> float | None:
+    async def hit(self, caller: Caller) -> float | None:
         """Count one request: None when it is within the limit, else the seconds until another one is.
 
         Raises GatewayError(gateway_unavailable) when the counters cannot be read.
         """
+        ...
+
+    def refund(self, caller: Caller) -> None:
+        """Take back the caller's latest request, soon: the gateway failed to accept it, so it does not count.
+
+        A caller that has got back ten times its limit in a minute gets back no more, so that an outage does not lift
+        the limit. Nothing is raised when the counters cannot be changed.
+        """
+        ...
+
+
+class CallerDirectory(Directory, Protocol):
+    """The configuration rows, of which a caller's row can be had without a read, or by one read."""
+
+    def cached_integration(self, integration_id: str) -> Integration | None:
+        """The integration if it is cached: no read, and no wait."""
+        ...
+
+    async def read_integration(self, integration_id: str) -> Integration | None:
+        """The integration as it is stored now: exactly one read. Raises GatewayError(gateway_unavailable)."""
+        ...
+
+    def cached_number(self, number_id: str) -> Number | None:
+        """As `cached_integration`, for a number."""
+        ...
+
+    async def read_number(self, number_id: str) -> Number | None:
+        """As `read_integration`, for a number."""
         ...
 
 

@@ -1,6 +1,7 @@
 """The sender: sends approved messages to WhatsApp, each at most once, and posts forwards to 3CX systems.
 
-Consumes MessageApproved, WhatsAppStatusReceived and ForwardRequested. Publishes WebhookAnswered, MessageStatusUpdated,
-MessageSettled, WhatsAppStatusUnmatched, SuppressionAdded, ForwardDelivered and ForwardFailed; NumberPaused through the
-outbox.
+Consumes MessageApproved, MessageReplaced, WhatsAppStatusReceived, WhatsAppAccountUpdated and ForwardRequested.
+Publishes WebhookAnswered, MessageReplaced, MessageStatusUpdated, MessageSettled, WhatsAppStatusUnmatched,
+WhatsAppIdentityLinked, SuppressionAdded, ForwardDelivered and ForwardFailed; NumberPaused and changes of restrictions
+through the outbox.
 """

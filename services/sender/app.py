@@ -5,13 +5,17 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import aiohttp
 
-from libs.chassis.amqp import Broker
+from libs.chassis.amqp import STUCK_SECONDS, Broker
 from libs.chassis.clock import monotonic, new_id, utc_now
+from libs.chassis.http_spans import client_call_hooks
 from libs.chassis.periodic import periodic
 from libs.chassis.runtime import ServiceRuntime, service_runtime
+from libs.chassis.store_opening import open_when_usable
+from libs.chassis.store_probe import StoreProbe
 from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import ACCOUNT_UPDATES, FORWARDS, MESSAGES, STATUSES
 from libs.contracts.events import (
@@ -19,6 +23,7 @@ from libs.contracts.events import (
     Event,
     ForwardRequested,
     MessageApproved,
+    MessageReplaced,
     NumberChanged,
     WhatsAppAccountUpdated,
     WhatsAppStatusReceived,
@@ -40,7 +45,7 @@ from services.sender.adapters.forward_targets import DirectoryForwardTargets
 from services.sender.adapters.numbers import DirectoryNumbers
 from services.sender.adapters.throughputs import RegistryThroughputs
 from services.sender.adapters.token_peers import RegistryTokenPeers
-from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreakers, CircuitState
+from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreakers
 from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.retry_delays import RetryLimits
 from services.sender.handlers.account_updates import HandleAccountUpdate
@@ -48,6 +53,7 @@ from services.sender.handlers.added_restrictions import AddRestrictions
 from services.sender.handlers.approved_messages import SendMessage
 from services.sender.handlers.bulkheads import BulkheadLimits, Bulkheads
 from services.sender.handlers.cancellations import Cancellations
+from services.sender.handlers.circuit_changes import CircuitChanges
 from services.sender.handlers.credential_probes import ProbeCredentials
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
@@ -117,8 +123,8 @@ def message_handler(settings: SenderSettings, dependencies: SenderDependencies) 
         monotonic=monotonic,
         sleep=asyncio.sleep,
     )
-    breakers = CircuitBreakers(_breaker_limits(settings), _breaker_changed)
-    metrics.BREAKERS_STOPPED.set_function(breakers.stopped)
+    breakers = CircuitBreakers(_breaker_limits(settings), CircuitChanges(metrics.BREAKER_CHANGES, "number_id"))
+    metrics.BREAKERS_STOPPED.set_function(lambda: breakers.stopped(monotonic()))
     results = ResultWriter(deps=deps, owner=dependencies.owner)
     effects = refusal_effects(dependencies)
     checks = CheckRestrictions(
@@ -235,7 +241,7 @@ def forward_handler(
         cancellations=cancellations(settings, store),
         targets=DirectoryForwardTargets(directory, sealer_from(settings.secret_keys.get_secret_value())),
         client=HttpForwardClient(session, _forward_limits(settings), utc_now),
-        bulkheads=Bulkheads(limits, monotonic, _forward_circuit_changed),
+        bulkheads=Bulkheads(limits, monotonic, CircuitChanges(metrics.FORWARD_CIRCUIT_CHANGES, "integration_id")),
         clock=utc_now,
         monotonic=monotonic,
         random=random.random,
@@ -251,21 +257,29 @@ async def serve(settings: SenderSettings) -> None:
     """Run until SIGTERM or SIGINT."""
     async with service_runtime("sender", settings, metrics_port=settings.sender_metrics_port) as runtime:
         report_api_version(settings.whatsapp_api_version, PROVIDERS.values(), today=utc_now().date())
-        store = await open_store(settings.store_url.get_secret_value())
+        store = await open_when_usable(partial(open_store, settings.store_url.get_secret_value()))
         try:
             async with (
-                open_session(timeout_s=settings.provider_timeout, connections=settings.provider_connections) as session,
+                open_session(
+                    timeout_s=settings.provider_timeout,
+                    connections=settings.provider_connections,
+                    hooks=client_call_hooks(),
+                ) as session,
                 open_session(
                     timeout_s=settings.provider_timeout,
                     connections=settings.provider_connections,
                     addresses=_provider_limits(settings),
+                    hooks=client_call_hooks(),
                 ) as guarded_session,
                 open_forward_session(
                     _forward_limits(settings),
                     timeout_s=settings.forward_timeout,
                     connections=settings.forward_prefetch,
+                    hooks=client_call_hooks(),
                 ) as forward_session,
-                Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker,
+                Broker.connected(
+                    runtime.replica, settings.amqp_url.get_secret_value(), service=runtime.service
+                ) as broker,
             ):
                 sessions = Sessions(session, guarded_session, forward_session)
                 await _consume(settings, runtime, sessions=sessions, store=store, broker=broker)
@@ -298,22 +312,42 @@ async def _consume(
         providers={provider.kind: provider.sender(options) for provider in PROVIDERS.values()},
         owner=runtime.replica,
     )
-    messages = (on(MessageApproved, message_handler(settings, dependencies)),)
-    await broker.consume(MESSAGES, messages, prefetch=settings.prefetch)
+    send = message_handler(settings, dependencies)
+    messages = (on(MessageApproved, send), on(MessageReplaced, send))
+    await broker.consume(
+        MESSAGES, messages, prefetch=settings.prefetch, shared=True, stuck_after=_longest_delivery(settings)
+    )
     statuses = (on(WhatsAppStatusReceived, status_handler(settings, dependencies)),)
-    await broker.consume(STATUSES, statuses, prefetch=settings.prefetch)
+    await broker.consume(STATUSES, statuses, prefetch=settings.prefetch, shared=True)
     updates = (on(WhatsAppAccountUpdated, account_update_handler(dependencies)),)
     await broker.consume(ACCOUNT_UPDATES, updates, prefetch=UPDATES_AT_ONCE)
     forward = forward_handler(
         settings, store=store, directory=directory, session=sessions.forwards, owner=runtime.replica
     )
     metrics.FORWARD_CIRCUITS_STOPPED.set_function(forward.bulkheads.stopped)
-    await broker.consume(FORWARDS, (on(ForwardRequested, forward),), prefetch=settings.forward_prefetch)
+    await broker.consume(
+        FORWARDS,
+        (on(ForwardRequested, forward),),
+        prefetch=settings.forward_prefetch,
+        shared=True,
+        stuck_after=max(STUCK_SECONDS, settings.forward_timeout + BULKHEAD_WAIT_S + LEASE_MARGIN_S),
+    )
     async with periodic("credential probes", credential_probes(dependencies), PROBE_LOOK_S, wake=edited):
-        runtime.mark_ready(store=store.healthy, broker=broker.healthy)
+        runtime.mark_ready(
+            alive=broker.alive,
+            store=StoreProbe(store.probe).writable,
+            broker=broker.probe,
+            consumers=broker.consumers_move,
+        )
         await runtime.wait_until_stopped()
     # The drain waits for running calls. The next sender finds in the ledger what is left after it.
     await broker.drain(settings.drain_seconds)
+
+
+def _longest_delivery(settings: SenderSettings) -> float:
+    """Seconds that a delivery may take while everything is as it should be: the waits, and the last call."""
+    waits = settings.smoothing_seconds * 2 + settings.send_retry_seconds  # for a slot, and for an earlier message
+    return max(STUCK_SECONDS, waits + settings.provider_timeout + LEASE_MARGIN_S)
 
 
 def _breaker_limits(settings: SenderSettings) -> BreakerLimits:
@@ -338,10 +372,6 @@ def _fallbacks(settings: SenderSettings) -> SealedFallbacks:
     return SealedFallbacks(sealer_from(settings.secret_keys.get_secret_value()))
 
 
-def _breaker_changed(state: CircuitState) -> None:
-    metrics.BREAKER_CHANGES.labels(state.value).inc()
-
-
 def _forward_limits(settings: SenderSettings) -> AddressLimits:
     return AddressLimits(settings.allow_private_forward, frozenset(settings.forward_ports))
 
@@ -349,7 +379,3 @@ def _forward_limits(settings: SenderSettings) -> AddressLimits:
 def _provider_limits(settings: SenderSettings) -> AddressLimits:
     private_allowed = settings.allow_private_evolution or settings.allow_private_forward
     return AddressLimits(private_allowed, frozenset(settings.forward_ports))
-
-
-def _forward_circuit_changed(state: CircuitState) -> None:
-    metrics.FORWARD_CIRCUIT_CHANGES.labels(state.value).inc()

@@ -2,22 +2,43 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from libs.chassis.metrics import from_zero
+from libs.contracts.errors import ErrorCode
+from libs.contracts.forwards import ForwardKind
+from libs.contracts.results import AnswerStatus
+from libs.providers.errors import Verdict
+from libs.store.progress import MessageStatus
 from libs.store.restrictions import KINDS
 
 PROVIDER_CALLS = Counter(
     "gateway_provider_calls_total", "Provider calls by outcome, and by verdict when refused.", ["outcome", "verdict"]
 )
+from_zero(PROVIDER_CALLS, ["accepted", "unknown", "not_sent"], ["none"])
+from_zero(PROVIDER_CALLS, ["refused"], Verdict)
 PROVIDER_CALL_SECONDS = Histogram(
     "gateway_provider_call_duration_seconds",
     "Duration of one provider call.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0),
 )
 MESSAGES = Counter("gateway_messages_total", "Approved messages by result code.", ["code"])
+from_zero(MESSAGES, (AnswerStatus.SENT, *ErrorCode))
+MESSAGE_DELIVERY_SECONDS = Histogram(
+    "gateway_message_delivery_seconds",
+    "Time from the receipt of a 3CX webhook to WhatsApp's answer that it has taken the message.",
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0),
+)
 UNKNOWN_OUTCOMES = Counter(
     "gateway_unknown_outcomes_total",
     "Messages with an unknown outcome: WhatsApp may or may not have taken them.",
     ["reason"],
 )
+UNKNOWN_REASONS = (
+    *("timeout", "disconnected", "connection_lost", "unreadable_answer", "tls_failed", "address_refused"),
+    *("server_error", "no_message_id", "number_disconnected", "provider_reported_error", "sender_stopped"),
+    *("dns_failed", "connect_timeout", "connect_failed"),
+)
+"""Why an outcome is unknown: faults of the connection, answers that say neither, and a sender that stopped."""
+from_zero(UNKNOWN_OUTCOMES, UNKNOWN_REASONS)
 UNCLASSIFIED_CODES = Counter(
     "gateway_unclassified_provider_codes_total", "Refusals with a code that is not in the error table."
 )
@@ -27,9 +48,10 @@ CONTRADICTED_RESULTS = Counter(
 )
 STATUSES = Counter(
     "gateway_message_statuses_total",
-    "Statuses of messages by kind and by effect: changed, repeated, deferred, parked or unmatched.",
+    "Statuses of messages by kind and by effect: changed, repeated, deferred, parked, unmatched or erased.",
     ["status", "effect"],
 )
+from_zero(STATUSES, MessageStatus, ["changed", "repeated", "deferred", "parked", "unmatched", "erased"])
 STATUS_CONFLICTS = Counter(
     "gateway_status_conflicts_total", "Messages for which WhatsApp reported both a failure and a delivery."
 )
@@ -38,17 +60,18 @@ UNKNOWN_OUTCOMES_SETTLED = Counter(
     "Unknown outcomes that a status settled, by outcome: sent or failed.",
     ["outcome"],
 )
+from_zero(UNKNOWN_OUTCOMES_SETTLED, ["sent", "failed"])
 RESTRICTIONS_ADDED = Counter(
     "gateway_restrictions_added_total", "Restrictions that began, by scope and kind.", ["scope", "kind"]
 )
 for _scope, _kinds in KINDS.items():
-    for _kind in _kinds:
-        RESTRICTIONS_ADDED.labels(_scope.value, _kind.value)  # from 0, so that the first one is an increase
+    from_zero(RESTRICTIONS_ADDED, [_scope], _kinds)
 CREDENTIAL_PROBES = Counter(
     "gateway_credential_probes_total",
     "Probes of refused credentials by outcome: usable, refused or unknown.",
     ["outcome"],
 )
+from_zero(CREDENTIAL_PROBES, ["usable", "refused", "unknown"])
 ACCOUNT_UPDATES = Counter(
     "gateway_account_updates_total",
     "Notices of WhatsApp about business accounts, numbers and templates, by topic, word and effect: applied or none.",
@@ -71,10 +94,13 @@ PACING_SECONDS = Histogram(
     "Time that a message waited for a sending slot of its number or pair.",
     buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0),
 )
+CIRCUIT_STATES = ("closed", "open", "half_open")
 BREAKER_CHANGES = Counter("gateway_breaker_changes_total", "State changes of the numbers' circuit breakers.", ["state"])
+from_zero(BREAKER_CHANGES, CIRCUIT_STATES)
 FORWARDS = Counter(
     "gateway_forwards_total", "Tries to deliver forwards to 3CX systems, by kind and outcome.", ["kind", "outcome"]
 )
+from_zero(FORWARDS, ForwardKind, ["delivered", "retry", "held_back", "given_up", "erased"])
 FORWARD_SECONDS = Histogram(
     "gateway_forward_duration_seconds",
     "Duration of one try to deliver a forward.",
@@ -83,10 +109,11 @@ FORWARD_SECONDS = Histogram(
 FORWARD_CIRCUIT_CHANGES = Counter(
     "gateway_forward_circuit_changes_total", "State changes of the integrations' forward circuits.", ["state"]
 )
+from_zero(FORWARD_CIRCUIT_CHANGES, CIRCUIT_STATES)
 FORWARD_CIRCUITS_STOPPED = Gauge(
-    "gateway_forward_circuits_stopped", "Integrations whose forward circuit is open or half-open in this process."
+    "gateway_forward_circuits_stopped", "Integrations whose forward circuit stops requests in this process."
 )
-BREAKERS_STOPPED = Gauge("gateway_breakers_stopped", "Numbers whose circuit is open or half-open in this process.")
+BREAKERS_STOPPED = Gauge("gateway_breakers_stopped", "Numbers whose circuit stops calls in this process.")
 API_VERSION_END = Gauge(
     "gateway_provider_api_version_end_timestamp_seconds",
     "Unix time at which the provider ends the configured version of its API; absent while no end is announced.",

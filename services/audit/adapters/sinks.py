@@ -5,6 +5,7 @@ shipped twice.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ class FileSink:
     def _append(self, lines: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab+") as file:
+            with contextlib.suppress(PermissionError):  # a file of another user is that user's to tighten
+                os.fchmod(file.fileno(), 0o600)
             if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
                 lines = b"\n" + lines  # a crash left half a line
             file.write(lines)

@@ -1,20 +1,22 @@
-"""`SignCheckpoints` signs checkpoints and ships them; `CheckpointSchedule` decides when.
+"""`SignCheckpoints` signs checkpoints and ships them; `CheckpointSchedule` decides when, chain by chain.
 
 The rule: a checkpoint is stored first, and shipped until every sink has it. After a crash the next run continues from
 what is stored. A chain whose hashes do not match is never signed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from libs.chassis.clock import Clock
 from libs.chassis.telemetry import logger
 from libs.record.canonical import genesis
 from libs.record.checkpoints import checkpoint_from
 from libs.record.keys import SigningKey
-from libs.store.chains import Chains, Checkpoints, Head
-from libs.store.instants import micros_from
+from libs.store.chains import ChainEnd, Chains, Checkpoints, Head
+from libs.store.instants import instant_from, micros_from
 from services.audit import metrics
 from services.audit.ports import Sink
 
@@ -24,7 +26,7 @@ _SHIP_BATCH = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignCheckpoints:
-    """Signs every chain to its end, in checkpoints of at most `records` records."""
+    """Signs chains to their ends, in checkpoints of at most `records` records. One run at a time."""
 
     chains: Chains
     checkpoints: Checkpoints
@@ -32,19 +34,45 @@ class SignCheckpoints:
     key: SigningKey = field(repr=False)
     clock: Clock
     records: int
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def __call__(self) -> None:
-        """Sign and ship what is missing. Safe to repeat, and for several replicas at once."""
-        heads = await self.chains.heads()
-        broken = 0
-        for head in heads:
-            broken += not await self._sign(head)
-        metrics.CHAINS.set(len(heads))
-        metrics.CHAIN_RECORDS.set(sum(head.seq for head in heads))
+    async def __call__(self, *, min_age: timedelta = timedelta()) -> None:
+        """Sign every chain that has records without a checkpoint, and ship. Safe to repeat, also on several replicas.
+
+        A chain whose newest checkpoint is younger than `min_age` is left for a later run: several replicas that run
+        this at short intervals then make no more checkpoints than one.
+        """
+        async with self._turn:
+            ends = await self.chains.ends()
+            waiting = [end for end in ends if end.seq > end.covered]
+            young = [end for end in waiting if self._age(end) < min_age]
+            due = [end.chain for end in waiting if self._age(end) >= min_age]
+            broken = sum([not await self._sign_chain(chain) for chain in due])
+            self._report(ends, young, broken)
+            await self._ship()
+
+    async def sign(self, names: Collection[str]) -> None:
+        """Sign these chains, and ship. Safe to repeat, also on several replicas."""
+        async with self._turn:
+            for name in sorted(names):
+                await self._sign_chain(name)
+            await self._ship()
+
+    def _age(self, end: ChainEnd) -> timedelta:
+        """The time since the newest checkpoint. A checkpoint from the future is old: a clock went back."""
+        age = self.clock() - instant_from(end.checkpointed_at)
+        return age if age >= timedelta() else timedelta.max
+
+    def _report(self, ends: Sequence[ChainEnd], young: Sequence[ChainEnd], broken: int) -> None:
+        metrics.CHAINS.set(len(ends))
+        metrics.CHAIN_RECORDS.set(sum(end.seq for end in ends))
         metrics.BROKEN_CHAINS.set(broken)
         if not broken:
-            metrics.CHECKPOINTED_AT.set(self.clock().timestamp())
-        await self._ship()
+            covered = [micros_from(self.clock()), *(end.checkpointed_at for end in young)]
+            metrics.CHECKPOINTED_AT.set(instant_from(min(covered)).timestamp())
+
+    async def _sign_chain(self, name: str) -> bool:
+        return all([await self._sign(head) for head in await self.chains.heads(name)])
 
     async def _sign(self, head: Head) -> bool:
         """False for a broken chain; True when checkpoints of this or another replica cover it up to `head`."""
@@ -68,7 +96,7 @@ class SignCheckpoints:
             try:
                 await self.sink.ship(waiting)
             except OSError as failure:
-                metrics.SHIPPED.labels("delayed").inc(len(waiting))
+                metrics.SHIPPED.labels("delayed").inc()
                 log.warning("checkpoints not shipped, will try again", failure=type(failure).__name__)
                 return
             await self.checkpoints.mark_shipped(waiting)
@@ -84,20 +112,38 @@ def _are_linked(previous: bytes, pairs: Sequence[tuple[bytes, bytes]]) -> bool:
 
 
 class CheckpointSchedule:
-    """A job that runs `sign`; it sets `due` when `records` records were written since its last run."""
+    """The two jobs that sign: `timed` for every chain, and `busy` for the chains that `records` records were added to.
 
-    def __init__(self, sign: Callable[[], Awaitable[None]], *, records: int) -> None:
+    `due` is set when there is a busy chain.
+    """
+
+    def __init__(self, sign: SignCheckpoints, *, records: int, seconds: float) -> None:
         self.due = asyncio.Event()
+        self.interval = seconds / 4
+        """Seconds between runs of `timed`: a chain is signed when its checkpoint is three quarters of `seconds` old,
+        so no record waits longer than `seconds`."""
         self._sign, self._records = sign, records
-        self._new = 0
+        self._min_age = timedelta(seconds=seconds * 3 / 4)
+        self._new: Counter[str] = Counter()
 
-    def recorded(self, new: int) -> None:
-        """Count records that were written."""
-        self._new += new
-        if self._new >= self._records:
+    def recorded(self, new: Mapping[str, int]) -> None:
+        """Count the records that were written, by chain."""
+        self._new.update(new)
+        if any(self._new[chain] >= self._records for chain in new):
             self.due.set()
 
-    async def __call__(self) -> None:
-        """Sign, and count from 0 again."""
-        self._new = 0
+    async def timed(self) -> None:
+        """Sign the chains that are due by their age."""
+        self._new.clear()
+        await self._sign(min_age=self._min_age)
+
+    async def busy(self) -> None:
+        """Sign the chains that are due by their number of new records; a failure leaves them to `timed`."""
+        busy = [chain for chain, new in self._new.items() if new >= self._records]
+        for chain in busy:
+            del self._new[chain]
+        await self._sign.sign(busy)
+
+    async def finish(self) -> None:
+        """Sign all chains to their ends."""
         await self._sign()

@@ -1,11 +1,13 @@
 """`RecordEvents` handles every event: it writes one record for each."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import Event
 from libs.contracts.identity import Pseudonyms
+from libs.record.canonical import chain_of
 from libs.store.records import Records
 from libs.store.subjects import SubjectKey
 from services.audit import metrics
@@ -40,7 +42,8 @@ class RecordEvents:
             for r, customer in zip(batch, customers, strict=True)
         ]
         written = await self.records.append(lines)
-        self.recorded(written)
+        if written:
+            self.recorded(Counter(chain_of(line.account_id) for line in lines))
 
         metrics.BATCH_SIZE.observe(len(lines))
         metrics.REPEATED.inc(len(lines) - written)

@@ -14,7 +14,9 @@ def store_dead_letter_from(settings: ConsoleSettings, deps: Dependencies) -> Sto
     """The handler of what arrives on the dead-letter queues."""
     store = deps.store
     is_erased = ErasedDeadLetters(_customers(settings), store.registry, store.erased_customers)
-    return StoreDeadLetter(store.dead_letters, deps.sealer, timedelta(days=settings.dead_letter_days), is_erased)
+    return StoreDeadLetter(
+        store.dead_letters, deps.sealer, timedelta(days=settings.dead_letter_days), is_erased, deps.clock
+    )
 
 
 def subject_dead_letters_from(settings: ConsoleSettings, deps: Dependencies) -> SubjectDeadLetters:

@@ -3,13 +3,17 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from aiohttp import web
 
 from libs.chassis.amqp import Broker
 from libs.chassis.clock import new_id, utc_now
+from libs.chassis.http_server import ApplicationRunner
 from libs.chassis.periodic import periodic
 from libs.chassis.runtime import ServiceRuntime, service_runtime
+from libs.chassis.store_opening import open_when_usable
+from libs.chassis.store_probe import StoreProbe
 from libs.store.factory import open_store
 from libs.store.sealer import sealer_from
 from libs.store.store import Store
@@ -17,6 +21,7 @@ from services.console.adapters.policy_simulator import BrokerSimulator
 from services.console.adapters.token_authenticator import TokenAuthenticator
 from services.console.app.dead_letters import store_dead_letter_from
 from services.console.app.dependencies import Dependencies
+from services.console.app.verification import scheduled_verification
 from services.console.app.wiring import (
     application,
     audit_from,
@@ -45,9 +50,11 @@ RESTRICTION_COUNT_INTERVAL = 15.0
 async def serve(settings: ConsoleSettings) -> None:
     """Run until SIGTERM or SIGINT."""
     async with service_runtime("console", settings, metrics_port=settings.console_metrics_port) as runtime:
-        store = await open_store(settings.store_url.get_secret_value())
+        store = await open_when_usable(partial(open_store, settings.store_url.get_secret_value()))
         try:
-            async with Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker:
+            async with Broker.connected(
+                runtime.replica, settings.amqp_url.get_secret_value(), service=runtime.service
+            ) as broker:
                 await _serve(settings, runtime, store, broker)
         finally:
             await store.close()
@@ -72,7 +79,12 @@ async def _serve(settings: ConsoleSettings, runtime: ServiceRuntime, store: Stor
         _jobs(settings, deps, relay, owner=runtime.replica),
         _http_server(settings, application(settings, deps)),
     ):
-        runtime.mark_ready(store=store.healthy, broker=broker.healthy)
+        runtime.mark_ready(
+            alive=broker.alive,
+            store=StoreProbe(store.probe).writable,
+            broker=broker.probe,
+            consumers=broker.consumers_move,
+        )
         await runtime.wait_until_stopped()
 
 
@@ -94,13 +106,15 @@ async def _jobs(
         await jobs.enter_async_context(periodic("count restrictions", restrictions, RESTRICTION_COUNT_INTERVAL))
         resume = erasure_from(settings, deps).resume
         await jobs.enter_async_context(periodic("resume erasures", resume, ERASURE_INTERVAL))
+        audit = audit_from(settings, deps)
+        await jobs.enter_async_context(scheduled_verification(settings, deps, audit, owner=owner))
         yield
 
 
 @asynccontextmanager
 async def _http_server(settings: ConsoleSettings, app: web.Application) -> AsyncGenerator[None, None]:
     """Listen; at the end accept no new connection and let running calls finish."""
-    runner = web.AppRunner(
+    runner = ApplicationRunner(
         app,
         access_log=None,
         keepalive_timeout=KEEPALIVE_SECONDS,

@@ -38,6 +38,7 @@ from services.console.handlers.subject_exports import ExportSubject
 from services.console.handlers.subjects import SubjectLookup
 from services.console.handlers.suppressions import Suppressions
 from services.console.handlers.tokens import TokenAdministration
+from services.console.handlers.verification_results import VerificationResults
 from services.console.http.application import application_from
 from services.console.http.routes import Handlers, routes_to
 from services.console.pages.reports.csv_renderer import CsvRenderer
@@ -105,6 +106,8 @@ def audit_from(settings: ConsoleSettings, deps: Dependencies) -> Audit:
         read_shipped=ShippedCheckpointFiles(checkpoint_sinks_from(sink).files),
         directory=deps.store.directory,
         changes=deps.changes,
+        results=VerificationResults(states=deps.store.verification_states, clock=deps.clock),
+        places=deps.store.verified_places,
     )
 
 

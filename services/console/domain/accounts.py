@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from libs.store.accounts import Account, Plan
-from services.console.domain.fields import Line, PatchBody, Region, RequestBody, TimeZone, Words
+from services.console.domain.fields import BlockedWords, Line, PatchBody, Region, RequestBody, TimeZone, Words
 from services.console.domain.pagination import View
 
 DailyLimit = Annotated[int, Field(gt=0, le=10_000_000)]
@@ -25,8 +25,8 @@ class _Settings(RequestBody):
     """Nothing is sent while the account is paused."""
     daily_limit: DailyLimit | None = None
     """Messages a day, in place of the plan's limit; null: the plan's limit."""
-    blocked_words: Words = ()
-    """Additional words that the content policy blocks."""
+    blocked_words: BlockedWords = ()
+    """Additional words that the content policy blocks, however they are written; `casino*` blocks `casinos` too."""
     opt_out_words: Words = ()
     """Additional words with which a customer opts out."""
     opt_in_words: Words = ()

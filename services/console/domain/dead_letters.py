@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, Valid
 
 from libs.chassis.subscriptions import DeadLettered
 from libs.store.dead_letters import DeadLetter, DeadLetterFilter
-from services.console.domain.fields import Id
+from services.console.domain.fields import Id, Reason, RequestBody
 from services.console.domain.pagination import ListQuery, View
 
 TIMES: Final = ("at", "arrived_at", "received_at", "sent_at")
@@ -30,8 +30,15 @@ class DeadLetterQuery(ListQuery):
     queue: Annotated[str, StringConstraints(pattern=r"^[a-z.]{1,64}$")] | None = Field(
         default=None, examples=["sender.forwards"]
     )
-    status: Literal["waiting", "replayed"] | None = None
-    """Whether it was replayed."""
+    status: Literal["waiting", "replayed", "discarded"] | None = None
+    """Whether it was replayed or discarded."""
+
+
+class DiscardRequest(RequestBody):
+    """The body of a discard."""
+
+    reason: Reason
+    """Why, for the record; it must not identify a person."""
 
 
 class DeadLetterView(View):
@@ -51,14 +58,19 @@ class DeadLetterView(View):
     died_at: AwareDatetime
     expires_at: AwareDatetime
     """When it is deleted."""
+    replayable: bool
+    """False for a message that was too large to be kept whole; it can only be discarded."""
     replayed_at: AwareDatetime | None
     replayed_by: str | None
+    discarded_at: AwareDatetime | None
+    discarded_by: str | None
 
 
 def filter_from(query: DeadLetterQuery, account_id: str | None) -> DeadLetterFilter:
     """The filter for the store."""
-    replayed = None if query.status is None else query.status == "replayed"
-    return DeadLetterFilter(queue=query.queue, account_id=account_id, replayed=replayed)
+    states = {"waiting": (False, False), "replayed": (True, None), "discarded": (None, True)}
+    replayed, discarded = states.get(query.status or "", (None, None))
+    return DeadLetterFilter(queue=query.queue, account_id=account_id, replayed=replayed, discarded=discarded)
 
 
 def times_in(serialized: str) -> list[datetime]:
@@ -75,8 +87,8 @@ def times_in(serialized: str) -> list[datetime]:
     return found
 
 
-def dead_letter_from(received: DeadLettered, *, sealed: str, retention: timedelta) -> DeadLetter:
-    """The row of a dead letter that the broker delivered."""
+def dead_letter_from(received: DeadLettered, *, sealed: str, retention: timedelta, now: datetime) -> DeadLetter:
+    """The row of a dead letter that the broker delivered. It is listed for the whole retention, however late it is."""
     return DeadLetter(
         id=received.id,
         queue=received.queue,
@@ -87,7 +99,8 @@ def dead_letter_from(received: DeadLettered, *, sealed: str, retention: timedelt
         integration_id=received.integration_id,
         attempts=received.attempts,
         died_at=received.died_at,
-        expires_at=received.died_at + retention,
+        expires_at=max(received.died_at, now) + retention,
+        replayable=received.replayable,
         sealed=sealed,
     )
 

@@ -15,6 +15,9 @@ from services.console.domain import addresses, templates
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BREAKS: Final = re.compile("[\t\n\r]")
 
+MIN_PREFIX: Final = 4
+"""Fewest letters of a blocked word that is to be found with any ending; policy ignores the `*` of a shorter one."""
+
 PRIVATE_URLS_ALLOWED: Final = "private_allowed"
 """Key of the validation context: True when URLs may have private addresses."""
 PRIVATE_PROVIDER_URLS_ALLOWED: Final = "private_providers_allowed"
@@ -60,6 +63,16 @@ def _require_no_controls(text: str) -> str:
     if _CONTROLS.search(text):
         raise field_error("must not hold control characters")
     return text
+
+
+def _require_blockable(word: str) -> str:
+    letters = sum(map(str.isalnum, word))
+    if not letters:
+        raise field_error("must have a letter or a digit")
+    stem, star, rest = word.partition("*")
+    if star and (rest or sum(map(str.isalnum, stem)) < MIN_PREFIX):
+        raise field_error(f"may have * only at its end, after at least {MIN_PREFIX} letters")
+    return word
 
 
 @cache
@@ -146,6 +159,9 @@ Word = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_require_one_line)
 ]
 Words = Annotated[tuple[Word, ...], Field(max_length=500), AfterValidator(distinct)]
+BlockedWord = Annotated[Word, AfterValidator(_require_blockable), Field(examples=["casino", "lottery*", "free spins"])]
+"""A word or phrase that the content policy blocks; with `*` at its end, longer words that begin so are blocked too."""
+BlockedWords = Annotated[tuple[BlockedWord, ...], Field(max_length=500), AfterValidator(distinct)]
 TemplateText = Annotated[
     str,
     StringConstraints(max_length=templates.MAX_LENGTH),

@@ -140,7 +140,7 @@ def short_texts_in(packed: str) -> Iterator[str]:
     """Every short text of a dead letter's event; identifiers of people are among them. None if it cannot be parsed."""
     try:
         body = json.loads(base64.b64decode(json.loads(packed)["body"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return
     yield from _texts(body)
 
@@ -166,11 +166,20 @@ def identifiers_in(post: bytes) -> Iterator[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str) and len(value) <= MAX_IDENTIFIER_LENGTH:
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
+    """Every short text in a JSON value, in its order; without recursion, since it may be nested as deep as it likes."""
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, str) and len(each) <= MAX_IDENTIFIER_LENGTH and _is_text(each):
+            yield each
+        elif isinstance(each, dict | list):
+            left += reversed(list(each.values()) if isinstance(each, dict) else each)
+
+
+def _is_text(value: str) -> bool:
+    """False for a text with half a character, which names nobody and cannot be hashed."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

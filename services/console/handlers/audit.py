@@ -7,7 +7,10 @@ itself recorded.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from libs.chassis.telemetry import logger
+from libs.contracts.errors import GatewayError
 from libs.contracts.events import RecordExported
 from libs.record.canonical import NO_ACCOUNT_CHAIN, account_of
 from libs.record.checkpoints import Checkpoint
@@ -18,15 +21,17 @@ from libs.record.proofs import proof_from
 from libs.store.accounts import Directory
 from libs.store.chains import Chains, Checkpoints, Head, read_chain
 from libs.store.verification import verify
-from services.console import metrics
+from libs.store.verified import Scope, VerifiedPlaces
 from services.console.domain.audit import ChainQuery, PublicKeysView, RecordProofView, VerificationView
 from services.console.domain.documents import Stream
-from services.console.domain.principals import Principal
+from services.console.domain.principals import Principal, Role
 from services.console.domain.refusals import conflict, invalid, not_found
 from services.console.handlers.calls import Answer, Call
 from services.console.handlers.changes import Changes
+from services.console.handlers.verification_results import VerificationResults
 from services.console.ports import ReadShippedCheckpoints
 
+log = logger(__name__)
 MEDIA_TYPE = "application/x-ndjson"
 
 
@@ -40,16 +45,24 @@ class Audit:
     read_shipped: ReadShippedCheckpoints
     directory: Directory
     changes: Changes
+    results: VerificationResults
+    places: VerifiedPlaces
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def verify(self, call: Call[ChainQuery, None]) -> Answer:
-        """Recompute chains and checkpoints; verifications run one at a time."""
+        """Recompute chains and checkpoints; verifications run one at a time.
+
+        When an admin verifies the whole record and it is sound, incremental verifications begin anew: so a restored
+        backup is accepted, which ends before the place that they had come to.
+        """
         if not self.keys:
             raise conflict("there is no key to verify with: set GATEWAY_SIGNING_KEYS")
         chain = call.principal.scope(call.query.account_id)
         result, shipped = await self.verify_chain(chain)
         if not result.chains and result.ok:
             await self._require_account(chain)
+        if result.ok and chain is None and call.principal.role >= Role.ADMIN:
+            await self.places.forget()
         return Answer(VerificationView.model_validate(result.as_json() | {"shipped": shipped}))
 
     async def _require_account(self, chain: str | None) -> None:
@@ -60,12 +73,21 @@ class Audit:
     async def verify_chain(self, chain: str | None) -> tuple[VerificationResult, int]:
         """The result for a chain, or for all, and how many shipped checkpoints it was compared with."""
         async with self._turn:
+            started = self.changes.clock()
             shipped = [c for c in await self.read_shipped() if chain in {None, c.chain}]
             result = await verify(self.chains, self.checkpoints, keys=self.keys, only=chain, shipped=shipped)
-        metrics.VERIFICATIONS.labels("ok" if result.ok else "fault").inc()
-        metrics.VERIFIED_AT.set(self.changes.clock().timestamp())
-        metrics.VERIFIED_RECORDS.set(result.records)
+        await self._note(chain, result, started)
         return result, len(shipped)
+
+    async def _note(self, chain: str | None, result: VerificationResult, started: datetime) -> None:
+        """Keep the result where the scheduled verifications keep theirs. The caller gets it in any case."""
+        try:
+            if chain is None:
+                await self.results.note_end(Scope.WHOLE, result, started=started)
+            elif result.first_fault is not None:
+                await self.results.note_fault(Scope.WHOLE, result.first_fault)
+        except GatewayError as failure:
+            log.warning("the result of a verification is not kept", ok=result.ok, code=failure.code.value)
 
     async def public_keys(self, _: Call[None, None]) -> Answer:
         """The keys that verify checkpoints; keep a copy outside the gateway, where an attacker cannot replace it."""

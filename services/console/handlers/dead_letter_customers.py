@@ -1,8 +1,9 @@
 """Whom a dead letter is about: found by its decrypted content, since nothing beside it names a person."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import batched
+from itertools import batched, islice
 from typing import Final
 
 from libs.chassis.subscriptions import DeadLettered
@@ -15,6 +16,8 @@ from libs.store.sealer import CannotOpen
 from services.console.domain.dead_letters import times_in
 from services.console.domain.subjects import identifiers_in, sealed_post_in, short_texts_in
 
+MAX_TEXTS: Final = 10_000
+"""Texts of one letter that are looked at: more than any event or post of a provider holds, and some seconds' work."""
 AT_ONCE: Final = 500
 """Customer keys in one look-up, and accounts in one page."""
 
@@ -26,9 +29,13 @@ class DeadLetterCustomers:
     pseudonyms: Pseudonyms
     post_sealer: PostSealer = field(repr=False)
 
+    async def all_keys(self, packed: str, account_id: str, region: str) -> Sequence[str]:
+        """The keys, each once; made in a thread, since a large letter may hold thousands of texts."""
+        return await asyncio.to_thread(lambda: list(dict.fromkeys(self.keys(packed, account_id, region))))
+
     def keys(self, packed: str, account_id: str, region: str) -> Iterator[str]:
         """The keys of every phone and user id in the content, and each text, which may be a customer key itself."""
-        for text in self._texts_in(packed):
+        for text in islice(dict.fromkeys(self._texts_in(packed)), MAX_TEXTS):
             yield text
             for address in _addresses_in(text, region):
                 yield self.pseudonyms.customer_key(account_id, address)
@@ -56,7 +63,7 @@ class ErasedDeadLetters:
         """Whether it is from before the erasure of a person whom it names. What they do later is new."""
         times = (received.died_at, *times_in(received.serialized))
         async for account in self._accounts(received.account_id):
-            keys = dict.fromkeys(self.customers.keys(received.serialized, account.id, account.default_region))
+            keys = await self.customers.all_keys(received.serialized, account.id, account.default_region)
             for some in batched(keys, AT_ONCE, strict=False):
                 if cancels(await self.erased_customers.erased_at(account.id, some), *times):
                     return True

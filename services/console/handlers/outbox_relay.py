@@ -65,12 +65,24 @@ class OutboxRelay:
             event = _event_from(stored)
             if event is None:
                 continue
-            await self._publisher.publish(event, id=UUID(stored.id), at=datetime.fromtimestamp(stored.at, UTC))
-            await self._outbox.mark_published([stored.id])
-            metrics.RELAYED.labels("published").inc()
-            done += 1
+            if await self._publish(event, stored):
+                done += 1
         metrics.WAITING.set(len(waiting) - done)
         return done > 0 and len(waiting) == AT_ONCE
+
+    async def _publish(self, event: Event, stored: OutboxEvent) -> bool:
+        """Publish one event; False when it cannot be published at all. It stays, and does not hold up later ones."""
+        try:
+            await self._publisher.publish(event, id=UUID(stored.id), at=datetime.fromtimestamp(stored.at, UTC))
+        except GatewayError:
+            raise
+        except Exception as defect:  # noqa: BLE001 -- a defect of this event, not of the broker
+            metrics.RELAYED.labels("failed").inc()
+            log.error("outbox event cannot be published", id=stored.id, type=stored.name, failure=type(defect).__name__)  # noqa: TRY400 -- no text of the exception
+            return False
+        await self._outbox.mark_published([stored.id])
+        metrics.RELAYED.labels("published").inc()
+        return True
 
 
 def _event_from(stored: OutboxEvent) -> Event | None:

@@ -31,7 +31,7 @@ class SubjectDeadLetters:
             async for letter in self._letters(wanted):
                 if letter.account_id not in {None, account_id} or letter.id in found:
                     continue
-                if letter.message_id in known or self._is_about(letter, account_id, region, customer_keys):
+                if letter.message_id in known or await self._is_about(letter, account_id, region, customer_keys):
                     found.append(letter.id)
         return found
 
@@ -42,9 +42,9 @@ class SubjectDeadLetters:
                 yield letter
             after = page[-1].id
 
-    def _is_about(self, letter: DeadLetter, account_id: str, region: str, customer_keys: Collection[str]) -> bool:
+    async def _is_about(self, letter: DeadLetter, account_id: str, region: str, customer_keys: Collection[str]) -> bool:
         try:
             packed = self.sealer.open(letter.sealed, owner=letter.id, field_name=SEALED_FIELD)
         except CannotOpen:
             return False  # nobody can decrypt it any more, and it is deleted when it expires
-        return any(key in customer_keys for key in self.customers.keys(packed, account_id, region))
+        return any(key in customer_keys for key in await self.customers.all_keys(packed, account_id, region))

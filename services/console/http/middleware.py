@@ -7,7 +7,9 @@ from typing import Final
 from aiohttp import web
 
 from libs.chassis.failures import failure_location
-from libs.chassis.telemetry import logger, span
+from libs.chassis.span_attributes import SERVER_ERROR, STATUS
+from libs.chassis.spans import server_span
+from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError, OperatorCode, unavailable
 from services.console import metrics
 from services.console.domain.principals import Principal, RejectedCaller
@@ -27,8 +29,13 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count, time and trace every call under its route's name."""
     operation = request.match_info.route.name or _UNKNOWN
     started = time.perf_counter()
-    with span(f"console {operation}", request.headers):
+    resource = request.match_info.route.resource
+    route = _UNKNOWN if resource is None else resource.canonical
+    with server_span(request.method, route, request.headers) as current:
         response = await handler(request)
+        current.set({STATUS: response.status})
+        if response.status >= SERVER_ERROR:
+            current.fail(str(response.status))
     metrics.CALLS.labels(operation, response.status).inc()
     metrics.CALL_SECONDS.labels(operation).observe(time.perf_counter() - started)
     return response

@@ -136,6 +136,10 @@ def _codes(route: Route) -> Iterator[AnyCode]:
         yield OperatorCode.NOT_FOUND
     if route.conflicts:
         yield OperatorCode.CONFLICT
+    if route.name == "replay_dead_letter":
+        yield OperatorCode.NOT_REPLAYABLE
+    if route.limited:
+        yield OperatorCode.TOO_MANY_REQUESTS
     if route.body is not None:
         yield ErrorCode.INVALID_JSON
         yield ErrorCode.PAYLOAD_TOO_LARGE
@@ -145,6 +149,6 @@ def _refusals(route: Route, names: dict[Any, Any]) -> Iterator[tuple[HTTPStatus,
     for code in sorted(_codes(route), key=lambda code: code.explanation.status):
         refusal: dict[str, Any] = _answer(code.explanation.status, names[Refusal, "serialization"])
         refusal["description"] = f"`{code.value}`: {code.explanation.cause}"
-        if code.explanation.retryable and code is ErrorCode.GATEWAY_UNAVAILABLE:
+        if code in {ErrorCode.GATEWAY_UNAVAILABLE, OperatorCode.TOO_MANY_REQUESTS}:
             refusal["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
         yield code.explanation.status, refusal

@@ -7,6 +7,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from libs.chassis.failures import failure_location
+from libs.chassis.http_server import SOFTWARE
 from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError
 from libs.contracts.results import failure_body
@@ -70,7 +71,7 @@ def json_response(body: dict[str, Any], status: int = 200, **headers: str) -> we
 
 
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Set the security headers of every response, and remove the name of the server software."""
-    response.headers.pop("Server", None)
+    """Set the security headers of every response; its `Server` is the gateway, and nothing below it."""
+    response.headers["Server"] = SOFTWARE
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

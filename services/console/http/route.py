@@ -30,6 +30,8 @@ class Route:
     body: Model | None = field(default=None, kw_only=True)
     conflicts: bool = field(default=False, kw_only=True)
     """True when the current state may refuse the call (409)."""
+    limited: bool = field(default=False, kw_only=True)
+    """True when it is refused above a number of calls a minute (429)."""
     media_types: tuple[str, ...] = field(default=(), kw_only=True)
     """Media types besides JSON in which it can answer."""
 
@@ -64,10 +66,11 @@ def post(
     role: Role = Role.OPERATOR,
     statuses: tuple[HTTPStatus, ...] = (HTTPStatus.OK,),
     conflicts: bool = False,
+    limited: bool = False,
 ) -> Route:
     """A creation or an action, which answers with one of the `statuses`."""
     answers = dict.fromkeys(statuses, answer)
-    return Route("POST", path, name, summary, operation, answers, role, body=body, conflicts=conflicts)
+    return Route("POST", path, name, summary, operation, answers, role, body=body, conflicts=conflicts, limited=limited)
 
 
 def patch(

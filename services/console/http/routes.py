@@ -6,7 +6,7 @@ from http import HTTPStatus
 from services.console.domain.accounts import AccountView, CreateAccountRequest, EditAccountRequest
 from services.console.domain.audit import ChainQuery, ExportLineView, PublicKeysView, RecordProofView, VerificationView
 from services.console.domain.crm_template import CrmTemplateRequest, XmlDocument
-from services.console.domain.dead_letters import DeadLetterQuery, DeadLetterView
+from services.console.domain.dead_letters import DeadLetterQuery, DeadLetterView, DiscardRequest
 from services.console.domain.events import EventQuery, EventTimeline, RecordView
 from services.console.domain.forwards import ForwardDetail, ForwardQuery, ForwardView
 from services.console.domain.integration_requests import (
@@ -297,6 +297,15 @@ def _dead_letters(dead_letters: DeadLetters) -> tuple[Route, ...]:
             DeadLetterView,
             conflicts=True,
         ),
+        post(
+            f"{one}/discard",
+            "discard_dead_letter",
+            "Discard a dead letter: its content is deleted, and the reason is on record",
+            dead_letters.discard,
+            DeadLetterView,
+            body=DiscardRequest,
+            conflicts=True,
+        ),
     )
 
 
@@ -358,6 +367,7 @@ def _policy(simulate: SimulateDecision) -> tuple[Route, ...]:
             SimulationView,
             body=SimulationRequest,
             role=Role.AUDITOR,
+            limited=True,
         ),
     )
 

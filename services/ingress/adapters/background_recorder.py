@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
+from libs.chassis.failures import failure_location
 from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import Event
@@ -13,12 +14,14 @@ from services.ingress.ports import Publisher
 
 log = logger(__name__)
 MAX_WAITING: Final = 5_000  # about 5 MB; the throttles admit a few hundred a minute
+WORKERS: Final = 8
+"""Events whose confirm is awaited at a time: a confirm takes milliseconds, and refusals come from every caller."""
 RETRY_SECONDS: Final = 1.0  # between attempts while the broker is unavailable
 
 
 @dataclass(slots=True)
 class BackgroundRecorder:
-    """A Recorder. It publishes events in order and retries each until the broker confirms it."""
+    """A Recorder. It publishes some events at a time and retries each until the broker confirms it."""
 
     publisher: Publisher
     retry_seconds: float = RETRY_SECONDS
@@ -33,6 +36,11 @@ class BackgroundRecorder:
 
     async def run(self) -> None:
         """Publish recorded events until cancelled."""
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(WORKERS):
+                workers.create_task(self._publish_next())
+
+    async def _publish_next(self) -> None:
         while True:
             event, event_id = await self._waiting.get()
             try:
@@ -55,4 +63,7 @@ class BackgroundRecorder:
             await self.publisher.publish(event, id=event_id)
         except GatewayError:
             return False
+        except Exception as defect:  # noqa: BLE001 -- one event must not keep the others from being recorded
+            metrics.UNRECORDED.inc()
+            log.warning("refusal cannot be recorded", failure=type(defect).__name__, at=failure_location(defect))
         return True

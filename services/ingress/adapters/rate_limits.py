@@ -1,5 +1,7 @@
-"""`MovingWindowRateLimits`: 60 requests in any minute across all replicas, counted with the `limits` library."""
+"""`MovingWindowRateLimits`: 60 requests of a caller in any minute across all replicas, with the `limits` library."""
 
+import asyncio
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +14,18 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 
+from libs.chassis.telemetry import logger
+from libs.chassis.throttle import MinuteBudget
 from libs.contracts.errors import unavailable
+from libs.contracts.stored_times import TOLERANCE
+from libs.store.callers import Caller
 from services.ingress.adapters.sqlite_windows import SqliteWindows
+from services.ingress.adapters.window_removals import remove_newest
 
+log = logger(__name__)
 PER_MINUTE: Final = 60
+REFUNDS_PER_MINUTE: Final = 600
+"""Requests that a caller gets back from one replica in a minute: a caller that retries every second needs 60."""
 PROBE: Final = "probe"  # not an integration's id; a real read shows more than the library's own check
 OWN_STORE: Final = "store"
 MONGO: Final = {"timeoutMS": 2000, "serverSelectionTimeoutMS": 2000}
@@ -29,17 +39,41 @@ class MovingWindowRateLimits:
     storage: Storage
     now: Callable[[], float]
     limit: RateLimitItem = field(default_factory=lambda: RateLimitItemPerMinute(PER_MINUTE))
+    refunds: MinuteBudget[Caller] = field(default_factory=lambda: MinuteBudget(REFUNDS_PER_MINUTE), repr=False)
+    pending: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
+    """Requests that are being given back."""
 
-    async def hit(self, integration_id: str) -> float | None:
+    async def hit(self, caller: Caller) -> float | None:
         """As `RateLimits.hit`."""
-        limiter = MovingWindowRateLimiter(self.storage)
+        limiter, name = MovingWindowRateLimiter(self.storage), _name_of(caller)
         try:
-            if await limiter.hit(self.limit, integration_id):
+            if await limiter.hit(self.limit, name):
                 return None
-            window = await limiter.get_window_stats(self.limit, integration_id)
+            window = await limiter.get_window_stats(self.limit, name)
+            if window.reset_time - self.now() > self.limit.get_expiry() + TOLERANCE.total_seconds():
+                # The clock was set back: these requests would count until it has caught up.
+                await self.storage.clear(self.key_of(caller))
+                return None if await limiter.hit(self.limit, name) else float(self.limit.get_expiry())
         except (StorageError, OSError) as error:
             raise unavailable("rate limits") from error
         return max(0.0, window.reset_time - self.now())
+
+    def refund(self, caller: Caller) -> None:
+        """As `RateLimits.refund`."""
+        if self.refunds.admits(caller, at=self.now()):
+            task = asyncio.create_task(self._refund(caller))
+            self.pending.add(task)
+            task.add_done_callback(self.pending.discard)
+
+    async def _refund(self, caller: Caller) -> None:
+        try:
+            await remove_newest(self.storage, self.key_of(caller))
+        except Exception as error:  # noqa: BLE001 -- each storage has exceptions of its own; the limit holds without it
+            log.warning("request not given back", kind=type(error).__name__)
+
+    def key_of(self, caller: Caller) -> str:
+        """The key of a caller's window in the storage."""
+        return self.limit.key_for(_name_of(caller))
 
     async def healthy(self) -> bool:
         """True when the counters can be read."""
@@ -48,6 +82,21 @@ class MovingWindowRateLimits:
         except (StorageError, OSError):
             return False
         return True
+
+
+def _name_of(caller: Caller) -> str:
+    """The name of a caller's counter."""
+    return f"{caller.integration_id}:{caller.credential.value}"
+
+
+async def opened_storage(url: str, *, store_url: str, now: Callable[[], float]) -> Storage:
+    """As `storage_from`. Raises GatewayError(gateway_unavailable), with a note, for a file that cannot be used now."""
+    try:
+        return await asyncio.to_thread(storage_from, url, store_url=store_url, now=now)
+    except (sqlite3.Error, OSError) as error:
+        failure = unavailable("rate limits")
+        failure.add_note(f"the file of the rate limits: {type(error).__name__}")
+        raise failure from error
 
 
 def storage_from(url: str, *, store_url: str, now: Callable[[], float]) -> Storage:

@@ -13,8 +13,13 @@ from pathlib import Path
 
 from limits.aio.storage import MovingWindowSupport, Storage
 
+from libs.contracts.stored_times import TOLERANCE
+from libs.store.sqlite.files import FileChangedError, OpenedFile, make_private_file
+
 BUSY_SECONDS = 0.25
 """How long to wait for another replica's transaction; transactions take microseconds."""
+CHECK_SECONDS = 0.25
+"""How often the file at the path is compared with the opened one."""
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
@@ -45,9 +50,30 @@ class SqliteWindows(Storage, MovingWindowSupport):
 
     def __init__(self, path: Path, *, now: Callable[[], float]) -> None:
         super().__init__(None, wrap_exceptions=True)
+        self._path = path
         self._now = now
-        self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        _prepare(self._connection)
+        self._open()
+
+    def _open(self) -> None:
+        in_memory = self._path.name == ":memory:"
+        if not in_memory:
+            make_private_file(self._path)
+        self._opened = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        _prepare(self._opened)
+        self._file = None if in_memory else OpenedFile(self._path)
+        self._checked_at = time.monotonic()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        """The connection. A file that was removed or replaced is opened anew: what it counted is worth a minute."""
+        if self._file is not None and time.monotonic() - self._checked_at > CHECK_SECONDS:
+            try:
+                self._file.require_unchanged(self._opened)
+                self._checked_at = time.monotonic()
+            except FileChangedError:
+                self._opened.close()
+                self._open()
+        return self._opened
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -63,12 +89,25 @@ class SqliteWindows(Storage, MovingWindowSupport):
             room = len(hits) + amount <= limit
             if room:
                 hits.extend([max([now, *hits[-1:]])] * amount)  # stays sorted when the clock is set back
-                self._connection.execute(_WRITE, (key, hits.tobytes()))
+                self._opened.execute(_WRITE, (key, hits.tobytes()))
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            self._opened.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        self._opened.execute("COMMIT")
         return room
+
+    async def remove_newest(self, key: str) -> None:
+        """Remove the latest hit, if there is one."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            hits = self._hits(key, 0.0)
+            if hits:
+                hits.pop()
+                self._opened.execute(_WRITE, (key, hits.tobytes()))
+        except BaseException:
+            self._opened.execute("ROLLBACK")
+            raise
+        self._opened.execute("COMMIT")
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 -- limits' shape
         """The time of the oldest hit in the current window, and the number of hits."""
@@ -78,10 +117,11 @@ class SqliteWindows(Storage, MovingWindowSupport):
 
     def _hits(self, key: str, after: float) -> "array[float]":
         hits = array("d")
-        row = self._connection.execute(_READ, (key,)).fetchone()
+        row = self._opened.execute(_READ, (key,)).fetchone()
         if row is not None:
             hits.frombytes(row[0])
-        return hits[bisect_right(hits, after) :]
+        # A hit from the future was counted before the clock was set back, and would count until it has caught up.
+        return hits[bisect_right(hits, after) : bisect_right(hits, self._now() + TOLERANCE.total_seconds())]
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count `amount` hits; `limits` requires the method, moving windows do not use it."""
@@ -102,12 +142,12 @@ class SqliteWindows(Storage, MovingWindowSupport):
 
     async def reset(self) -> int | None:
         """Delete all keys and return how many there were."""
-        return self._connection.execute("DELETE FROM windows").rowcount
+        return self._opened.execute("DELETE FROM windows").rowcount
 
     async def clear(self, key: str) -> None:
         """Delete one key."""
-        self._connection.execute("DELETE FROM windows WHERE key = ?", (key,))
+        self._opened.execute("DELETE FROM windows WHERE key = ?", (key,))
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._opened.close()

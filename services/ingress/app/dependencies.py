@@ -7,18 +7,19 @@ from libs.chassis.clock import Clock, Monotonic, NewId, monotonic, new_id, utc_n
 from libs.chassis.replies import Replies
 from libs.providers.provider import Provider
 from libs.providers.registry import PROVIDERS
-from libs.store.accounts import BusinessAccounts, Directory
+from libs.store.accounts import BusinessAccounts
 from libs.store.decisions import Decisions
 from libs.store.idempotency import Answers, Idempotency
+from libs.store.restrictions import StandingRestrictions
 from services.ingress.handlers.business_accounts import Learn
-from services.ingress.ports import DeadLetterPublisher, Publisher, RateLimits, Recorder
+from services.ingress.ports import CallerDirectory, DeadLetterPublisher, Publisher, RateLimits, Recorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
     """The store, the broker, the clock and the limits of one ingress process; tests replace them one by one."""
 
-    directory: Directory
+    directory: CallerDirectory
     business_accounts: BusinessAccounts
     learn_business_account: Learn
     publisher: Publisher
@@ -27,8 +28,11 @@ class Dependencies:
     decisions: Decisions
     idempotency: Idempotency
     answers: Answers
+    restrictions: StandingRestrictions
     rate_limits: RateLimits
     recorder: Recorder
+    rejections: Recorder
+    """Records rejections, apart from `recorder`: anybody can cause many of them."""
     replica: str
     providers: Mapping[str, Provider] = field(default=PROVIDERS)
     clock: Clock = field(default=utc_now)

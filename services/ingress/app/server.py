@@ -1,8 +1,11 @@
 """Starts and stops ingress: store, broker, handlers of replies and posts, the refusal recorder and the HTTP server."""
 
+import asyncio
+import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from aiohttp import web
@@ -12,6 +15,8 @@ from libs.chassis.clock import utc_now
 from libs.chassis.periodic import periodic
 from libs.chassis.replies import Replies
 from libs.chassis.runtime import ServiceRuntime, service_runtime
+from libs.chassis.store_opening import open_when_usable
+from libs.chassis.store_probe import StoreProbe
 from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import POSTS
 from libs.contracts.events import CONFIGURATION_CHANGES, Event, WhatsAppPostSetAside
@@ -20,10 +25,11 @@ from libs.store.directory_cache import CachedDirectory
 from libs.store.factory import open_store
 from libs.store.store import Store
 from services.ingress.adapters.background_recorder import BackgroundRecorder
-from services.ingress.adapters.rate_limits import MovingWindowRateLimits, storage_from
+from services.ingress.adapters.rate_limits import MovingWindowRateLimits, opened_storage
 from services.ingress.app.dependencies import Dependencies
 from services.ingress.app.wiring import Application, application
 from services.ingress.handlers.business_accounts import Learn
+from services.ingress.handlers.large_posts import SWITCH_SECONDS
 from services.ingress.settings import IngressSettings
 
 SUMMARY_SECONDS = 5.0
@@ -35,22 +41,28 @@ POSTS_AT_ONCE = 2
 
 async def serve(settings: IngressSettings) -> None:
     """Run until stopped. The HTTP server starts last and stops first."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     async with service_runtime("ingress", settings, metrics_port=settings.ingress_metrics_port) as runtime:
-        store = await open_store(settings.store_url.get_secret_value())
+        store = await open_when_usable(partial(open_store, settings.store_url.get_secret_value()))
         try:
-            async with Broker.connected(runtime.replica, settings.amqp_url.get_secret_value()) as broker:
+            async with Broker.connected(
+                runtime.replica, settings.amqp_url.get_secret_value(), service=runtime.service
+            ) as broker:
                 await _serve(settings, runtime, store, broker)
         finally:
             await store.close()
 
 
 async def _serve(settings: IngressSettings, runtime: ServiceRuntime, store: Store, broker: Broker) -> None:
-    replies, directory, recorder = Replies(), CachedDirectory(store.directory), BackgroundRecorder(broker)
-    storage = storage_from(
+    replies, directory = Replies(), CachedDirectory(store.directory)
+    recorder, rejections = BackgroundRecorder(broker), BackgroundRecorder(broker)
+    opening = partial(
+        opened_storage,
         settings.rate_limit_url.get_secret_value(),
         store_url=settings.store_url.get_secret_value(),
         now=lambda: utc_now().timestamp(),
     )
+    storage = await open_when_usable(opening, setting="GATEWAY_RATE_LIMIT_URL")
     limits = MovingWindowRateLimits(storage, now=lambda: utc_now().timestamp())
     dependencies = Dependencies(
         directory=directory,
@@ -62,8 +74,10 @@ async def _serve(settings: IngressSettings, runtime: ServiceRuntime, store: Stor
         decisions=store.decisions,
         idempotency=store.idempotency,
         answers=store.answers,
+        restrictions=store.standing_restrictions,
         rate_limits=limits,
         recorder=recorder,
+        rejections=rejections,
         replica=runtime.replica,
     )
 
@@ -74,8 +88,16 @@ async def _serve(settings: IngressSettings, runtime: ServiceRuntime, store: Stor
     await broker.subscribe_exclusive("replies", [f"result.{runtime.replica}.*"], replies.deliver)
     app = application(settings, dependencies)
     await broker.consume(POSTS, (on(WhatsAppPostSetAside, app.read_post),), prefetch=POSTS_AT_ONCE)
-    async with _recording(app, recorder), _listening(settings, app):
-        runtime.mark_ready(store=store.healthy, broker=broker.healthy, rate_limits=limits.healthy)
+    async with _recording(app, recorder, rejections), _listening(settings, app):
+        # Callers get ingress's own 503 with Retry-After while a dependency is away, not the edge's.
+        runtime.mark_ready(
+            alive=broker.alive,
+            dependencies_decide=False,
+            store=StoreProbe(store.probe).writable,
+            broker=broker.probe,
+            consumers=broker.consumers_move,
+            rate_limits=limits.healthy,
+        )
         await runtime.wait_until_stopped()
 
 
@@ -92,21 +114,21 @@ async def _listening(settings: IngressSettings, app: Application) -> AsyncGenera
 
 
 @asynccontextmanager
-async def _recording(app: Application, recorder: BackgroundRecorder) -> AsyncGenerator[None, None]:
+async def _recording(app: Application, *recorders: BackgroundRecorder) -> AsyncGenerator[None, None]:
     """Record refusals in the background; on leaving, record the remaining ones."""
 
     async def publish_summaries() -> None:
         app.publish_summaries()
 
-    async with (
-        periodic("refusal recorder", recorder.run, recorder.retry_seconds),
-        periodic("refusal summaries", publish_summaries, SUMMARY_SECONDS, delayed=True),
-    ):
+    async with AsyncExitStack() as jobs:
+        for recorder in recorders:
+            await jobs.enter_async_context(periodic("refusal recorder", recorder.run, recorder.retry_seconds))
+        await jobs.enter_async_context(periodic("refusal summaries", publish_summaries, SUMMARY_SECONDS, delayed=True))
         try:
             yield
         finally:
             app.publish_summaries(final=True)
-            await recorder.drain(seconds=3.0)
+            await asyncio.gather(*(recorder.drain(seconds=3.0) for recorder in recorders))
 
 
 def _learning(store: Store) -> Learn:

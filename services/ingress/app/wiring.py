@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from libs.chassis.http_server import Server
 from libs.contracts.identity import Pseudonyms
 from libs.providers.inbound import WebhookSecrets
 from libs.store.posts import post_sealer_from
@@ -11,13 +12,14 @@ from services.ingress.domain.addresses import networks_from
 from services.ingress.handlers.accept_webhook import AcceptWebhook
 from services.ingress.handlers.business_accounts import AttributeUpdates
 from services.ingress.handlers.credentials import CredentialsCache
+from services.ingress.handlers.pending_answers import PendingAnswers
 from services.ingress.handlers.posts import KeepPosts, ProviderSource, ReadPost
 from services.ingress.handlers.receive import ReceiveProviderWebhook
 from services.ingress.handlers.record_only import RecordOnly
 from services.ingress.handlers.refuse_request import RefuseRequest
 from services.ingress.handlers.reject_request import RejectRequest
 from services.ingress.http.provider_webhooks import ProviderWebhooks, provider_webhooks_from
-from services.ingress.http.server import CONNECTION_OPTIONS, Endpoints, Server
+from services.ingress.http.server import CONNECTION_OPTIONS, Endpoints
 from services.ingress.http.threecx_webhooks import ThreeCxWebhooks
 from services.ingress.settings import IngressSettings
 
@@ -45,19 +47,22 @@ class Application:
 def application(settings: IngressSettings, dependencies: Dependencies) -> Application:
     """Wire ingress, for production and for tests."""
     refuse = RefuseRequest(
-        publisher=dependencies.publisher,
         recorder=dependencies.recorder,
         replica=dependencies.replica,
         new_id=dependencies.new_id,
         monotonic=dependencies.monotonic,
     )
-    reject = RejectRequest(recorder=dependencies.recorder, new_id=dependencies.new_id, monotonic=dependencies.monotonic)
+    reject = RejectRequest(
+        recorder=dependencies.rejections, new_id=dependencies.new_id, monotonic=dependencies.monotonic
+    )
     accept = AcceptWebhook(
         publisher=dependencies.publisher,
         replies=dependencies.replies,
         decisions=dependencies.decisions,
         idempotency=dependencies.idempotency,
-        answers=dependencies.answers,
+        pending=PendingAnswers(
+            answers=dependencies.answers, restrictions=dependencies.restrictions, clock=dependencies.clock
+        ),
         recorder=dependencies.recorder,
         refuse=refuse,
         clock=dependencies.clock,

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum, unique
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,9 +18,18 @@ CODES: Final[Mapping[str, AnswerCode]] = {code.value: code for code in (*AnswerS
 MAX_RETRY_AFTER: Final = 86_400  # seconds; a day, as long as the longest limit
 
 
+@unique
+class AnswerCause(StrEnum):
+    """Whose fault an answer is: the service level leaves out what a customer's refused credentials lead to."""
+
+    NONE = "none"
+    CREDENTIALS = "credentials"
+    """WhatsApp refuses the number's credentials, until an operator saves valid ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer in JSON; `code` is its label in metrics.
+    """An HTTP answer in JSON; `code` and `cause` are its labels in metrics.
 
     `uncertain`: the event may or may not have been accepted, so a repeated request must keep the same event id.
     """
@@ -30,6 +40,7 @@ class Answer:
     retry_after: int | None = None
     closes_connection: bool = False
     uncertain: bool = False
+    cause: AnswerCause = AnswerCause.NONE
 
 
 def success(
@@ -53,8 +64,16 @@ def failure(
     closes_connection: bool = False,
 ) -> Answer:
     """The answer for an error; `details.retry_after` (seconds) also becomes the `Retry-After` header."""
+    told = details or {}
     status, body = failure_body(code, None if event_id is None else str(event_id), details)
-    return Answer(status, code.value, orjson.dumps(body, default=str), _retry_after(details or {}), closes_connection)
+    return Answer(
+        status,
+        code.value,
+        orjson.dumps(body, default=str),
+        _retry_after(told),
+        closes_connection,
+        cause=AnswerCause.CREDENTIALS if told.get("unavailable") == AnswerCause.CREDENTIALS else AnswerCause.NONE,
+    )
 
 
 def answer_from(answered: WebhookAnswered) -> Answer:
@@ -99,5 +118,4 @@ NOT_AUTHENTICATED: Final = replace(
 )
 NOT_FOUND: Final = failure(OperatorCode.NOT_FOUND)
 METHOD_NOT_ALLOWED: Final = failure(OperatorCode.METHOD_NOT_ALLOWED)
-BROKEN_REQUEST: Final = failure(ErrorCode.INVALID_JSON, details={"field": "request"}, closes_connection=True)
 UNAVAILABLE: Final = failure(ErrorCode.GATEWAY_UNAVAILABLE, details={"retry_after": 2})

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from libs.chassis.clock import Clock, NewId
 from libs.chassis.replies import Replies
+from libs.chassis.span_attributes import EVENT_ID
+from libs.chassis.spans import annotate
 from libs.chassis.telemetry import logger
 from libs.contracts.decisions import withdrawn
 from libs.contracts.errors import ErrorCode, GatewayError, unavailable
@@ -19,10 +21,12 @@ from libs.contracts.events import WebhookAnswered, WebhookPayload, WebhookReceiv
 from libs.contracts.identity import Pseudonyms
 from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Integration
+from libs.store.callers import Caller, CredentialKind
 from libs.store.decisions import Decisions, Proposal, StandingDecision
-from libs.store.idempotency import Answers, Duplicate, Idempotency, Reused
+from libs.store.idempotency import Duplicate, Idempotency, Reused
 from services.ingress import metrics
-from services.ingress.domain.answers import Answer, answer_from, answer_from_stored, failure, stored_from, success
+from services.ingress.domain.answers import Answer, answer_from, answer_from_stored, failure, stored_from
+from services.ingress.handlers.pending_answers import PendingAnswers
 from services.ingress.handlers.recent_answers import RecentAnswers
 from services.ingress.handlers.refuse_request import RefuseRequest
 from services.ingress.ports import Publisher, Recorder
@@ -43,7 +47,12 @@ class Webhook:
     dialect: str = "native"
     deduplication_key: tuple[str, ...] | None = field(default=None, repr=False)
     """Equal for two requests about the same call, whatever else they contain: the second is a duplicate."""
-    call_events_only: bool = False
+    credential: CredentialKind = CredentialKind.SECRET
+
+    @property
+    def caller(self) -> Caller:
+        """Whose idempotency keys the request uses."""
+        return Caller(self.integration.id, self.credential)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +63,7 @@ class AcceptWebhook:
     replies: Replies
     decisions: Decisions
     idempotency: Idempotency
-    answers: Answers
+    pending: PendingAnswers
     recorder: Recorder
     refuse: RefuseRequest
     clock: Clock
@@ -73,14 +82,14 @@ class AcceptWebhook:
         if key is None:
             return await self._deliver(webhook, event_id)
         claimed = await self.idempotency.claim(
-            integration_id=webhook.integration.id,
+            caller=webhook.caller,
             key=key,
             body_hash=self.pseudonyms.fingerprint(body),
             event_id=str(event_id),
             now=self.clock(),
         )
         if isinstance(claimed, Reused):
-            return await self.refuse(webhook.integration, ErrorCode.IDEMPOTENCY_KEY_REUSED)
+            return self.refuse(webhook.integration, ErrorCode.IDEMPOTENCY_KEY_REUSED, credential=webhook.credential)
         if isinstance(claimed, Duplicate):
             if claimed.answer is not None:
                 return answer_from_stored(claimed.answer)
@@ -110,28 +119,29 @@ class AcceptWebhook:
 
     async def _deliver_and_store(self, webhook: Webhook, key: str, event_id: UUID) -> Answer:
         answer = await self._deliver(webhook, event_id)
-        owner = {"integration_id": webhook.integration.id, "key": key, "event_id": str(event_id)}
+        caller, id_ = webhook.caller, str(event_id)
         try:
             if answer.uncertain:
                 pass  # the broker may have the event: a repeated request must not become a second one
             elif answer.code == NOT_ACCEPTED:
-                await self.idempotency.release(**owner)
+                await self.idempotency.release(caller=caller, key=key, event_id=id_)
             elif answer.code != PENDING:
-                await self.idempotency.answer(**owner, answer=stored_from(answer))
+                await self.idempotency.answer(caller=caller, key=key, event_id=id_, answer=stored_from(answer))
         except GatewayError as error:
             # The answer is valid all the same; a duplicate is answered from the event's decision.
-            log.warning("answer not stored for duplicates", event_id=str(event_id), code=str(error.code))
+            log.warning("answer not stored for duplicates", event_id=id_, code=str(error.code))
         return answer
 
     async def _deliver(self, webhook: Webhook, event_id: UUID) -> Answer:
         integration = webhook.integration
+        annotate({EVENT_ID: str(event_id)})
         received = WebhookReceived(
             account_id=integration.account_id,
             integration_id=integration.id,
             reply_to=self.replica,
             payload=webhook.payload,
             dialect=webhook.dialect,
-            call_events_only=webhook.call_events_only,
+            call_events_only=webhook.credential is CredentialKind.PATH_TOKEN,
         )
         future = self.replies.expect(event_id)
         try:
@@ -154,11 +164,7 @@ class AcceptWebhook:
                 answer = answer_from(await future)
                 self.recent.keep(event_id, integration.id, answer)
                 return answer
-        try:
-            await self.answers.mark_pending(str(event_id), integration.id, now=self.clock())
-        except GatewayError as error:
-            log.warning("pending answer not stored", event_id=str(event_id), code=str(error.code))
-        return success(AnswerStatus.PENDING, event_id)
+        return await self.pending(integration, event_id)
 
     async def _withdraw(self, integration: Integration, event_id: UUID) -> Answer | None:
         """Withdraw an event that the broker may have. None when policy has decided it: the event is accepted then."""

@@ -113,7 +113,7 @@ class ReadPost:
             body = self.sealer.open(event.sealed, received.id)
         except CannotOpen:
             raise GiveUp("sealing_key_missing") from None
-        number = None if event.number_id is None else await self.receive.number(source.kind, event.number_id)
+        number = None if event.number_id is None else await self.receive.read_number(source.kind, event.number_id)
         if event.number_id is not None and number is None:  # deleted meanwhile
             metrics.PROVIDER_SKIPPED.labels(Skip.UNKNOWN_NUMBER.value).inc()
             return
@@ -123,7 +123,7 @@ class ReadPost:
             body=body,
             number=None if number is None else webhook_number_from(number),
         )
-        inbound = source.webhooks.parse(request)
+        inbound = await self.receive.large_posts.read(source.webhooks, request)
         await self.receive(source.kind, inbound, number)
         if not inbound.is_whole:
             raise GiveUp(REASON)

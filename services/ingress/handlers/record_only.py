@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from libs.chassis.clock import NewId
+from libs.chassis.span_attributes import EVENT_ID
+from libs.chassis.spans import annotate
 from libs.contracts.events import WebhookAnswered, answer_id
 from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Integration
@@ -22,6 +24,7 @@ class RecordOnly:
     async def __call__(self, integration: Integration, translation: Translation) -> Answer:
         """Answer `recorded` once the broker has confirmed, else raise GatewayError(gateway_unavailable)."""
         event_id = self.new_id()
+        annotate({EVENT_ID: str(event_id)})
         answered = WebhookAnswered(
             account_id=integration.account_id,
             integration_id=integration.id,

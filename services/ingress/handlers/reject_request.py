@@ -1,4 +1,8 @@
-"""`RejectRequest`: records that a request was not authenticated, and why; the caller does not learn the reason."""
+"""`RejectRequest`: records that a request was not authenticated, and why; the caller does not learn the reason.
+
+What one address causes is recorded one by one up to a budget, whichever integrations it names and whether they exist;
+beyond it, rejections are counted. Known and unknown ids so cost the same at any time.
+"""
 
 import ipaddress
 import re
@@ -6,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from libs.chassis.clock import Monotonic, NewId
-from libs.chassis.throttle import AggregatingThrottle
+from libs.chassis.metrics import from_zero
+from libs.chassis.throttle import INDIVIDUAL_LIMIT, AggregatingThrottle, MinuteBudget
 from libs.contracts.events import WebhookRejected
 from libs.store.accounts import Integration
 from services.ingress import metrics
@@ -16,6 +21,7 @@ from services.ingress.ports import Recorder
 
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 UNKNOWN_ADDRESS: Final = "unknown"
+from_zero(metrics.REJECTIONS, RejectionReason)
 
 
 class Source(NamedTuple):
@@ -33,7 +39,9 @@ class RejectRequest:
     recorder: Recorder
     new_id: NewId
     monotonic: Monotonic
-    throttle: AggregatingThrottle[Source] = field(default_factory=AggregatingThrottle)
+    budget: MinuteBudget[str] = field(default_factory=lambda: MinuteBudget(INDIVIDUAL_LIMIT))
+    """By address."""
+    counts: AggregatingThrottle[Source] = field(default_factory=lambda: AggregatingThrottle(individual_limit=0))
 
     def __call__(
         self, integration: Integration | None, claimed: str, *, address: Address | None, reason: RejectionReason
@@ -42,7 +50,10 @@ class RejectRequest:
         metrics.REJECTIONS.labels(reason.value).inc()
         account_id, integration_id = (None, None) if integration is None else (integration.account_id, integration.id)
         source = Source(_source_address(address), account_id, integration_id)
-        if self.throttle.admits(source, reason.value, at=self.monotonic()):
+        at = self.monotonic()
+        if not self.budget.admits(source.address, at=at):
+            self.counts.admits(source, reason.value, at=at)
+        else:
             rejected = WebhookRejected(
                 account_id=account_id,
                 integration_id=integration_id,
@@ -54,7 +65,7 @@ class RejectRequest:
 
     def publish_summaries(self, *, final: bool = False) -> None:
         """Record the counts of minutes that have ended, or of all minutes when `final`. Call it every few seconds."""
-        for summary in self.throttle.summaries(at=self.monotonic(), final=final):
+        for summary in self.counts.summaries(at=self.monotonic(), final=final):
             source = summary.source or Source("several", None, None)
             for reason, count in summary.counts.items():
                 rejected = WebhookRejected(

@@ -3,14 +3,18 @@
 That is: its events, and the dead letters of the parts that cannot be read.
 """
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from aiohttp import web
 
 from libs.chassis.clock import Clock
-from libs.chassis.telemetry import logger, span
+from libs.chassis.metrics import from_zero
+from libs.chassis.spans import exemplar, server_span
+from libs.chassis.telemetry import logger
+from libs.chassis.throttle import INDIVIDUAL_LIMIT, MinuteBudget
 from libs.contracts.errors import ErrorCode, GatewayError, OperatorCode
 from libs.providers.inbound import WebhookEndpoint, WebhookRequest, WebhookSecrets, WebhookSource
 from libs.providers.provider import Provider
@@ -22,6 +26,7 @@ from services.ingress.domain.media import MediaCutter
 from services.ingress.handlers.credentials import webhook_number_from
 from services.ingress.handlers.posts import KeepPosts, Post
 from services.ingress.handlers.receive import ReceiveProviderWebhook
+from services.ingress.http.answer_spans import describe_answer
 from services.ingress.http.request_body import MAX_WITHOUT_MEDIA, BodyState, RequestBody, read_body
 
 log = logger(__name__)
@@ -45,24 +50,29 @@ class ProviderWebhooks:
     clock: Clock
     body_seconds: float
     """The time for a body of 4 MB; the endpoints of larger bodies allow more."""
+    log_budget: MinuteBudget[str] = field(default_factory=lambda: MinuteBudget(INDIVIDUAL_LIMIT), repr=False)
 
     async def post(self, request: web.BaseRequest, number_id: str | None = None) -> Answer:
         """Receive one request; after any answer but 200 the provider repeats it."""
-        try:
-            with span(f"{self.endpoint.path} webhook"):
+        started = time.perf_counter()
+        route = f"/integrations/{self.endpoint.path}/webhook{'' if number_id is None else '/{number_id}'}"
+        with server_span(request.method, route, request.headers) as current:
+            try:
                 answer = await self._receive(request, number_id)
-        except GatewayError as error:
-            answer = failure(error.code, details=error.details)
+            except GatewayError as error:
+                answer = failure(error.code, details=error.details)
+            describe_answer(current, answer)
+            traced = exemplar()
         metrics.PROVIDER_WEBHOOKS.labels(answer.code).inc()
+        metrics.PROVIDER_WEBHOOK_SECONDS.labels(self.endpoint.path).observe(time.perf_counter() - started, traced)
         return answer
 
     async def _receive(self, request: web.BaseRequest, number_id: str | None) -> Answer:
-        number = None if number_id is None else await self.receive.number(self.kind, number_id)
-        webhook = WebhookRequest(
-            headers=request.headers, received_at=self.clock(), number=webhook_number_from(number) if number else None
-        )
-        if not self.endpoint.signs_body and not self.source.authenticate(webhook):
-            return self._rejected(number)
+        webhook, number = WebhookRequest(headers=request.headers, received_at=self.clock()), None
+        if not self.endpoint.signs_body:
+            webhook, number, authentic = await self._authenticated(webhook, number_id)
+            if not authentic:
+                return self._rejected(number)
         if is_encoded(request.headers.getall(ENCODING_HEADER, ())):
             return UNSUPPORTED_ENCODING
         body = await self._body(request)
@@ -71,13 +81,33 @@ class ProviderWebhooks:
         if body.state is BodyState.INCOMPLETE:
             return INCOMPLETE if self.endpoint.repeats_after_4xx else UNAVAILABLE
         webhook = replace(webhook, body=body.body)
-        if self.endpoint.signs_body and not self.source.authenticate(webhook):
-            return self._rejected(number)
+        if self.endpoint.signs_body:
+            webhook, number, authentic = await self._authenticated(webhook, number_id)
+            if not authentic:
+                return self._rejected(number)
         return await self._take(webhook, number)
+
+    async def _authenticated(
+        self, webhook: WebhookRequest, number_id: str | None
+    ) -> tuple[WebhookRequest, Number | None, bool]:
+        """The request with the number that its address names, that number, and whether the request is authentic.
+
+        As with integrations, the cached row decides for a caller only, and the stored row against one: by one read,
+        whether the number exists or not. Raises GatewayError(gateway_unavailable) when the store cannot be read.
+        """
+        if number_id is None:
+            return webhook, None, self.source.authenticate(webhook)
+        number = self.receive.cached_number(self.kind, number_id)
+        named = with_number(webhook, number)
+        if self.source.authenticate(named):
+            return named, number, True
+        number = await self.receive.read_number(self.kind, number_id)
+        named = with_number(webhook, number)
+        return named, number, self.source.authenticate(named)
 
     async def _take(self, webhook: WebhookRequest, number: Number | None) -> Answer:
         """Publish the events of an authentic request, and keep what cannot be read."""
-        inbound = self.source.parse(webhook)
+        inbound = await self.receive.large_posts.read(self.source, webhook)
         skipped = await self.receive(self.kind, inbound, number)
         if not inbound.is_whole:
             post = Post(
@@ -100,9 +130,16 @@ class ProviderWebhooks:
         return await read_body(request, limit=limit, seconds=seconds, cutter=cutter)
 
     def _rejected(self, number: Number | None) -> Answer:
-        if number is not None:
-            log.warning("webhook request not authenticated", provider=self.kind, number_id=number.id)
+        """Log the same whether the number exists or not, and no flood: the caller is anybody."""
+        if self.log_budget.admits(self.kind, at=self.clock().timestamp()):
+            number_id = None if number is None else number.id
+            log.warning("webhook request not authenticated", provider=self.kind, number_id=number_id)
         return NOT_AUTHENTICATED
+
+
+def with_number(webhook: WebhookRequest, number: Number | None) -> WebhookRequest:
+    """The request to the address of `number`, None when there is no such number."""
+    return replace(webhook, number=None if number is None else webhook_number_from(number))
 
 
 def provider_webhooks_from(
@@ -115,8 +152,9 @@ def provider_webhooks_from(
     body_seconds: float,
 ) -> Mapping[str, ProviderWebhooks]:
     """The endpoints of all providers, by the path segment of their address."""
-    for provider in providers.values():
-        metrics.POSTS_SET_ASIDE.labels(provider.endpoint.path)  # an alert needs the series before its first post
+    paths = [provider.endpoint.path for provider in providers.values()]
+    from_zero(metrics.POSTS_SET_ASIDE, paths)
+    from_zero(metrics.PROVIDER_WEBHOOK_SECONDS, paths)
     return {
         provider.endpoint.path: ProviderWebhooks(
             kind=provider.kind,

@@ -1,6 +1,6 @@
 """The HTTP server: routes requests to endpoints and answers every error in one JSON format.
 
-It uses aiohttp's low-level server: a few paths need no router, and errors of the HTTP parser need the same format.
+It uses the low-level server, since a few paths need no router; `libs.chassis.http_server` answers what is not HTTP.
 """
 
 import time
@@ -11,18 +11,22 @@ from typing import Final
 from aiohttp import web
 
 from libs.chassis.failures import failure_location
-from libs.chassis.telemetry import logger, span
+from libs.chassis.http_server import HEADERS
+from libs.chassis.spans import exemplar, server_span
+from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError, OperatorCode
 from services.ingress import metrics
-from services.ingress.domain.answers import BROKEN_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer, failure
+from services.ingress.domain.answers import METHOD_NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer, failure
+from services.ingress.http.answer_spans import describe_answer
 from services.ingress.http.provider_webhooks import ProviderWebhooks
 from services.ingress.http.threecx_webhooks import ThreeCxWebhooks
 
 log = logger(__name__)
+_THREECX: Final = "/integrations/3cx/webhook/{integration_id}"
+_WITH_TOKEN: Final = f"{_THREECX}/{{path_token}}"
+_STATUS: Final = f"{_THREECX}/events/{{event_id}}"
 FORBIDDEN: Final = failure(OperatorCode.FORBIDDEN, closes_connection=True)
 
-# Without a `Server` header of its own, aiohttp would disclose its version and Python's.
-HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store", "Server": "gateway"}
 TEXT_HEADERS: Final = {**HEADERS, "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
 
 # Differences from aiohttp's defaults. Bodies stay as they were signed. Headers must arrive within 10 s, which
@@ -80,21 +84,27 @@ class Endpoints:
         started = time.perf_counter()
         metrics.WAITING.inc()
         try:
-            with span("3cx webhook"):
+            route = _THREECX if path_token is None else _WITH_TOKEN
+            with server_span(request.method, route, request.headers) as current:
                 try:
                     answer = await self.threecx.post(request, integration_id, path_token)
                 except GatewayError as error:
                     answer = failure(error.code, details=error.details)
+                describe_answer(current, answer)
+                traced = exemplar()
         finally:
             metrics.WAITING.dec()
-        metrics.WEBHOOKS.labels(answer.code).inc()
-        metrics.WEBHOOK_SECONDS.observe(time.perf_counter() - started)
+        metrics.WEBHOOKS.labels(answer.code, answer.cause).inc()
+        metrics.WEBHOOK_SECONDS.labels(answer.cause).observe(time.perf_counter() - started, traced)
         return answer
 
     async def _status(self, request: web.BaseRequest, integration_id: str, event_id: str) -> web.StreamResponse:
         if request.method != "GET":
             return not_allowed("GET")
-        return response_from(await self.threecx.status(request, integration_id, event_id))
+        with server_span(request.method, _STATUS, request.headers) as current:
+            answer = await self.threecx.status(request, integration_id, event_id)
+            describe_answer(current, answer)
+        return response_from(answer)
 
     async def _provider(
         self, request: web.BaseRequest, webhooks: ProviderWebhooks, rest: Sequence[str]
@@ -111,35 +121,6 @@ class Endpoints:
         if request.method != "POST":
             return not_allowed("GET, POST" if webhooks.endpoint.handshake else "POST")
         return response_from(await webhooks.post(request, number_id))
-
-
-class Server(web.Server):
-    """A server whose connections answer malformed requests in the gateway's format."""
-
-    def __call__(self) -> web.RequestHandler:
-        """The protocol of one connection."""
-        return Protocol(self, loop=self._loop, **self._kwargs)
-
-
-class Protocol(web.RequestHandler):
-    """One connection."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 -- aiohttp's text repeats the request's bytes
-    ) -> web.StreamResponse:
-        """Answer a request that the HTTP parser rejects, or that failed outside `Endpoints`."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has been sent in part")
-        log.info("malformed request", status=status, kind=type(exc).__name__)
-        response = response_from(BROKEN_REQUEST if status < 500 else UNAVAILABLE)  # noqa: PLR2004 -- HTTP's server errors
-        response.force_close()
-        return response
 
 
 def response_from(answer: Answer) -> web.Response:

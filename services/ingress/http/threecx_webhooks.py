@@ -13,11 +13,13 @@ from libs.chassis.clock import Clock
 from libs.contracts.errors import ErrorCode
 from libs.contracts.phone_numbers import with_lost_plus
 from libs.store.accounts import Integration
+from libs.store.callers import Caller, CredentialKind
 from libs.store.idempotency import Answers
 from services.ingress.domain.addresses import Networks, client_address
 from services.ingress.domain.answers import METHOD_NOT_ALLOWED, NOT_AUTHENTICATED, NOT_FOUND, Answer, answer_from_record
 from services.ingress.domain.authentication import (
     PresentedCredentials,
+    WebhookCredentials,
     caller_rejection,
     expected_signature,
     message_rejection,
@@ -62,43 +64,61 @@ class ThreeCxWebhooks:
 
         A `path_token` replaces the headers as credentials; GET may be allowed with it.
         """
-        now = self.clock()
+        now, credential = self.clock(), CredentialKind.SECRET
         presented = self._presented(request)
-        integration, required = await self.credentials.find(integration_id)
         if path_token is not None:
-            presented = PresentedCredentials(presented.address, (path_token,))
-            required = required and required.for_path_token()
-        reason = caller_rejection(presented, required, now=now)
+            credential, presented = CredentialKind.PATH_TOKEN, PresentedCredentials(presented.address, (path_token,))
+        integration, required, reason = await self.credentials.find(
+            integration_id, lambda stored: caller_rejection(presented, required_of(stored, credential), now=now)
+        )
         mac = expected_signature(presented) if presented.signatures else None
         body = await read_body(request, limit=MAX_BODY_BYTES, seconds=self.body_seconds, keep=reason is None, mac=mac)
         if reason is None and body.state is not BodyState.TOO_LARGE:
             digest = NO_SIGNATURE if mac is None else mac.digest()
-            reason = message_rejection(presented, required, now=now, digest=digest)
+            reason = message_rejection(presented, required_of(required, credential), now=now, digest=digest)
         if reason is not None:
             self.reject(integration, integration_id, address=presented.address, reason=reason)
         if reason is not None or integration is None:
             return NOT_AUTHENTICATED
         if body.state is BodyState.TOO_LARGE:
             details = {"limit": MAX_BODY_BYTES}
-            return await self.refuse(integration, ErrorCode.PAYLOAD_TOO_LARGE, details, closes_connection=True)
+            return self.refuse(
+                integration, ErrorCode.PAYLOAD_TOO_LARGE, details, credential=credential, closes_connection=True
+            )
         if request.method == "GET" and not integration.allow_get:
             return METHOD_NOT_ALLOWED
-        return await self._authenticated(request, integration, body, call_events_only=path_token is not None)
+        return await self._authenticated(request, integration, body, credential)
 
     async def _authenticated(
-        self, request: web.BaseRequest, integration: Integration, body: RequestBody, *, call_events_only: bool
+        self, request: web.BaseRequest, integration: Integration, body: RequestBody, credential: CredentialKind
     ) -> Answer:
-        wait = await self.rate_limits.hit(integration.id)
+        """Answer a caller within its limit. A request that the gateway fails to accept does not count."""
+        caller = Caller(integration.id, credential)
+        wait = await self.rate_limits.hit(caller)
         if wait is not None:
             details = {"limit": PER_MINUTE, "retry_after": max(1, math.ceil(wait))}
-            return await self.refuse(integration, ErrorCode.WEBHOOK_RATE_LIMITED, details)
+            return self.refuse(integration, ErrorCode.WEBHOOK_RATE_LIMITED, details, credential=credential)
+        try:
+            answer = await self._within_limit(request, integration, body, credential)
+        except Exception:
+            self.rate_limits.refund(caller)
+            raise
+        if answer.code == ErrorCode.GATEWAY_UNAVAILABLE.value:
+            self.rate_limits.refund(caller)
+        return answer
+
+    async def _within_limit(
+        self, request: web.BaseRequest, integration: Integration, body: RequestBody, credential: CredentialKind
+    ) -> Answer:
         try:
             fields = fields_from(request, body)
             key = idempotency_key_from(request.headers.getall(IDEMPOTENCY_KEY_HEADER, ()))
         except InvalidBody as error:
             problem = {"field": error.field, "problem": error.problem}
             incomplete = body.state is BodyState.INCOMPLETE
-            return await self.refuse(integration, ErrorCode.INVALID_JSON, problem, closes_connection=incomplete)
+            return self.refuse(
+                integration, ErrorCode.INVALID_JSON, problem, credential=credential, closes_connection=incomplete
+            )
         translation = translation_from(fields, integration, now=self.clock())
         if translation.record_only:
             return await self.record_only(integration, translation)
@@ -110,15 +130,17 @@ class ThreeCxWebhooks:
                 key,
                 dialect=translation.dialect,
                 deduplication_key=translation.deduplication_key,
-                call_events_only=call_events_only,
+                credential=credential,
             )
         )
 
     async def status(self, request: web.BaseRequest, integration_id: str, event_id: str) -> Answer:
         """The status of one of the integration's events. Requires the address and the secret, but no signature."""
         presented = self._presented(request)
-        integration, required = await self.credentials.find(integration_id)
-        reason = caller_rejection(presented, required, now=self.clock())
+        now = self.clock()
+        integration, _, reason = await self.credentials.find(
+            integration_id, lambda stored: caller_rejection(presented, stored, now=now)
+        )
         if reason is not None:
             self.reject(integration, integration_id, address=presented.address, reason=reason)
         if reason is not None or integration is None:
@@ -142,6 +164,11 @@ class ThreeCxWebhooks:
             headers.getall(TIMESTAMP_HEADER, ()),
             headers.getall(SIGNATURE_HEADER, ()),
         )
+
+
+def required_of(stored: WebhookCredentials | None, credential: CredentialKind) -> WebhookCredentials | None:
+    """What an integration requires of callers with this kind of credentials."""
+    return stored.for_path_token() if stored and credential is CredentialKind.PATH_TOKEN else stored
 
 
 def fields_from(request: web.BaseRequest, body: RequestBody) -> dict[str, Any]:

@@ -6,13 +6,15 @@ through `socket_factory` with that address, so every spelling and every DNS answ
 
 import errno
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
 
 from libs.chassis.clock import Clock
+from libs.chassis.span_attributes import SERVER_ERROR
+from libs.chassis.spans import Kind, span
 from libs.providers.http import AddressInfo, fault_reason
 from services.sender.domain.addresses import is_public, problem_with_target
 from services.sender.domain.forwards import ForwardResponse, response_from
@@ -51,7 +53,9 @@ class AddressLimits:
         return socket.socket(family, kind, protocol)
 
 
-def open_forward_session(limits: AddressLimits, *, timeout_s: float, connections: int) -> aiohttp.ClientSession:
+def open_forward_session(
+    limits: AddressLimits, *, timeout_s: float, connections: int, hooks: Sequence[aiohttp.TraceConfig] = ()
+) -> aiohttp.ClientSession:
     """The HTTP session for forwards; the caller closes it. `timeout_s` limits a try as a whole."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
@@ -62,6 +66,7 @@ def open_forward_session(limits: AddressLimits, *, timeout_s: float, connections
         headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "whatsapp-gateway"},
         auto_decompress=False,
         trust_env=False,
+        trace_configs=list(hooks) or None,
     )
 
 
@@ -78,6 +83,15 @@ class HttpForwardClient:
         problem = self.limits.problem_with(url)
         if problem is not None:
             return ForwardResponse(error=problem)
+        with span("POST", Kind.CLIENT) as call:
+            response = await self._post(url, body, headers)
+            if response.error is not None:
+                call.fail(response.error)
+            elif response.status is not None and response.status >= SERVER_ERROR:
+                call.fail(str(response.status))
+        return response
+
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> ForwardResponse:
         try:
             async with self.session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 result = response_from(response.status, response.headers.get("Retry-After"), now=self.clock())

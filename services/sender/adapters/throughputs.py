@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+from libs.chassis.settlement import NotFoundYet
+from libs.chassis.spans import Kind, span
 from libs.chassis.telemetry import logger
 from libs.contracts.errors import unavailable
 from libs.contracts.events import NumberChanged
@@ -18,6 +20,8 @@ from services.sender.ports import Numbers
 log = logger(__name__)
 PROVIDER = "provider"
 _TRIES = 5
+_LONGEST_WAIT = timedelta(hours=1)
+"""How long a notice about a number's throughput waits for its provider to be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,10 @@ class RegistryThroughputs:
         provider, credentials = self.providers.get(number.provider), self.numbers.credentials(number)
         if provider is None or credentials is None:
             return
-        outcome = await provider.probe(credentials, throughput=True)
+        with span("GET", Kind.CLIENT):
+            outcome = await provider.probe(credentials, throughput=True)
         if isinstance(outcome, NotSent | OutcomeUnknown):
-            raise unavailable("whatsapp")  # the notice is handled again
+            raise NotFoundYet("the number's provider does not tell its throughput", longest=_LONGEST_WAIT)
         wanted = outcome.messages_per_second if isinstance(outcome, Usable) else None
         if wanted is not None:
             await self._raise(number.id, wanted, cause, at)

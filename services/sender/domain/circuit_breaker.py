@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from functools import partial
 
 
 @unique
@@ -40,8 +41,12 @@ class Permit:
     generation: int
 
 
+NoteChange = Callable[[str, CircuitState], None]
+"""Is told of each change of state, with the id of the circuit's owner."""
 _MAX_RESULTS = 1024
 """Results remembered per number, whatever the window: 80 calls a second for 13 s."""
+_IDLE_S = 300.0
+"""A circuit that would admit a call for so long has no traffic: it stops nobody, though only a call can close it."""
 
 
 class CircuitBreaker:
@@ -73,6 +78,10 @@ class CircuitBreaker:
         if self.state is CircuitState.OPEN:
             return now >= self._open_until
         return self.state is CircuitState.CLOSED or not self._probing
+
+    def stops_calls(self, now: float) -> bool:
+        """True while the circuit is not closed and somebody has calls for it; an idle one counts for 5 minutes."""
+        return self.state is not CircuitState.CLOSED and (self._probing or now < self._open_until + _IDLE_S)
 
     def cancel(self, permit: Permit) -> None:
         """Hand a permit back unused: no call was made, so another caller may probe."""
@@ -129,7 +138,7 @@ class CircuitBreaker:
 class CircuitBreakers:
     """One breaker per number, made at its first call and kept: numbers are few."""
 
-    def __init__(self, limits: BreakerLimits, on_change: Callable[[CircuitState], None] = lambda _: None) -> None:
+    def __init__(self, limits: BreakerLimits, on_change: NoteChange = lambda *_: None) -> None:
         self._limits = limits
         self._on_change = on_change
         self._by_number: dict[str, CircuitBreaker] = {}
@@ -138,9 +147,9 @@ class CircuitBreakers:
         """The number's breaker."""
         breaker = self._by_number.get(number_id)
         if breaker is None:
-            breaker = self._by_number[number_id] = CircuitBreaker(self._limits, self._on_change)
+            breaker = self._by_number[number_id] = CircuitBreaker(self._limits, partial(self._on_change, number_id))
         return breaker
 
-    def stopped(self) -> int:
-        """The number of circuits that are open or half-open."""
-        return sum(breaker.state is not CircuitState.CLOSED for breaker in self._by_number.values())
+    def stopped(self, now: float) -> int:
+        """The number of circuits that stop calls. Metrics ask in another thread, so the numbers are copied first."""
+        return sum(breaker.stops_calls(now) for breaker in list(self._by_number.values()))

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from libs.contracts.events import MessageApproved
+from libs.contracts.events import MessageApproved, MessageReplaced
 from libs.providers.errors import Effect
 from services.sender.domain.sent_forms import form_of, template_of
 
@@ -38,7 +38,7 @@ def to_linked_phone(approved: MessageApproved) -> MessageApproved:
     return approved.model_copy(update={"customer": approved.linked_phone, "linked_phone": None})
 
 
-def replacement_for(kept: MessageApproved, effects: Collection[Effect], *, at: datetime) -> MessageApproved | None:
+def replacement_for(kept: MessageApproved, effects: Collection[Effect], *, at: datetime) -> MessageReplaced | None:
     """The message in place of one that failed at `at` with these effects; None when none of them has another form."""
     if Effect.CLOSE_WINDOW in effects:
         return _replacing(kept, at)
@@ -52,7 +52,7 @@ def replacement_id(event_id: UUID) -> UUID:
     return uuid5(event_id, "replacement")
 
 
-def _replacing(kept: MessageApproved, at: datetime) -> MessageApproved:
+def _replacing(kept: MessageApproved, at: datetime) -> MessageReplaced:
     changes = {
         "event_id": replacement_id(kept.event_id),
         "replaces": kept.event_id,
@@ -60,4 +60,4 @@ def _replacing(kept: MessageApproved, at: datetime) -> MessageApproved:
         "received_at": at,
         "window_closes_at": None,
     }
-    return kept.model_copy(update=changes)
+    return MessageReplaced.model_validate(kept.model_dump() | changes)

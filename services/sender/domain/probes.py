@@ -7,6 +7,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 
+from libs.contracts.stored_times import is_from_the_future
 from libs.store.accounts import Number
 from libs.store.restrictions import Restriction
 
@@ -24,7 +25,8 @@ def interval_at(age: timedelta) -> timedelta:
 def may_probe(restriction: Restriction, number: Number, now: datetime) -> bool:
     """Whether the first interval is over, or the number was edited since: it may have a new token."""
     reported = restriction.reported_at or restriction.since
-    return number.updated_at > reported or now - restriction.since >= SHORTEST
+    over = now - restriction.since >= SHORTEST or is_from_the_future(restriction.since, now)
+    return over or number.updated_at > reported
 
 
 def probe_id(restriction: Restriction, number: Number) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from libs.contracts.identity import region_of_customer
 from libs.providers.errors import Effect
 from libs.store.accounts import Number
+from libs.store.restriction_effects import TRIAL_AFTER
 from libs.store.restrictions import (
     Restriction,
     RestrictionKind,
@@ -22,12 +23,6 @@ from libs.store.restrictions import (
 )
 from services.sender.domain.refusals import RefusedMessage
 
-TRIAL_AFTER: Final[Mapping[RestrictionKind, timedelta]] = {
-    RestrictionKind.REGISTRATION: timedelta(hours=1),
-    RestrictionKind.PAYMENT: timedelta(hours=1),
-    RestrictionKind.TEMPLATES: timedelta(hours=24),
-}
-"""Kinds of which one message finds out whether they still stand, and after how long."""
 PROBED: Final = frozenset({Effect.STOP_CREDENTIALS, Effect.STOP_NUMBER_CREDENTIALS})
 """Effects that a probe of the credentials ends."""
 HELD: Final = PROBED | {Effect.STOP_REGISTRATION}

@@ -7,9 +7,10 @@ where it occupies no prefetch.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from libs.chassis.clock import Monotonic
-from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreaker, CircuitState, Permit
+from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreaker, CircuitState, NoteChange, Permit
 from services.sender.domain.forwards import ForwardResponse
 
 RETRY_WHEN_FULL_S = 1.0
@@ -37,9 +38,9 @@ class Bulkhead:
         self._paused_until = 0.0
 
     @property
-    def closed(self) -> bool:
-        """True while the circuit is closed: requests pass freely."""
-        return self._breaker.state is CircuitState.CLOSED
+    def stops_requests(self) -> bool:
+        """True while the circuit is not closed and there are requests for it."""
+        return self._breaker.stops_calls(self._monotonic())
 
     async def acquire(self) -> Permit | float:
         """Take a slot, to be given back with `release`; or the seconds after which to try again."""
@@ -82,9 +83,7 @@ class Bulkhead:
 class Bulkheads:
     """One bulkhead for each integration, made at its first forward and kept: integrations are few."""
 
-    def __init__(
-        self, limits: BulkheadLimits, monotonic: Monotonic, on_change: Callable[[CircuitState], None] = lambda _: None
-    ) -> None:
+    def __init__(self, limits: BulkheadLimits, monotonic: Monotonic, on_change: NoteChange = lambda *_: None) -> None:
         self._limits = limits
         self._monotonic = monotonic
         self._on_change = on_change
@@ -94,10 +93,10 @@ class Bulkheads:
         """The integration's bulkhead."""
         bulkhead = self._by_integration.get(integration_id)
         if bulkhead is None:
-            bulkhead = Bulkhead(self._limits, self._monotonic, self._on_change)
+            bulkhead = Bulkhead(self._limits, self._monotonic, partial(self._on_change, integration_id))
             self._by_integration[integration_id] = bulkhead
         return bulkhead
 
     def stopped(self) -> int:
-        """The number of integrations whose circuit is open or half-open."""
-        return sum(not bulkhead.closed for bulkhead in self._by_integration.values())
+        """The number of integrations whose circuit stops requests. Metrics ask in another thread: copied first."""
+        return sum(bulkhead.stops_requests for bulkhead in list(self._by_integration.values()))

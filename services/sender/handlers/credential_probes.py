@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from libs.chassis.clock import Clock, NewId
+from libs.chassis.spans import Kind, span
 from libs.chassis.telemetry import logger
 from libs.providers.outcomes import ProbeOutcome, Refused, Usable
 from libs.providers.provider import MessageSender
@@ -82,7 +83,10 @@ class ProbeCredentials:
 
     async def _outcome(self, number: Number) -> ProbeOutcome | None:
         provider, credentials = self.providers.get(number.provider), self.numbers.credentials(number)
-        return None if provider is None or credentials is None else await provider.probe(credentials)
+        if provider is None or credentials is None:
+            return None
+        with span("GET", Kind.CLIENT):
+            return await provider.probe(credentials)
 
     async def _lift(self, restriction: Restriction, now: datetime) -> None:
         """End the restriction, after a note of the success: the same cause soon after it is none that a probe ends."""

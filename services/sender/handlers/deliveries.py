@@ -5,7 +5,7 @@ The rule: the ledger has an entry before every call. After a crash at any line t
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -57,8 +57,8 @@ class DeliverMessage:
     results: ResultWriter
     fallbacks: Fallbacks
     options: DeliveryOptions
-    _blocked_since: dict[UUID, datetime] = field(default_factory=dict)
-    """Since when messages have waited in this process for an earlier one that no sender had claimed."""
+    _blocked_since: dict[UUID, float] = field(default_factory=dict)
+    """Since when, by the monotonic clock, messages have waited in this process for one that no sender had claimed."""
 
     async def __call__(self, approved: MessageApproved) -> Result:
         """Deliver at most once. Raises RetryLater while another delivery has the claim, GatewayError without store."""
@@ -171,9 +171,10 @@ class DeliverMessage:
         self, approved: MessageApproved, number: Number | None, step: SlowDown, progress: Progress
     ) -> Result | None:
         key = bucket_of(step.scope, approved, number.business_account_id if number else None)
-        until = self.deps.clock() + timedelta(seconds=step.wait_s)
+        now = self.deps.clock()
+        until = now + timedelta(seconds=step.wait_s)
         await self.results.retry(
-            lambda: self.deps.pacing.hold(scope=step.scope.value, key=key, until=until, slow_down=step.factor)
+            lambda: self.deps.pacing.hold(scope=step.scope.value, key=key, until=until, now=now, slow_down=step.factor)
         )
         if progress.waited + step.wait_s > self.options.max_wait_s:
             return await self.results.write(approved, throttled(step.wait_s, step.scope.value))
@@ -195,7 +196,7 @@ class DeliverMessage:
         """Wait a little for the earlier message. Raises RetryLater after `max_wait_s`, to free the prefetch slot."""
         if len(self._blocked_since) >= _MAX_BLOCKED:  # their deliveries continued in other processes
             self._blocked_since.clear()
-        self._blocked_since.setdefault(approved.event_id, self.deps.clock())
+        self._blocked_since.setdefault(approved.event_id, self.deps.monotonic())
         pause = next(progress.order_pauses)
         if progress.order_waited + pause > self.options.max_wait_s:
             raise RetryLater("an earlier message to the same customer is not done", after=_BLOCKED_RETRY)
@@ -203,10 +204,11 @@ class DeliverMessage:
         await self.deps.sleep(pause)
 
     def _claim(self, approved: MessageApproved, number: Number | None, progress: Progress) -> Claim:
-        blocked_since = self._blocked_since.get(approved.event_id)
+        since = self._blocked_since.get(approved.event_id)
         callback = callback_from(approved.event_id, self.deps.pseudonyms)
         wait = max(0.0, self.options.max_wait_s - progress.waited)
         now = self.deps.clock()
+        blocked_since = None if since is None else now - timedelta(seconds=self.deps.monotonic() - since)
         claim = partial(claim_from, approved, number, options=self.options, now=now, callback=callback)
         fallback = self.fallbacks.sealed(approved, now=now)
         contact = self.deps.contacts.sealed(approved)

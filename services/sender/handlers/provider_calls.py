@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from libs.chassis.clock import Monotonic
-from libs.chassis.telemetry import logger, span
+from libs.chassis.span_attributes import SERVER_ERROR, VERDICT
+from libs.chassis.spans import Kind, Span, exemplar, span
+from libs.chassis.telemetry import logger
 from libs.contracts.errors import ErrorCode
 from libs.providers.errors import Classification
 from libs.providers.outcomes import Accepted, NotSent, OutcomeUnknown, Refused, SendOutcome
@@ -45,19 +47,30 @@ class CallProvider:
         start = self.monotonic()
         failing, wait = True, None  # a cancelled call counts as a failure, so that a cancelled probe frees its permit
         try:
-            with span("whatsapp send"):
+            with span("POST", Kind.CLIENT) as call:
                 outcome = await message.provider.send(message.credentials, message.outgoing)
-            classification = message.provider.errors.classify(outcome) if isinstance(outcome, Refused) else None
+                classification = message.provider.errors.classify(outcome) if isinstance(outcome, Refused) else None
+                _describe(call, outcome, classification)
+                traced = exemplar()
             failing = counts_against_number(outcome, classification)
             wait = outcome.retry_after if isinstance(outcome, Refused) else None
         finally:
             breaker.record(permit, self.monotonic(), failed=failing, retry_after=wait)
-        metrics.PROVIDER_CALL_SECONDS.observe(self.monotonic() - start)
+        metrics.PROVIDER_CALL_SECONDS.observe(self.monotonic() - start, traced)
         if failing:
             answer = classification.answer if classification else ErrorCode.GATEWAY_SEND_FAILED
             self._last_answers[message.credentials.number_id] = answer
         _report(message.credentials.number_id, outcome, classification)
         return outcome
+
+
+def _describe(call: Span, outcome: SendOutcome, classification: Classification | None) -> None:
+    """Set the verdict. No readable answer, no connection and a server error fail the span; a refusal does not."""
+    call.set({VERDICT: classification.verdict.value if classification else _OUTCOME_LABELS[type(outcome)]})
+    if isinstance(outcome, OutcomeUnknown | NotSent):
+        call.fail(outcome.reason)
+    elif isinstance(outcome, Refused) and outcome.http_status >= SERVER_ERROR:
+        call.fail(str(outcome.http_status))
 
 
 def _report(number_id: str, outcome: SendOutcome, classification: Classification | None) -> None:

@@ -74,11 +74,12 @@ class RefusalEffects:
         if classification.scope is None or classification.wait_s is None:
             return
         until = refused.at + timedelta(seconds=classification.wait_s)
-        if until <= self.clock():
+        now = self.clock()
+        if until <= now:
             return
         key = bucket_of(classification.scope, refused, number.business_account_id if number else None)
         factor = SLOWED_RATE_FACTOR if classification.effect is Effect.SLOW_NUMBER else 1.0
-        await self.pacing.hold(scope=classification.scope.value, key=key, until=until, slow_down=factor)
+        await self.pacing.hold(scope=classification.scope.value, key=key, until=until, now=now, slow_down=factor)
 
 
 _Consumer = Callable[[RefusalEffects, RefusedMessage, Number | None], Awaitable[Sequence[Event]]]

@@ -7,15 +7,15 @@ from uuid import UUID
 from libs.chassis.clock import Clock
 from libs.chassis.settlement import RetryLater
 from libs.contracts.events import MessageApproved
+from libs.contracts.stored_times import is_from_the_future
 from libs.store.accounts import Number
-from libs.store.restriction_effects import CREDENTIALS, probe_is_due
+from libs.store.restriction_effects import CREDENTIALS, TRIAL_AFTER, probe_is_due
 from libs.store.restriction_events import lifted_events
 from libs.store.restrictions import Restriction, Restrictions, StandingRestrictions
 from libs.store.statuses import Statuses
 from services.sender import metrics
 from services.sender.domain.holds import held_until, hold_pause
 from services.sender.domain.restriction_checks import restriction_against, subjects_of
-from services.sender.domain.restrictions import TRIAL_AFTER
 from services.sender.domain.sent_forms import SentTemplate
 from services.sender.handlers.result_writer import ResultWriter
 
@@ -72,8 +72,12 @@ class CheckRestrictions:
             raise RetryLater("the number is busy with messages that were held", after=timedelta(seconds=retry_after))
 
     def lasts(self, approved: MessageApproved) -> bool:
-        """Whether the message may still be held. The hold began with the event, so no restart prolongs it."""
-        return self.clock() < held_until(approved, self.hold)
+        """Whether the message may still be held. The hold began with the event, so no restart prolongs it.
+
+        A message from the future has been held for long enough: the clock was set back since it came.
+        """
+        now = self.clock()
+        return now < held_until(approved, self.hold) and not is_from_the_future(approved.received_at, now)
 
     def holds(self, found: Restriction) -> bool:
         """Whether the restriction holds messages now, rather than refusing them or letting one try."""

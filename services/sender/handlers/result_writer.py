@@ -10,6 +10,7 @@ from libs.chassis.settlement import RetryLater
 from libs.chassis.telemetry import logger
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import MessageApproved
+from libs.contracts.results import AnswerStatus
 from libs.store.ledger import ClaimInProgress
 from services.sender import metrics
 from services.sender.domain.results import Result, ledger_bytes_from, result_from
@@ -49,6 +50,8 @@ class ResultWriter:
             log.warning("another result stands", event_id=event_id, discarded=result.code.value)
         final = result if standing.outcome == outcome else result_from(standing.outcome)
         metrics.MESSAGES.labels(final.code.value).inc()
+        if final.code is AnswerStatus.SENT:
+            metrics.MESSAGE_DELIVERY_SECONDS.observe(max(0.0, (now - approved.received_at).total_seconds()))
         if final.unknown:
             metrics.UNKNOWN_OUTCOMES.labels(final.details["reason"]).inc()
         return await self.release_quota(approved, final)

@@ -8,7 +8,7 @@ from uuid import UUID
 from libs.chassis.clock import Clock
 from libs.chassis.settlement import RetryLater
 from libs.chassis.subscriptions import Received
-from libs.contracts.events import Event, MessageApproved, WhatsAppStatusReceived, WhatsAppStatusUnmatched
+from libs.contracts.events import Event, MessageReplaced, WhatsAppStatusReceived, WhatsAppStatusUnmatched
 from libs.contracts.identity import Pseudonyms
 from libs.providers.errors import Classification, Effect
 from libs.providers.outcomes import Refused
@@ -70,7 +70,7 @@ class HandleStatus:
 
     async def _apply(self, received: Received[WhatsAppStatusReceived]) -> Sequence[Event]:
         status = received.event
-        waits = self.clock() - received.at < self.parking_time
+        waits = received.age_at(self.clock()) < self.parking_time
         message = await self.statuses.apply(status_update_from(status, self.pseudonyms, in_order=waits))
         if message is None:
             return self._unmatched(received)
@@ -111,7 +111,7 @@ class HandleStatus:
 
     def _replacement(
         self, status: WhatsAppStatusReceived, message: TrackedMessage, effects: Sequence[Effect]
-    ) -> MessageApproved | None:
+    ) -> MessageReplaced | None:
         """The message to send in place of this one; the same for every repetition, so it is sent once."""
         if message.fallback is None or message.progress.conflict:
             return None
@@ -124,7 +124,7 @@ class HandleStatus:
     def _unmatched(self, received: Received[WhatsAppStatusReceived]) -> Sequence[Event]:
         """Retry a status whose message is not found: the answer to its send call may still be on the way."""
         status = received.event
-        if self.clock() - received.at < self.parking_time:
+        if received.age_at(self.clock()) < self.parking_time:
             metrics.STATUSES.labels(status.status, "parked").inc()
             raise RetryLater("no known message has this status's id", after=UNMATCHED_RETRY)
         metrics.STATUSES.labels(status.status, "unmatched").inc()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from libs.chassis.periodic import periodic
 from libs.record.checkpoints import Checkpoint
@@ -137,15 +138,67 @@ async def test_a_chain_whose_links_do_not_meet_is_not_signed_and_the_others_are(
     assert await desk.counts("acc-2") == [3]
 
 
-async def test_a_round_begins_early_when_much_was_recorded(desk: Desk) -> None:
-    schedule = CheckpointSchedule(desk.sign(), records=5)
-    async with periodic("checkpoints", schedule, 3600, wake=schedule.due):
-        while not (await desk.store.chains.heads()):
-            await desk.record(*range(5))
-        schedule.recorded(5)
-
+async def test_only_the_busy_chain_is_signed_when_much_was_recorded_in_it(desk: Desk) -> None:
+    names = [f"acc-{n}" for n in range(100)]
+    schedule = CheckpointSchedule(desk.sign(records=5), records=5, seconds=300)
+    async with periodic("busy chains", schedule.busy, 3600, wake=schedule.due):
+        for name in names:
+            await desk.record(1, account=name)
+            schedule.recorded({name: 1})
+        for first in range(10, 60, 5):
+            await desk.record(*range(first, first + 5), account="acc-7")
+            schedule.recorded({"acc-7": 5})
         async with asyncio.timeout(10):
-            while not await desk.counts():
+            while sum(await desk.counts("acc-7")) < 51:
                 await asyncio.sleep(0.01)
 
-    assert sum(await desk.counts()) == 5
+    made = [await desk.counts(name) for name in names if name != "acc-7"]
+    assert made == [[]] * 99
+    assert max(await desk.counts("acc-7")) == 5
+
+
+async def test_no_record_waits_longer_than_the_time_between_checkpoints_however_many_replicas_sign(desk: Desk) -> None:
+    names = [f"acc-{n}" for n in range(20)]
+    replicas = [CheckpointSchedule(desk.sign(records=100), records=100, seconds=300) for _ in range(3)]
+    written: dict[str, datetime] = {}
+    for step in range(60):  # 25 s each, and each replica looks every 75 s, at another time than the others
+        await desk.record(step, account="acc-0")
+        written[f"acc-0-{step}"] = desk.now
+        if step == 0:
+            for name in names[1:]:
+                await desk.record(step, account=name)
+        await replicas[step % 3].timed()
+        uncovered = [end for end in await desk.store.chains.ends() if end.seq > end.covered]
+        waiting = [at for end in uncovered for n, at in enumerate(written.values(), 1) if n > end.covered]
+        assert all(desk.now - at <= timedelta(seconds=300) for at in waiting)
+        desk.now += timedelta(seconds=25)
+
+    assert len(await desk.counts("acc-0")) <= 60 * 25 // 225 + 1
+    assert [len(await desk.counts(name)) for name in names[1:]] == [1] * 19
+
+
+async def test_the_time_up_to_which_every_record_is_covered_is_told(desk: Desk) -> None:
+    schedule = CheckpointSchedule(desk.sign(records=100), records=100, seconds=300)
+    await desk.record(1)
+    await schedule.timed()
+    covered = desk.now.timestamp()
+    desk.now += timedelta(seconds=75)
+    await desk.record(2)
+
+    await schedule.timed()
+
+    assert REGISTRY.get_sample_value("gateway_record_checkpointed_timestamp_seconds") == covered
+    await schedule.finish()
+    assert REGISTRY.get_sample_value("gateway_record_checkpointed_timestamp_seconds") == desk.now.timestamp()
+
+
+async def test_a_clock_that_goes_back_delays_no_checkpoint(desk: Desk) -> None:
+    schedule = CheckpointSchedule(desk.sign(), records=100, seconds=300)
+    await desk.record(1)
+    await schedule.timed()
+    desk.now -= timedelta(hours=1)
+    await desk.record(2)
+
+    await schedule.timed()
+
+    assert await desk.counts() == [1, 1]

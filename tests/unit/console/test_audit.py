@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from libs.contracts.events import RecordExported
 from libs.record.exports import ExportVerifier
 from libs.record.keys import public_keys_from
 from libs.record.proofs import verify_proof
+from libs.store.verified import Scope, VerifiedPlace
 from services.console.domain.principals import Principal, Role
 from tests.contract.store.builders import a_record
 from tests.contract.store.test_chains import seal
@@ -75,6 +77,47 @@ async def test_a_token_for_one_account_verifies_and_exports_its_own_chain_alone(
     assert others.status == 403
     assert "other" not in export
     assert "nobodys" not in export
+
+
+async def test_a_requested_verification_of_the_whole_record_shows_in_the_metrics(kept: World, tmp_path: Path) -> None:
+    edit(tmp_path, "UPDATE records SET code = 'sent' WHERE id = 'record-4'")
+    await kept.ok("GET", "/audit/verify")
+    unsound = sound_gauge()
+    edit(tmp_path, "UPDATE records SET code = NULL WHERE id = 'record-4'")
+    kept.clock.pass_by(minutes=1)
+    await kept.ok("GET", "/audit/verify")
+
+    assert (unsound, sound_gauge()) == (0, 1)
+    verified_at = REGISTRY.get_sample_value("gateway_record_verified_timestamp_seconds", {"scope": "whole"})
+    assert verified_at == kept.clock.now.timestamp()
+
+
+async def test_a_fault_in_one_account_s_chain_shows_and_its_soundness_does_not(kept: World, tmp_path: Path) -> None:
+    edit(tmp_path, "UPDATE records SET code = 'sent' WHERE id = 'other'")
+    await kept.ok("GET", "/audit/verify?account_id=acc-2")
+    unsound = sound_gauge()
+    kept.clock.pass_by(minutes=1)
+    await kept.ok("GET", "/audit/verify?account_id=acc-1")
+
+    assert (unsound, sound_gauge()) == (0, 0)
+    assert (await kept.store.verification_states.all())[Scope.WHOLE].verified_at is None
+
+
+@pytest.mark.parametrize(("role", "left"), [(Role.ADMIN, 0), (Role.AUDITOR, 1)], ids=["an admin", "an auditor"])
+async def test_only_an_admin_s_verification_lets_the_incremental_one_begin_anew(
+    kept: World, role: Role, left: int
+) -> None:
+    place = VerifiedPlace(chain="acc-1", checkpoint=0, seq=99, hash=bytes(32))
+    await kept.store.verified_places.save([place])
+    kept.tokens.held["all"] = Principal("all", role)
+
+    await kept.ok("GET", "/audit/verify", token="all")
+
+    assert len(await kept.store.verified_places.all()) == left
+
+
+def sound_gauge() -> float | None:
+    return REGISTRY.get_sample_value("gateway_record_sound", {"scope": "whole"})
 
 
 @pytest.mark.parametrize("call", ["verify", "export"])

@@ -97,6 +97,7 @@ TABLE = {
     "list_dead_letters": Decided(AUDITOR, By.QUERY),
     "show_dead_letter": Decided(AUDITOR, By.PATH),
     "replay_dead_letter": Decided(OPERATOR, By.PATH),
+    "discard_dead_letter": Decided(OPERATOR, By.PATH, {"reason": "a test message"}),
     "compliance_report": Decided(AUDITOR, By.QUERY_ID, query=PERIOD),
     "verify_record": Decided(AUDITOR, By.QUERY),
     "list_public_keys": Decided(AUDITOR, By.NOTHING),

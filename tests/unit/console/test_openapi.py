@@ -46,6 +46,7 @@ CALLS = {
     "GET /api/v1/dead-letters",
     "GET /api/v1/dead-letters/{dead_letter_id}",
     "POST /api/v1/dead-letters/{dead_letter_id}/replay",
+    "POST /api/v1/dead-letters/{dead_letter_id}/discard",
     "POST /api/v1/tokens",
     "GET /api/v1/tokens",
     "DELETE /api/v1/tokens/{token_id}",

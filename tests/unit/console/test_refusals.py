@@ -20,7 +20,7 @@ async def refusal_of(world: World, method: str, path: str, **said: Any) -> tuple
     response = await world.call(method, path, **said)
     body = await response.json()
     assert response.headers["Content-Type"].startswith("application/json")
-    assert "Server" not in response.headers
+    assert response.headers["Server"] == "gateway"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "no-store"
     assert body["success"] is False

@@ -76,8 +76,12 @@ class FakePolicy:
 
     decision: Decision = field(default_factory=Decision)
     asked: list[SimulationQuestion] = field(default_factory=list)
+    away: str | None = None
+    """What is unavailable: `broker`, or `policy` itself."""
 
     async def __call__(self, question: SimulationQuestion) -> SimulationAnswered:
+        if self.away is not None:
+            raise unavailable(self.away)
         self.asked.append(question)
         return SimulationAnswered(simulation_id=UUID(int=1), reply_to="console-1", decision=self.decision)
 

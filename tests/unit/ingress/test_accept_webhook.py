@@ -231,7 +231,7 @@ async def test_a_key_with_another_body_is_a_conflict() -> None:
         conflict = await client.post(OTHER, headers=keyed())
 
     assert (conflict.status, conflict.json["error"]) == (409, "idempotency_key_reused")
-    assert [e.code for e in world.broker.of(WebhookAnswered)] == [ErrorCode.IDEMPOTENCY_KEY_REUSED]
+    assert [e.code for e in world.recorder.of(WebhookAnswered)] == [ErrorCode.IDEMPOTENCY_KEY_REUSED]
 
 
 async def test_a_key_belongs_to_one_integration() -> None:

@@ -36,10 +36,10 @@ class Broker:
 THROTTLED = WebhookThrottled(count=1)
 
 
-async def test_what_is_told_while_the_broker_is_away_is_published_in_order_afterwards() -> None:
+async def test_what_is_told_while_the_broker_is_away_is_published_once_afterwards() -> None:
     broker = Broker(failures=3)
     backlog = BackgroundRecorder(broker, retry_seconds=0.001)
-    ids = [uuid4() for _ in range(5)]
+    ids = [uuid4() for _ in range(50)]
     for id_ in ids:
         backlog.record(THROTTLED, id_)
 
@@ -47,7 +47,29 @@ async def test_what_is_told_while_the_broker_is_away_is_published_in_order_after
     await backlog.drain(seconds=5)
     running.cancel()
 
-    assert broker.taken == ids
+    assert sorted(broker.taken) == sorted(ids)
+
+
+async def test_an_event_that_cannot_be_published_at_all_holds_up_no_other() -> None:
+    class Refusing(Broker):
+        async def publish(self, event: Event, *, id: UUID, **_: object) -> None:  # noqa: A002 -- the port's own word
+            if id == poison:
+                raise ValueError("a routing key of 300 bytes")
+            await Broker.publish(self, event, id=id)
+
+    broker, poison = Refusing(), uuid4()
+    backlog = BackgroundRecorder(broker, retry_seconds=0.001)
+    ids = [uuid4() for _ in range(20)]
+    for id_ in (*ids[:5], poison, *ids[5:]):
+        backlog.record(THROTTLED, id_)
+
+    running = asyncio.create_task(backlog.run())
+    await backlog.drain(seconds=5)
+    alive = not running.done()
+    running.cancel()
+
+    assert sorted(broker.taken) == sorted(ids)
+    assert alive
 
 
 async def test_more_than_can_be_held_is_dropped_without_harm() -> None:

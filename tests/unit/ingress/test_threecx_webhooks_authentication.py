@@ -90,7 +90,7 @@ async def test_the_record_names_the_reason_and_policy_hears_nothing(reason: Reje
     async with http_client(world) as client:
         await client.post(body, to=PATH + to, secret=secret, headers=headers)
 
-    [rejected] = world.recorder.events
+    [rejected] = world.rejections.events
     assert isinstance(rejected, WebhookRejected)
     assert (rejected.reason, rejected.claimed_integration, rejected.client_address, rejected.count) == (
         reason, to, "127.0.0.1", 1,
@@ -193,7 +193,7 @@ async def test_a_flood_of_failures_becomes_twenty_records_and_a_summary() -> Non
     world.seconds = 61
     world.served.publish_summaries()
 
-    counts = [event.count for event in world.recorder.events if isinstance(event, WebhookRejected)]
+    counts = [event.count for event in world.rejections.events if isinstance(event, WebhookRejected)]
     assert counts == [1] * 20 + [5]
     assert honest.status == 200
 
@@ -206,7 +206,7 @@ async def test_made_up_integrations_share_one_count() -> None:
             await client.post(to=f"{PATH}made-up-{made_up}")
     world.served.publish_summaries(final=True)
 
-    assert [event.count for event in world.recorder.events if isinstance(event, WebhookRejected)] == [1] * 20 + [5]
+    assert [event.count for event in world.rejections.events if isinstance(event, WebhookRejected)] == [1] * 20 + [5]
 
 
 async def test_without_its_store_ingress_says_so_and_accuses_nobody() -> None:
@@ -218,4 +218,4 @@ async def test_without_its_store_ingress_says_so_and_accuses_nobody() -> None:
 
     assert (answer.status, answer.json["error"]) == (503, "gateway_unavailable")
     assert answer.header("Retry-After") == "2"
-    assert world.recorder.events == []
+    assert world.recorder.events == world.rejections.events == []

@@ -183,7 +183,7 @@ async def test_every_failure_at_the_side_door_gets_the_same_answer(
     answer = await unauthenticated(world, path, method)
     plain = await unauthenticated(a_world(), PATH)
 
-    [rejected] = [event for event in world.recorder.events if isinstance(event, WebhookRejected)]
+    [rejected] = [event for event in world.rejections.events if isinstance(event, WebhookRejected)]
     assert (answer.status, answer.body) == (401, plain.body)
     assert rejected.reason == reason
     assert TOKEN not in rejected.model_dump_json()

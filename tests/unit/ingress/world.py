@@ -4,7 +4,8 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from libs.contracts.results import AnswerCode, AnswerStatus
 from libs.providers.provider import Provider
 from libs.providers.registry import PROVIDERS
 from libs.store.accounts import Account, AuthMode, Integration, Number, SecretHash
+from libs.store.callers import Caller
 from libs.store.decisions import (
     Cooldown,
     CoolingDown,
@@ -34,6 +36,7 @@ from libs.store.decisions import (
     StoredFacts,
 )
 from libs.store.idempotency import Duplicate, Fresh, Reused
+from libs.store.restrictions import Restriction, Subject
 from services.ingress.app.dependencies import Dependencies
 from services.ingress.app.wiring import Application, application
 from services.ingress.settings import IngressSettings
@@ -79,19 +82,38 @@ class FakeDirectory:
     numbers: dict[str, Number] = field(default_factory=dict)
     down: bool = False
     learnt: list[tuple[str, str]] = field(default_factory=list)
+    caches: bool = False
+    """Whether every row is cached, or none."""
+    reads: int = 0
 
     async def account(self, account_id: str) -> Account | None:
         return None
 
     async def number(self, *, number_id: str | None = None, phone_number_id: str | None = None) -> Number | None:
+        self.reads += 1
         if self.down:
             raise unavailable("store")
         return self.numbers.get(phone_number_id or number_id or "")
 
     async def integration(self, integration_id: str) -> Integration | None:
+        self.reads += 1
         if self.down:
             raise unavailable("store")
         return self.integrations.get(integration_id)
+
+    def cached_integration(self, integration_id: str) -> Integration | None:
+        return self.integrations.get(integration_id) if self.caches else None
+
+    async def read_integration(self, integration_id: str) -> Integration | None:
+        found = await self.integration(integration_id)
+        return None if found is None else Integration.model_validate_json(found.model_dump_json())  # as a store does
+
+    def cached_number(self, number_id: str) -> Number | None:
+        return self.numbers.get(number_id) if self.caches else None
+
+    async def read_number(self, number_id: str) -> Number | None:
+        found = await self.number(number_id=number_id)
+        return None if found is None else Number.model_validate_json(found.model_dump_json())
 
     async def numbers_of(self, business_account_id: str) -> Sequence[Number]:
         return [number for number in self.numbers.values() if number.business_account_id == business_account_id]
@@ -111,6 +133,7 @@ class FakeBroker:
     replies: Replies
     policy: Policy
     down: bool = False
+    tried: int = 0
     taken: list[tuple[UUID, Event]] = field(default_factory=list)
     dead: list[tuple[UUID, Event]] = field(default_factory=list)
 
@@ -137,6 +160,7 @@ class FakeBroker:
         correlation_id: str | None = None,
     ) -> None:
         await asyncio.sleep(0)
+        self.tried += 1
         if self.down:
             raise unavailable("broker")
         self.taken.append((id, event))
@@ -181,22 +205,25 @@ class FakeDecisions:
 
 @dataclass
 class FakeIdempotency:
-    owners: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    owners: dict[tuple[Caller, str], dict[str, Any]] = field(default_factory=dict)
+    failure: Exception | None = None
 
     async def claim(
-        self, *, integration_id: str, key: str, body_hash: str, event_id: str, now: datetime
+        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime
     ) -> Fresh | Duplicate | Reused:
-        owner = self.owners.get((integration_id, key))
+        if self.failure is not None:
+            raise self.failure
+        owner = self.owners.get((caller, key))
         if owner is None:
-            self.owners[integration_id, key] = {"event_id": event_id, "hash": body_hash, "answer": None}
+            self.owners[caller, key] = {"event_id": event_id, "hash": body_hash, "answer": None}
             return Fresh()
         return Duplicate(owner["event_id"], owner["answer"]) if owner["hash"] == body_hash else Reused()
 
-    async def answer(self, *, integration_id: str, key: str, event_id: str, answer: bytes) -> None:
-        self.owners[integration_id, key]["answer"] = answer
+    async def answer(self, *, caller: Caller, key: str, event_id: str, answer: bytes) -> None:
+        self.owners[caller, key]["answer"] = answer
 
-    async def release(self, *, integration_id: str, key: str, event_id: str) -> None:
-        del self.owners[integration_id, key]
+    async def release(self, *, caller: Caller, key: str, event_id: str) -> None:
+        del self.owners[caller, key]
 
 
 @dataclass
@@ -211,15 +238,41 @@ class FakeAnswers:
 
 
 @dataclass
-class FakeRateLimits:
-    room: int = 1_000_000
+class FakeRestrictions:
+    """The restrictions of numbers."""
+
+    rows: list[Restriction] = field(default_factory=list)
     down: bool = False
 
-    async def hit(self, integration_id: str) -> float | None:
+    async def standing(self, account_id: str, subjects: Collection[Subject], now: datetime) -> Sequence[Restriction]:
+        if self.down:
+            raise unavailable("store")
+        return [row for row in self.rows if row.account_id == account_id and row.subject in subjects]
+
+    async def get(self, restriction_id: str, now: datetime) -> Restriction | None:
+        raise NotImplementedError
+
+    async def page(self, **filters: Any) -> Sequence[Restriction]:
+        raise NotImplementedError
+
+
+@dataclass
+class FakeRateLimits:
+    room: int = 1_000_000
+    """How many requests each caller may make."""
+    down: bool = False
+    counted: Counter[Caller] = field(default_factory=Counter)
+
+    async def hit(self, caller: Caller) -> float | None:
         if self.down:
             raise unavailable("rate limits")
-        self.room -= 1
-        return None if self.room >= 0 else 12.3
+        if self.counted[caller] >= self.room:
+            return 12.3
+        self.counted[caller] += 1
+        return None
+
+    def refund(self, caller: Caller) -> None:
+        self.counted[caller] -= 1
 
 
 @dataclass
@@ -230,6 +283,9 @@ class FakeRecorder:
 
     def record(self, event: Event, event_id: UUID) -> None:
         self.events.append(event)
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
 
 
 def always_ok(event_id: UUID, event: WebhookReceived) -> AnswerCode | None:
@@ -254,6 +310,8 @@ class World:
             FakeRateLimits(),
             FakeRecorder(),
         )
+        self.rejections = FakeRecorder()
+        self.restrictions = FakeRestrictions()
         self.served: Application = application(
             IngressSettings.model_validate(
                 {
@@ -278,8 +336,10 @@ class World:
                 decisions=self.decisions,
                 idempotency=self.idempotency,
                 answers=self.answers,
+                restrictions=self.restrictions,
                 rate_limits=self.rate_limits,
                 recorder=self.recorder,
+                rejections=self.rejections,
                 replica="ingress-test",
                 providers=self.providers,
                 clock=lambda: NOW + timedelta(seconds=self.seconds),

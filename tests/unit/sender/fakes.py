@@ -29,6 +29,7 @@ from libs.store.decisions import Cooldown, CoolingDown, DecisionResult, FactsQue
 from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Finished, RateLimited
 from libs.store.outbox import OutboxEvent
 from libs.store.progress import Progress
+from libs.store.restriction_effects import probe_is_due
 from libs.store.restrictions import (
     Added,
     EventsOf,
@@ -106,8 +107,7 @@ class FakeLedger:
         slots = slots_for(claim, self.buckets)
         if isinstance(slots, RateLimited):
             return slots
-        for name, tat in zip(bucket_ids(claim), slots.tats, strict=False):
-            self.buckets[name] = replace(self.buckets.get(name, Bucket()), tat=tat)
+        self.buckets |= dict(zip(bucket_ids(claim), slots.buckets, strict=False))
         attempt = entry.attempt + 1 if entry is not None else 1
         until = claim.now + timedelta(seconds=slots.wait + claim.lease_seconds)
         self.entries[claim.event_id] = Entry(State.CALLING, claim.owner, attempt, until, None)
@@ -170,10 +170,11 @@ class FakeLedger:
     def _named(self, message_id: str) -> str | None:
         return next((event for event, name in self.message_ids.items() if name == message_id), None)
 
-    async def hold(self, *, scope: str, key: str, until: datetime, slow_down: float = 1.0) -> None:
+    async def hold(self, *, scope: str, key: str, until: datetime, now: datetime, slow_down: float = 1.0) -> None:
         await self._reached()
         name = bucket_id(scope, key)
-        self.buckets[name] = bucket_after_hold(self.buckets.get(name, Bucket()), until.timestamp(), slow_down)
+        before = self.buckets.get(name, Bucket())
+        self.buckets[name] = bucket_after_hold(before, until.timestamp(), slow_down, now=now.timestamp())
         await self.world.step()
 
     def holds(self) -> dict[str, tuple[float, float]]:
@@ -340,7 +341,7 @@ class FakeRestrictions:
 
     async def claim_probe(self, restriction: Restriction, *, now: datetime, next_at: datetime) -> bool:
         row = self.rows.get(restriction.slot)
-        if row is None or row.probe_at is None or row.probe_at > now:
+        if row is None or not probe_is_due(row, now):
             return False
         self.rows[restriction.slot] = replace(row, probe_at=next_at)
         return True

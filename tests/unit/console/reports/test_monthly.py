@@ -7,16 +7,22 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from prometheus_client import REGISTRY
 
+from libs.chassis.periodic import periodic
+from libs.contracts.errors import unavailable
 from libs.contracts.events import ReportRead
+from libs.store.accounts import Account
 from services.console.adapters.report_folder import ReportFolder
 from services.console.adapters.report_webhook import ReportWebhook
 from services.console.app.wiring import monthly_reports_from
 from services.console.domain.documents import Document
+from services.console.domain.reports.model import ComplianceReport
 from services.console.handlers.reports.monthly import LEASE_SECONDS, WriteMonthlyReports
 from tests.unit.console.world import World, a_world, settings
 
@@ -95,6 +101,49 @@ async def test_a_report_that_nobody_took_is_tried_again_after_the_lease(world: W
     late = await a_writer(world, recipient, "console-2")()
 
     assert (refused, early, late) == (0, 0, 1)
+
+
+async def test_an_account_whose_report_fails_holds_up_no_other_and_ends_no_job(world: World) -> None:
+    first, second, third = sorted(await accounts(world, "UTC", "UTC", "UTC"))
+    recipient = Recipient()
+    writer = a_writer(world, recipient)
+    build = writer.reports.build
+
+    async def fails(account: Account, *given: Any, **more: Any) -> ComplianceReport:
+        if account.id == second:
+            raise KeyError("+966512345678")
+        return await build(account, *given, **more)
+
+    broken = replace(writer, reports=replace(writer.reports, build=fails))  # type: ignore[arg-type]  # as BuildReport
+    failed_before = counted("failed")
+
+    async with periodic("write monthly reports", broken, 0.01):
+        async with asyncio.timeout(10):
+            while counted("failed") < failed_before + 3:
+                await asyncio.sleep(0.01)
+
+    assert {report_id.split(":")[1] for report_id, _ in recipient.got} == {first, third}
+    assert REGISTRY.get_sample_value("gateway_scheduled_reports_waiting") == 1
+    assert await writer() == 1
+    assert REGISTRY.get_sample_value("gateway_scheduled_reports_waiting") == 0
+
+
+async def test_reports_that_an_outage_holds_up_are_counted_as_delayed(world: World) -> None:
+    await accounts(world, "UTC", "UTC")
+    writer = a_writer(world, Recipient())
+
+    async def away(*_: Any, **__: Any) -> ComplianceReport:
+        raise unavailable("store")
+
+    delayed_before = counted("delayed")
+
+    assert await replace(writer, reports=replace(writer.reports, build=away))() == 0  # type: ignore[arg-type]
+    assert counted("delayed") == delayed_before + 1
+    assert REGISTRY.get_sample_value("gateway_scheduled_reports_waiting") == 1
+
+
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("gateway_scheduled_reports_total", {"outcome": outcome}) or 0.0
 
 
 async def test_a_scheduled_report_is_a_record_too(world: World) -> None:

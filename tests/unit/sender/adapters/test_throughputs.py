@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from libs.contracts.errors import GatewayError
+from libs.chassis.settlement import NotFoundYet
 from libs.providers.outcomes import OutcomeUnknown, ProbeOutcome, Refused, Usable
 from libs.store.factory import open_store
 from libs.store.store import Store
@@ -58,5 +58,5 @@ async def test_nothing_else_changes_it(
 
 
 async def test_without_an_answer_the_notice_is_handled_again(store: Store) -> None:
-    with pytest.raises(GatewayError):
+    with pytest.raises(NotFoundYet):
         await raised(store, OutcomeUnknown("timeout"))

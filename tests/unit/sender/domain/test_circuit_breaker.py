@@ -3,7 +3,13 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreaker, CircuitState, Permit
+from services.sender.domain.circuit_breaker import (
+    BreakerLimits,
+    CircuitBreaker,
+    CircuitBreakers,
+    CircuitState,
+    Permit,
+)
 
 LIMITS = BreakerLimits(rate=0.5, calls=4, window_s=10.0, open_s=2.0, longest_s=8.0)
 
@@ -156,3 +162,38 @@ class Callers(RuleBasedStateMachine):
 
 
 TestCallers = Callers.TestCase
+
+
+def test_an_open_circuit_without_traffic_stops_counting_five_minutes_after_its_pause() -> None:
+    breakers = CircuitBreakers(BreakerLimits(calls=1, open_s=10))
+    breaker = breakers.of("num-1")
+    breaker.record(permit(breaker, 0), 0, failed=True)
+
+    assert [breakers.stopped(now) for now in (1, 11, 309, 311)] == [1, 1, 1, 0]
+
+
+def test_an_idle_circuit_that_fails_again_counts_again() -> None:
+    breakers = CircuitBreakers(BreakerLimits(calls=1, open_s=10))
+    breaker = breakers.of("num-1")
+    breaker.record(permit(breaker, 0), 0, failed=True)
+
+    probe = permit(breaker, 1000)
+    probing = breakers.stopped(1000)
+    breaker.record(probe, 1001, failed=True)
+
+    assert (probing, breakers.stopped(1002)) == (1, 1)
+
+
+def test_changes_are_told_with_the_number() -> None:
+    told: list[tuple[str, CircuitState]] = []
+    breaker = CircuitBreakers(BreakerLimits(calls=1), lambda *change: told.append(change)).of("num-1")
+
+    breaker.record(permit(breaker, 0), 0, failed=True)
+
+    assert told == [("num-1", CircuitState.OPEN)]
+
+
+def permit(breaker: CircuitBreaker, now: float) -> Permit:
+    admitted = breaker.admit(now)
+    assert admitted is not None
+    return admitted

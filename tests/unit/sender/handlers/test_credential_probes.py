@@ -14,6 +14,7 @@ from tests.unit.sender.fakes import NOON, FakeNumbers
 from tests.unit.sender.gateway import Gateway, a_number, approved, received
 
 REFUSED = Refused(code=190, http_status=401)
+LATER = NOON + timedelta(hours=1)
 
 
 def probes(gateway: Gateway) -> ProbeCredentials:
@@ -189,3 +190,32 @@ async def test_every_number_with_the_token_is_probed_for_itself() -> None:
 
     assert sorted(gateway.provider.probed) == ["n1", "n2"]
     assert len(gateway.restrictions.rows) == 1
+
+
+async def stopped_before_the_clock_was_set_back(*probed: ProbeOutcome) -> Gateway:
+    """A gateway whose number was refused at one o'clock; it is noon again."""
+    gateway = Gateway.answering(REFUSED)
+    gateway.provider.probes = list(probed)
+    gateway.world.elapsed = 3600
+    with pytest.raises(RetryLater):
+        await gateway.handler()(received(approved(received_at=LATER)))
+    gateway.world.elapsed = 0
+    return gateway
+
+
+async def test_a_clock_that_was_set_back_by_an_hour_delays_no_probe() -> None:
+    gateway = await stopped_before_the_clock_was_set_back(Usable())
+
+    await probes(gateway)()
+    said = await gateway.handler("sender-2")(received(approved(received_at=LATER)))
+
+    assert gateway.restrictions.kinds() == []
+    assert getattr(said[0], "code", None) == "sent"
+
+
+async def test_a_message_from_before_the_clock_was_set_back_is_held_no_longer() -> None:
+    gateway = await stopped_before_the_clock_was_set_back()
+
+    said = await gateway.handler("sender-2")(received(approved(received_at=LATER)))
+
+    assert getattr(said[0], "code", None) == "gateway_send_failed"

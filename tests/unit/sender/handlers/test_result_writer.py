@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from libs.contracts.errors import GatewayError
 from libs.contracts.results import AnswerStatus
@@ -67,3 +68,16 @@ async def test_a_store_that_is_away_for_a_moment_is_waited_for() -> None:
     result = await message
 
     assert result.code is AnswerStatus.SENT
+
+
+async def test_the_time_to_whatsapps_answer_is_observed_for_messages_that_it_took() -> None:
+    def observed() -> float:
+        return REGISTRY.get_sample_value("gateway_message_delivery_seconds_count") or 0.0
+
+    before = observed()
+
+    await Gateway.answering(TAKEN).process()(approved())
+    taken = observed()
+    await Gateway.answering(refused(131026)).process()(approved())
+
+    assert (taken, observed()) == (before + 1, before + 1)

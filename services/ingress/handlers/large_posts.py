@@ -1,0 +1,44 @@
+"""`LargePosts`: reads and publishes providers' large posts beside everybody else's requests.
+
+A post of 4 MB holds 15,000 messages and takes more than a second to read. Read on the event loop, it would keep every
+other caller waiting. So it is read in a thread, and published in slices between which others are served. Large posts of
+one account wait for one another, and those of several accounts take turns.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, MutableMapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakValueDictionary
+
+from libs.providers.inbound import Inbound, WebhookRequest, WebhookSource
+
+LARGE_BODY: Final = 16_384
+"""Bytes. A post of this size has a hundred messages and is read in less than 10 ms."""
+SWITCH_SECONDS: Final = 0.000_5
+"""How long the thread that reads runs while the event loop waits; the interpreter's default of 5 ms would add to each
+step of every request (`sys.setswitchinterval`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LargePosts:
+    """The turns of large posts in this process."""
+
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _by_account: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    async def read(self, source: WebhookSource, request: WebhookRequest) -> Inbound:
+        """The events of a request, as `source.parse`; a large one is read in a thread, one at a time."""
+        if len(request.body) <= LARGE_BODY:
+            return source.parse(request)
+        async with self._reading:
+            return await asyncio.to_thread(source.parse, request)
+
+    @asynccontextmanager
+    async def turn(self, account_id: str) -> AsyncGenerator[None, None]:
+        """Wait until a slice of an account's large post may be published."""
+        account = self._by_account.setdefault(account_id, asyncio.Lock())
+        async with account, self._publishing:
+            yield
