@@ -3,7 +3,7 @@
 .DELETE_ON_ERROR:
 # Targets start dozens of processes, which share compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup run demo unit test rules check fmt bench docs clean lock
+.PHONY: help setup run demo unit test chaos rules check fmt bench docs clean lock
 
 PYTHON := .venv/bin/python
 INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
@@ -12,6 +12,7 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.
 
 # Test processes that run in parallel. Tests that wait for child processes leave a core to the others.
 LANES ?= 2
+PARALLEL := -n $(LANES) --dist loadscope --no-loadscope-reorder
 
 # One test or folder for `make test`, such as T=tests/unit/policy; it runs in one process. Empty: every test.
 T ?=
@@ -34,8 +35,11 @@ demo: $(RUNTIME) ## play scripted traffic through the gateway and show each resu
 unit: $(DEV) ## run the unit tests: seconds, no broker
 	$(PYTHON) -m pytest tests/unit -q -n $(LANES) --dist loadscope
 
-test: $(DEV) ## run all tests (unit, contract, integration, e2e, chaos), or one test or folder: T=PATH
-	$(PYTHON) -m pytest $(or $(T),tests -n $(LANES) --dist loadscope --no-loadscope-reorder)
+test: $(DEV) ## run all tests but the long fault scenarios, or one test or folder: T=PATH
+	$(PYTHON) -m pytest $(or $(T),tests -m "not long" $(PARALLEL))
+
+chaos: $(DEV) ## run the long fault scenarios: killed processes, full disks, clocks set back, alerts
+	$(PYTHON) -m pytest tests/chaos -m long $(PARALLEL)
 
 check: $(DEV) ## check lint rules, formatting, types and import rules
 	$(PYTHON) -m ruff check .
@@ -43,9 +47,10 @@ check: $(DEV) ## check lint rules, formatting, types and import rules
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 
-rules: ## check the Prometheus rules and run their unit tests with promtool
-	promtool="$$(tools/find-promtool)" && cd deploy/prometheus && "$$promtool" check rules *.rules.yml \
-		&& "$$promtool" test rules *.test.yml
+rules: $(DEV) ## check the Prometheus rules and run their unit tests with promtool
+	promtool="$$(tools/find-promtool)" && cd deploy/prometheus && "$$promtool" check config prometheus.yml \
+		&& "$$promtool" test rules tests/*.test.yml
+	$(PYTHON) -m pytest -q tests/integration/rules
 
 fmt: $(DEV) ## format the code and apply automatic fixes
 	$(PYTHON) -m ruff check --fix-only .

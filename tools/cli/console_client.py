@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 TIMEOUT = 15.0
 TOKEN_FILE = Path("secrets") / "admin_token"
@@ -45,9 +45,26 @@ class CommandFailed(Exception):  # noqa: N818 -- reads as the fact it states
         self.body = body or {"success": False, "error": code.name.lower(), "message": text}
 
 
+def setting(environ: Mapping[str, str], name: str) -> str | None:
+    """A setting, or the content of the file that `<name>_FILE` names, as mounted secrets are read by the services.
+
+    None when neither is set. Raises CommandFailed for a file that cannot be read.
+    """
+    if value := environ.get(name):
+        return value.strip()
+    if not (path := environ.get(f"{name}_FILE")):
+        return None
+    try:
+        return Path(path).read_text("utf-8").strip() or None
+    except (OSError, ValueError) as error:
+        text = f"{name}_FILE: {path} cannot be read ({type(error).__name__})"
+        raise CommandFailed(text, ExitCode.USAGE) from None
+
+
 def url_from(environ: Mapping[str, str]) -> str:
     """The console's URL: GATEWAY_CONSOLE_URL, else this machine. Raises CommandFailed unless it is an HTTP URL."""
-    url = environ.get("GATEWAY_CONSOLE_URL") or f"http://127.0.0.1:{environ.get('GATEWAY_CONSOLE_PORT') or 8090}"
+    url = setting(environ, "GATEWAY_CONSOLE_URL")
+    url = url or f"http://127.0.0.1:{setting(environ, 'GATEWAY_CONSOLE_PORT') or 8090}"
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise CommandFailed("GATEWAY_CONSOLE_URL must be an http:// or https:// URL", ExitCode.USAGE)
@@ -55,16 +72,18 @@ def url_from(environ: Mapping[str, str]) -> str:
 
 
 def token_from(environ: Mapping[str, str]) -> str:
-    """The operators' token: GATEWAY_ADMIN_TOKEN, else the token file in the data directory."""
-    if token := environ.get("GATEWAY_ADMIN_TOKEN"):
-        return token.strip()
-    data_dir = environ.get("GATEWAY_DATA_DIR")
+    """The operators' token: GATEWAY_ADMIN_TOKEN or its file, else the token file in the data directory."""
+    if token := setting(environ, "GATEWAY_ADMIN_TOKEN"):
+        return token
+    data_dir = setting(environ, "GATEWAY_DATA_DIR")
     for folder in [Path(data_dir)] if data_dir else [Path("var"), CHECKOUT_DATA_DIR]:
         path = folder / TOKEN_FILE
         if path.is_file():
             return path.read_text("utf-8").strip()
     raise CommandFailed(
-        "No token: set GATEWAY_ADMIN_TOKEN, or GATEWAY_DATA_DIR to the gateway's data directory", ExitCode.NO_ACCESS
+        "No token: set GATEWAY_ADMIN_TOKEN or GATEWAY_ADMIN_TOKEN_FILE, or GATEWAY_DATA_DIR to the gateway's data "
+        "directory",
+        ExitCode.NO_ACCESS,
     )
 
 
@@ -150,15 +169,32 @@ class ConsoleClient:
 
     def _opened(self, request: Request, seconds: float) -> Any:
         try:
-            return urlopen(request, timeout=seconds)  # noqa: S310 -- http only, see url_from
+            return _opener().open(request, timeout=seconds)
         except HTTPError as error:
             with error:
+                if HTTPStatus(error.code).is_redirection:
+                    raise CommandFailed(
+                        f"{self.url} redirects: set GATEWAY_CONSOLE_URL to the console's own address",
+                        ExitCode.UNREACHABLE,
+                    ) from None
                 raise _failure(error.code, _object(error.read())) from None
         except (URLError, OSError):
             raise self._unreachable() from None
 
     def _unreachable(self) -> CommandFailed:
         return CommandFailed(f"No answer from {self.url}: is the console running?", ExitCode.UNREACHABLE)
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A redirect is an answer like another one: the request, and the token in it, goes to no other address."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Do not follow."""
+
+
+def _opener() -> OpenerDirector:
+    """Opens URLs directly: through no proxy of the environment, and without following redirects."""
+    return build_opener(ProxyHandler({}), _NoRedirects())
 
 
 def _until_broken(lines: Iterable[bytes]) -> Iterator[bytes]:

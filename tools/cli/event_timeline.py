@@ -18,6 +18,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "webhook.rejected": "a request was not authenticated",
     "webhook.throttled": "requests exceeded the rate limit",
     "message.approved": "the message was approved",
+    "message.replaced": "the message was sent again in its other form",
     "webhook.answered": "3CX received the answer",
     "whatsapp.message_received": "the customer sent a message",
     "whatsapp.call_received": "the customer called on WhatsApp, or the call ended",

@@ -49,7 +49,7 @@ class Output:
             self.out.print(Panel(Text("\n".join(lines)), title="Shown only once: store it now", expand=False))
 
     def pages(self, pages: Iterable[dict[str, Any]], columns: Sequence[str]) -> None:
-        """Print a list, and how to fetch the rest when there is more."""
+        """Print a list, and how to fetch the rest. A column may be a field of a field, with a dot between."""
         items: list[Any] = []
         cursor = None
         for page in pages:
@@ -58,15 +58,23 @@ class Output:
         if self.as_json:
             self._json({"items": items, "next_cursor": cursor})
             return
-        table = Table(*columns)
+        table = Table(*(column.rpartition(".")[2] for column in columns))
         for item in items:
-            table.add_row(*(_text(item.get(column)) for column in columns))
+            table.add_row(*(_text(_field(item, column)) for column in columns))
         self.out.print(table)
         if cursor is not None:
             self.out.print(f"There are more items: use --all, or --cursor {cursor}")
 
     def _json(self, value: object) -> None:
         print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _field(item: Mapping[str, Any], column: str) -> object:
+    """The field called `column`; `details.outcome` is the field `outcome` of the object `details`."""
+    value: object = item
+    for name in column.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def _text(value: object) -> Text:

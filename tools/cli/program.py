@@ -10,6 +10,7 @@ from tools.cli.commands import (
     accounts,
     audit,
     dead_letters,
+    declare,
     delivery_verification,
     errors,
     events,
@@ -30,10 +31,11 @@ from tools.cli.output import Output, terminal
 HELP = """Operate the WhatsApp gateway for 3CX.
 
 Calls the console at GATEWAY_CONSOLE_URL (default: this machine) with the token in GATEWAY_ADMIN_TOKEN, or with the
-token file in GATEWAY_DATA_DIR. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 unreachable, 4 no access.
+token file in GATEWAY_DATA_DIR. A setting may be in a file that `<setting>_FILE` names, such as
+GATEWAY_ADMIN_TOKEN_FILE. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 unreachable, 4 no access.
 """
 
-_OFFLINE = frozenset({("errors",), ("verify-delivery",), ("audit", "check-proof")})
+_OFFLINE = frozenset({("errors",), ("declare",), ("verify-delivery",), ("audit", "check-proof")})
 """Commands that need no console."""
 
 
@@ -53,6 +55,7 @@ def program(environ: Mapping[str, str]) -> App:
     app.command(integrations.crm_template)
     app.command(subjects.erase)
     app.command(subjects.subject_export)
+    app.command(declare.command_from(environ), name="declare")
 
     @app.meta.default
     def launch(

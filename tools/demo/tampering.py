@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from libs.contracts.connection_urls import sqlite_path
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookAnswered
 from libs.contracts.results import AnswerStatus
 from libs.record.faults import VerificationResult
 from libs.record.keys import PublicKeys, public_keys_from
-from libs.store.factory import open_store, sqlite_path
+from libs.store.factory import open_store
 from libs.store.verification import verify
 from tools.demo.client import DemoClient
 

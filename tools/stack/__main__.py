@@ -2,18 +2,26 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tools.broker import BrokerFailed, BrokerMissing
+from tools.stack.checks import InvalidSettings, require_folder
+from tools.stack.lock import AlreadyRunning, only_one
 from tools.stack.ports import PortInUse
 from tools.stack.processes import StartFailed
 from tools.stack.stack import SERVICES, Stack, StackPlan
+from tools.stack.supervision import Supervisor
 
-WATCH_SECONDS = 1.0
+WAITING_SECONDS = 3.0
+"""The interval at which a start says what it waits for."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a stop, and a closed terminal."""
 
 
 def plan_from(environ: Mapping[str, str], without: Collection[str]) -> StackPlan:
@@ -39,34 +47,80 @@ def startup_message(stack: Stack) -> str:
 
 
 async def run(environ: Mapping[str, str], without: Collection[str]) -> None:
-    """Start the gateway and restart ended processes until a signal arrives."""
+    """Start the gateway and restart what ends until a signal arrives; a second signal kills everything at once.
+
+    Raises InvalidSettings or AlreadyRunning before anything starts.
+    """
+    plan = plan_from(environ, without)
+    require_folder(plan.data_dir)
+    with only_one(plan.data_dir):
+        stack = Stack(plan)
+        stack.check()
+        await _run(stack)
+
+
+async def _run(stack: Stack) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     start_task = asyncio.current_task()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, lambda: start_task.cancel() if start_task and not stop.is_set() else None)
-    stack = Stack(plan_from(environ, without))
+    _on_signals(lambda: start_task.cancel() if start_task and not stop.is_set() else None)
     try:
-        async with stack:
-            for name in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(name, stop.set)
+        async with _waiting_told(stack), stack:
+            _on_signals(lambda: stack.kill() if stop.is_set() else stop.set())
             print(startup_message(stack), flush=True)
-            await _restart_ended(stack, stop)
-            print("Stopping …", flush=True)
+            await _supervise(stack, stop)
+            print("Stopping … (Ctrl-C again ends it at once)", flush=True)
     except asyncio.CancelledError:
         print("Stopped during the start.", flush=True)
 
 
-async def _restart_ended(stack: Stack, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        for process in stack.processes:
-            if not process.running:
-                print(f"{process.name} ended with {process.exit_code}, restarting it; see {process.log}", flush=True)
-                process.start()
-        try:
-            await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
-        except TimeoutError:
-            continue
+def _on_signals(act: Callable[[], object]) -> None:
+    for name in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(name, act)
+
+
+async def _supervise(stack: Stack, stop: asyncio.Event) -> None:
+    """Keep everything running until `stop` is set, also while something is being started again."""
+    keeping = asyncio.create_task(Supervisor(say=_say).keep(*stack.supervised))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait((keeping, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if keeping.cancel():
+        await asyncio.wait((keeping,))
+    else:
+        keeping.result()  # raises the defect that ended it
+
+
+@asynccontextmanager
+async def _waiting_told(stack: Stack) -> AsyncGenerator[None, None]:
+    """Say what the start waits for while it does."""
+
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(WAITING_SECONDS)
+            if (sentence := waiting_for(stack)) is not None:
+                _say(sentence)
+
+    task = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def waiting_for(stack: Stack) -> str | None:
+    """A sentence about what a start waits for; None when it waits for nothing."""
+    if not stack.processes:
+        return "Waiting for the broker …"
+    lacking = [
+        f"{process.name} ({', '.join(process.missing)})" if process.missing else process.name
+        for process in stack.processes
+        if not process.ready
+    ]
+    return f"Waiting for {', '.join(lacking)} …" if lacking else None
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def main() -> None:
@@ -74,9 +128,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.stack", description=__doc__)
     parser.add_argument("--without", choices=SERVICES, action="append", default=[], help="do not start this service")
     without = parser.parse_args().without
+    logging.getLogger().addHandler(logging.NullHandler())  # else libraries' warnings come between the sentences
     try:
         asyncio.run(run(os.environ, without))
-    except (BrokerFailed, BrokerMissing, PortInUse, StartFailed) as error:
+    except (AlreadyRunning, BrokerFailed, BrokerMissing, InvalidSettings, PortInUse, StartFailed) as error:
         sys.exit(str(error))
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 
+from tools.stack.private_files import PRIVATE_UMASK, private_opener
+
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -37,6 +39,10 @@ class ServiceProcess:
         self.environ = dict(environ)
         self.log = log
         self._command = [sys.executable, "-m", module, *arguments]
+        self.ready = False
+        """Whether it has been ready since `wait_until_ready` was called."""
+        self.missing: tuple[str, ...] = ()
+        """The dependencies that it lacked when it was last asked."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,8 +64,8 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Start the process. It is not ready when this returns."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
+        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.log, "ab", opener=private_opener) as output:  # Path.open takes no opener
             self._process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
@@ -67,11 +73,17 @@ class ServiceProcess:
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
+                umask=PRIVATE_UMASK,
                 start_new_session=True,  # Ctrl-C reaches the parent only, which stops its children in order
             )
 
+    async def restart(self) -> None:
+        """Start the process again after it has ended."""
+        self.start()
+
     async def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
         """Wait until the process is ready. Raises StartFailed when it ends first or the time is up."""
+        self.ready = False
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
             try:
                 async with asyncio.timeout(seconds):
@@ -79,15 +91,20 @@ class ServiceProcess:
                         if not self.running:
                             raise StartFailed(f"{self.name} ended with {self.exit_code}:\n{self.tail()}")
                         await asyncio.sleep(POLL_SECONDS)
+                    self.ready = True
             except TimeoutError:
                 raise StartFailed(f"{self.name} was not ready after {seconds:.0f} s:\n{self.tail()}") from None
 
     async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
         try:
             async with session.get(self.ready_url) as answer:
-                return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
+                if answer.status == 200:
+                    return True
+                checks = (await answer.json()).get("checks", {})
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return False
+        self.missing = tuple(name for name, passed in checks.items() if not passed)
+        return False
 
     def kill(self) -> None:
         """Send SIGKILL and wait for the process to end."""

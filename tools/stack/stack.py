@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Self
 
 from tools.broker import BrokerNode
+from tools.broker.rights import DECLARER
+from tools.stack.checks import ANY_BROKER, require_valid
 from tools.stack.ports import free_port, port_for
+from tools.stack.private_files import keep_private
 from tools.stack.processes import ServiceProcess
 from tools.stack.secrets import secrets_in
+from tools.stack.stack_broker import StackBroker, declare
 
 SERVICES = ("audit", "policy", "sender", "ingress", "console")
 
@@ -26,6 +30,8 @@ class StackPlan:
     simulator_arguments: tuple[str, ...] = ()
     amqp_url: str | None = field(default=None, repr=False)
     """A running broker. Default: the one in GATEWAY_AMQP_URL, else the stack starts its own."""
+    amqp_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The URLs of that broker's users by service, and of `declare`; who is missing uses `amqp_url`."""
 
 
 class Stack:
@@ -41,6 +47,7 @@ class Stack:
         self.console_url = ""
         self.whatsapp_url = ""
         self.settings: dict[str, str] = {}
+        self.amqp_urls: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         try:
@@ -69,9 +76,20 @@ class Stack:
         services = [process for group in self.services.values() for process in group]
         return [*services, self.simulator] if self.simulator else services
 
+    @property
+    def supervised(self) -> list[ServiceProcess | StackBroker]:
+        """Everything that runs until the stack is stopped."""
+        own = [] if self.broker is None else [StackBroker(self.broker, self._management_url)]
+        return [*own, *self.processes]
+
+    def check(self) -> None:
+        """Raise InvalidSettings unless the stack can start with its settings. Starts nothing."""
+        require_valid(self.plan.environ, self._settings_with(self._given_broker or ANY_BROKER))
+
     async def start(self) -> None:
         """Start all processes at once and wait until all of them are ready."""
         self.plan.data_dir.mkdir(parents=True, exist_ok=True)
+        keep_private(self.plan.data_dir)
         self.settings = await self._settings()
         for service in SERVICES:
             count = self.plan.replicas.get(service, 1)
@@ -83,11 +101,32 @@ class Stack:
         await asyncio.gather(*(process.wait_until_ready() for process in self.processes))
 
     async def _settings(self) -> dict[str, str]:
-        environ = dict(self.plan.environ)
-        amqp_url = self.plan.amqp_url or environ.get("GATEWAY_AMQP_URL")
+        amqp_url = self._given_broker
+        self.amqp_urls = dict(self.plan.amqp_urls)
         if amqp_url is None:
             self.broker = await BrokerNode.start(self.plan.data_dir / "broker")
             amqp_url = self.broker.url
+            self.amqp_urls = await self.broker.add_users()
+        await declare(self.amqp_urls.get(DECLARER, amqp_url), self._management_url)
+        settings = self._settings_with(amqp_url)
+        self.whatsapp_url = settings["GATEWAY_WHATSAPP_API_URL"]
+        self._first_ports: dict[str, int] = {}
+        port = self._port("GATEWAY_PORT", 0)
+        settings.setdefault("GATEWAY_PUBLIC_URL", f"http://127.0.0.1:{port}")
+        self.console_url = f"http://127.0.0.1:{self._port('GATEWAY_CONSOLE_PORT', 0)}"
+        return settings
+
+    @property
+    def _given_broker(self) -> str | None:
+        return self.plan.amqp_url or self.plan.environ.get("GATEWAY_AMQP_URL")
+
+    @property
+    def _management_url(self) -> str | None:
+        return self.plan.environ.get("GATEWAY_AMQP_MANAGEMENT_URL")
+
+    def _settings_with(self, amqp_url: str) -> dict[str, str]:
+        """What every service gets: the settings of the plan, and of the stack those that the plan leaves open."""
+        environ = dict(self.plan.environ)
         own = {
             "GATEWAY_STORE_URL": f"sqlite:///{(self.plan.data_dir / 'gateway.db').resolve()}",
             "GATEWAY_DATA_DIR": str(self.plan.data_dir.resolve()),
@@ -99,13 +138,7 @@ class Stack:
         }
         if "GATEWAY_WHATSAPP_API_URL" not in environ:
             own["GATEWAY_WHATSAPP_API_URL"] = f"http://127.0.0.1:{free_port()}"
-        settings = own | environ | self.secrets | {"GATEWAY_AMQP_URL": amqp_url}
-        self.whatsapp_url = settings["GATEWAY_WHATSAPP_API_URL"]
-        self._first_ports: dict[str, int] = {}
-        port = self._port("GATEWAY_PORT", 0)
-        settings.setdefault("GATEWAY_PUBLIC_URL", f"http://127.0.0.1:{port}")
-        self.console_url = f"http://127.0.0.1:{self._port('GATEWAY_CONSOLE_PORT', 0)}"
-        return settings
+        return own | environ | self.secrets | {"GATEWAY_AMQP_URL": amqp_url}
 
     def _port(self, name: str, index: int) -> int:
         """The port of a replica: the first one gets the configured or documented port, the others a free one."""
@@ -119,6 +152,7 @@ class Stack:
         metrics_name = f"GATEWAY_{service.upper()}_METRICS_PORT"
         metrics_port = self._port(metrics_name, index)
         environ = self.settings | {metrics_name: str(metrics_port), "GATEWAY_REPLICA": f"{service}-{index + 1}"}
+        environ["GATEWAY_AMQP_URL"] = self.amqp_urls.get(service, environ["GATEWAY_AMQP_URL"])
         if service == "ingress":
             port = self._port("GATEWAY_PORT", index)
             environ["GATEWAY_PORT"] = str(port)
@@ -141,16 +175,28 @@ class Stack:
         self.simulator = ServiceProcess(
             "simulator",
             "tools.simulator",
-            environ=self.settings,
+            environ={name: value for name, value in self.settings.items() if name != "GATEWAY_AMQP_URL"},
             log=self.plan.data_dir / "logs" / "simulator.log",
             ready_url=f"{self.whatsapp_url}/_control/stats",
             arguments=("--port", port, "--webhook-url", webhook, *self.plan.simulator_arguments),
         )
 
+    def kill(self) -> None:
+        """Send SIGKILL to everything, for an operator who does not want to wait; call `stop` afterwards."""
+        for process in self.processes:
+            process.kill()
+        if self.broker is not None:
+            self.broker.kill()
+
     async def stop(self) -> None:
-        """Stop the services in reverse order of their start, then the simulator, then the broker."""
-        for service in reversed(SERVICES):
-            await asyncio.gather(*(process.stop() for process in self.services.get(service, [])))
+        """Stop the services in reverse order of their start, then the simulator, then the broker.
+
+        Without a broker nothing is on its way from one service to the next, so they stop together.
+        """
+        steps = [(service,) for service in reversed(SERVICES)]
+        for services in [SERVICES] if self.broker and not self.broker.running else steps:
+            group = [process for service in services for process in self.services.get(service, [])]
+            await asyncio.gather(*(process.stop() for process in group))
         if self.simulator is not None:
             await self.simulator.stop()
         if self.broker is not None:

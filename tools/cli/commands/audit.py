@@ -5,7 +5,7 @@ Exports are read as a stream and verified on this machine, with public keys that
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,6 +52,8 @@ def verify(
         trusted = _keys_from(keys) if keys is not None else _keys_of(session.console.get("/audit/keys"))
         with session.console.lines("/audit/export", account_id=account_id) as lines:
             result = _verify_lines(lines, trusted, shipped, session)
+        if result.first_fault is not None:
+            _let_console_verify(result.first_fault.chain, session)
     _print_result(result, session)
 
 
@@ -121,6 +123,12 @@ def _verify_lines(
         for done in verifier.feed(lines):
             bar.update(task, total=max(verifier.announced_records, done) or None, completed=done)
     return verifier.end()
+
+
+def _let_console_verify(chain: str, session: Session) -> None:
+    """Let the console find the fault too, so that its metrics show it and the alert comes. Not when it cannot."""
+    with suppress(CommandFailed):
+        session.console.get("/audit/verify", account_id=chain)
 
 
 def _print_result(result: VerificationResult, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""`gateway dead-letters`: list, show and replay deliveries that could not be processed."""
+"""`gateway dead-letters`: list, show, replay and discard deliveries that could not be processed."""
 
 from typing import Annotated, Literal
 
@@ -7,8 +7,19 @@ from cyclopts import App, Parameter
 from tools.cli.commands.session import CurrentSession, Paging
 from tools.cli.console_client import path_of
 
-app = App(name="dead-letters", help="Deliveries that could not be processed: list, show, replay.")
-COLUMNS = ("id", "queue", "event", "reason", "attempts", "account_id", "died_at", "replayed_at")
+app = App(name="dead-letters", help="Deliveries that could not be processed: list, show, replay, discard.")
+COLUMNS = (
+    "id",
+    "queue",
+    "event",
+    "reason",
+    "attempts",
+    "account_id",
+    "replayable",
+    "died_at",
+    "replayed_at",
+    "discarded_at",
+)
 
 
 @app.default
@@ -18,7 +29,7 @@ def list_(
     *,
     account_id: str | None = None,
     queue: Annotated[str | None, Parameter(help="A work queue, such as sender.forwards.")] = None,
-    status: Literal["waiting", "replayed"] | None = None,
+    status: Literal["waiting", "replayed", "discarded"] | None = None,
     session: CurrentSession,
 ) -> None:
     """List dead letters, newest first."""
@@ -36,3 +47,10 @@ def replay(*dead_letter_id: str, session: CurrentSession) -> None:
     """Publish dead letters to their work queues again, one after the other."""
     for one in dead_letter_id:
         session.output.item(session.console.post(f"{path_of('dead-letters', one)}/replay", {}))
+
+
+@app.command
+def discard(*dead_letter_id: str, reason: str, session: CurrentSession) -> None:
+    """Discard dead letters that are not to be replayed. Their content is deleted; the reason is on record."""
+    for one in dead_letter_id:
+        session.output.item(session.console.post(f"{path_of('dead-letters', one)}/discard", {"reason": reason}))

@@ -10,7 +10,17 @@ from tools.cli.console_client import path_of
 from tools.cli.event_timeline import print_timeline
 
 app = App(name="events", help="Recorded events, newest first.")
-COLUMNS = ("at", "type", "code", "account_id", "integration_id", "event_id", "masked_phone", "actor")
+COLUMNS = (
+    "at",
+    "type",
+    "code",
+    "details.details.outcome",
+    "account_id",
+    "integration_id",
+    "event_id",
+    "masked_phone",
+    "actor",
+)
 TIMELINE_COLUMNS = ("at", "type", "code", "purpose", "masked_phone", "actor", "details")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from libs.store.verified import Scope
 from tests.contract.store.builders import a_record
 from tests.contract.store.test_chains import seal
 from tests.unit.cli.shell import Shell
@@ -36,9 +37,9 @@ def alone(shell: Shell) -> Shell:
     return Shell(shell.world, {"GATEWAY_CONSOLE_URL": "http://127.0.0.1:1"}, shell.capsys)
 
 
-def tamper(folder: Path) -> None:
+def tamper(folder: Path, record_id: str = "record-4") -> None:
     with sqlite3.connect(folder / "gateway-records.db") as connection:
-        connection.execute("UPDATE records SET code = 'sent' WHERE id = 'record-4'")
+        connection.execute("UPDATE records SET code = 'sent' WHERE id = ?", (record_id,))
     connection.close()
 
 
@@ -57,6 +58,21 @@ async def test_a_fault_is_named_and_ends_with_1(shell: Shell, tmp_path: Path) ->
 
     assert code is ExitCode.REFUSED
     assert "altered: chain acc-1, seq 5, record record-4" in err
+
+
+@pytest.mark.parametrize("record", ["record-4", "nobodys"], ids=["an account's", "a record of no account"])
+async def test_a_fault_that_the_command_finds_shows_in_the_consoles_metrics(
+    shell: Shell, tmp_path: Path, record: str
+) -> None:
+    await shell.world.store.records.append([a_record("nobodys", account_id=None)])
+    await shell("audit", "verify")
+    before = await shell.world.store.verification_states.all()
+    tamper(tmp_path, record)
+
+    await shell("audit", "verify")
+
+    assert before == {}
+    assert not (await shell.world.store.verification_states.all())[Scope.WHOLE].sound
 
 
 async def test_an_unknown_key_does_not_verify_the_record(shell: Shell) -> None:

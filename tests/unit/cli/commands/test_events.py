@@ -7,6 +7,17 @@ from tests.unit.cli.shell import EVENT_ID, Shell
 from tests.unit.console.world import NOON
 
 
+async def test_the_list_shows_what_became_of_a_message_that_could_not_be_sent(shell: Shell) -> None:
+    details = {"details": {"outcome": "unknown"}}
+    failed = {"type": "webhook.answered", "event_id": EVENT_ID, "code": "gateway_send_failed"}
+    await shell.world.store.records.append([Record(id=f"{1:032x}", at=NOON, details=details, **failed)])
+
+    _, page, _ = await shell("events", "--code", "gateway_send_failed")
+
+    assert "outcome" in page
+    assert "unknown" in page
+
+
 @pytest.mark.parametrize("command", [["events"], ["events", "list"]])
 async def test_the_record_is_searched_to_its_end(shell: Shell, command: list[str]) -> None:
     await shell.world.store.records.append(
