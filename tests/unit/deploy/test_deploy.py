@@ -1,49 +1,16 @@
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
+from tools.broker.definitions import USERS, placeholder
+
 DEPLOY = Path("deploy")
-KNOWN = set(re.findall(r"^\| `(gateway_\w+)`", Path("docs/metrics.md").read_text("utf-8"), re.MULTILINE))
-OF_A_HISTOGRAM = ("_bucket", "_sum", "_count")
 
 
 def loaded(name: str) -> Any:
     return yaml.safe_load((DEPLOY / name).read_text("utf-8"))
-
-
-def rules(name: str) -> list[dict[str, Any]]:
-    return [rule for group in loaded(name)["groups"] for rule in group["rules"]]
-
-
-ALERTS = rules("prometheus/alerts.rules.yml")
-RECORDED = {rule["record"] for rule in rules("prometheus/recording.rules.yml")}
-DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/gateway.json").read_text("utf-8"))
-EXPRESSIONS = [
-    *(rule["expr"] for rule in ALERTS),
-    *(rule["expr"] for rule in rules("prometheus/recording.rules.yml")),
-    *(target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])),
-]
-
-
-@pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_every_expression_names_metrics_that_exist(expression: str) -> None:
-    for name in re.findall(r"\bgateway_\w+", re.sub(r'"[^"]*"', "", expression)):
-        plain = next((name.removesuffix(s) for s in OF_A_HISTOGRAM if name.endswith(s)), name)
-        assert name in KNOWN or plain in KNOWN, name
-    for name in re.findall(r"gateway:\w+:\w+", expression):
-        assert name in RECORDED, name
-
-
-def test_every_alert_has_its_section_in_the_runbook() -> None:
-    sections = re.findall(r"^## (\w+)$", Path("docs/runbook.md").read_text("utf-8"), re.MULTILINE)
-
-    assert sections == [rule["alert"] for rule in ALERTS]
-    for rule in ALERTS:
-        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
 
 
 def test_compose_depends_on_services_that_exist() -> None:
@@ -56,9 +23,21 @@ def test_compose_depends_on_services_that_exist() -> None:
 def test_compose_runs_the_five_services_and_each_has_a_module() -> None:
     commands = [s["command"][0] for s in loaded("compose.yaml")["services"].values() if "build" in s]
 
-    assert sorted(commands) == [f"services.{n}" for n in ("audit", "console", "ingress", "policy", "sender")]
+    assert sorted(commands) == [f"services.{n}" for n in ("audit", "console", "ingress", "policy", "sender")] + [
+        "tools.cli"
+    ]
     for command in commands:
         assert Path(command.replace(".", "/"), "__main__.py").exists()
+
+
+def test_compose_gives_each_service_its_own_broker_user_and_declares_before_it_starts() -> None:
+    services = loaded("compose.yaml")["services"]
+    users = {name: each["environment"]["GATEWAY_AMQP_URL"] for name, each in services.items() if "build" in each}
+
+    for name, url in users.items():
+        assert url == f"amqp://{name}:${{GATEWAY_RABBITMQ_{name.upper()}_PASSWORD:?}}@rabbitmq:5672/"
+        assert name == "declare" or services[name]["depends_on"]["declare"]["condition"].endswith("successfully")
+    assert set(services["rabbitmq"]["environment"]) == {placeholder(user) for user in USERS}
 
 
 def test_compose_holds_no_secret() -> None:
@@ -76,6 +55,14 @@ def test_prometheus_scrapes_every_services_own_port() -> None:
         name: f"{name}:{port}"
         for name, port in zip(("ingress", "policy", "sender", "audit", "console"), range(9101, 9106), strict=True)
     }
+
+
+def test_prometheus_scrapes_the_broker_s_alarms_and_each_of_its_queues() -> None:
+    jobs = {job["job_name"]: job for job in loaded("prometheus/prometheus.yml")["scrape_configs"]}
+
+    assert "metrics_path" not in jobs["rabbitmq"]  # /metrics/per-object has no alarms
+    assert jobs["rabbitmq-queues"]["metrics_path"] == "/metrics/per-object"
+    assert jobs["rabbitmq-queues"]["static_configs"] == jobs["rabbitmq"]["static_configs"]
 
 
 def test_the_image_runs_as_nobody_special() -> None:

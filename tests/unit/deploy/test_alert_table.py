@@ -1,0 +1,91 @@
+"""What a row of the fault table must hold, and the page that is made of rows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.alerts.catalogue import PARTS
+from tests.chaos.alerts.fault import ALLOWANCE, Expected, Fault, Row
+from tests.chaos.alerts.table import PAGE, REAL, SCALED, page, read, written
+
+GOOD = Row(
+    fault="store locked",
+    alert="GatewayStoreNotWritable",
+    severity="page",
+    factor=1.0,
+    fired_after=80.0,
+    ended_after=20.0,
+    commands=4,
+)
+FAULTS = [fault for groups in PARTS.values() for group in groups for fault in group]
+
+
+def test_a_row_holds_when_its_alert_came_in_time_and_ended() -> None:
+    assert GOOD.holds
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"fired_after": None}, id="it never fired"),
+        pytest.param({"fired_after": 120.5}, id="a page came late"),
+        pytest.param({"severity": "ticket", "fired_after": 900.5}, id="a ticket came late"),
+        pytest.param({"ended_after": None}, id="it stays after the mend"),
+        pytest.param({"false": ("GatewayServiceDown",)}, id="another alert is false"),
+        pytest.param({"otherwise": ("$ x",)}, id="the runbook says something else"),
+    ],
+)
+def test_a_row_with_an_empty_late_or_false_cell_does_not_hold(changes: dict[str, object]) -> None:
+    assert not replace(GOOD, **changes).holds  # type: ignore[arg-type]  # a table
+
+
+def test_a_scaled_row_has_the_scaled_limit_and_what_the_machine_takes() -> None:
+    scaled = replace(GOOD, factor=15.0, fired_after=120 / 15 + ALLOWANCE)
+
+    assert scaled.holds
+    assert not replace(scaled, fired_after=120 / 15 + ALLOWANCE + 0.1).holds
+
+
+def test_an_alert_is_told_from_others_of_its_name_by_its_labels() -> None:
+    expected = Expected("GatewayServiceDown", {"service": "policy"})
+
+    assert expected.matches({"alertname": "GatewayServiceDown", "service": "policy", "severity": "page"})
+    assert not expected.matches({"alertname": "GatewayServiceDown", "service": "sender"})
+    assert str(expected) == "GatewayServiceDown (policy)"
+
+
+def test_the_page_has_both_times_of_a_fault_and_a_dash_where_one_was_not_measured(tmp_path: Path) -> None:
+    other = replace(GOOD, fault="store full (disk)", factor=15.0, fired_after=5.5, ended_after=6.0)
+    written([replace(GOOD, factor=15.0, fired_after=4.9), other], tmp_path / "scaled.jsonl")
+    written([GOOD, replace(GOOD, fired_after=None)], tmp_path / "real.jsonl")
+
+    text = page(read(tmp_path / "scaled.jsonl"), read(tmp_path / "real.jsonl"))
+
+    link = "[GatewayStoreNotWritable](runbook/services.md#gatewaystorenotwritable)"
+    assert f"| store locked | {link} | page | 4.9 | 20 | 80 | 20 |\n" in text
+    assert f"| store full (disk) | {link} | page | 5.5 | 6 | – | – |\n" in text
+
+
+def test_the_committed_page_is_what_the_committed_rows_give() -> None:
+    """After a change: `python -m tests.chaos.alerts page`."""
+    assert PAGE.read_text("utf-8") == page(read(SCALED), read(REAL))
+
+
+def test_no_two_faults_have_the_same_name() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_committed_page_has_each_alert_of_a_fault_with_its_figures(fault: Fault) -> None:
+    [text] = [part for part in PAGE.read_text("utf-8").split("\n## ") if part.startswith("Faults")]
+    name = fault.name
+    [start] = [number for number, line in enumerate(text.splitlines()) if line.startswith(f"| {name} |")]
+    lines = text.splitlines()[start : start + len(fault.expected)]
+
+    for line, expected in zip(lines, fault.expected, strict=True):
+        alert, _, *measured = [cell.strip() for cell in line.split("|")[2:8]]
+        fired, ended = zip(measured[:2], measured[2:], strict=True)
+        assert expected.alert in alert
+        assert [float(cell) for cell in fired if cell != "–"]
+        assert [float(cell) for cell in ended if cell != "–"]

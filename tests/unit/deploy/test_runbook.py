@@ -1,0 +1,45 @@
+"""The form of the runbook, and how its commands are read."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.alerts.runbook import PARTS, Command, commands, commands_in, sections
+from tests.unit.deploy.rule_files import rules_by_file
+
+
+@pytest.mark.parametrize("alert", sorted(sections()))
+def test_each_section_has_the_five_parts_and_a_command(alert: str) -> None:
+    parts = sections()[alert]
+
+    assert tuple(parts) == PARTS
+    assert all(text.strip() for text in parts.values())
+    assert commands(alert)
+
+
+def test_each_alert_has_its_section_on_the_page_of_its_rules() -> None:
+    for page, rules in rules_by_file().items():
+        names = {rule["alert"] for rule in rules if "alert" in rule}
+        if names:
+            text = (Path("docs/runbook") / f"{page}.md").read_text("utf-8")
+            assert {name for name in names if f"\n## {name}\n" not in text} == set()
+
+
+def test_a_block_holds_commands_with_their_status_and_their_outputs() -> None:
+    block = "$ ls a  b\none …\n\ntwo\n$ false # exit status 1\n"
+
+    assert list(commands_in(block)) == [Command("ls a  b", 0, ("one …", "two")), Command("false", 1, ())]
+
+
+@pytest.mark.parametrize(
+    ("printed", "unmet"),
+    [
+        ("a 1 b\nc", None),
+        ("x\na   22   b\ny\nc d", None),
+        ("c\na 1 b", "c"),
+        ("a b", "a … b"),
+        ("", "a … b"),
+    ],
+)
+def test_lines_must_be_printed_in_their_order_and_an_ellipsis_is_anything(printed: str, unmet: str | None) -> None:
+    assert Command("x", 0, ("a … b", "c")).unmet(printed) == unmet
