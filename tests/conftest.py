@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 WHOLE = ("chaos", "e2e")
 """Folders whose tests share one gateway, in their order: with several lanes each of them stays in one."""
+OWN_GATEWAY = "tests/chaos/own_gateway/"
+"""Each file in it starts a gateway of its own, so its files need no common lane."""
 VHOSTS_AT_ONCE = 16  # one command makes many as fast as one
 
 
@@ -28,6 +30,10 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # untyped library
 
     def _split_scope(self, nodeid: str) -> str:
         file, *_ = nodeid.split("::")
+        if file.startswith(OWN_GATEWAY):
+            return file
+        if file.count("/") > 2 and file.startswith("tests/chaos/"):
+            return file.rpartition("/")[0]  # a folder with an environment of its own
         return next((folder for folder in WHOLE if file.startswith(f"tests/{folder}/")), file)
 
 

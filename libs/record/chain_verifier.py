@@ -22,7 +22,8 @@ class ChainVerifier:
     """Takes a chain's checkpoints (each before the records that it covers) and records, then `end`.
 
     `claimed` is the number of records that the chain claims to have, `stray` the id of a record without a `seq`, and
-    `shipped` are the chain's checkpoints in another system. `fault` is the first fault; input after it is ignored.
+    `shipped` are the chain's checkpoints in another system. With `start`, a checkpoint that was verified before, only
+    what follows it is given. `fault` is the first fault; input after it is ignored.
     """
 
     def __init__(
@@ -34,17 +35,20 @@ class ChainVerifier:
         purge: Purge | None = None,
         stray: str | None = None,
         shipped: Iterable[Checkpoint] = (),
+        start: Checkpoint | None = None,
     ) -> None:
         self.chain = chain
         self.fault: Fault | None = None
         self.records = self.checkpointed = self.checkpoints = 0
         self._keys, self._claimed, self._purge, self._stray = keys, claimed, purge, stray
         self._account = account_of(chain)
-        self._seq, self._hash = (0, genesis(chain)) if purge is None else (purge.seq, purge.head)
+        self._seq, self._hash = (0, genesis(chain)) if start is None else (start.last, start.head)
+        if purge is not None and purge.seq >= self._seq:
+            self._seq, self._hash = purge.seq, purge.head
         self._begins = self._seq + 1
         self._before: Link | None = None
         self._tree = Tree()
-        self._signed: Checkpoint | None = None
+        self._signed = start
         self._ahead: deque[Checkpoint] = deque()
         self._late: Fault | None = None
         self._mismatched: list[Link] = []
@@ -57,8 +61,17 @@ class ChainVerifier:
     def _verify_signatures(self) -> None:
         if self._purge is not None:
             self.fault = self._signature_fault(self._purge, FaultKind.FORGED_PURGE, self._purge.seq, None)
+        if self._signed is not None:
+            start = self._signed
+            fault = self._signature_fault(start, FaultKind.FORGED_CHECKPOINT, start.first, start.number)
+            self.fault = self.fault or fault
         for kept in self._shipped:
             self.fault = self.fault or self._signature_fault(kept, FaultKind.FORGED_CHECKPOINT, kept.first, kept.number)
+
+    @property
+    def position(self) -> tuple[int, int, bytes]:
+        """The number of the last checkpoint (0: none), and the `seq` and hash of the last record, so far."""
+        return 0 if self._signed is None else self._signed.number, self._seq, self._hash
 
     def checkpoint(self, given: Checkpoint) -> None:
         """Take the next checkpoint, before the records that it covers."""

@@ -51,7 +51,13 @@ async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # inherited by the services; thousands of connections
     folder = tmp_path_factory.mktemp("chaos")
     async with await BrokerNode.start(folder / "broker") as node, Proxy.to(node.port) as proxy:
-        plan = StackPlan(data_dir=folder, environ=SETTINGS, replicas=REPLICAS, amqp_url=proxy.url(node.url))
+        plan = StackPlan(
+            data_dir=folder,
+            environ=SETTINGS,
+            replicas=REPLICAS,
+            amqp_url=proxy.url(node.url),
+            amqp_urls={user: proxy.url(url) for user, url in (await node.add_users()).items()},
+        )
         async with Stack(plan) as stack, Gateway.of(stack, node, node.url) as gateway:
             await gateway.whatsapp.configure(statuses={"enabled": False})
             yield Environment(gateway, node, proxy)

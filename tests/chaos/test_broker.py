@@ -62,6 +62,7 @@ def refused_in_time(refusals: list[Answer]) -> bool:
     )
 
 
+@pytest.mark.long
 async def test_a_broker_killed_under_load_loses_nothing(
     environment: Environment, seed: int, chance: random.Random
 ) -> None:
@@ -101,6 +102,7 @@ async def test_during_a_partition_callers_get_503_in_time_and_nothing_is_lost(
         while len([answer for answer in answers if answer.status == 503]) < 3:
             await asyncio.sleep(0.05)
         during = len(answers)
+        await eventually(lambda: workers_are_unready_and_ingress_is_ready(environment), seconds=RECOVERS_WITHIN)
         await load_through(load, 40, environment)
         recovery = await seconds_until(lambda: all_ingresses_answer(environment, load))
     findings, ends = await load.check()
@@ -113,6 +115,16 @@ async def test_during_a_partition_callers_get_503_in_time_and_nothing_is_lost(
     assert findings.holds, findings.faults
     assert refused_in_time(refused), slowest
     assert ends == {"sent": 140}
+
+
+async def workers_are_unready_and_ingress_is_ready(environment: Environment) -> bool:
+    """Ingress answers callers itself while the broker is frozen; it says so in its body, and stays in the Service."""
+    services, http = environment.gateway.stack.services, environment.gateway.http
+    pages = {}
+    for name in ("ingress", "policy"):
+        async with http.get(services[name][0].ready_url) as answer:
+            pages[name] = answer.status, (await answer.json())["checks"]["broker"]
+    return pages == {"ingress": (200, False), "policy": (503, False)}
 
 
 async def load_through(load: Load, count: int, environment: Environment) -> None:

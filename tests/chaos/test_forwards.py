@@ -25,6 +25,7 @@ async def written(gateway: Gateway, integration: Integration, texts: list[str]) 
         await gateway.whatsapp.write(Inbound.model_validate(inbound))
 
 
+@pytest.mark.long
 async def test_forwards_survive_outages_of_the_broker_the_senders_and_their_target(
     environment: Environment, seed: int, chance: random.Random
 ) -> None:

@@ -33,6 +33,7 @@ async def killed_at_random(environment: Environment, load: Load, chance: random.
         await replica.wait_until_ready()
 
 
+@pytest.mark.long
 async def test_services_killed_under_load_lose_no_message_and_send_none_twice(
     environment: Environment, seed: int, chance: random.Random
 ) -> None:

@@ -1,6 +1,7 @@
 """One gateway for all end-to-end tests: two replicas of each service on the message path, on a separate vhost."""
 
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -24,12 +25,14 @@ SETTINGS = {
 def stack(
     broker: BrokerNode, unused_vhosts: Iterator[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """All services as processes."""
+    """All services as processes, each with its own broker user."""
+    amqp_url = next(unused_vhosts)
     plan = StackPlan(
         data_dir=tmp_path_factory.mktemp("gateway"),
         environ=SETTINGS,
         replicas=REPLICAS,
-        amqp_url=next(unused_vhosts),
+        amqp_url=amqp_url,
+        amqp_urls=run_apart(broker.add_users(amqp_url.rpartition("/")[2])),
     )
     stack = Stack(plan)
     run_apart(stack.__aenter__())
@@ -41,4 +44,5 @@ def stack(
 async def gateway(stack: Stack, broker: BrokerNode) -> AsyncIterator[Gateway]:
     """The driver of the gateway."""
     async with Gateway.of(stack, broker, stack.settings["GATEWAY_AMQP_URL"]) as gateway:
+        gateway.seen_secrets |= {str(urlsplit(url).password) for url in stack.amqp_urls.values()}
         yield gateway

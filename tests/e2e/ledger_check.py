@@ -20,7 +20,7 @@ import aio_pika
 from libs.chassis.amqp.envelope import REASON
 from libs.chassis.topology import POSTS, WORK_QUEUES, all_queues
 from libs.contracts.callback_data import event_id_from
-from libs.contracts.events import MessageApproved, WebhookAnswered
+from libs.contracts.events import MessageApproved, MessageReplaced, WebhookAnswered
 from libs.contracts.identity import Pseudonyms
 from tests.e2e.driver import Answer, Gateway, Integration
 from tests.e2e.waiting import eventually
@@ -56,7 +56,8 @@ async def ledger_check(
     approved = {
         record["event_id"]
         for each in accounts
-        for record in await gateway.records(account_id=each, type=MessageApproved.name)
+        for event in (MessageApproved, MessageReplaced)
+        for record in await gateway.records(account_id=each, type=event.name)
     }
     received = [message for each in numbers for message in await gateway.whatsapp.messages(phone_number_id=each)]
     return findings_from(

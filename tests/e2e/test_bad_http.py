@@ -1,12 +1,14 @@
 """Invalid HTTP: oversized, chunked and incomplete bodies, malformed requests, unknown paths."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from libs.contracts.errors import ErrorCode, OperatorCode
+from tests.bad_http import NOT_HTTP, STRANGE, assert_generic
 from tests.e2e.driver import SECRET, Gateway, Integration
 from tests.e2e.raw import Headers, RawAnswer, chunked, exchange, head
+from tools.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,21 +21,21 @@ def door(integration: Integration, *more: tuple[str, str | bytes]) -> Headers:
     return [(SECRET, integration.secret), *more]
 
 
-BROKEN_HTTP = {
-    "no HTTP at all": b"hello\r\n\r\n",
-    "a negative length": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-    "two lengths": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-    "length and chunks": b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "an endless header": b"POST / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
-    "a header of control characters": b"POST / HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+SERVERS: dict[str, Callable[[Stack], str]] = {
+    "ingress": lambda stack: stack.ingress_url,
+    "console": lambda stack: stack.console_url,
+    "metrics": lambda stack: stack.services["policy"][0].ready_url.removesuffix("/readyz"),
 }
 
 
-@pytest.mark.parametrize("request_bytes", BROKEN_HTTP.values(), ids=BROKEN_HTTP.keys())
-async def test_malformed_http_gets_a_json_error(gateway: Gateway, request_bytes: bytes) -> None:
-    answer = await exchange(gateway.stack.ingress_url, request_bytes)
+@pytest.mark.parametrize("sent", [*NOT_HTTP.values(), *STRANGE.values()], ids=[*NOT_HTTP, *STRANGE])
+@pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
+async def test_no_error_names_the_software_behind_a_port(
+    gateway: Gateway, server: Callable[[Stack], str], sent: bytes
+) -> None:
+    answer = await exchange(server(gateway.stack), sent)
 
-    assert 400 <= answer.status < 500
+    assert_generic(answer)
     assert answer.result in {*ErrorCode, *OperatorCode}
 
 

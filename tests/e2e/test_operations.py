@@ -1,7 +1,10 @@
 """Operations: probes, metrics, logs, traces and graceful shutdown."""
 
 import re
+from typing import Any
+from uuid import uuid4
 
+import aio_pika
 import orjson
 import pytest
 
@@ -68,6 +71,34 @@ async def test_every_line_of_a_log_is_json_with_its_service(gateway: Gateway) ->
         assert entries, process.name
         assert {each["service"] for each in entries if "service" in each} == {process.name.split("-")[0]}
         assert all({"event", "level", "timestamp"} <= set(each) for each in entries)
+
+
+async def test_a_hostile_dead_letter_is_listed_and_discarded_and_the_record_says_why(
+    gateway: Gateway,
+) -> None:
+    account_id = f"acc_{uuid4().hex}"
+    message = aio_pika.Message(
+        b'{"account_id": "%s", "integration_id": "\\ud800"}' % account_id.encode(),
+        message_id=str(uuid4()),
+        type="webhook.received",
+        headers={"x-reason": "\x00" * 9, "x-died-at": 2**62},
+    )
+    async with await aio_pika.connect(gateway.amqp_url) as connection:
+        dead = await (await connection.channel()).get_exchange("gateway.dead", ensure=False)
+        await dead.publish(message, "policy.webhooks")
+
+    async def letters(status: str) -> list[dict[str, Any]]:
+        page = await gateway.done("GET", "/dead-letters", account_id=account_id, status=status)
+        return list(page["items"])
+
+    [letter] = await eventually(lambda: letters("waiting"))
+    await gateway.done("POST", f"/dead-letters/{letter['id']}/discard", {"reason": "a test"})
+
+    [discarded] = await letters("discarded")
+    [record] = await gateway.wait_for_records(account_id=account_id, type="dead_letter.discarded")
+    assert (letter["reason"], letter["integration_id"]) == ("?" * 9, "?")
+    assert discarded["discarded_by"] == "admin"
+    assert (record["actor"], record["details"]["reason"]) == ("admin", "a test")
 
 
 async def test_a_service_shuts_down_gracefully_and_restarts(gateway: Gateway) -> None:

@@ -13,10 +13,12 @@ from uuid import UUID
 import aiohttp
 
 from libs.chassis.amqp import Broker
+from libs.chassis.amqp.declare_step import declare_everything
 from libs.chassis.subscriptions import Received
 from libs.chassis.topology import RECORDS
 from libs.contracts.events import AccountChanged, Event
 from tools.broker import BrokerNode
+from tools.broker.rights import DECLARER
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "an-admin-token-for-tests"
@@ -79,10 +81,13 @@ async def test_changes_made_while_the_broker_is_away_are_told_when_it_is_back(tm
         await BrokerNode.start(tmp_path / "broker") as node,
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as http,
     ):
+        urls = await node.add_users()
+        await declare_everything(urls[DECLARER])
+        await node.sync()
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "services.console"),
             cwd=ROOT,
-            env=environ_of(tmp_path, node.url, port),
+            env=environ_of(tmp_path, urls["console"], port),
             stdout=asyncio.subprocess.DEVNULL,
         )
         try:

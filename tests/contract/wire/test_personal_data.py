@@ -20,6 +20,7 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         "Event.account_id",
         "Event.integration_id",
         "*.number_id",
+        "DeadLetterDiscarded.dead_letter_id",
         "DeadLetterReplayed.dead_letter_id",
         "OperatorRejected.token_id",
         "RecordExported.record_id",
@@ -44,6 +45,7 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
     "the name of a process": ("*.reply_to",),
     "encrypted with a key of the deployment's settings": ("WhatsAppPostSetAside.sealed",),
     "a word from a closed list, or a name from our own code or configuration": (
+        "DeadLetterDiscarded.queue",
         "DeadLetterReplayed.queue",
         "Decision.reason",
         "ErasureRefused.code",
@@ -117,6 +119,7 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         "WebhookRejected.claimed_integration",
     ),
     "an operator's name, label or reason, recorded because it must be shown who did what and why": (
+        "DeadLetterDiscarded.reason",
         "ErasureRefused.reason",
         "OperatorEvent.actor",
         "RestrictionEvent.actor",

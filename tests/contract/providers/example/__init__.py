@@ -109,6 +109,7 @@ class ExampleSender:
             headers={"X-Token": number.access_token},
             outcome_from=outcome_from,
             clock=self.options.clock,
+            template="/send",
         )
 
     async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:
@@ -119,6 +120,7 @@ class ExampleSender:
             headers={"X-Token": number.access_token},
             outcome_from=probe_outcome_from,
             clock=self.options.clock,
+            template="/me",
         )
 
 

@@ -1,0 +1,132 @@
+"""`drill`: starts faults, waits for their alerts, tries the runbook, mends, and waits for the alerts to end."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from tests.chaos.alerts import runbook
+from tests.chaos.alerts.fault import LIMITS, Expected, Fault, Row
+from tests.chaos.alerts.prometheus import Prometheus
+from tests.chaos.alerts.service_levels import STAY
+from tests.chaos.alerts.world import World
+
+ENDS_WITHIN = 1800.0
+"""Seconds at factor 1 that an alert may take to end: what its window has seen, and its scrapes."""
+MACHINE = 60.0
+"""Seconds that services, broker and machine may take beside, whatever the factor."""
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(eq=False)
+class Watch:
+    """The alerts that fired since it began."""
+
+    prometheus: Prometheus
+    firing: set[Labels] = field(default_factory=set)
+    fired: dict[Labels, float] = field(default_factory=dict)
+    """When each was seen to fire first."""
+
+    def first(self, expected: Expected) -> float | None:
+        """When the alert fired first; None when it did not."""
+        return min((at for labels, at in self.fired.items() if expected.matches(dict(labels))), default=None)
+
+    def fires(self, expected: Expected) -> bool:
+        """True while the alert fires."""
+        return any(expected.matches(dict(labels)) for labels in self.firing)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look several times an evaluation while the block lasts."""
+        await self._look()
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(max(0.1, min(1.0, self.prometheus.interval / 4)))
+            await self._look()
+
+    async def _look(self) -> None:
+        self.firing = {tuple(sorted(each.labels.items())) for each in await self.prometheus.alerts() if each.firing}
+        for labels in self.firing:
+            self.fired.setdefault(labels, time.monotonic())
+
+
+async def drill(world: World, *faults: Fault) -> list[Row]:
+    """The rows of faults that do not disturb each other, all at once."""
+    wanted = [each for fault in faults for each in fault.expected]
+    before = await _wait_until_quiet(world, wanted)
+    watch = Watch(world.prometheus)
+    # Where a fault cannot be caused, the others are mended before the world ends.
+    async with watch.running(), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_one(world, watch, fault)) for fault in faults]
+    rows = [row for task in tasks for row in task.result()]
+    others = {name_of(labels) for labels in set(watch.fired) - before if not _any(wanted, labels)}
+    allowed = frozenset[str]().union(*(fault.companions for fault in faults))
+    return [row.among(beside=tuple(sorted(others & allowed)), false=tuple(sorted(others - allowed))) for row in rows]
+
+
+async def _one(world: World, watch: Watch, fault: Fault) -> list[Row]:
+    await fault.prepare(world)
+    began = time.monotonic()
+    try:
+        await fault.begin(world)
+        await _until(lambda: all(watch.first(each) for each in fault.expected), world, 2 * LIMITS[fault.severity])
+        trial = await runbook.tried(world, [each.alert for each in fault.expected], fault.name)
+    finally:
+        mended = time.monotonic()
+        await fault.mend(world)
+    await _until(lambda: not any(watch.fires(each) for each in fault.expected), world, ENDS_WITHIN)
+    ended = time.monotonic()
+    return [
+        Row(
+            fault=fault.name,
+            alert=str(each),
+            severity=_severity(watch, each) or fault.severity,
+            factor=world.prometheus.factor,
+            fired_after=None if (first := watch.first(each)) is None else round(first - began, 1),
+            ended_after=None if first is None or watch.fires(each) else round(ended - mended, 1),
+            commands=trial.commands if each is fault.expected[0] else 0,
+            otherwise=tuple(trial.faults) if each is fault.expected[0] else (),
+        )
+        for each in fault.expected
+    ]
+
+
+def _severity(watch: Watch, expected: Expected) -> str:
+    found = [dict(labels) for labels in watch.fired if expected.matches(dict(labels))]
+    return found[0].get("severity", "") if found else ""
+
+
+async def _until(holds: Callable[[], bool], world: World, seconds: float) -> None:
+    """Wait until it holds, or until it is clear that it will not; the row then has an empty cell."""
+    end = time.monotonic() + seconds / world.prometheus.factor + MACHINE
+    while not holds() and time.monotonic() < end:
+        await asyncio.sleep(0.05)
+
+
+async def _wait_until_quiet(world: World, wanted: Sequence[Expected]) -> set[Labels]:
+    """Wait until none of these alerts is there, and no page but those of the service levels; what is still there."""
+    end = time.monotonic() + ENDS_WITHIN / world.prometheus.factor + MACHINE
+    while True:
+        there = await world.prometheus.alerts()
+        names = {a.name for a in there if _any(wanted, a.labels) or (a.severity == "page" and a.name not in STAY)}
+        if not names:
+            return {tuple(sorted(alert.labels.items())) for alert in there}
+        assert time.monotonic() < end, f"still there from before: {names}"
+        await asyncio.sleep(0.25)
+
+
+def name_of(labels: Labels) -> str:
+    """The alert's name."""
+    return dict(labels)["alertname"]
+
+
+def _any(wanted: Sequence[Expected], labels: Labels | Mapping[str, str]) -> bool:
+    return any(each.matches(dict(labels)) for each in wanted)

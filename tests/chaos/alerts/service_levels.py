@@ -1,0 +1,15 @@
+"""The alerts that an outage may set off beside the one that names it, because what they say is true."""
+
+LEVELS = frozenset(
+    f"Gateway{level}{alert}" for level in ("Availability", "Latency") for alert in ("BurnsFast", "Burns", "Budget")
+)
+"""Of the service levels: their windows are as long as three days, so that they stay for hours after many outages."""
+STAY = LEVELS | {"GatewayUnavailableAnswers"}
+"""Pages that may still be there from a fault before."""
+OUTAGE = STAY | {
+    "GatewayPendingAnswers",
+    "GatewayStoreErrors",
+    "GatewayConsumerRestarted",
+    "GatewayLogLinesLost",  # of the full disk some faults before
+}
+"""What callers get, and what services had to do, while something is away."""
