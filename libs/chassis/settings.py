@@ -101,7 +101,7 @@ class ServiceSettings(Settings):
         default=64,
         ge=1,
         le=10_000,
-        description="Deliveries of a queue that are handled at once; an account has at most half of them "
+        description="Deliveries of a queue that are handled at once; an account has a share of them "
         "while there are others.",
     )
     drain_seconds: float = Field(

@@ -50,6 +50,9 @@ from services.policy.settings import PolicySettings
 CUSTOMERS_AT_ONCE = 8
 """Of what customers write and WhatsApp tells, so many deliveries at once. More would not be handled faster, but each
 step of a webhook's decision would wait for a step of each of them."""
+ACCOUNT_PART = 8
+"""One account has so small a part of what is handled at once while there are others: this work is CPU, which more
+deliveries at once would not speed up."""
 SIMULATIONS_AT_ONCE = 1
 """Simulated decisions are made beside the real ones, one at a time."""
 
@@ -145,7 +148,8 @@ async def _serve(settings: PolicySettings, runtime: ServiceRuntime, store: Store
     at_once = {WEBHOOKS: settings.prefetch, SIMULATIONS: SIMULATIONS_AT_ONCE}
     for queue, handlers in handlers_of.items():
         prefetch = min(settings.prefetch, at_once.get(queue, CUSTOMERS_AT_ONCE))
-        await broker.consume(queue, handlers, prefetch=prefetch, shared=queue is not SIMULATIONS)
+        share = None if queue is SIMULATIONS else max(1, prefetch // ACCOUNT_PART)
+        await broker.consume(queue, handlers, prefetch=prefetch, account_share=share)
     async with broker.retiring_queues():
         runtime.mark_ready(
             alive=broker.alive,

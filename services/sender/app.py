@@ -315,10 +315,14 @@ async def _consume(
     send = message_handler(settings, dependencies)
     messages = (on(MessageApproved, send), on(MessageReplaced, send))
     await broker.consume(
-        MESSAGES, messages, prefetch=settings.prefetch, shared=True, stuck_after=_longest_delivery(settings)
+        MESSAGES,
+        messages,
+        prefetch=settings.prefetch,
+        account_share=settings.prefetch // 2,
+        stuck_after=_longest_delivery(settings),
     )
     statuses = (on(WhatsAppStatusReceived, status_handler(settings, dependencies)),)
-    await broker.consume(STATUSES, statuses, prefetch=settings.prefetch, shared=True)
+    await broker.consume(STATUSES, statuses, prefetch=settings.prefetch, account_share=settings.prefetch // 2)
     updates = (on(WhatsAppAccountUpdated, account_update_handler(dependencies)),)
     await broker.consume(ACCOUNT_UPDATES, updates, prefetch=UPDATES_AT_ONCE)
     forward = forward_handler(
@@ -329,7 +333,7 @@ async def _consume(
         FORWARDS,
         (on(ForwardRequested, forward),),
         prefetch=settings.forward_prefetch,
-        shared=True,
+        account_share=settings.forward_prefetch // 2,
         stuck_after=max(STUCK_SECONDS, settings.forward_timeout + BULKHEAD_WAIT_S + LEASE_MARGIN_S),
     )
     async with periodic("credential probes", credential_probes(dependencies), PROBE_LOOK_S, wake=edited):

@@ -160,20 +160,22 @@ class Broker:
         *,
         prefetch: int,
         stuck_after: float = STUCK_SECONDS,
-        shared: bool = False,
+        account_share: int | None = None,
     ) -> None:
         """Deliver a work queue's events to handlers, at most `prefetch` at once.
 
-        When the queue is `shared` by accounts, each has at most its share of them (`FairShare`).
+        With an `account_share`, one account has at most so many of them while there are others (`FairShare`).
         The consumer is made anew when it has deliveries in flight and settles none for `stuck_after` seconds: more
         than one delivery takes as long as everything outside works as it should.
         """
 
         def create() -> QueueConsumer:
-            shares = FairShare[AbstractIncomingMessage](prefetch) if shared else None
+            shares = None
+            if account_share is not None:
+                shares = FairShare[AbstractIncomingMessage](prefetch, share=account_share)
             return QueueConsumer(work, subscriptions, self._processing(), shares)
 
-        deliveries = prefetch + PARKING if shared else prefetch
+        deliveries = prefetch if account_share is None else prefetch + PARKING
         await self._consumers.attach(work.name, create, prefetch=deliveries, stuck_after=stuck_after)
 
     def in_flight(self, work: WorkQueue) -> int:

@@ -79,11 +79,14 @@ class _Account(Generic[D]):
 class FairShare(Generic[D]):
     """The deliveries of one consumer that are running or parked, by account. At most `slots` run at once.
 
-    The consumer's prefetch is `slots` and `parking` together.
+    The consumer's prefetch is `slots` and `parking` together. `share`: half of the slots when it is not given.
     """
 
-    def __init__(self, slots: int, parking: int = PARKING, clock: Monotonic = monotonic) -> None:
+    def __init__(
+        self, slots: int, parking: int = PARKING, *, share: int | None = None, clock: Monotonic = monotonic
+    ) -> None:
         self._slots = slots
+        self._share = max(1, slots // 2 if share is None else share)
         self._parking = parking
         self._now = clock
         self._running = 0
@@ -95,7 +98,7 @@ class FairShare(Generic[D]):
     @property
     def share(self) -> int:
         """How many deliveries of one account run at once while there are others."""
-        return max(1, self._slots // 2)
+        return self._share
 
     def arrive(self, account: str, delivery: D, *, returned: bool) -> timedelta | None:
         """Park a delivery; or the time after which it is to be delivered again, when its account has its share.

@@ -20,6 +20,8 @@ from libs.store.sqlite.files import OpenedFile
 from libs.store.sqlite.writer import Writer
 
 T = TypeVar("T")
+TRUNCATE_PAUSES = (0.1, 0.2, 0.4)
+"""Seconds between tries to empty a busy write-ahead log."""
 CHECK_SECONDS = 0.25
 """How long reads trust that the file at the path is the opened one; every transaction checks it."""
 
@@ -89,6 +91,7 @@ class Database:
         """Remove deleted and changed values from the write-ahead log; False when other connections were using it.
 
         The file itself does not contain them (`secure_delete`). What remains is overwritten when the log restarts.
+        SQLite does not wait for a checkpoint of another process, so a busy log is tried again a few times.
         """
 
         def truncate() -> bool:
@@ -100,6 +103,10 @@ class Database:
             return not busy
 
         with translated_errors():
+            for pause in TRUNCATE_PAUSES:
+                if await asyncio.to_thread(truncate):
+                    return True
+                await asyncio.sleep(pause)
             return await asyncio.to_thread(truncate)
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from services.ingress.domain.addresses import networks_from
 from services.ingress.handlers.accept_webhook import AcceptWebhook
 from services.ingress.handlers.business_accounts import AttributeUpdates
 from services.ingress.handlers.credentials import CredentialsCache
+from services.ingress.handlers.large_posts import LargePosts
 from services.ingress.handlers.pending_answers import PendingAnswers
 from services.ingress.handlers.posts import KeepPosts, ProviderSource, ReadPost
 from services.ingress.handlers.receive import ReceiveProviderWebhook
@@ -105,6 +106,7 @@ def _providers(
             learn=dependencies.learn_business_account,
             clock=dependencies.clock,
         ),
+        large_posts=LargePosts(lambda: dependencies.replies.waiting),
     )
     sealer = post_sealer_from(settings.post_keys.get_secret_value())
     keep = KeepPosts(

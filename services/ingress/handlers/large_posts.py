@@ -2,11 +2,12 @@
 
 A post of 4 MB holds 15,000 messages and takes more than a second to read. Read on the event loop, it would keep every
 other caller waiting. So it is read in a thread, and published in slices between which others are served. Large posts of
-one account wait for one another, and those of several accounts take turns.
+one account wait for one another, and those of several accounts take turns. While callers wait for their answers, a
+slice waits for them, a tenth of a second at most: what it publishes would keep the broker and all services busy.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,9 +22,22 @@ SWITCH_SECONDS: Final = 0.000_5
 step of every request (`sys.setswitchinterval`)."""
 
 
+CALLERS_SECONDS: Final = 0.1
+"""The longest that a slice waits for callers: a post of a thousand messages takes up to 12 s longer."""
+LOOK_SECONDS: Final = 0.005
+"""Between two looks whether callers wait."""
+
+
+def _nobody() -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class LargePosts:
     """The turns of large posts in this process."""
+
+    callers: Callable[[], int] = _nobody
+    """How many callers wait for their answers."""
 
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -41,4 +55,11 @@ class LargePosts:
         """Wait until a slice of an account's large post may be published."""
         account = self._by_account.setdefault(account_id, asyncio.Lock())
         async with account, self._publishing:
+            await self._after_callers()
             yield
+
+    async def _after_callers(self) -> None:
+        for _ in range(round(CALLERS_SECONDS / LOOK_SECONDS)):
+            if not self.callers():
+                return
+            await asyncio.sleep(LOOK_SECONDS)

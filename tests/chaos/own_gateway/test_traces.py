@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -90,6 +90,15 @@ class Watched:
 
         await eventually(there, seconds=30)
         return self.collector.trace(trace_id)
+
+    async def matching(self, count: int, matches: Callable[[KeptSpan], bool]) -> list[KeptSpan]:
+        """The spans that match, once there are so many: each service exports its own at its own time."""
+
+        async def there() -> list[KeptSpan]:
+            found = [span for span in self.collector.spans if matches(span)]
+            return found if len(found) >= count else []
+
+        return await eventually(there, seconds=30)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -206,15 +215,14 @@ async def test_a_dead_letter_is_an_error_and_its_replay_links_to_it(watched: Wat
 
         dead, replayed = sorted(await eventually(processed, seconds=30), key=lambda span: not span.failed)
 
-    spans = watched.collector.spans
+    (replay,) = await watched.matching(1, lambda span: span.name == "publish gateway.replay")
+    posts = await watched.matching(2, lambda span: span.kind == "CLIENT" and span.parent_id in {dead.id, replayed.id})
     assert (dead.failed, dead.attributes["gateway.settlement"], dead.attributes["error.type"]) == (
         True, "dead_letter", "GiveUp",
     )  # fmt: skip
     assert (replayed.failed, replayed.attributes["gateway.settlement"]) == (False, "ack")
-    (replay,) = [span for span in spans if span.name == "publish gateway.replay"]
     assert (replay.service, replay.id) == ("console", replayed.parent_id)
     assert [trace for trace, _ in replay.links] == [dead.trace_id]
-    posts = [span for span in spans if span.kind == "CLIENT" and span.parent_id in {dead.id, replayed.id}]
     assert sorted(int(post.attributes["http.response.status_code"]) for post in posts) == [200, 410]
 
 
@@ -227,8 +235,11 @@ async def test_what_whatsapp_sends_begins_a_trace_too(watched: Watched) -> None:
 
     handled = (await eventually(processed, seconds=30))[-1]
 
-    spans = watched.collector.trace(handled.trace_id)
-    assert by_name(spans, "POST /integrations/whatsapp/webhook").kind == "SERVER"
+    [request] = await watched.matching(
+        1,
+        lambda span: (span.trace_id, span.name) == (handled.trace_id, "POST /integrations/whatsapp/webhook"),
+    )
+    assert request.kind == "SERVER"
 
 
 async def test_spans_have_only_attributes_of_the_list_and_nothing_personal(watched: Watched) -> None:
@@ -247,7 +258,13 @@ async def test_spans_have_only_attributes_of_the_list_and_nothing_personal(watch
     assert integration.number.encode() not in exported
     assert integration.secret.encode() not in exported
     assert gateway.stack.admin_token.encode() not in exported
-    for service in ("ingress", "policy", "sender", "audit", "console"):
+    services = ("ingress", "policy", "sender", "audit", "console")
+
+    async def all_exported() -> bool:
+        return {f"gateway-{service}" for service in services} <= set(watched.collector.resources)
+
+    await eventually(all_exported, seconds=30)
+    for service in services:
         resource = watched.collector.resources[f"gateway-{service}"]
         assert resource["service.version"] == VERSION
         assert resource["service.namespace"] == "whatsapp-gateway"
@@ -321,5 +338,8 @@ async def test_a_scrape_in_openmetrics_has_the_traces_of_slow_requests_as_exempl
         r'^gateway_webhook_duration_seconds_bucket\{.*\} \S+ # \{trace_id="([0-9a-f]{32})"\}', page, re.MULTILINE
     )
 
+    async def exported() -> bool:
+        return set(found) <= {span.trace_id for span in watched.collector.spans if span.name == WEBHOOK}
+
     assert found
-    assert set(found) <= {span.trace_id for span in watched.collector.spans if span.name == WEBHOOK}
+    await eventually(exported, seconds=30)

@@ -57,7 +57,7 @@ async def test_another_accounts_deliveries_come_through_a_backlog_and_none_is_lo
         await publish_all(broker, "a", ids["a"])
         await publish_all(broker, "b", ids["b"][1:])
 
-        await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=8, shared=True)
+        await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=8, account_share=4)
         await eventually(lambda: len({id_ for account, id_, _ in handled if account == "b"}) == 21)
         of_a_by_then = sum(account == "a" for account, *_ in handled)
         await eventually(lambda: len({id_ for _, id_, _ in handled}) == 621, seconds=60)
@@ -81,7 +81,7 @@ async def test_an_account_alone_is_never_put_behind(vhost: str) -> None:
     before = deferred()
     async with broker_at(vhost) as broker:
         await publish_all(broker, "a", ids)
-        await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=8, shared=True)
+        await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=8, account_share=4)
         await eventually(lambda: len(set(handled)) == 300)
 
     assert deferred() == before
@@ -100,7 +100,7 @@ async def test_the_order_of_an_account_survives_being_parked(vhost: str) -> None
         await publish_patiently(broker, of_account("b"))
         for id_ in ids:
             await publish_patiently(broker, of_account("a"), id_)
-        await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=2, shared=True)
+        await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=2, account_share=1)
         await eventually(lambda: len(set(handled)) == 200, seconds=60)
 
     assert list(dict.fromkeys(handled)) == ids
@@ -120,13 +120,13 @@ async def test_what_is_parked_when_the_consumer_stops_goes_to_another_one(vhost:
 
     ids = [uuid4() for _ in range(20)]
     async with broker_at(vhost) as first, broker_at(vhost, "second") as second:
-        await first.consume(WEBHOOKS, (on(WebhookReceived, handle_slowly),), prefetch=8, shared=True)
+        await first.consume(WEBHOOKS, (on(WebhookReceived, handle_slowly),), prefetch=8, account_share=4)
         await publish_all(first, "a", ids)
         await eventually(lambda: len(began) == 7)
         draining = asyncio.create_task(first.drain(5))
         await eventually(lambda: not first._consumers.each)
         release.set()
-        await second.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=8, shared=True)
+        await second.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=8, account_share=4)
         await draining
         await eventually(lambda: {*began, *handled} == set(ids))
 
@@ -138,7 +138,7 @@ async def test_a_message_that_cannot_be_read_is_a_dead_letter_of_nobodys_share(v
         raise AssertionError("not called")
 
     async with broker_at(vhost) as broker, outside(vhost) as channel:
-        await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=2, shared=True)
+        await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=2, account_share=1)
         await channel.default_exchange.publish(aio_pika.Message(b"{", headers={"x-account": 7}), WEBHOOKS.name)
 
         (letter,) = await dead_letters(vhost, WEBHOOKS)

@@ -12,7 +12,7 @@ from libs.chassis.loop_time import LoopTime
 from libs.providers.cloud_api.webhook import CloudApiWebhooks
 from libs.providers.inbound import Inbound, WebhookRequest, WebhookSecrets
 from services.ingress.handlers.business_accounts import AttributeUpdates
-from services.ingress.handlers.large_posts import LARGE_BODY, LargePosts
+from services.ingress.handlers.large_posts import CALLERS_SECONDS, LARGE_BODY, LOOK_SECONDS, LargePosts
 from services.ingress.handlers.receive import MAX_UNCONFIRMED, ReceiveProviderWebhook
 from tests.unit.ingress.world import NOW, World, number
 from tests.unit.providers.cloud_api.samples import MESSAGE, document_of
@@ -112,3 +112,22 @@ async def test_the_slices_of_several_accounts_take_turns() -> None:
 
     assert slices[:6].count("b") == 3
     assert slices.count("a") == 18
+
+
+async def test_a_slice_waits_for_callers_and_not_for_ever() -> None:
+    looks = iter([2, 1, 0])
+    after_callers = LargePosts(lambda: next(looks))
+    always = 0
+
+    def waiting() -> int:
+        nonlocal always
+        always += 1
+        return 1
+
+    beside_callers = LargePosts(waiting)
+
+    async with after_callers.turn("a"), beside_callers.turn("b"):
+        left = list(looks)
+
+    assert left == []
+    assert always == round(CALLERS_SECONDS / LOOK_SECONDS)

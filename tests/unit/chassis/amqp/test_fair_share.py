@@ -20,7 +20,7 @@ class Clock:
 
 def a_share(slots: int = 8, parking: int = 24) -> tuple[FairShare[int], Clock]:
     clock = Clock()
-    return FairShare[int](slots, parking, clock), clock
+    return FairShare[int](slots, parking, clock=clock), clock
 
 
 def arrived(share: FairShare[int], account: str, count: int, *, returned: bool = False) -> list[timedelta]:
