@@ -39,7 +39,8 @@ test: $(DEV) ## run all tests but the long fault scenarios, or one test or folde
 	$(PYTHON) -m pytest $(or $(T),tests -m "not long" $(PARALLEL))
 
 chaos: $(DEV) ## run the long fault scenarios: killed processes, full disks, clocks set back, alerts
-	$(PYTHON) -m pytest tests/chaos -m long $(PARALLEL)
+	$(PYTHON) -m pytest tests/chaos -m "long and not alone" $(PARALLEL)
+	$(PYTHON) -m pytest tests/chaos -m "long and alone"
 
 check: $(DEV) ## check lint rules, formatting, types and import rules
 	$(PYTHON) -m ruff check .

@@ -32,14 +32,14 @@ from tools.broker import BrokerNode
 from tools.simulator.webhook_payloads import signature_of
 from tools.stack import Stack, StackPlan
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long, pytest.mark.alone]
 
 RATE = 3.0
 """Messages a second of account B."""
 TIMES = 10
 """How many times B's rate A sends at."""
 PHASE_SECONDS = 20.0
-PHASES = 4
+PHASES = 3
 """Pairs of phases: B alone, B with A."""
 MESSAGES_IN_POST = 15_000
 SIMULATIONS = 20.0

@@ -11,7 +11,7 @@ from tests.chaos.alerts.fault import Fault
 from tests.chaos.alerts.report import FACTOR, reported
 from tests.chaos.alerts.world import World, running_world
 
-pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -5,7 +5,9 @@ Everybody is answered, nothing is sent twice, and no consumer stays behind with 
 
 import asyncio
 import contextlib
+import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -88,6 +90,9 @@ async def gateway(stack: Stack, broker: BrokerNode) -> AsyncIterator[Gateway]:
         yield gateway
 
 
+WORKERS = ("policy", "sender", "audit")
+
+
 @dataclass
 class Outage:
     """The disk that fills up, and what was seen of it."""
@@ -149,9 +154,16 @@ class Outage:
         await eventually(sent, seconds=RECOVERY_SECONDS, pause=0.3)
 
 
+def log_everything(gateway: Gateway) -> None:
+    """Have the workers write debug lines: at level info a full disk may meet no line at all."""
+    for service in WORKERS:
+        for process in gateway.stack.services[service]:
+            os.kill(process.pid, signal.SIGUSR1)
+
+
 async def of_all_workers(gateway: Gateway, metric: str) -> float:
     """The sum of a metric over the services that consume."""
-    return sum([await gateway.metric(service, metric) for service in ("policy", "sender", "audit")])
+    return sum([await gateway.metric(service, metric) for service in WORKERS])
 
 
 async def test_a_disk_that_fills_up_twice_under_traffic_leaves_nobody_waiting(
@@ -159,6 +171,7 @@ async def test_a_disk_that_fills_up_twice_under_traffic_leaves_nobody_waiting(
 ) -> None:
     load = await Load.create(gateway, chance)
     outage = Outage(gateway, load)
+    log_everything(gateway)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(load.run(MESSAGES, in_flight=12))
