@@ -16,6 +16,8 @@ ENDS_WITHIN = 1800.0
 """Seconds at factor 1 that an alert may take to end: what its window has seen, and its scrapes."""
 MACHINE = 60.0
 """Seconds that services, broker and machine may take beside, whatever the factor."""
+QUIET_SECONDS = 3.0
+"""For so long no alert may be there before a fault begins: a gateway that has just started is still busy."""
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -114,10 +116,13 @@ async def _until(holds: Callable[[], bool], world: World, seconds: float) -> Non
 async def _wait_until_quiet(world: World, wanted: Sequence[Expected]) -> set[Labels]:
     """Wait until none of these alerts is there, and no page but those of the service levels; what is still there."""
     end = time.monotonic() + ENDS_WITHIN / world.prometheus.factor + MACHINE
+    quiet_since = time.monotonic()
     while True:
         there = await world.prometheus.alerts()
         names = {a.name for a in there if _any(wanted, a.labels) or (a.severity == "page" and a.name not in STAY)}
-        if not names:
+        if names:
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since >= QUIET_SECONDS:
             return {tuple(sorted(alert.labels.items())) for alert in there}
         assert time.monotonic() < end, f"still there from before: {names}"
         await asyncio.sleep(0.25)
