@@ -240,3 +240,36 @@ async def test_the_size_of_each_file_is_a_metric() -> None:
     collected = {sample.labels["database"]: sample.value for sample in next(iter(SIZE_BYTES.collect())).samples}
 
     assert all(collected[name] > 0 for name in ("main", "requests", "ledger", "records", "subjects"))
+
+
+class OtherCheckpoints:
+    """A connection to a file on which another process has begun so many checkpoints: SQLite does not wait for them."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def execute(self, _: str) -> "OtherCheckpoints":
+        return self
+
+    def fetchone(self) -> tuple[int, int, int]:
+        self.left -= 1
+        return int(self.left >= 0), 0, 0
+
+    def close(self) -> None:
+        """As a connection."""
+
+
+@pytest.mark.parametrize(("checkpoints", "emptied"), [(0, True), (2, True), (100, False)])
+async def test_a_write_ahead_log_that_another_checkpoint_uses_is_emptied_on_a_later_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, checkpoints: int, emptied: bool
+) -> None:
+    path = tmp_path / "words.db"
+    create_tables(path, LEDGER, VERSION)
+    opened = Database(path)
+    other = OtherCheckpoints(checkpoints)
+    monkeypatch.setattr("libs.store.sqlite.database.connect", lambda *_, **__: other)
+
+    assert await opened.truncate_wal() is emptied
+
+    monkeypatch.undo()
+    await opened.close()
