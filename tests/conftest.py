@@ -16,6 +16,8 @@ WHOLE = ("chaos", "e2e")
 """Folders whose tests share one gateway, in their order: with several lanes each of them stays in one."""
 OWN_GATEWAY = "tests/chaos/own_gateway/"
 """Each file in it starts a gateway of its own, so its files need no common lane."""
+LONG_SECONDS = 900
+"""A `long` test that takes more than this hangs."""
 VHOSTS_AT_ONCE = 16  # one command makes many as fast as one
 
 
@@ -23,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin the scenarios' lines anew, once for all lanes."""
     if not hasattr(config, "workerinput"):
         scenarios.reset()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give long tests more time than pyproject.toml's limit."""
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # untyped library
