@@ -3,7 +3,8 @@
 A post of 4 MB holds 15,000 messages and takes more than a second to read. Read on the event loop, it would keep every
 other caller waiting. So it is read in a thread, and published in slices between which others are served. Large posts of
 one account wait for one another, and those of several accounts take turns. While callers wait for their answers, a
-slice waits for them, a tenth of a second at most: what it publishes would keep the broker and all services busy.
+slice waits for them: what it publishes would keep the broker and all services busy. It waits a tenth of a second at
+most, and half a second beyond a thousand events, which is more than providers put into a post.
 """
 
 import asyncio
@@ -24,6 +25,10 @@ step of every request (`sys.setswitchinterval`)."""
 
 CALLERS_SECONDS: Final = 0.1
 """The longest that a slice waits for callers: a post of a thousand messages takes up to 12 s longer."""
+EVENTS_OF_A_PROVIDER: Final = 1_000
+"""No provider puts more into one request."""
+REST_SECONDS: Final = 0.4
+"""The longest that a slice beyond those waits longer: 16 events a second, a fifth of a number's throughput."""
 LOOK_SECONDS: Final = 0.005
 """Between two looks whether callers wait."""
 
@@ -51,15 +56,18 @@ class LargePosts:
             return await asyncio.to_thread(source.parse, request)
 
     @asynccontextmanager
-    async def turn(self, account_id: str) -> AsyncGenerator[None, None]:
-        """Wait until a slice of an account's large post may be published."""
+    async def turn(self, account_id: str, *, published: int = 0) -> AsyncGenerator[None, None]:
+        """Wait until a slice of an account's large post may be published, of which so many events have been."""
         account = self._by_account.setdefault(account_id, asyncio.Lock())
-        async with account, self._publishing:
-            await self._after_callers()
-            yield
+        async with account:
+            if published >= EVENTS_OF_A_PROVIDER:
+                await self._after_callers(REST_SECONDS)  # holds up nobody else's posts
+            async with self._publishing:
+                await self._after_callers(CALLERS_SECONDS)
+                yield
 
-    async def _after_callers(self) -> None:
-        for _ in range(round(CALLERS_SECONDS / LOOK_SECONDS)):
+    async def _after_callers(self, seconds: float) -> None:
+        for _ in range(round(seconds / LOOK_SECONDS)):
             if not self.callers():
                 return
             await asyncio.sleep(LOOK_SECONDS)
