@@ -7,6 +7,7 @@ from platform import python_version
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from libs.chassis.clock import utc_now
+from libs.chassis.event_keys import Refusal
 from libs.chassis.version import VERSION
 from libs.contracts.events import EVENTS
 
@@ -36,6 +37,15 @@ PUBLISH_SECONDS = Histogram(
 )
 CONSUMED = Counter("gateway_deliveries_total", "Deliveries settled, by queue and settlement.", ["queue", "settlement"])
 SETTLEMENTS = ("ack", "retry", "dead_letter")
+UNAUTHENTICATED = Counter(
+    "gateway_unauthenticated_events_total",
+    "Deliveries that were refused because their producer is not proven, by queue and cause.",
+    ["queue", "cause"],
+)
+BACKDATED = Counter(
+    "gateway_backdated_events_total",
+    "Events that said they were over an hour older than those before them, and that are recorded as they came.",
+)
 HANDLE_SECONDS = Histogram(
     "gateway_handling_duration_seconds",
     "Time from delivery to settlement.",
@@ -119,8 +129,14 @@ JOB_INTERVAL_SECONDS = Gauge("gateway_job_interval_seconds", "Seconds between tw
 JOB_FAILURES = Counter("gateway_job_failures_total", "Runs of background jobs that failed, by job.", ["name"])
 
 
+def unauthenticated_from_zero(queue: str) -> None:
+    """Make the series of events that a queue's consumer refuses."""
+    from_zero(UNAUTHENTICATED, [queue], [cause.value for cause in Refusal])
+
+
 def consumer_from_zero(queue: str) -> None:
     """Make the series of a queue's consumer, in the service that consumes it and before its first delivery."""
     from_zero(CONSUMED, [queue], SETTLEMENTS)
+    unauthenticated_from_zero(queue)
     for counter in (CONSUMER_RESTARTS, STALE_ACKS, ACCOUNT_DEFERRED):
         from_zero(counter, [queue])

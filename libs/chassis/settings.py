@@ -3,12 +3,14 @@
 import difflib
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from libs.chassis.event_keys import EventKeys, event_keys_from, parsed
 from libs.contracts.connection_urls import require_amqp_url, require_store_url
 from libs.contracts.identity import Pseudonyms
 
@@ -76,10 +78,17 @@ _TLS_FILES = ("cafile", "capath", "certfile", "keyfile")
 class ServiceSettings(Settings):
     """The settings of every service."""
 
+    service: ClassVar[str] = ""
+    """The service that has these settings."""
+
     amqp_url: SecretStr = Field(description="URL of RabbitMQ: `amqp://user:password@host:port/vhost`.")
     store_url: SecretStr = Field(description="URL of the store: `mongodb://…` or `sqlite:///path`.")
     hash_key: SecretStr = Field(
         min_length=32, description="Key of the hashes that replace phone numbers; do not change it once it is in use."
+    )
+    event_keys: SecretStr = Field(
+        description="Keys of the codes that prove which service published an event, other ones for each service; "
+        "`gateway event-keys` makes them: `service:id:base64`, separated by commas."
     )
     replica: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Name of this replica; generated when not set."
@@ -122,6 +131,18 @@ class ServiceSettings(Settings):
     def _is_store(cls, value: SecretStr) -> SecretStr:
         require_store_url(value.get_secret_value())
         return value
+
+    @field_validator("event_keys")
+    @classmethod
+    def _are_event_keys(cls, value: SecretStr) -> SecretStr:
+        parse = partial(event_keys_from, service=cls.service) if cls.service else parsed
+        parse(value.get_secret_value())
+        return value
+
+    @property
+    def authentic_events(self) -> EventKeys:
+        """The keys in `event_keys`."""
+        return event_keys_from(self.event_keys.get_secret_value(), self.service)
 
     @property
     def pseudonyms(self) -> Pseudonyms:

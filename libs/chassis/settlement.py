@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import Event
@@ -69,6 +70,14 @@ class UnreadableEvent(Exception):  # noqa: N818 -- describes the delivery
     """A delivery that cannot be read as an event; the text names the part at fault and no value."""
 
 
+UNAUTHENTICATED: Final = "unauthenticated"
+"""The reason of dead letters whose producer is not proven."""
+
+
+class UnauthenticatedEvent(UnreadableEvent):
+    """A delivery whose producer is not proven; the text says why (`libs/chassis/event_keys.py`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ack:
     """Acknowledge the delivery."""
@@ -99,7 +108,7 @@ def settle(
 ) -> Settlement:
     """Decide what to do with a delivery whose `attempt`-th try ended in `failure`, `waited` after its first delay.
 
-    An unreadable delivery is dead-lettered at once. An outage is retried without limit.
+    A delivery that is unreadable or not authentic is dead-lettered at once. An outage is retried without limit.
     """
     if failure is None:
         return Ack()
@@ -108,10 +117,16 @@ def settle(
     if is_outage(failure) or (isinstance(failure, NotFoundYet) and waited < failure.longest):
         return Retry(delays.outage, counts=False)
     if isinstance(failure, GiveUp | NotFoundYet | UnreadableEvent):
-        return DeadLetter(f"unreadable: {failure}" if isinstance(failure, UnreadableEvent) else failure.reason)
+        return DeadLetter(_reason_of(failure))
     if attempt <= len(delays.after_failure):
         return Retry(delays.after_failure[attempt - 1], counts=True)
     return DeadLetter(f"failed {attempt} times: {type(failure).__name__}")
+
+
+def _reason_of(failure: GiveUp | NotFoundYet | UnreadableEvent) -> str:
+    if isinstance(failure, UnauthenticatedEvent):
+        return UNAUTHENTICATED
+    return f"unreadable: {failure}" if isinstance(failure, UnreadableEvent) else failure.reason
 
 
 def is_outage(failure: Exception) -> bool:

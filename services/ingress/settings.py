@@ -1,6 +1,7 @@
 """The settings of ingress."""
 
 from ipaddress import ip_network
+from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -11,6 +12,8 @@ from libs.store.posts import post_sealer_from
 class IngressSettings(ServiceSettings):
     """Settings of the ingress service."""
 
+    service: ClassVar[str] = "ingress"
+
     host: str = Field(default="0.0.0.0", description="Address that ingress listens on.")  # noqa: S104 -- it serves the outside
     port: int = Field(default=8080, ge=0, le=65535, description="Port that ingress listens on.")
     ingress_metrics_port: int = Field(default=9101, ge=0, le=65535, description="Port of ingress's metrics and probes.")
@@ -18,8 +21,23 @@ class IngressSettings(ServiceSettings):
         default=8.0, gt=0, le=120, description="Seconds that a caller waits for the result before it gets `pending`."
     )
     body_timeout: float = Field(default=10.0, gt=0, le=120, description="Seconds within which a body must arrive.")
+    keep_alive_seconds: float = Field(
+        default=10.0,
+        ge=1,
+        le=3600,
+        description="Seconds that a connection may be idle, and within which headers must arrive. More than the "
+        "edge's idle time.",
+    )
+    stop_delay_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=120,
+        description="Seconds that ingress, already unready, accepts connections after SIGTERM: longer than the edge "
+        "takes to notice. 0 where a preStop hook waits.",
+    )
     trusted_proxies: tuple[str, ...] = Field(
-        default=(), description="CIDRs, separated by commas, whose `X-Forwarded-For` is trusted."
+        default=(),
+        description="CIDRs, separated by commas, whose `X-Forwarded-For` is trusted: exactly the edge's addresses.",
     )
     rate_limit_url: SecretStr = Field(
         default=SecretStr("store"),
@@ -49,6 +67,6 @@ class IngressSettings(ServiceSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            ip_network(text, strict=False)
+        if any(ip_network(text, strict=False).prefixlen == 0 for text in value):
+            raise ValueError("a network of all addresses lets every caller choose its own address")
         return value

@@ -1,5 +1,7 @@
 """The settings of policy."""
 
+from typing import ClassVar
+
 from pydantic import Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
@@ -8,6 +10,8 @@ from libs.store.sealer import sealer_from
 
 class PolicySettings(ServiceSettings):
     """Settings of the policy service."""
+
+    service: ClassVar[str] = "policy"
 
     secret_keys: SecretStr = Field(
         description="Keys that encrypt the addresses of customers, newest first; those of console and sender."

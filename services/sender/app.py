@@ -278,7 +278,10 @@ async def serve(settings: SenderSettings) -> None:
                     hooks=client_call_hooks(),
                 ) as forward_session,
                 Broker.connected(
-                    runtime.replica, settings.amqp_url.get_secret_value(), service=runtime.service
+                    runtime.replica,
+                    settings.amqp_url.get_secret_value(),
+                    keys=settings.authentic_events,
+                    service=runtime.service,
                 ) as broker,
             ):
                 sessions = Sessions(session, guarded_session, forward_session)

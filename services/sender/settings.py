@@ -1,6 +1,6 @@
 """`SenderSettings`: the sender's settings."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
@@ -10,6 +10,8 @@ from libs.store.sealer import sealer_from
 
 class SenderSettings(ServiceSettings):
     """Settings of the sender service, read from `GATEWAY_*` variables."""
+
+    service: ClassVar[str] = "sender"
 
     sender_metrics_port: int = Field(default=9103, ge=0, le=65535, description="Port of /metrics and the probes.")
     secret_keys: SecretStr = Field(description="Keys that decrypt the numbers' access tokens, newest first.")

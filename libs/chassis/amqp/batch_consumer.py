@@ -10,6 +10,7 @@ from dataclasses import replace
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from libs.chassis import metrics
+from libs.chassis.amqp.backdated import Backdated
 from libs.chassis.amqp.consumer_handle import ConsumerHandle
 from libs.chassis.amqp.declarations import declare_consumed_queue
 from libs.chassis.amqp.deliveries import Processing, RetryPublisher, acknowledge, is_stale, requeue, waited_for
@@ -57,6 +58,7 @@ class BatchConsumer:
         self._linger = linger
         self._arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         self._in_flight = InFlight()
+        self._backdated = Backdated(work.name, via.clock)
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._handle = ConsumerHandle()
@@ -173,7 +175,9 @@ class BatchConsumer:
         readable: list[Delivery] = []
         for incoming in batch:
             try:
-                readable.append((incoming, received_on(self.work.name, incoming)))
+                received = received_on(self.work.name, incoming, self._via.keys)
+                self._backdated.look(incoming, received)
+                readable.append((incoming, received))
             except UnreadableEvent as failure:
                 if not await self._settle(incoming, failure):
                     return False

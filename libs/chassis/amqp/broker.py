@@ -14,10 +14,10 @@ from uuid import UUID
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
 
+from libs.chassis.amqp.authentication import sign
 from libs.chassis.amqp.batch_consumer import BatchConsumer
 from libs.chassis.amqp.connection_faults import connection_fault
 from libs.chassis.amqp.connections import (
-    HEARTBEAT,
     close_quietly,
     connection_to,
     reach,
@@ -35,8 +35,10 @@ from libs.chassis.amqp.publisher import PUBLISH_TIMEOUT, Publisher
 from libs.chassis.amqp.queue_consumer import QueueConsumer
 from libs.chassis.amqp.retired_queues import RETIREMENT_INTERVAL, RetiredQueues
 from libs.chassis.amqp.topology_monitor import CHECK_INTERVAL, TopologyMonitor
+from libs.chassis.amqp.transports import HEARTBEAT
 from libs.chassis.amqp.watchdog import STUCK_SECONDS, WATCH_INTERVAL
 from libs.chassis.clock import Clock, utc_now
+from libs.chassis.event_keys import EventKeys
 from libs.chassis.health import DependencyDown
 from libs.chassis.periodic import periodic
 from libs.chassis.settlement import RETRY_DELAYS, RetryDelays
@@ -58,6 +60,7 @@ class Broker:
         publishing: AbstractRobustConnection,
         consuming: AbstractRobustConnection,
         *,
+        keys: EventKeys,
         clock: Clock = utc_now,
         delays: RetryDelays = RETRY_DELAYS,
         handle_limit: float = HANDLE_LIMIT,
@@ -67,6 +70,7 @@ class Broker:
         self._producer = producer
         self._publishing = publishing
         self._consuming = consuming
+        self._keys = keys
         self._clock = clock
         self._delays = delays
         self._limit = handle_limit
@@ -82,6 +86,7 @@ class Broker:
         producer: str,
         url: str,
         *,
+        keys: EventKeys,
         service: str | None = None,
         clock: Clock = utc_now,
         heartbeat: int = HEARTBEAT,
@@ -105,6 +110,7 @@ class Broker:
             broker = cls(
                 producer,
                 *connections,
+                keys=keys,
                 clock=clock,
                 delays=delays,
                 handle_limit=handle_limit,
@@ -129,7 +135,7 @@ class Broker:
             await self.drain(1.0)
 
     async def _start(self) -> None:
-        self._publisher = await Publisher.open(self._publishing, self._producer)
+        self._publisher = await Publisher.open(self._publishing, self._producer, self._keys)
 
     @property
     def publisher(self) -> Publisher:
@@ -214,6 +220,7 @@ class Broker:
         """Publish `event` to the dead-letter queue of `work`, from where a replay delivers it; raises as `publish`."""
         metadata = MessageMetadata(id=id, at=self._clock(), headers=trace_headers())
         message = dead_letter_message_from(event, metadata, self._producer, queue=work.name, reason=reason)
+        sign(message, self._keys)
         await self.publisher.dead_letter(message, work.name)
 
     async def replay(self, queue: str, serialized: str) -> None:
@@ -241,7 +248,7 @@ class Broker:
         have been missed.
         """
         again = on_reconnect or (lambda: None)
-        create = partial(ExclusiveConsumer, name, bindings, listener, on_reconnect=again)
+        create = partial(ExclusiveConsumer, name, bindings, listener, keys=self._keys, on_reconnect=again)
         await self._consumers.attach(name, create, prefetch=0, on_restart=again)
 
     async def healthy(self) -> bool:
@@ -286,4 +293,4 @@ class Broker:
         await self._consumers.drain(seconds)
 
     def _processing(self) -> Processing:
-        return Processing(self.publisher, self._clock, self._delays, self._limit)
+        return Processing(self.publisher, self._keys, self._clock, self._delays, self._limit)

@@ -15,6 +15,7 @@ from aio_pika.exceptions import ChannelPreconditionFailed
 from libs.chassis import metrics
 from libs.chassis.amqp.connection_faults import connection_fault
 from libs.chassis.amqp.faults import FAULTS, time_limit
+from libs.chassis.amqp.transports import HEARTBEAT, SilentLinks
 from libs.chassis.amqp.wire_decoders import tolerate_unreadable_properties
 from libs.chassis.backoff import backoff
 from libs.chassis.telemetry import logger
@@ -22,12 +23,10 @@ from libs.chassis.telemetry import logger
 log = logger(__name__)
 T = TypeVar("T")
 C = TypeVar("C", bound=AbstractChannel)
-HEARTBEAT = 10
-"""Seconds. A dead link is detected after about three heartbeats; values under 5 s cause false alarms."""
 RECONNECT_INTERVAL = 1
 CONNECT_TIMEOUT = 5
 STEP_TIMEOUT = 30.0
-"""Seconds for one step of `retry_until_connected`; on a dead link it would hang for three heartbeats."""
+"""Seconds for one step of `retry_until_connected`; on a dead link it would hang until that is noticed."""
 CONNECT_PAUSES = (0.5, 1.0, 2.0, 4.0, 5.0)
 """Seconds between tries to connect; the last repeats."""
 
@@ -39,6 +38,7 @@ async def connection_to(url: str, name: str, *, heartbeat: int = HEARTBEAT) -> A
         make_url(url, heartbeat=heartbeat, reconnect_interval=RECONNECT_INTERVAL),
         client_properties={"connection_name": name},
     )
+    connection.kwargs["transport_factory"] = SilentLinks()  # the library hands it to each transport that it makes
     try:
         await connection.connect(timeout=CONNECT_TIMEOUT)
     except BaseException:

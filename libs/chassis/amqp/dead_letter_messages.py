@@ -19,6 +19,7 @@ from libs.chassis.amqp.envelope import (
     AT,
     ATTEMPT,
     DIED_AT,
+    MAC,
     REASON,
     VERSION,
     attempt_of,
@@ -26,6 +27,7 @@ from libs.chassis.amqp.envelope import (
     properties_of,
     trace_of,
 )
+from libs.chassis.event_keys import is_well_formed
 from libs.chassis.subscriptions import DeadLettered
 from libs.chassis.topology import POSTS
 from libs.chassis.trace_context import context_in
@@ -60,7 +62,7 @@ def dead_letter_from(incoming: AbstractIncomingMessage, queue: str, *, now: date
         attempts=attempt_of(incoming),
         died_at=died_at,
         serialized=_serialized(incoming, incoming.body[:limit]),
-        replayable=len(incoming.body) <= limit,
+        replayable=len(incoming.body) <= limit and is_well_formed(incoming.headers.get(MAC)),
     )
 
 
@@ -129,6 +131,8 @@ def _credible(given: object, now: datetime) -> datetime:
 def _serialized(incoming: AbstractIncomingMessage, body: bytes) -> str:
     """The message as JSON of ASCII characters only, with its trace, which a replay links to."""
     headers: dict[str, Any] = {k: v for k, v in incoming.headers.items() if k in (AT, VERSION) and isinstance(v, int)}
+    if is_well_formed(mac := incoming.headers.get(MAC)):
+        headers[MAC] = mac
     if (trace := context_in(trace_of(incoming))) is not None:
         headers["traceparent"] = trace["traceparent"]
     properties = {name: value for name, value in properties_of(incoming).items() if isinstance(value, str | None)}

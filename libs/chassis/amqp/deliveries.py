@@ -25,6 +25,7 @@ from libs.chassis.amqp.envelope import (
 from libs.chassis.amqp.faults import FAULTS, time_limit
 from libs.chassis.amqp.publisher import Publisher, publish_until_confirmed
 from libs.chassis.clock import Clock
+from libs.chassis.event_keys import EventKeys
 from libs.chassis.settlement import RETRY_DELAYS, DeadLetter, Retry, RetryDelays, UnreadableEvent
 from libs.chassis.subscriptions import Received
 from libs.chassis.topology import WorkQueue
@@ -86,6 +87,7 @@ class Processing:
     """What every consumer of a work queue needs to process deliveries; `limit` is in seconds."""
 
     publisher: Publisher
+    keys: EventKeys
     clock: Clock
     delays: RetryDelays = RETRY_DELAYS
     limit: float = HANDLE_LIMIT

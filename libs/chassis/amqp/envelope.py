@@ -19,11 +19,13 @@ SINCE, DUE, DUE_SET = "x-since", "x-due", "x-due-set"
 """In microseconds since the epoch: when a delivery was first delayed, when it is due, and when that was set."""
 ACCOUNT, BEHIND = "x-account", "x-behind"
 """The account's id, by which consumers share their work; and a mark of deliveries that were put behind others."""
+MAC = "x-mac"
+"""The MAC of the producer (`authentication.py`); every copy of a message keeps it."""
 REASON, QUEUE, DIED_AT = "x-reason", "x-queue", "x-died-at"
 _LATEST_SECOND = 10**11
 """Larger times of death are in microseconds: earlier releases wrote whole seconds."""
 _MOST_ATTEMPTS = 1_000_000
-_KEPT = (ATTEMPT, AT, VERSION, SINCE, ACCOUNT, BEHIND)
+_KEPT = (ATTEMPT, AT, VERSION, MAC, SINCE, ACCOUNT, BEHIND)
 _TRACE = ("traceparent", "tracestate")
 _PROPERTIES = ("content_type", "message_id", "correlation_id", "type", "app_id")
 

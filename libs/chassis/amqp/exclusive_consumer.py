@@ -10,12 +10,14 @@ from uuid import uuid4  # noqa: TID251 -- a unique queue name
 from aio_pika import Queue
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustQueue
 
+from libs.chassis import metrics
 from libs.chassis.amqp.consumer_handle import ConsumerHandle
 from libs.chassis.amqp.declarations import DECLARE_TIMEOUT
 from libs.chassis.amqp.message_spans import consumer_span, describe_event
 from libs.chassis.amqp.origin import received_on
 from libs.chassis.amqp.watchdog import ConsumerState
-from libs.chassis.settlement import UnreadableEvent
+from libs.chassis.event_keys import EventKeys
+from libs.chassis.settlement import UnauthenticatedEvent, UnreadableEvent
 from libs.chassis.subscriptions import EventListener
 from libs.chassis.telemetry import logger
 from libs.chassis.topology import EXCHANGE
@@ -27,13 +29,21 @@ class ExclusiveConsumer:
     """Consumes `bindings` on an exclusive queue that the broker deletes with its connection."""
 
     def __init__(
-        self, name: str, bindings: Sequence[str], listener: EventListener, *, on_reconnect: Callable[[], object]
+        self,
+        name: str,
+        bindings: Sequence[str],
+        listener: EventListener,
+        *,
+        keys: EventKeys,
+        on_reconnect: Callable[[], object],
     ) -> None:
         self.name = name
         self._bindings = bindings
         self._listener = listener
+        self._keys = keys
         self._on_reconnect = on_reconnect
         self._handle = ConsumerHandle()
+        metrics.unauthenticated_from_zero(name)
 
     async def start(self, channel: AbstractRobustChannel) -> None:
         """Declare the queue and consume it; the library repeats both after a reconnect."""
@@ -63,9 +73,11 @@ class ExclusiveConsumer:
     async def _receive(self, incoming: AbstractIncomingMessage) -> None:
         try:
             with consumer_span(self.name, incoming):
-                received = received_on(self.name, incoming)
+                received = received_on(self.name, incoming, self._keys)
                 describe_event(received)
                 await self._listener(received)
+        except UnauthenticatedEvent as failure:
+            log.warning("unauthenticated event", queue=self.name, cause=str(failure))
         except UnreadableEvent as failure:
             log.warning("unreadable event", queue=self.name, failure=str(failure))
         except Exception as failure:  # noqa: BLE001 -- a defect in the listener must not end the consumer

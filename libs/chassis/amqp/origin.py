@@ -1,13 +1,16 @@
 """`received_on`: the event of a delivery, if it came to its queue on a way that its publisher needed a permission for.
 
-The broker checks by exchange and routing key who may publish what (tools/broker/rights.py). That is worth something
-only if the event is the one that the routing key names, and if nobody can lead a message around the check: through an
-exchange of one's own that is bound to another one, or as a dead letter. The broker routes both unchecked.
+The producer's code proves who published the event (authentication.py). Besides, the broker checks by exchange and
+routing key who may publish what (tools/broker/rights.py). That is worth something only if the event is the one that the
+routing key names, and if nobody can lead a message around the check: through an exchange of one's own that is bound to
+another one, or as a dead letter. The broker routes both unchecked.
 """
 
 from aio_pika.abc import AbstractIncomingMessage
 
+from libs.chassis.amqp.authentication import require_authentic, require_own_result
 from libs.chassis.amqp.envelope import received_from
+from libs.chassis.event_keys import EventKeys
 from libs.chassis.settlement import UnreadableEvent
 from libs.chassis.subscriptions import Received
 from libs.chassis.topology import EXCHANGE, REPLAY_EXCHANGE, retry_exchange_of
@@ -17,9 +20,14 @@ _DEATHS = "x-death"
 """The header that the broker gives to what it dead-letters; nothing of ours is dead-lettered to the events exchange."""
 
 
-def received_on(queue: str, incoming: AbstractIncomingMessage) -> Received[Event]:
-    """The event of a delivery on `queue`. Raises UnreadableEvent, which names the part at fault and no value."""
+def received_on(queue: str, incoming: AbstractIncomingMessage, keys: EventKeys) -> Received[Event]:
+    """The event of a delivery on `queue`. Nothing of it is read before its producer is proven.
+
+    Raises UnreadableEvent, which names the part at fault and no value; UnauthenticatedEvent without that proof.
+    """
+    producer = require_authentic(incoming, keys, queue)
     received = received_from(incoming)
+    require_own_result(received.event, producer, queue)
     if not (_is_published(incoming, received.event) or _is_returned(incoming, queue)):
         raise UnreadableEvent(f"{received.event.name}: not published with its own routing key")
     return received

@@ -10,11 +10,13 @@ from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError, PublishErr
 from aiormq.exceptions import ChannelAccessRefused
 
 from libs.chassis import metrics
+from libs.chassis.amqp.authentication import sign
 from libs.chassis.amqp.connections import open_channel
 from libs.chassis.amqp.envelope import message_from
 from libs.chassis.amqp.faults import FAULTS, cancellation_requested
 from libs.chassis.amqp.message_spans import carry_trace, producer_span
 from libs.chassis.backoff import backoff
+from libs.chassis.event_keys import EventKeys
 from libs.chassis.span_attributes import Attributes, attributes_of
 from libs.chassis.spans import exemplar, is_exporting
 from libs.chassis.subscriptions import MessageMetadata
@@ -31,7 +33,7 @@ from libs.contracts.events import Event
 
 log = logger(__name__)
 PUBLISH_TIMEOUT = 1.5
-"""Seconds. Without it a publish hangs for three heartbeats on a dead link, and for ever under a memory alarm."""
+"""Seconds. Without it a publish hangs until a dead link is noticed, and for ever under a memory alarm."""
 PUBLISH_PAUSES = (0.1, 0.5, 1.0, 2.0)
 """Seconds between tries of `publish_until_confirmed`; the last repeats."""
 
@@ -39,17 +41,18 @@ PUBLISH_PAUSES = (0.1, 0.5, 1.0, 2.0)
 class Publisher:
     """One confirmed channel. Holds the channel and its exchanges, of which aio_pika keeps weak references only."""
 
-    def __init__(self, channel: AbstractChannel, exchange: AbstractExchange, producer: str) -> None:
+    def __init__(self, channel: AbstractChannel, exchange: AbstractExchange, producer: str, keys: EventKeys) -> None:
         self._channel = channel
         self._exchange = exchange
         self._producer = producer
+        self._keys = keys
         self._exchanges: dict[str, AbstractExchange] = {}
 
     @classmethod
-    async def open(cls, connection: aio_pika.abc.AbstractConnection, producer: str) -> "Publisher":
+    async def open(cls, connection: aio_pika.abc.AbstractConnection, producer: str, keys: EventKeys) -> "Publisher":
         """Open a publisher on a channel of its own, on which an unroutable message is an error."""
         channel = await open_channel(connection.channel(publisher_confirms=True, on_return_raises=True))
-        return cls(channel, await channel.get_exchange(EXCHANGE, ensure=False), producer)
+        return cls(channel, await channel.get_exchange(EXCHANGE, ensure=False), producer, keys)
 
     async def publish(self, event: Event, metadata: MessageMetadata, *, timeout: float = PUBLISH_TIMEOUT) -> None:  # noqa: ASYNC109 -- as send
         """Return once the broker has confirmed `event`; else raise GatewayError(gateway_unavailable).
@@ -58,6 +61,7 @@ class Publisher:
         """
         started = time.perf_counter()
         message = message_from(event, metadata, self._producer)
+        sign(message, self._keys)
         about = attributes_of(event, metadata.correlation_id or str(metadata.id)) if is_exporting() else {}
         await self.send(message, event.routing_key, timeout=timeout, about=about)
         metrics.PUBLISH_SECONDS.observe(time.perf_counter() - started, exemplar())

@@ -163,7 +163,7 @@ class QueueConsumer:
         """The settlement (None when the broker delivers the message again anyway) and the handler's failure."""
         received: Received[Event] | None = None
         try:
-            received = received_on(self.work.name, incoming)
+            received = received_on(self.work.name, incoming, self._via.keys)
             if (left := time_left(incoming, self._via.clock())) > timedelta():
                 return Retry(left, counts=False, behind=was_behind(incoming)), None
             describe_event(received)

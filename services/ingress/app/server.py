@@ -35,6 +35,8 @@ from services.ingress.settings import IngressSettings
 SUMMARY_SECONDS = 5.0
 """The interval at which summaries of refusals are published."""
 LISTEN_BACKLOG = 1024
+CANCEL_SECONDS = 1.0
+"""For requests that are still in flight after the drain."""
 POSTS_AT_ONCE = 2
 """Replayed posts that are read at the same time; each may have megabytes."""
 
@@ -46,7 +48,10 @@ async def serve(settings: IngressSettings) -> None:
         store = await open_when_usable(partial(open_store, settings.store_url.get_secret_value()))
         try:
             async with Broker.connected(
-                runtime.replica, settings.amqp_url.get_secret_value(), service=runtime.service
+                runtime.replica,
+                settings.amqp_url.get_secret_value(),
+                keys=settings.authentic_events,
+                service=runtime.service,
             ) as broker:
                 await _serve(settings, runtime, store, broker)
         finally:
@@ -103,13 +108,22 @@ async def _serve(settings: IngressSettings, runtime: ServiceRuntime, store: Stor
 
 @asynccontextmanager
 async def _listening(settings: IngressSettings, app: Application) -> AsyncGenerator[None, None]:
-    """Listen for requests; on leaving, accept no new connection and answer the requests in flight."""
-    runner = web.ServerRunner(app.server(), shutdown_timeout=settings.drain_seconds)
+    """Listen for requests; on leaving, accept no new connection and let each one end with its next answer.
+
+    An edge sends requests on idle connections until it has noticed: they stay open, for `drain_seconds` at most.
+    """
+    server = app.server()
+    runner = web.ServerRunner(server, shutdown_timeout=CANCEL_SECONDS)
     await runner.setup()
-    await web.TCPSite(runner, settings.host, settings.port, backlog=LISTEN_BACKLOG).start()
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=LISTEN_BACKLOG)
+    await site.start()
     try:
         yield
     finally:
+        server.draining = True
+        await asyncio.sleep(settings.stop_delay_seconds)
+        await site.stop()
+        await server.drain(settings.drain_seconds)
         await runner.cleanup()
 
 

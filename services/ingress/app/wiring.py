@@ -34,10 +34,12 @@ class Application:
     """The handler of posts that an operator replays."""
     refuse: RefuseRequest
     reject: RejectRequest
+    keep_alive_seconds: float = 10.0
 
     def server(self) -> Server:
         """The HTTP server; needs a running event loop."""
-        return Server(self.endpoints, **CONNECTION_OPTIONS)  # type: ignore[arg-type]  # passed on to each connection
+        options = {**CONNECTION_OPTIONS, "keepalive_timeout": self.keep_alive_seconds}
+        return Server(self.endpoints, **options)  # type: ignore[arg-type]  # passed on to each connection
 
     def publish_summaries(self, *, final: bool = False) -> None:
         """Record the counts of throttled refusals and rejections of minutes that have ended; of all when `final`."""
@@ -87,7 +89,8 @@ def application(settings: IngressSettings, dependencies: Dependencies) -> Applic
         body_seconds=settings.body_timeout,
     )
     provider_webhooks, read_post = _providers(settings, dependencies)
-    return Application(Endpoints(threecx, provider_webhooks), read_post, refuse, reject)
+    endpoints = Endpoints(threecx, provider_webhooks)
+    return Application(endpoints, read_post, refuse, reject, settings.keep_alive_seconds)
 
 
 def _providers(

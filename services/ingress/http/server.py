@@ -29,11 +29,10 @@ FORBIDDEN: Final = failure(OperatorCode.FORBIDDEN, closes_connection=True)
 
 TEXT_HEADERS: Final = {**HEADERS, "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
 
-# Differences from aiohttp's defaults. Bodies stay as they were signed. Headers must arrive within 10 s, which
-# disconnects slow clients. The rest of a body that was answered early is read for 1 s: its sender must see the answer.
+# Differences from aiohttp's defaults, beside the keep-alive time, within which headers must arrive too. Bodies stay as
+# they were signed. The rest of a body that was answered early is read for 1 s: its sender must see the answer.
 CONNECTION_OPTIONS: Final[dict[str, float | bool | None]] = {
     "auto_decompress": False,
-    "keepalive_timeout": 10.0,
     "lingering_time": 1.0,
     "access_log": None,
 }

@@ -24,6 +24,7 @@ from libs.contracts.events import (
     NumberPaused,
     OperatorRejected,
     RecordExported,
+    RecordRestored,
     RecordsPurged,
     ReportRead,
     RestrictionAdded,
@@ -345,6 +346,7 @@ EXAMPLES: tuple[Event, ...] = (
     SubjectExported(**OPERATOR, pseudonyms=("0a1b",), reason="asked by letter", records=7),
     LegalHoldChanged(**OPERATOR, held=True),
     RecordsPurged(**WHOSE, up_to=7, count=7, before=NOON),
+    RecordRestored(**OPERATOR, up_to=7, replaced=("0a" * 32,), reason="the disk was lost"),
     SimulationRequested(
         **WHOSE,
         reply_to="console-1",

@@ -58,6 +58,7 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         "OperatorRejected.operation",
         "OperatorRejected.reason",
         "RecordExported.what",
+        "RecordRestored.replaced",
         "ReportRead.format",
         "ReportRead.report",
         "ReportRead.sha256",
@@ -119,6 +120,7 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         "WebhookRejected.claimed_integration",
     ),
     "an operator's name, label or reason, recorded because it must be shown who did what and why": (
+        "RecordRestored.reason",
         "DeadLetterDiscarded.reason",
         "ErasureRefused.reason",
         "OperatorEvent.actor",

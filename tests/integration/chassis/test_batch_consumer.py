@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import aio_pika
 
+from libs.chassis import metrics
 from libs.chassis.amqp.envelope import AT, REASON
+from libs.chassis.clock import utc_now
 from libs.chassis.replies import Replies
 from libs.chassis.subscriptions import Received
 from libs.chassis.topology import EXCHANGE, RECORDS
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, WebhookReceived
+from tests.event_keys import signed
 from tests.integration.chassis.world import broker_at, dead_letters, depth, eventually, outside, stays_empty, webhook
 from tests.proxy import Proxy
 
@@ -58,7 +62,7 @@ async def test_events_are_handed_over_together_in_their_order_and_acknowledged(v
 
 async def test_bad_events_among_good_ones_are_dead_lettered_and_the_good_ones_kept(vhost: str) -> None:
     ledger = Ledger()
-    garbage = aio_pika.Message(b"\xff", type=WebhookReceived.name, message_id=str(uuid4()), headers={AT: 1})
+    garbage = signed(aio_pika.Message(b"\xff", type=WebhookReceived.name, message_id=str(uuid4()), headers={AT: 1}))
     async with broker_at(vhost) as broker, outside(vhost) as channel:
         exchange = await channel.get_exchange(EXCHANGE)
         ids = [uuid4() for _ in range(20)]
@@ -188,3 +192,15 @@ async def test_a_defect_in_the_consumer_itself_leaves_the_batch_with_the_broker(
 
         await eventually(lambda: event_id in ledger.kept)
         assert await broker.healthy()
+
+
+async def test_a_backdated_event_is_kept_and_told(vhost: str) -> None:
+    ledger, before = Ledger(), metrics.BACKDATED._value.get()
+    async with broker_at(vhost) as broker:
+        await broker.consume_in_batches(RECORDS, ledger, size=25)
+        await broker.publish(webhook(), id=(true := uuid4()))
+        await broker.publish(webhook(), id=(invented := uuid4()), at=utc_now() - timedelta(days=30))
+        await eventually(lambda: len(ledger.kept) == 2)
+
+    assert ledger.kept == [true, invented]
+    assert metrics.BACKDATED._value.get() == before + 1

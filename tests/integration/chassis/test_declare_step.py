@@ -16,9 +16,7 @@ from structlog.testing import capture_logs
 
 from libs.chassis.amqp import Broker
 from libs.chassis.amqp.declare_step import Declared, DeclareFailed, declare_everything
-from libs.chassis.amqp.envelope import message_from
-from libs.chassis.clock import utc_now
-from libs.chassis.subscriptions import DeadLettered, MessageMetadata, Received, on
+from libs.chassis.subscriptions import DeadLettered, Received, on
 from libs.chassis.topology import (
     DEAD_LETTER_EXCHANGE,
     DEAD_LETTER_POLICY,
@@ -33,6 +31,7 @@ from libs.chassis.topology import (
 )
 from libs.contracts.events import WebhookReceived
 from tests.conftest import run_apart
+from tests.event_keys import authentic, event_keys
 from tests.integration.chassis.world import (
     SHORT,
     declared_by_an_earlier_release,
@@ -88,7 +87,7 @@ async def has_queue(url: str, name: str) -> bool:
 
 def service(name: str, url: str) -> AbstractAsyncContextManager[Broker]:
     """A service's access, with its own broker user."""
-    return Broker.connected(f"{name}-1", url, service=name, delays=SHORT, check_interval=0.3)
+    return Broker.connected(f"{name}-1", url, keys=event_keys(name), service=name, delays=SHORT, check_interval=0.3)
 
 
 # ---------------------------------------------------------------- what it makes
@@ -302,8 +301,7 @@ async def test_what_waits_in_an_old_wait_queue_arrives_and_the_queue_goes_with_t
     upgraded: AbstractChannel, vhost: str, urls: dict[str, str]
 ) -> None:
     waiting, heard = uuid4(), list[object]()
-    metadata = MessageMetadata(id=waiting, at=utc_now())
-    await upgraded.default_exchange.publish(message_from(webhook(), metadata, "policy-1"), former(WEBHOOKS)[0])
+    await upgraded.default_exchange.publish(authentic(webhook(), waiting), former(WEBHOOKS)[0])
 
     async def hear(received: Received[WebhookReceived]) -> None:
         heard.append(received.id)

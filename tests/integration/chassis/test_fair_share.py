@@ -11,6 +11,7 @@ from libs.chassis.amqp import Broker
 from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import WEBHOOKS
 from libs.contracts.events import WebhookReceived
+from tests.event_keys import signed
 from tests.integration.chassis.world import (
     broker_at,
     dead_letters,
@@ -139,7 +140,9 @@ async def test_a_message_that_cannot_be_read_is_a_dead_letter_of_nobodys_share(v
 
     async with broker_at(vhost) as broker, outside(vhost) as channel:
         await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=2, account_share=1)
-        await channel.default_exchange.publish(aio_pika.Message(b"{", headers={"x-account": 7}), WEBHOOKS.name)
+        await channel.default_exchange.publish(
+            signed(aio_pika.Message(b"{", message_id="m", headers={"x-account": 7})), WEBHOOKS.name
+        )
 
         (letter,) = await dead_letters(vhost, WEBHOOKS)
 

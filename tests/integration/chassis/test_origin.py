@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 
 from libs.chassis.amqp import Broker
 from libs.chassis.amqp.declare_step import declare_everything
-from libs.chassis.amqp.envelope import message_from
-from libs.chassis.subscriptions import MessageMetadata, Received, on
+from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import EXCHANGE, MESSAGES, RECORDS, WorkQueue
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import Event, MessageApproved, WebhookAnswered
 from libs.contracts.results import AnswerStatus
 from tests.conftest import run_apart
+from tests.event_keys import authentic, event_keys
 from tests.integration.chassis.world import dead_letters, eventually, outside, publish_patiently, webhook
 from tools.broker import BrokerNode
 from tools.broker.rights import DECLARER
@@ -51,7 +51,7 @@ def urls(broker: BrokerNode, admin_url: str) -> dict[str, str]:
 
 
 def forged(event: Event, event_id: UUID) -> aio_pika.Message:
-    return message_from(event, MessageMetadata(id=event_id, at=NOW), "policy-1")
+    return authentic(event, event_id, "policy-1", service="policy")
 
 
 async def dead_letter_of(admin_url: str, work: WorkQueue, event_id: UUID) -> AbstractIncomingMessage:
@@ -69,7 +69,7 @@ async def sender_listens(urls: dict[str, str]) -> AsyncIterator[list[UUID]]:
     async def hear(received: Received[MessageApproved]) -> None:
         heard.append(received.id)
 
-    async with Broker.connected("sender-1", urls["sender"], service="sender") as broker:
+    async with Broker.connected("sender-1", urls["sender"], keys=event_keys("sender"), service="sender") as broker:
         await broker.consume(MESSAGES, (on(MessageApproved, hear),), prefetch=5)
         yield heard
 
@@ -124,7 +124,7 @@ async def test_a_result_that_says_sent_under_another_key_is_not_recorded(urls: d
     sent, true = uuid4(), uuid4()
     answer = WebhookAnswered(event_id=uuid4(), reply_to="ingress-1", code=AnswerStatus.SENT)
     async with (
-        Broker.connected("audit-1", urls["audit"], service="audit") as audit,
+        Broker.connected("audit-1", urls["audit"], keys=event_keys("audit"), service="audit") as audit,
         outside(urls["policy"]) as channel,
     ):
         await audit.consume_in_batches(RECORDS, record)  # type: ignore[arg-type]  # a list is a sequence
@@ -149,7 +149,7 @@ async def test_what_a_service_lets_wait_in_its_own_exchange_reaches_nobody_elses
 
     event_id = uuid4()
     async with (
-        Broker.connected("audit-1", urls["audit"], service="audit") as audit,
+        Broker.connected("audit-1", urls["audit"], keys=event_keys("audit"), service="audit") as audit,
         outside(urls["sender"]) as channel,
     ):
         await audit.consume_in_batches(RECORDS, record)  # type: ignore[arg-type]  # a list is a sequence
@@ -166,7 +166,7 @@ async def test_what_a_service_lets_wait_in_its_own_exchange_reaches_nobody_elses
 
 async def test_an_event_that_the_user_may_not_publish_is_told_and_the_next_one_goes_out(urls: dict[str, str]) -> None:
     """As with an event that an upgrade brought, before its permissions were imported."""
-    async with Broker.connected("ingress-1", urls["ingress"], service="ingress") as broker:
+    async with Broker.connected("ingress-1", urls["ingress"], keys=event_keys("ingress"), service="ingress") as broker:
         with capture_logs() as lines:
             with pytest.raises(GatewayError) as refused:
                 await broker.publish(APPROVED, id=uuid4())

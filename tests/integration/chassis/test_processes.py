@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 
 from libs.chassis.topology import DELIVERY_LIMIT, RECORDS, WEBHOOKS
+from tests.event_keys import key_setting
 from tests.integration.chassis.worker import POISON
 from tests.integration.chassis.world import broker_at, dead_letters, eventually, outside, stays_empty, webhook
 from tests.proxy import Proxy
@@ -38,7 +39,10 @@ async def worker(
     environ = {"GATEWAY_AMQP_URL": url, "GATEWAY_STORE_URL": "sqlite:///none", "GATEWAY_HASH_KEY": "k" * 32}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.integration.chassis.worker", mode, str(journal), str(port or free_port())],
-        env=os.environ | environ | {"GATEWAY_METRICS_HOST": "127.0.0.1", "GATEWAY_PREFETCH": str(prefetch)},
+        env=os.environ
+        | environ
+        | key_setting("policy")
+        | {"GATEWAY_METRICS_HOST": "127.0.0.1", "GATEWAY_PREFETCH": str(prefetch)},
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

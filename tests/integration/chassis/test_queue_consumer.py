@@ -16,6 +16,7 @@ from libs.chassis.topology import DELIVERY_LIMIT, EXCHANGE, MESSAGES, WEBHOOKS
 from libs.chassis.trace_context import trace_headers
 from libs.contracts.errors import ErrorCode, GatewayError, unavailable
 from libs.contracts.events import Event, MessageApproved, WebhookAnswered, WebhookReceived, answer_id
+from tests.event_keys import signed
 from tests.integration.chassis.world import (
     answer,
     broker_at,
@@ -32,8 +33,8 @@ AT_NOW = 1_760_000_000_000_000
 
 
 def message(body: bytes, **changes: object) -> aio_pika.Message:
-    given = {"type": WebhookReceived.name, "message_id": str(uuid4()), "headers": {AT: AT_NOW}} | changes
-    return aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **given)  # type: ignore[arg-type]
+    given = {"type": WebhookReceived.name, "message_id": str(uuid4()), "headers": {AT: AT_NOW, VERSION: 1}} | changes
+    return signed(aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **given))  # type: ignore[arg-type]
 
 
 async def test_what_a_handler_says_is_published_and_the_delivery_acknowledged(vhost: str) -> None:

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from libs.chassis.amqp.connections import HEARTBEAT, force_reconnect
+from libs.chassis.amqp.connections import force_reconnect
+from libs.chassis.amqp.transports import HEARTBEAT
 from libs.chassis.replies import Replies
 from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import RECORDS, WEBHOOKS

@@ -12,11 +12,12 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from libs.chassis.amqp import Broker
-from libs.chassis.amqp.envelope import ATTEMPT, message_from
-from libs.chassis.subscriptions import DeadLettered, MessageMetadata, Received, on
+from libs.chassis.amqp.envelope import ATTEMPT
+from libs.chassis.subscriptions import DeadLettered, Received, on
 from libs.chassis.topology import DEAD_LETTER_EXCHANGE, NOTIFICATIONS, RETIRED_QUEUES
 from libs.contracts.events import Event, ForwardRequested, SuppressionAdded
 from libs.contracts.forwards import ForwardKind
+from tests.event_keys import authentic, event_keys
 from tests.integration.chassis.world import (
     SHORT,
     broker_at,
@@ -53,7 +54,7 @@ async def earlier_release_declares(channel: AbstractChannel) -> list[str]:
 
 
 def message(event_id: UUID, **headers: str | int) -> aio_pika.Message:
-    made = message_from(OPT_OUT, MessageMetadata(id=event_id, at=NOW), "policy-1")
+    made = authentic(OPT_OUT, event_id, "policy-1", at=NOW)
     made.headers.update(headers)
     return made
 
@@ -77,7 +78,7 @@ async def after_an_earlier_release(vhost: str) -> AsyncIterator[AbstractChannel]
 
 def policy_at(url: str) -> AbstractAsyncContextManager[Broker]:
     """Policy's own access, with its own broker user."""
-    return Broker.connected("policy-1", url, service="policy", delays=SHORT)
+    return Broker.connected("policy-1", url, keys=event_keys("policy"), service="policy", delays=SHORT)
 
 
 async def test_what_is_left_in_a_retired_queue_is_handled_and_the_queue_is_deleted(
@@ -170,7 +171,7 @@ async def test_a_dead_letter_of_a_retired_queue_reaches_the_successor(
     async with (
         after_an_earlier_release(vhost) as channel,
         policy_at(urls["policy"]) as policy,
-        Broker.connected("console-1", urls["console"], service="console") as console,
+        Broker.connected("console-1", urls["console"], keys=event_keys("console"), service="console") as console,
     ):
         dead = await channel.get_exchange(DEAD_LETTER_EXCHANGE)
         headers: dict[str, str | int] = {

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 from uuid import UUID
 
 from libs.chassis.amqp import Broker, watchdog
@@ -34,6 +35,12 @@ class Journal:
         self._file.write(f"{word} {event_id}\n")
 
 
+class WorkerSettings(ServiceSettings):
+    """Those of policy, as far as every service has them."""
+
+    service: ClassVar[str] = "policy"
+
+
 async def serve(mode: str, journal: Journal, port: int, settings: ServiceSettings) -> None:
     async def slowly(received: Received[WebhookReceived]) -> None:
         journal.write("begun", received.id)
@@ -52,7 +59,7 @@ async def serve(mode: str, journal: Journal, port: int, settings: ServiceSetting
     url = settings.amqp_url.get_secret_value()
     async with (
         service_runtime("policy", settings, metrics_port=port) as life,
-        Broker.connected(life.replica, url, delays=SHORT, watch_interval=0.1) as broker,
+        Broker.connected(life.replica, url, keys=settings.authentic_events, delays=SHORT, watch_interval=0.1) as broker,
     ):
         if mode == "batches":
             await broker.consume_in_batches(RECORDS, record, size=20)
@@ -67,7 +74,7 @@ async def serve(mode: str, journal: Journal, port: int, settings: ServiceSetting
 def main() -> None:
     watchdog.DEAD_SECONDS = 3.0
     mode, path, port = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    work = partial(run, partial(serve, mode, Journal(path), port), ServiceSettings, os.environ)
+    work = partial(run, partial(serve, mode, Journal(path), port), WorkerSettings, os.environ)
     if mode != "crash":
         work()
         return

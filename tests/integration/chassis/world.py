@@ -11,8 +11,8 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from libs.chassis.amqp import Broker
-from libs.chassis.amqp.connections import HEARTBEAT
 from libs.chassis.amqp.topology_monitor import CHECK_INTERVAL
+from libs.chassis.amqp.transports import HEARTBEAT
 from libs.chassis.settlement import RetryDelays
 from libs.chassis.topology import (
     DEAD_LETTER_EXCHANGE,
@@ -25,6 +25,7 @@ from libs.chassis.topology import (
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import WebhookAnswered, WebhookPayload, WebhookReceived
 from libs.contracts.results import AnswerStatus
+from tests.event_keys import EveryonesKeys
 
 SHORT = RetryDelays(after_failure=tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.3)), outage=timedelta(seconds=0.25))
 """The same number of pauses as in production, in seconds that a test can wait for."""
@@ -56,6 +57,7 @@ def broker_at(
     return Broker.connected(
         name,
         url,
+        keys=EveryonesKeys(),
         heartbeat=heartbeat,
         delays=SHORT,
         check_interval=check_interval,

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from libs.chassis.http_server import ApplicationRunner, name_software
+from libs.chassis.http_server import ApplicationRunner, Server, name_software
 from tests.bad_http import NOT_HTTP, SOFTWARE, STRANGE, assert_generic, bytes_of
-from tests.e2e.raw import exchange, read_answer
+from tests.e2e.raw import exchange, head, read_answer
 
 
 @pytest.fixture
@@ -70,3 +70,68 @@ async def test_a_successful_answer_names_no_software_either(url: str) -> None:
 
     assert answer.status == 200
     assert SOFTWARE.search(bytes_of(answer)) is None
+
+
+@pytest.fixture
+async def draining() -> AsyncIterator[tuple[Server, str]]:
+    """A server that can be drained, and its URL; whoever asks for /slow is answered when /go was asked for."""
+    go = asyncio.Event()
+
+    async def known(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/go":
+            go.set()
+        if request.path == "/slow":
+            await go.wait()
+        return web.Response(text="known")
+
+    server = Server(known, keepalive_timeout=1.0)
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield server, f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_a_connection_ends_with_its_next_answer_while_the_server_drains(draining: tuple[Server, str]) -> None:
+    server, url = draining
+    reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+    writer.write(head(url + "/", [], method="GET"))
+    before = await read_answer(reader)
+    drained = asyncio.create_task(server.drain(20))
+
+    writer.write(head(url + "/", [], method="GET"))
+    after = await read_answer(reader)
+
+    assert "Connection" not in dict(before.headers)
+    assert dict(after.headers)["Connection"] == "close"
+    assert await reader.read() == b""
+    await drained
+    assert not server.connections
+
+
+async def test_draining_waits_for_requests_in_flight_and_ends_idle_connections(draining: tuple[Server, str]) -> None:
+    server, url = draining
+    idle, _ = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+    slow = asyncio.create_task(exchange(url, head(url + "/slow", [], method="GET")))
+    while server.requests_count == 0:
+        await asyncio.sleep(0)
+    drained = asyncio.create_task(server.drain(20))
+
+    assert await idle.read() == b""  # after its keep-alive time
+    assert not drained.done()
+    await exchange(url, head(url + "/go", [], method="GET"))
+    assert (await slow).status == 200
+    await drained
+
+
+async def test_draining_ends_in_time_whatever_is_left(draining: tuple[Server, str]) -> None:
+    server, url = draining
+    slow = asyncio.create_task(exchange(url, head(url + "/slow", [], method="GET")))
+    while server.requests_count == 0:
+        await asyncio.sleep(0)
+
+    await server.drain(0.01)
+
+    assert len(server.connections) == 1
+    await exchange(url, head(url + "/go", [], method="GET"))
+    assert (await slow).status == 200

@@ -6,9 +6,15 @@ import pytest
 from pydantic import Field, SecretStr
 
 from libs.chassis.settings import ServiceSettings, Settings, SettingsError
+from tests.event_keys import key_setting
 
 SECRET = "s3cr3t-that-nobody-may-read-0123456789"
-WHOLE = {"GATEWAY_AMQP_URL": "amqp://u:p@h/", "GATEWAY_STORE_URL": "sqlite:///x", "GATEWAY_HASH_KEY": SECRET}
+WHOLE = {
+    "GATEWAY_AMQP_URL": "amqp://u:p@h/",
+    "GATEWAY_STORE_URL": "sqlite:///x",
+    "GATEWAY_HASH_KEY": SECRET,
+    **key_setting("policy"),
+}
 
 
 class Knobs(Settings):

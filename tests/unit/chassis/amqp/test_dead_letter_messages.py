@@ -20,17 +20,19 @@ from libs.chassis.amqp.dead_letter_messages import (
     listed,
     message_from_dead_letter,
 )
-from libs.chassis.amqp.envelope import AT, ATTEMPT, DIED_AT, QUEUE, REASON, SINCE, VERSION
+from libs.chassis.amqp.envelope import AT, ATTEMPT, DIED_AT, MAC, QUEUE, REASON, SINCE, VERSION
 from libs.chassis.subscriptions import DeadLettered
 from libs.chassis.topology import POSTS, WEBHOOKS
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 QUEUE_NAME = WEBHOOKS.name
+A_MAC = f"1:ingress:k1:policy={'A' * 22},audit={'B' * 22}"
 
 
-def arrived(body: bytes = b"{}", **fields: Any) -> Any:
+def arrived(body: bytes = b"{}", *, mac: object = A_MAC, headers: dict[str, Any] | None = None, **fields: Any) -> Any:
     known: dict[str, Any] = {
-        "headers": {}, "type": None, "message_id": None, "correlation_id": None, "app_id": None, "timestamp": None,
+        "headers": {MAC: mac} | (headers or {}),
+        "type": None, "message_id": None, "correlation_id": None, "app_id": None, "timestamp": None,
         "content_type": None,
     }  # fmt: skip
     return SimpleNamespace(body=body, **(known | fields))
@@ -105,6 +107,22 @@ def test_a_body_up_to_the_limit_is_kept_whole_and_a_larger_one_cannot_be_replaye
     for found in (whole, cut):
         assert len(base64.b64decode(json.loads(found.serialized)["body"])) == limit
         assert len(found.serialized) * 4 / 3 < 16_000_000  # sealed, in one document of MongoDB
+
+
+@pytest.mark.parametrize(
+    "mac",
+    [None, 7, b"1:ingress:k1", "", "1:ingress:k1", f"{A_MAC},", f"{A_MAC}\n", A_MAC.replace("1:", "2:", 1), "\ud800"],
+)
+def test_a_letter_that_no_key_makes_authentic_cannot_be_replayed(mac: object) -> None:
+    found = letter(mac=mac)
+
+    assert can_be_kept(found)
+    assert not found.replayable
+    assert MAC not in json.loads(found.serialized)["headers"]
+
+
+def test_a_replay_has_the_code_of_the_producer() -> None:
+    assert message_from_dead_letter(letter().serialized).headers[MAC] == A_MAC
 
 
 def test_letters_with_the_same_cut_body_are_still_told_apart() -> None:
