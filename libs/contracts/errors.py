@@ -266,9 +266,10 @@ class OperatorCode(_Explained):
         code="not_replayable",
         status=HTTPStatus.CONFLICT,
         message="The dead letter cannot be replayed.",
-        cause="Its body was larger than 4 MiB (8 MiB for a provider's post) and was cut when it was stored, or it "
-        "could not be stored as it was.",
-        fix="Discard it, and let its sender send the event again.",
+        cause="Its body was larger than 4 MiB (8 MiB for a provider's post) and was cut when it was stored, it could "
+        "not be stored as it was, or no code of a service proves who published it (`unauthenticated`).",
+        fix="Discard it, and let its sender send the event again. If nobody sent it, find out who publishes to the "
+        "broker.",
     )
     CONFLICT = Explanation(
         code="conflict",

@@ -723,6 +723,22 @@ class RecordsPurged(Event):
     """Every purged record is older than this time."""
 
 
+class RecordRestored(OperatorEvent):
+    """An operator restored an account's record from a backup; audit signs this as a statement and records it.
+
+    `replaced` and `up_to` are those of docs/record-format.md.
+    """
+
+    name: ClassVar[str] = "record.restored"
+
+    up_to: int = Field(ge=0)
+    """The last position in the account's chain that a shipped checkpoint confirms."""
+    replaced: tuple[str, ...]
+    """The hashes of the last shipped checkpoints of what is lost."""
+    reason: str
+    """The operator's reason."""
+
+
 # ---------------------------------------------------------------- simulations
 
 
@@ -797,6 +813,7 @@ EVENTS: tuple[type[Event], ...] = (
     SubjectExported,
     LegalHoldChanged,
     RecordsPurged,
+    RecordRestored,
     SimulationRequested,
     SimulationAnswered,
 )

@@ -16,13 +16,15 @@ from libs.record.diagnosis import WINDOW, Mismatch, fault_in
 from libs.record.faults import Fault, FaultKind, VerificationResult
 from libs.record.keys import PublicKeys
 from libs.record.merkle import Tree
+from libs.record.restorations import Restoration
 
 
 class ChainVerifier:
     """Takes a chain's checkpoints (each before the records that it covers) and records, then `end`.
 
     `claimed` is the number of records that the chain claims to have, `stray` the id of a record without a `seq`, and
-    `shipped` are the chain's checkpoints in another system. With `start`, a checkpoint that was verified before, only
+    `shipped` are the chain's checkpoints in another system, of which valid
+    `restorations` replace some. With `start`, a checkpoint that was verified before, only
     what follows it is given. `fault` is the first fault; input after it is ignored.
     """
 
@@ -36,6 +38,7 @@ class ChainVerifier:
         stray: str | None = None,
         shipped: Iterable[Checkpoint] = (),
         start: Checkpoint | None = None,
+        restorations: Iterable[Restoration] = (),
     ) -> None:
         self.chain = chain
         self.fault: Fault | None = None
@@ -54,19 +57,36 @@ class ChainVerifier:
         self._mismatched: list[Link] = []
         self._contradicted: Fault | None = None
         self._shipped = sorted((c for c in shipped if c.chain == chain), key=lambda c: c.last)
+        self._verify_shipped_signatures()
+        self.restorations = self._excuse(restorations)
+        self._restored_ahead = deque(sorted((r for r in self.restorations if r.seq > self._seq), key=lambda r: r.seq))
         self._shipped_ahead = deque(c for c in self._shipped if c.last >= self._begins)
         self._verify_signatures()
         self._stop = self._next_stop()
 
     def _verify_signatures(self) -> None:
         if self._purge is not None:
-            self.fault = self._signature_fault(self._purge, FaultKind.FORGED_PURGE, self._purge.seq, None)
+            fault = self._signature_fault(self._purge, FaultKind.FORGED_PURGE, self._purge.seq, None)
+            self.fault = self.fault or fault
         if self._signed is not None:
             start = self._signed
             fault = self._signature_fault(start, FaultKind.FORGED_CHECKPOINT, start.first, start.number)
             self.fault = self.fault or fault
+
+    def _verify_shipped_signatures(self) -> None:
         for kept in self._shipped:
             self.fault = self.fault or self._signature_fault(kept, FaultKind.FORGED_CHECKPOINT, kept.first, kept.number)
+
+    def _excuse(self, restorations: Iterable[Restoration]) -> tuple[Restoration, ...]:
+        """Leave out the shipped checkpoints that valid statements replace; returns the statements that replace some."""
+        used = []
+        for stated in restorations:
+            excused = stated.excused(self._shipped) if stated.is_valid(self.chain, self._keys) else set()
+            if excused:
+                used.append((stated, excused))
+        replaced = set[bytes]().union(*(excused for _, excused in used))
+        self._shipped = [kept for kept in self._shipped if kept.hash not in replaced]
+        return tuple(stated for stated, _ in used)
 
     @property
     def position(self) -> tuple[int, int, bytes]:
@@ -161,6 +181,7 @@ class ChainVerifier:
     def _next_stop(self) -> int:
         """The next position at which the hash can be compared with a checkpoint or a purge."""
         positions = [waiting[0].last for waiting in (self._ahead, self._shipped_ahead) if waiting]
+        positions += [stated.seq for stated in self._restored_ahead]
         if self._late is not None and self._late.seq is not None:
             positions.append(self._late.seq - 1)
         return min((position for position in positions if position > self._seq), default=-1)
@@ -171,6 +192,9 @@ class ChainVerifier:
             self._finish_purge(self._purge)
         if self._ahead and self._ahead[0].last == self._seq:
             self._check_root(self._ahead.popleft())
+        while self._restored_ahead and self._restored_ahead[0].seq == self._seq:
+            if self._restored_ahead.popleft().head != self._hash:
+                self._fail(Fault(FaultKind.REWRITTEN, self.chain, self._seq))
         if self._shipped_ahead and self._shipped_ahead[0].last == self._seq:
             kept = self._shipped_ahead.popleft()
             if kept.head != self._hash:
@@ -201,7 +225,8 @@ class ChainVerifier:
         if self._contradicted is not None:
             self._fail(self._contradicted)
         missing = next((c for c in sorted((*self._ahead, *self._shipped_ahead), key=lambda c: c.last)), None)
-        if missing is not None or (self._seq < self._claimed and self._late is None):
+        cut = any(stated.seq > self._seq for stated in self._restored_ahead)
+        if missing is not None or cut or (self._seq < self._claimed and self._late is None):
             number = None if missing is None else missing.number
             self._fail(Fault(FaultKind.TRUNCATED, self.chain, self._seq + 1, checkpoint=number))
         if self._late is not None:
@@ -212,7 +237,8 @@ class ChainVerifier:
         for kept in self._shipped:
             if kept.number > seen:
                 self._fail(Fault(FaultKind.REMOVED_CHECKPOINT, self.chain, kept.first, checkpoint=kept.number))
-        return VerificationResult(1, self.records, self.checkpointed, self.checkpoints, self.fault)
+        restored = () if self.fault is not None else self.restorations
+        return VerificationResult(1, self.records, self.checkpointed, self.checkpoints, self.fault, restored)
 
     def _report_late(self) -> None:
         """Report a checkpoint's fault after those of the records before it."""

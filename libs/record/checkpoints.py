@@ -20,10 +20,11 @@ FIRST_PREVIOUS: Final = bytes(32)
 NO_KEY: Final = ""
 """The key id of a stored statement that cannot be read; it counts as unsigned."""
 _HEX: Final = frozenset({"root", "head", "previous"})
+_TEXTS: Final = frozenset({"chain", "key", "reason"})
 
 
 @dataclass(frozen=True)
-class _SignedStatement:
+class SignedStatement:
     """The chain, the time by the signer's clock (microseconds since 1970), the key's id and the signature."""
 
     chain: str
@@ -55,7 +56,10 @@ class _SignedStatement:
             fields["signature"] = base64.b64decode(fields["signature"], validate=True)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a {cls.__name__.lower()}") from error
-        texts, numbers = {"chain", "key"}, fields.keys() - {"chain", "key", "signature", *_HEX}
+        if "replaced" in fields:
+            fields["replaced"] = _hashes_from(fields["replaced"])
+        texts = _TEXTS & fields.keys()
+        numbers = fields.keys() - {"signature", "replaced", *_TEXTS, *_HEX}
         if not all(type(fields[n]) is str for n in texts) or not all(type(fields[n]) is int for n in numbers):
             raise ValueError(f"not a {cls.__name__.lower()}")
         return cls(**fields)
@@ -70,11 +74,11 @@ class _SignedStatement:
         return key.kid == self.key and key.verifies(self.message(), self.signature)
 
 
-K = TypeVar("K", bound=_SignedStatement)
+K = TypeVar("K", bound=SignedStatement)
 
 
 @dataclass(frozen=True)
-class Checkpoint(_SignedStatement):
+class Checkpoint(SignedStatement):
     """Covers the records `first` to `last` of a chain: the root of their Merkle tree, and the hash of the last one."""
 
     number: int
@@ -89,7 +93,7 @@ class Checkpoint(_SignedStatement):
 
 
 @dataclass(frozen=True)
-class Purge(_SignedStatement):
+class Purge(SignedStatement):
     """The records up to `seq` were purged at the end of their retention; `head` is the hash of the last one.
 
     A chain that does not begin with its first record must begin after its purge.
@@ -97,6 +101,12 @@ class Purge(_SignedStatement):
 
     seq: int
     head: bytes
+
+
+def _hashes_from(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple) or not all(type(each) is str and len(bytes.fromhex(each)) for each in given):
+        raise ValueError("not a list of hashes")
+    return tuple(given)
 
 
 def checkpoint_from(

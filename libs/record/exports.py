@@ -14,6 +14,7 @@ from libs.record.chain_verifier import ChainVerifier
 from libs.record.checkpoints import Checkpoint, Purge
 from libs.record.faults import Fault, FaultKind, VerificationResult
 from libs.record.keys import PublicKeys, public_keys_from
+from libs.record.restorations import Loss, Restoration, loss_of, statements_as_json
 
 EXPORT: Final = "gateway-record-export/1"
 PAGE: Final = 1_000
@@ -31,10 +32,17 @@ def head_lines(keys: PublicKeys, *, records: int, at: str) -> bytes:
     return b"".join([*lines, *(line_of("key", key.as_json()) for key in keys.values())])
 
 
-def chain_line(chain: str, claimed: int, purge: Purge | None, stray: str | None = None) -> bytes:
+def chain_line(
+    chain: str,
+    claimed: int,
+    purge: Purge | None,
+    stray: str | None = None,
+    restorations: Iterable[Restoration] = (),
+) -> bytes:
     """The first line of a chain that claims to have `claimed` records, including purged ones."""
     purged = None if purge is None else purge.as_json()
-    return line_of("chain", {"chain": chain, "seq": claimed, "purge": purged, "stray": stray})
+    body = {"chain": chain, "seq": claimed, "purge": purged, "stray": stray}
+    return line_of("chain", body | {"restorations": statements_as_json(restorations)})
 
 
 def record_lines(links: Iterable[Link]) -> bytes:
@@ -78,6 +86,7 @@ class ExportVerifier:
         self._fault: Fault | None = None
         self._chain: ChainVerifier | None = None
         self._seen: set[str] = set()
+        self._restorations: list[Restoration] = []
         self._page: list[Link] = []
         self._ended = False
 
@@ -103,7 +112,10 @@ class ExportVerifier:
             if self._fault is None:
                 missing = ChainVerifier(chain, keys=self._keys, claimed=0, shipped=self._shipped[chain]).end()
                 self._fault = missing.first_fault
-        return VerificationResult(self._chains, self.records, self._checkpointed, self._checkpoints, self._fault)
+        restored = tuple(self._restorations)
+        return VerificationResult(
+            self._chains, self.records, self._checkpointed, self._checkpoints, self._fault, restored
+        )
 
     def _read(self, line: dict[str, Any]) -> None:
         kind = line["kind"]
@@ -145,7 +157,13 @@ class ExportVerifier:
         purge = None if line["purge"] is None else Purge.from_json(line["purge"])
         shipped = self._shipped.get(chain, ())
         self._chain = ChainVerifier(
-            chain, keys=self._keys, claimed=claimed, purge=purge, stray=line["stray"], shipped=shipped
+            chain,
+            keys=self._keys,
+            claimed=claimed,
+            purge=purge,
+            stray=line["stray"],
+            shipped=shipped,
+            restorations=[*map(Restoration.from_json, line.get("restorations", ()))],
         )
         self._chains += 1
 
@@ -163,6 +181,7 @@ class ExportVerifier:
         result = self._chain.end()
         self._checkpointed += result.checkpointed
         self._checkpoints += result.checkpoints
+        self._restorations += result.restorations
         self._fault = self._fault or result.first_fault
         self._chain = None
 
@@ -176,6 +195,29 @@ def _link_from(line: dict[str, Any]) -> Link:
     record: dict[str, Value] = line["record"]
     values = [record[name] for name in FIELDS]
     return Link(line["seq"], bytes.fromhex(line["previous"]), bytes.fromhex(line["hash"]), values)
+
+
+def losses_in(lines: Iterable[bytes], shipped: Sequence[Checkpoint], keys: PublicKeys) -> list[Loss]:
+    """What each chain of an export lost in comparison with `shipped`, and no statement of it tells.
+
+    Only checkpoints with a trusted signature count. Raises ValueError for an export without its end.
+    """
+    trusted = [each for each in shipped if (key := keys.get(each.key)) is not None and each.is_signed_by(key)]
+    own: dict[str, list[Checkpoint]] = {each.chain: [] for each in trusted}
+    stated: dict[str, list[Restoration]] = {}
+    ended = False
+    for raw in lines:
+        line = orjson.loads(raw)
+        ended = line["kind"] == "end"
+        if line["kind"] == "checkpoint":
+            own.setdefault(line["chain"], []).append(Checkpoint.from_json(line))
+        elif line["kind"] == "chain":
+            found = map(Restoration.from_json, line.get("restorations", ()))
+            stated[line["chain"]] = [each for each in found if each.is_valid(line["chain"], keys)]
+    if not ended:
+        raise ValueError("the export was interrupted")
+    losses = (loss_of(chain, own[chain], trusted, stated.get(chain, ())) for chain in sorted(own))
+    return [loss for loss in losses if loss is not None]
 
 
 def shipped_checkpoints_from(lines: Iterable[bytes]) -> list[Checkpoint]:

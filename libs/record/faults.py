@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Self
 
+from libs.record.restorations import Restoration
+
 
 @unique
 class FaultKind(StrEnum):
@@ -65,6 +67,8 @@ class VerificationResult:
     checkpointed: int
     checkpoints: int
     first_fault: Fault | None
+    restorations: tuple[Restoration, ...] = ()
+    """The statements that explain why shipped checkpoints are not in the record."""
 
     @property
     def ok(self) -> bool:
@@ -72,8 +76,11 @@ class VerificationResult:
         return self.first_fault is None
 
     def as_json(self) -> dict[str, Any]:
-        """The result as JSON, in which `checkpointed` is called `sealed`."""
-        return {
+        """The result as JSON. `checkpointed` is called `sealed`; `restored` is there when a statement was used."""
+        restored = [
+            {"chain": each.chain, "seq": each.seq, "at": each.at, "reason": each.reason} for each in self.restorations
+        ]
+        return ({"restored": restored} if restored else {}) | {
             "ok": self.ok,
             "chains": self.chains,
             "records": self.records,

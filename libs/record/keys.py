@@ -37,7 +37,7 @@ class PublicKey:
 
     def as_json(self) -> dict[str, Any]:
         """The key in its exported form."""
-        retired = None if self.retired_at is None else _text_of(self.retired_at)
+        retired = None if self.retired_at is None else instant_text(self.retired_at)
         return {
             "id": self.kid,
             "algorithm": "Ed25519",
@@ -131,5 +131,6 @@ def _micros_of(text: str | None) -> int | None:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-def _text_of(micros: int) -> str:
+def instant_text(micros: int) -> str:
+    """An instant, in microseconds since 1970, as ISO 8601 in UTC."""
     return (_EPOCH + timedelta(microseconds=micros)).isoformat()

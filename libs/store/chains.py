@@ -9,6 +9,7 @@ from typing import Protocol
 
 from libs.record.canonical import Link
 from libs.record.checkpoints import Checkpoint, Purge
+from libs.record.restorations import Restoration
 
 PAGE_SIZE = 1_000
 """Links or checkpoints that `read_chain` reads at once."""
@@ -28,6 +29,8 @@ class Head:
     purge: Purge | None
     stray: str | None = None
     """The id of a record whose `seq` is no integer: it was written from outside the gateway."""
+    restorations: tuple[Restoration, ...] = ()
+    """The statements in the chain's records that it was restored; whoever uses one checks its signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,8 @@ class Cause(StrEnum):
     """The server, or the file, cannot be opened."""
     REFUSED = "refused"
     """The server refused the credentials, or the user's rights do not suffice."""
+    NOT_MIGRATED = "not_migrated"
+    """The store lacks what this release relies on: `gateway migrate` has not run."""
     TIMEOUT = "timeout"
     OTHER = "other"
 
@@ -46,6 +48,10 @@ SIZE_BYTES = Gauge(
 POOL_IN_USE = Gauge(
     "gateway_store_pool_in_use", "Connections to the store that are in use: of MongoDB's pool, or SQLite's long reads."
 )
+INDEXES_MISSING = Gauge(
+    "gateway_store_indexes_missing",
+    "Indexes that the store lacks because values were stored before this release: `gateway migrate` builds them.",
+)
 
 
 def failed(cause: Cause, sentence: str) -> GatewayError:
@@ -53,4 +59,11 @@ def failed(cause: Cause, sentence: str) -> GatewayError:
     ERRORS.labels(cause.value).inc()
     failure = unavailable("store")
     failure.add_note(sentence)
+    vars(failure)["cause"] = cause
     return failure
+
+
+def cause_of(failure: GatewayError) -> Cause | None:
+    """Why the call failed; None for an error that is not the store's."""
+    found = vars(failure).get("cause")
+    return found if isinstance(found, Cause) else None

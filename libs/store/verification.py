@@ -53,6 +53,7 @@ class ChainReader:
                 stray=head.stray,
                 shipped=shipped,
                 start=start,
+                restorations=head.restorations,
             )
             await self._read_into(verifier, head, start)
             if verifier.end().ok:
@@ -168,6 +169,7 @@ def sum_of(one: VerificationResult, other: VerificationResult) -> VerificationRe
         one.checkpointed + other.checkpointed,
         one.checkpoints + other.checkpoints,
         one.first_fault or other.first_fault,
+        one.restorations + other.restorations,
     )
 
 

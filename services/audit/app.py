@@ -27,6 +27,7 @@ from services.audit.handlers.checkpoints import CheckpointSchedule, SignCheckpoi
 from services.audit.handlers.new_customers import NewCustomers
 from services.audit.handlers.purges import PurgeRecords
 from services.audit.handlers.records import RecordEvents
+from services.audit.handlers.restorations import SignRestoration
 from services.audit.ports import Publisher
 from services.audit.settings import AuditSettings
 
@@ -39,14 +40,24 @@ async def serve(settings: AuditSettings) -> None:
         store = await open_when_usable(partial(open_store, settings.store_url.get_secret_value()))
         try:
             async with Broker.connected(
-                runtime.replica, settings.amqp_url.get_secret_value(), service=runtime.service
+                runtime.replica,
+                settings.amqp_url.get_secret_value(),
+                keys=settings.authentic_events,
+                service=runtime.service,
             ) as broker:
                 keys = CachedSubjectKeys(store.subjects, sealer_from(settings.secret_keys.get_secret_value()))
                 await _invalidate_erased_keys(broker, keys)
                 checkpoints = checkpoint_schedule(settings, store)
                 pseudonyms = Pseudonyms(settings.hash_key.get_secret_value().encode())
                 new_customers = NewCustomers(store.erased_customers)
-                record = RecordEvents(store.records, keys, pseudonyms, new_customers, recorded=checkpoints.recorded)
+                record = RecordEvents(
+                    store.records,
+                    keys,
+                    pseudonyms,
+                    new_customers,
+                    recorded=checkpoints.recorded,
+                    sign_restoration=SignRestoration(store.chains, _signing_keys(settings)[1]),
+                )
                 await broker.consume_in_batches(
                     RECORDS, record, size=settings.audit_batch, linger=settings.audit_linger
                 )

@@ -1,5 +1,7 @@
 """`AuditSettings`: audit's settings."""
 
+from typing import ClassVar
+
 from pydantic import Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
@@ -10,6 +12,8 @@ from libs.store.sealer import sealer_from
 
 class AuditSettings(ServiceSettings):
     """Settings of the audit service."""
+
+    service: ClassVar[str] = "audit"
 
     audit_metrics_port: int = Field(default=9104, ge=0, le=65535, description="Port of audit's metrics and probes.")
     secret_keys: SecretStr = Field(

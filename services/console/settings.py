@@ -1,5 +1,7 @@
 """Settings of console."""
 
+from typing import ClassVar
+
 from pydantic import Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
@@ -11,6 +13,8 @@ from libs.store.sealer import sealer_from
 
 class ConsoleSettings(ServiceSettings):
     """The settings of the console service, read from the environment."""
+
+    service: ClassVar[str] = "console"
 
     console_host: str = Field(default="0.0.0.0", description="Address that console listens on.")  # noqa: S104 -- operators call it from other machines
     console_port: int = Field(default=8090, ge=0, le=65535, description="Port that console listens on.")

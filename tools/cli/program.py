@@ -13,10 +13,12 @@ from tools.cli.commands import (
     declare,
     delivery_verification,
     errors,
+    event_keys,
     events,
     forwards,
     instances,
     integrations,
+    migrate,
     policy,
     reports,
     restrictions,
@@ -35,7 +37,9 @@ token file in GATEWAY_DATA_DIR. A setting may be in a file that `<setting>_FILE`
 GATEWAY_ADMIN_TOKEN_FILE. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 unreachable, 4 no access.
 """
 
-_OFFLINE = frozenset({("errors",), ("declare",), ("verify-delivery",), ("audit", "check-proof")})
+_OFFLINE = frozenset(
+    {("errors",), ("declare",), ("migrate",), ("event-keys",), ("verify-delivery",), ("audit", "check-proof")}
+)
 """Commands that need no console."""
 
 
@@ -45,7 +49,7 @@ def program(environ: Mapping[str, str]) -> App:
     groups = (
         *(accounts.app, instances.app, integrations.app, suppressions.app, restrictions.app),
         *(events.app, forwards.app, dead_letters.app, errors.app),
-        *(policy.app, reports.app, audit.app, api_tokens.app),
+        *(policy.app, reports.app, audit.app, api_tokens.app, event_keys.app),
     )
     for group in groups:
         app.command(group)
@@ -56,6 +60,7 @@ def program(environ: Mapping[str, str]) -> App:
     app.command(subjects.erase)
     app.command(subjects.subject_export)
     app.command(declare.command_from(environ), name="declare")
+    app.command(migrate.command_from(environ), name="migrate")
 
     @app.meta.default
     def launch(

@@ -40,10 +40,11 @@ def require_folder(data_dir: Path) -> None:
         raise InvalidSettings(f"GATEWAY_DATA_DIR={data_dir} cannot be written by this user.")
 
 
-def require_valid(environ: Mapping[str, str], settings: Mapping[str, str]) -> None:
+def require_valid(environ: Mapping[str, str], settings: Mapping[str, Mapping[str, str]]) -> None:
     """Raise InvalidSettings unless the stack can start.
 
-    `environ` is what the operator set, `settings` what each service gets: `environ` with what the stack adds to it.
+    `environ` is what the operator set, `settings` what each service gets by its name: `environ` with what the stack
+    adds to it.
     """
     problems = [*_port_problems(environ), *_setting_problems(settings), *_store_problems(environ)]
     if problems:
@@ -68,10 +69,10 @@ def _port_problems(environ: Mapping[str, str]) -> Iterator[str]:
             named[port] = name
 
 
-def _setting_problems(settings: Mapping[str, str]) -> Iterator[str]:
-    for kind in SETTINGS.values():
+def _setting_problems(settings: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    for service, given in settings.items():
         try:
-            kind.from_environ(settings)
+            SETTINGS[service].from_environ(given)
         except SettingsError as error:
             yield from (_sentence(problem) for problem in str(error).split("; ") if not _is_port(problem))
 

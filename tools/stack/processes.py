@@ -22,7 +22,10 @@ class StartFailed(Exception):  # noqa: N818 -- reads as the fact it states
 
 
 class ServiceProcess:
-    """A `python -m …` process with its own log file. It is ready when `ready_url` answers 200."""
+    """A `python -m …` process with its own log file. It is ready when `ready_url` answers 200.
+
+    `prefix` is what its command line begins with, such as a program that enters a namespace and becomes the service.
+    """
 
     def __init__(
         self,
@@ -33,12 +36,13 @@ class ServiceProcess:
         log: Path,
         ready_url: str,
         arguments: tuple[str, ...] = (),
+        prefix: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.ready_url = ready_url
         self.environ = dict(environ)
         self.log = log
-        self._command = [sys.executable, "-m", module, *arguments]
+        self._command = [*prefix, sys.executable, "-m", module, *arguments]
         self.ready = False
         """Whether it has been ready since `wait_until_ready` was called."""
         self.missing: tuple[str, ...] = ()

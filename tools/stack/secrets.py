@@ -6,7 +6,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tools.event_keys import make, values_in
+
 FOLDER = "secrets"
+EVENT_KEYS = "event_keys"
 
 
 def _token() -> str:
@@ -45,6 +48,13 @@ def secrets_in(data_dir: Path, environ: Mapping[str, str]) -> tuple[dict[str, st
             new.add(name)
             _write_private(path, found[name])
     return found, new
+
+
+def event_keys_in(data_dir: Path) -> dict[str, str]:
+    """The keys of events by service; made on the first run, and for a service that a later release adds."""
+    folder = data_dir / FOLDER / EVENT_KEYS
+    make(folder)
+    return values_in(folder)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -13,8 +13,9 @@ from tools.stack.checks import ANY_BROKER, require_valid
 from tools.stack.ports import free_port, port_for
 from tools.stack.private_files import keep_private
 from tools.stack.processes import ServiceProcess
-from tools.stack.secrets import secrets_in
+from tools.stack.secrets import event_keys_in, secrets_in
 from tools.stack.stack_broker import StackBroker, declare
+from tools.stack.stack_store import migrate
 
 SERVICES = ("audit", "policy", "sender", "ingress", "console")
 
@@ -43,6 +44,7 @@ class Stack:
         self.simulator: ServiceProcess | None = None
         self.services: dict[str, list[ServiceProcess]] = {}
         self.secrets, self.new_secrets = secrets_in(plan.data_dir, plan.environ)
+        self.event_keys = event_keys_in(plan.data_dir)
         self.ingress_urls: list[str] = []
         self.console_url = ""
         self.whatsapp_url = ""
@@ -84,7 +86,8 @@ class Stack:
 
     def check(self) -> None:
         """Raise InvalidSettings unless the stack can start with its settings. Starts nothing."""
-        require_valid(self.plan.environ, self._settings_with(self._given_broker or ANY_BROKER))
+        settings = self._settings_with(self._given_broker or ANY_BROKER)
+        require_valid(self.plan.environ, {service: settings | self._own_keys(service) for service in SERVICES})
 
     async def start(self) -> None:
         """Start all processes at once and wait until all of them are ready."""
@@ -109,6 +112,7 @@ class Stack:
             self.amqp_urls = await self.broker.add_users()
         await declare(self.amqp_urls.get(DECLARER, amqp_url), self._management_url)
         settings = self._settings_with(amqp_url)
+        await migrate(settings["GATEWAY_STORE_URL"])
         self.whatsapp_url = settings["GATEWAY_WHATSAPP_API_URL"]
         self._first_ports: dict[str, int] = {}
         port = self._port("GATEWAY_PORT", 0)
@@ -152,6 +156,7 @@ class Stack:
         metrics_name = f"GATEWAY_{service.upper()}_METRICS_PORT"
         metrics_port = self._port(metrics_name, index)
         environ = self.settings | {metrics_name: str(metrics_port), "GATEWAY_REPLICA": f"{service}-{index + 1}"}
+        environ |= self._own_keys(service)
         environ["GATEWAY_AMQP_URL"] = self.amqp_urls.get(service, environ["GATEWAY_AMQP_URL"])
         if service == "ingress":
             port = self._port("GATEWAY_PORT", index)
@@ -166,6 +171,10 @@ class Stack:
             log=self.plan.data_dir / "logs" / f"{service}-{index + 1}.log",
             ready_url=f"http://127.0.0.1:{metrics_port}/readyz",
         )
+
+    def _own_keys(self, service: str) -> dict[str, str]:
+        """The keys of events, which are other ones for each service."""
+        return {"GATEWAY_EVENT_KEYS": self.event_keys[service]}
 
     def _add_simulator(self) -> None:
         if "GATEWAY_WHATSAPP_API_URL" in self.plan.environ:

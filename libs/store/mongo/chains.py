@@ -8,6 +8,7 @@ import orjson
 
 from libs.record.canonical import NO_ACCOUNT_CHAIN, Link, account_of, chain_of
 from libs.record.checkpoints import Checkpoint, Purge, stored_checkpoint_from, stored_purge_from
+from libs.record.restorations import RESTORED, stored_restorations_from
 from libs.store.chains import ChainEnd, Head, chain_end_from
 from libs.store.mongo.database import DUPLICATE_KEY, Database, Document, aggregate, run, unless_duplicate
 from libs.store.mongo.records import values_from_document
@@ -92,6 +93,7 @@ class MongoChains:
         has_seq = greatest is None or type(greatest.get("seq")) is int
         last = greatest if has_seq else await run(self._records.find_one(mine | {"seq": _NUMBERED}, sort=[("seq", -1)]))
         purge = None if purged is None else stored_purge_from(purged.get("body"), chain=chain)
+        restored = await run(self._records.find(mine | {"type": RESTORED}, {"details": 1}).to_list(None))
         seq = max(0 if last is None else int(last["seq"]), 0 if purge is None else purge.seq)
         return Head(
             chain=chain,
@@ -100,6 +102,7 @@ class MongoChains:
             checkpoint=None if checkpoint is None else _checkpoint_from(checkpoint),
             purge=purge,
             stray=None if has_seq or greatest is None else str(greatest.get("id")),
+            restorations=stored_restorations_from(document.get("details") for document in restored),
         )
 
 

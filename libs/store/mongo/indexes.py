@@ -1,4 +1,6 @@
-"""The indexes and the times to live of documents. Every start creates what is missing; several may do so at once.
+"""The indexes and the times to live of documents: which there must be, and which a database lacks.
+
+A start creates those of empty collections, several at once if need be; `libs.store.mongo.migration` builds the others.
 
 Shard keys that fit: `_id` hashed for the big collections (`decisions`, `cooldowns`, `ledger`, `turns`, `idempotency`,
 `answers`, `buckets`, `conversations`, `suppressions`, `restrictions`, `usage`), because every write is for one `_id`
@@ -13,17 +15,19 @@ MongoDB deletes documents within about a minute after their time to live, by the
 `touched_at`, which the server sets. Where the exact time matters, the query checks it.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 import pymongo
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from libs.store.delivery_order import KEPT_DAYS
+from libs.store.migration import require_relied_on
 from libs.store.mongo.database import Database, run
 
 BUILD_SECONDS = 60.0
-"""How long a start may wait while the indexes of a full database are built."""
+"""How long a start may wait while all indexes of an empty database are created."""
 DAY = 86_400
 
 
@@ -34,6 +38,22 @@ def _by(*fields: str, unique: bool = False) -> IndexModel:
 
 def _kept(days: int) -> IndexModel:
     return IndexModel([("touched_at", ASCENDING)], name="time_to_live", expireAfterSeconds=days * DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An index that a collection lacks; as text, such as `records.at_id`."""
+
+    collection: str
+    index: IndexModel
+
+    @property
+    def name(self) -> str:
+        """The index's name."""
+        return str(self.index.document["name"])
+
+    def __str__(self) -> str:
+        return f"{self.collection}.{self.name}"
 
 
 _OUTBOX = (_by("outbox.at"), _by("outbox.id"))
@@ -113,8 +133,42 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
 }
 
 
-async def make_indexes(database: Database) -> None:
-    """Create missing indexes; existing ones stay as they are. Raises GatewayError(gateway_unavailable)."""
+async def missing_indexes(database: Database, *, names: Collection[str] = tuple(INDEXES)) -> list[Missing]:
+    """The indexes that these collections lack. Raises GatewayError(gateway_unavailable).
+
+    MongoDB lists an index from the beginning of its build on, so one that is being built is not missing.
+    """
+    missing = []
+    for name in names:
+        existing = await run(database[name].index_information())
+        missing += [Missing(name, wanted) for wanted in INDEXES[name] if not is_there(wanted.document, existing)]
+    return missing
+
+
+async def make_indexes(database: Database) -> list[Missing]:
+    """Create missing indexes of empty collections; returns those that collections with documents lack.
+
+    Raises GatewayError(gateway_unavailable), also when one of these is unique: else equal values are stored twice.
+    """
+    lacking: list[Missing] = []
     with pymongo.timeout(BUILD_SECONDS):
-        for name, indexes in INDEXES.items():
-            await run(database[name].create_indexes(list(indexes)))
+        for name in INDEXES:
+            missing = await missing_indexes(database, names=(name,))
+            if missing and await run(database[name].find_one({}, {"_id": True})) is None:
+                await run(database[name].create_indexes([each.index for each in missing]))
+            else:
+                lacking += missing
+    require_relied_on([str(each) for each in lacking if each.index.document.get("unique")])
+    return lacking
+
+
+def is_there(wanted: Mapping[str, Any], existing: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether one of the `existing` indexes does what `wanted` does, whatever its name is."""
+    return any(_purpose_of(wanted) == _purpose_of(each) for each in existing.values())
+
+
+def _purpose_of(index: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What an index is for: its fields in order, whether it is unique, and the time to live."""
+    key = index["key"]
+    fields = tuple(key.items() if isinstance(key, Mapping) else map(tuple, key))
+    return fields, bool(index.get("unique")), index.get("expireAfterSeconds")

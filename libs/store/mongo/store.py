@@ -1,16 +1,15 @@
-"""Opens the MongoDB store: connects, checks the schema version, creates indexes, and wires an adapter for each port."""
+"""Opens and migrates the MongoDB store: connects, checks schema and indexes, and wires an adapter for each port."""
 
 from functools import partial
 
-from pymongo import ReturnDocument
-
+from libs.store.migration import Migrated, MissingIndexes, Say, require_current_schema
 from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
 from libs.store.mongo.buckets import MongoPacing
 from libs.store.mongo.chains import MongoChains, MongoCheckpoints, MongoPurges
 from libs.store.mongo.conversations import MongoConversations
 from libs.store.mongo.customer_links import MongoCustomerLinks
 from libs.store.mongo.customers import MongoCustomers
-from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, client_from, close, run
+from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, client_from, close
 from libs.store.mongo.dead_letters import MongoDeadLetters
 from libs.store.mongo.decisions import MongoDecisions
 from libs.store.mongo.delivery_order import MongoDeliveryOrder
@@ -20,13 +19,15 @@ from libs.store.mongo.erasures import MongoPersonalData
 from libs.store.mongo.forwards import MongoForwards
 from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
 from libs.store.mongo.identities import MongoIdentities
-from libs.store.mongo.indexes import make_indexes
+from libs.store.mongo.indexes import make_indexes, missing_indexes
 from libs.store.mongo.job_leases import MongoJobLeases
 from libs.store.mongo.ledger import MongoLedger
+from libs.store.mongo.migration import migrate_database
 from libs.store.mongo.outbox import MongoOutbox
 from libs.store.mongo.probe import WriteProbe
 from libs.store.mongo.records import MongoRecords
 from libs.store.mongo.restrictions import MongoRestrictions
+from libs.store.mongo.schema import SCHEMA_VERSION, schema_version
 from libs.store.mongo.statuses import MongoStatuses
 from libs.store.mongo.subjects import MongoSubjects
 from libs.store.mongo.suppressions import MongoSuppressions
@@ -34,10 +35,7 @@ from libs.store.mongo.tallies import MongoTallies
 from libs.store.mongo.template_recipients import MongoTemplateRecipients
 from libs.store.mongo.tokens import MongoTokens
 from libs.store.mongo.verified import MongoVerificationStates, MongoVerifiedPlaces
-from libs.store.store import OLDEST_SCHEMA, Store, require_known_schema
-
-SCHEMA_VERSION = 2
-"""Raised when documents change in a way that an older release would misread."""
+from libs.store.store import Store
 
 
 async def open_mongo(url: str) -> Store:
@@ -45,28 +43,24 @@ async def open_mongo(url: str) -> Store:
     client = client_from(url)
     try:
         database = client.get_default_database(DEFAULT_DATABASE)
-        await _require_known_schema(database)
-        await make_indexes(database)
+        require_current_schema(await schema_version(database), SCHEMA_VERSION)
+        lacking = await make_indexes(database)
     except BaseException:
         await close(client)
         raise
-    return _store_over(client, database)
+    return _store_over(client, database, MissingIndexes(partial(missing_indexes, database), lacking))
 
 
-async def _require_known_schema(database: Database) -> None:
-    versions = database["schema"]
-    found = await run(
-        versions.find_one_and_update(
-            {"_id": "version"},
-            {"$setOnInsert": {"version": SCHEMA_VERSION}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-        )
-    )
-    require_known_schema(found["version"], SCHEMA_VERSION, oldest=OLDEST_SCHEMA)
+async def migrate_mongo(url: str, say: Say) -> Migrated:
+    """As `migrate_store`, for the database that the URL names."""
+    client = client_from(url)
+    try:
+        return await migrate_database(client.get_default_database(DEFAULT_DATABASE), say)
+    finally:
+        await close(client)
 
 
-def _store_over(client: Client, database: Database) -> Store:
+def _store_over(client: Client, database: Database, missing: MissingIndexes) -> Store:
     return Store(
         directory=MongoDirectory(database),
         registry=MongoRegistry(database),
@@ -104,6 +98,6 @@ def _store_over(client: Client, database: Database) -> Store:
         erasures=MongoErasures(database),
         personal_data=MongoPersonalData(database),
         erased_customers=MongoErasedCustomers(database),
-        probe=WriteProbe(database),
+        probe=WriteProbe(database, missing),
         close=partial(close, client),
     )

@@ -9,6 +9,7 @@ import orjson
 
 from libs.record.canonical import FIELDS, Link, account_of, chain_of
 from libs.record.checkpoints import Checkpoint, Purge, stored_checkpoint_from, stored_purge_from
+from libs.record.restorations import RESTORED, stored_restorations_from
 from libs.store.chains import ChainEnd, Head, chain_end_from
 from libs.store.sqlite.database import Database
 
@@ -46,6 +47,8 @@ _LINKS = (
     "WHERE account_id IS ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?"
 )
 _LOWEST = -(2**63)
+
+_RESTORED = "SELECT details FROM records INDEXED BY records_of_type WHERE type = :type AND account_id IS :account_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def _end_from(row: Any) -> ChainEnd:
 
 
 def _head_from(connection: sqlite3.Connection, chain: str) -> Head:
-    asked = {"chain": chain, "account_id": account_of(chain)}
+    asked = {"chain": chain, "account_id": account_of(chain), "type": RESTORED}
     seq, last, checkpoint, number, purge, last_id = connection.execute(_HEAD, asked).fetchone()
     has_seq = last is None or type(last) is int
     return Head(
@@ -107,6 +110,7 @@ def _head_from(connection: sqlite3.Connection, chain: str) -> Head:
         checkpoint=None if number is None else stored_checkpoint_from(checkpoint, chain=chain, number=number),
         purge=None if purge is None else stored_purge_from(purge, chain=chain),
         stray=None if has_seq else str(last_id),
+        restorations=stored_restorations_from(details for (details,) in connection.execute(_RESTORED, asked)),
     )
 
 

@@ -1,52 +1,114 @@
 """Opens connections to SQLite files, and creates the files and their tables."""
 
-import re
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from libs.store.migration import MigrationRefused, Say, require_current_schema, require_relied_on
 from libs.store.sqlite.failures import translated_errors
 from libs.store.sqlite.files import FileChangedError, make_private_file
+from libs.store.sqlite.steps import Step, has_rows, missing_steps
 from libs.store.store import OLDEST_SCHEMA, require_known_schema
-
-_CREATE = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX)")
-_ADD = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+)")
 
 BUSY_MS = 4_000
 """How long a write waits for another process's transaction: half of the 8 s that ingress waits for a result."""
+MIGRATION_BUSY_MS = 600_000
+"""How long a migration waits for a writer: nobody waits for it, and another migration may build an index meanwhile."""
 READER_BUSY_MS = 250
 """Readers of a WAL never wait for writers. This covers recovery after a crash, during which the event loop blocks."""
 _WAL_KEPT = 64 << 20
 """The size in bytes to which the WAL file shrinks after a burst of writes."""
 
 
-def create_tables(path: Path, schema: str, version: int, *, create: bool = True) -> int:
-    """Create the file and its missing tables; returns the schema version that it had, 0 when it is new.
+def create_tables(path: Path, schema: str, version: int, *, create: bool = True) -> list[str]:
+    """Create the file and its missing tables and columns, and indexes of empty tables; returns the indexes it lacks.
 
     Without `create`, a missing or empty file is left alone, and unavailable. Blocks; safe when several processes call
-    it at the same time.
+    it at the same time. Raises GatewayError(gateway_unavailable) when the file must be migrated before it is used.
     """
+    with _changing(path, create=create) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        found = _require_version(connection, path, version, create=create)
+        require_current_schema(found, version)
+        missing = []
+        for step in missing_steps(connection, schema):
+            if step.is_index and found and has_rows(connection, step.table):
+                missing.append(step)
+            else:
+                connection.execute(step.sql)
+        require_relied_on([step.name for step in missing if step.is_relied_on])
+        if found == 0:
+            connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    return [step.name for step in missing]
+
+
+def migrate_tables(path: Path, schema: str, version: int, say: Say, *, create: bool = True) -> list[str]:
+    """Make every missing step of the file, each in its own transaction, however long it takes; returns their names.
+
+    Blocks, as `create_tables` does. A file that is new is created as there, in one transaction. While an index is built
+    no other process writes to the file. Raises MigrationRefused, and GatewayError as `create_tables` does.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        create_tables(path, schema, version, create=create)
+        say(f"{path.name}: created")
+        return [path.stem]
+    done: list[str] = []
+    while (step := _make_next(path, schema, version, say, create=create)) is not None:
+        done.append(f"{path.stem}.{step.name}")
+    return done
+
+
+def _make_next(path: Path, schema: str, version: int, say: Say, *, create: bool) -> Step | None:
+    """Make the first missing step, in a transaction; None when there is none left, and the file has the version."""
+    with _changing(path, create=create, busy_ms=MIGRATION_BUSY_MS) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        found = _require_version(connection, path, version, create=create)
+        step = next(iter(missing_steps(connection, schema)), None)
+        if step is not None:
+            _make(connection, path, step, say)
+        elif found != version:
+            connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    if step is not None:
+        say(f"{path.name}: {step.name}: made")
+    return step
+
+
+def _make(connection: sqlite3.Connection, path: Path, step: Step, say: Say) -> None:
+    if step.is_index:
+        rows = connection.execute(f"SELECT count(*) FROM {step.table}").fetchone()[0]  # noqa: S608 -- a name of the schema
+        say(f"{path.name}: {step.name}: building over {rows:,} rows; other processes wait with their writes")
+    try:
+        connection.execute(step.sql)
+    except sqlite3.IntegrityError:
+        raise MigrationRefused(
+            f"{path.name}: the unique index {step.name} cannot be built, rows of {step.table} have the same values"
+        ) from None
+
+
+@contextmanager
+def _changing(path: Path, *, create: bool, busy_ms: int = BUSY_MS) -> Iterator[sqlite3.Connection]:
+    """A connection to the file, which is created if that is allowed. Without a COMMIT nothing is changed."""
     with translated_errors():
         if not create and (not path.exists() or path.stat().st_size == 0):
             raise _lost(path)
         make_private_file(path)
-        connection = connect(path)
+        connection = connect(path, busy_ms=busy_ms)
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            found: int = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found == 0 and not create:
-                raise _lost(path)
-            require_known_schema(found, version, oldest=OLDEST_SCHEMA)
-            for statement in schema.split(";"):  # an existing file may lack tables of a newer release
-                added = _ADD.match(statement.strip())
-                if added and added[2] in {column[1] for column in connection.execute(f"PRAGMA table_info({added[1]})")}:
-                    continue
-                connection.execute(_CREATE.sub(r"\g<0> IF NOT EXISTS", statement, count=1))
-            if found == 0:
-                connection.execute(f"PRAGMA user_version = {version}")
-            connection.execute("COMMIT")
+            yield connection
         finally:
             connection.close()
+
+
+def _require_version(connection: sqlite3.Connection, path: Path, version: int, *, create: bool) -> int:
+    """The file's schema version, 0 when it is new. Raises RuntimeError for one that this release does not know."""
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found == 0 and not create:
+        raise _lost(path)
+    require_known_schema(found, version, oldest=OLDEST_SCHEMA)
     return found
 
 

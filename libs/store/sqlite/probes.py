@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 
+from libs.store.migration import MissingIndexes
 from libs.store.sqlite.database import Database
 
 FRESH_SECONDS = 5.0
@@ -14,12 +15,14 @@ _WRITE = "INSERT INTO probes VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET writes
 class WriteProbes:
     """`Store.probe`. A probe that still waits for its transaction is waited for again, not queued once more."""
 
-    def __init__(self, databases: Sequence[Database]) -> None:
+    def __init__(self, databases: Sequence[Database], missing: MissingIndexes) -> None:
         self._databases = databases
+        self._missing = missing
         self._running: dict[Database, asyncio.Task[None]] = {}
 
     async def __call__(self) -> None:
         """As `Store.probe`."""
+        self._missing.look_if_due()
         for database in self._databases:
             database.require_unchanged()
         idle = [database for database in self._databases if not database.wrote_within(FRESH_SECONDS)]

@@ -1,6 +1,7 @@
-"""The tables of each SQLite file, and the schema version. A new version needs a migration step in `create_tables`.
+"""The tables of each SQLite file, and the schema version. Each statement is a step (`libs.store.sqlite.steps`).
 
-An added table or column needs no new version: every start creates what is missing.
+An added table, column or index needs no new version: `gateway migrate` makes what is missing, and a start what costs
+nothing. A new version is for a change that an older release would misread; services then wait for `gateway migrate`.
 
 The rule: each service that writes on the message path has its own file, so that processes do not wait for one lock.
 `probes` has one row, which the readiness probe rewrites.

@@ -1,15 +1,17 @@
 """Opens the SQLite store: five files in one directory, each with one writer."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from libs.store.metrics import SIZE_BYTES, failed
+from libs.store.migration import Migrated, MissingIndexes, Say
 from libs.store.sqlite import schema
 from libs.store.sqlite.accounts import SqliteDirectory, SqliteRegistry
 from libs.store.sqlite.chains import SqliteChains, SqliteCheckpoints, SqlitePurges
-from libs.store.sqlite.connections import create_tables, holds
+from libs.store.sqlite.connections import create_tables, holds, migrate_tables
 from libs.store.sqlite.conversations import SqliteConversations
 from libs.store.sqlite.customer_links import SqliteCustomerLinks
 from libs.store.sqlite.customers import SqliteCustomers
@@ -32,6 +34,7 @@ from libs.store.sqlite.probes import WriteProbes
 from libs.store.sqlite.records import SqliteRecords
 from libs.store.sqlite.restrictions import SqliteRestrictions
 from libs.store.sqlite.statuses import SqliteStatuses
+from libs.store.sqlite.steps import Step, missing_steps
 from libs.store.sqlite.subjects import SqliteSubjects
 from libs.store.sqlite.suppressions import SqliteSuppressions
 from libs.store.sqlite.tallies import SqliteTallies
@@ -51,10 +54,10 @@ SIBLINGS: Final[Mapping[str, str]] = {
 
 async def open_sqlite(path: Path) -> Store:
     """Open `path` and its sibling files for requests, ledger, records and subjects; raises as `open_store` does."""
-    databases = await asyncio.to_thread(_open_files, path)
+    databases, lacking = await asyncio.to_thread(_open_files, path)
     main, requests, ledger, records, subjects = databases
 
-    probes = WriteProbes(databases)
+    probes = WriteProbes(databases, MissingIndexes(partial(_missing_indexes, databases), lacking))
 
     async def close() -> None:
         for database in databases:
@@ -103,10 +106,35 @@ async def open_sqlite(path: Path) -> Store:
     )
 
 
-def _open_files(path: Path) -> list[Database]:
-    """Open the five files. Beside a file that is in use none is created in place of a lost one.
+async def migrate_sqlite(path: Path, say: Say) -> Migrated:
+    """As `migrate_store`, for `path` and its sibling files."""
+    done = await asyncio.to_thread(
+        lambda: [
+            step
+            for file, tables, create in _files_of(path)
+            for step in migrate_tables(file, tables, schema.VERSION, say, create=create)
+        ]
+    )
+    return Migrated(tuple(done), schema.VERSION)
 
-    An empty ledger in place of a lost one would let messages be sent again, and an empty record would begin anew.
+
+def _open_files(path: Path) -> tuple[list[Database], list[str]]:
+    """Open the five files, the main one first; and the indexes that they lack."""
+    opened, missing = [], []
+    for file, tables, create in _files_of(path):  # every refusal happens before a thread starts
+        missing += create_tables(file, tables, schema.VERSION, create=create)
+        opened.append(file)
+    databases = [Database(file) for file in (opened[-1], *opened[:-1])]
+    for name, database in zip(("main", *SIBLINGS), databases, strict=True):
+        SIZE_BYTES.labels(name).set_function(database.file.size)
+    return databases, missing
+
+
+def _files_of(path: Path) -> Iterator[tuple[Path, str, bool]]:
+    """The five files with their tables, and whether each may be created. Create or open one before you take the next.
+
+    Beside a file that is in use none is created in place of a lost one: an empty ledger in place of a lost one would
+    let messages be sent again, and an empty record would begin anew.
     """
     if path.is_dir():
         raise ValueError("the SQLite store's URL names a folder, not a file")
@@ -114,17 +142,19 @@ def _open_files(path: Path) -> list[Database]:
         make_private_folder(path.parent)
     except OSError as error:
         raise failed(os_cause(error), f"the store's folder cannot be used: {error.strerror}") from error
-    siblings = {sibling_path(path, name): tables for name, tables in SIBLINGS.items()}
     set_up = holds(path, "PRAGMA user_version")
-    for file, tables in siblings.items():  # every refusal happens before a thread starts
-        create_tables(file, tables, schema.VERSION, create=not set_up)
+    for name, tables in SIBLINGS.items():
+        yield sibling_path(path, name), tables, not set_up
     # The main file is the last, so that a first start that was cut off goes on.
-    sent_before = holds(sibling_path(path, "ledger"), "SELECT EXISTS (SELECT 1 FROM entries)")
-    create_tables(path, schema.MAIN, schema.VERSION, create=not sent_before)
-    databases = [Database(file) for file in (path, *siblings)]
-    for name, database in zip(("main", *SIBLINGS), databases, strict=True):
-        SIZE_BYTES.labels(name).set_function(database.file.size)
-    return databases
+    yield path, schema.MAIN, not holds(sibling_path(path, "ledger"), "SELECT EXISTS (SELECT 1 FROM entries)")
+
+
+async def _missing_indexes(databases: Sequence[Database]) -> list[str]:
+    """The indexes that the open files lack."""
+    missing: list[Step] = []
+    for database, tables in zip(databases, (schema.MAIN, *SIBLINGS.values()), strict=True):
+        missing += await database.scan(partial(missing_steps, schema=tables))
+    return [step.name for step in missing if step.is_index]
 
 
 def sibling_path(path: Path, what: str) -> Path:

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from libs.chassis.subscriptions import Received
-from libs.contracts.events import Event
+from libs.contracts.events import Event, RecordRestored
 from libs.contracts.identity import Pseudonyms
 from libs.record.canonical import chain_of
-from libs.store.records import Records
+from libs.store.records import Record, Records
 from libs.store.subjects import SubjectKey
 from services.audit import metrics
 from services.audit.domain.records import customer_key_of, introduces_customer, record_from
 from services.audit.handlers.new_customers import NewCustomers
+from services.audit.handlers.restorations import SignRestoration
 from services.audit.ports import Recorded, SubjectKeys
 
 
@@ -25,6 +26,7 @@ class RecordEvents:
     pseudonyms: Pseudonyms
     new_customers: NewCustomers
     recorded: Recorded = lambda _: None
+    sign_restoration: SignRestoration | None = None
 
     async def __call__(self, batch: Sequence[Received[Event]]) -> None:
         """Record a batch. Safe to repeat: the record has one line per event id."""
@@ -41,6 +43,7 @@ class RecordEvents:
             )
             for r, customer in zip(batch, customers, strict=True)
         ]
+        lines = [await self._with_statement(r, line) for r, line in zip(batch, lines, strict=True)]
         written = await self.records.append(lines)
         if written:
             self.recorded(Counter(chain_of(line.account_id) for line in lines))
@@ -49,6 +52,12 @@ class RecordEvents:
         metrics.REPEATED.inc(len(lines) - written)
         for line in lines:
             metrics.RECORDED.labels(line.type).inc()
+
+    async def _with_statement(self, received: Received[Event], line: Record) -> Record:
+        """The record of a restored chain, with the signed statement; every other record as it is."""
+        if self.sign_restoration is None or not isinstance(received.event, RecordRestored):
+            return line
+        return await self.sign_restoration(received.event, received.at, line)
 
     async def _keys(
         self, batch: Sequence[Received[Event]], customers: Sequence[str | None]

@@ -53,7 +53,10 @@ async def serve(settings: ConsoleSettings) -> None:
         store = await open_when_usable(partial(open_store, settings.store_url.get_secret_value()))
         try:
             async with Broker.connected(
-                runtime.replica, settings.amqp_url.get_secret_value(), service=runtime.service
+                runtime.replica,
+                settings.amqp_url.get_secret_value(),
+                keys=settings.authentic_events,
+                service=runtime.service,
             ) as broker:
                 await _serve(settings, runtime, store, broker)
         finally:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
-from services.console.domain.fields import Id
+from services.console.domain.fields import Id, Reason, RequestBody
 from services.console.domain.pagination import QueryParams, View
 
 Hex = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})*$")]
@@ -30,6 +30,40 @@ class FaultView(View):
     meaning: str
 
 
+class RestoreRequest(RequestBody):
+    """That the record of an account was restored from a backup; `gateway audit restored` computes it."""
+
+    account_id: Id | None = None
+    """Absent: the records of no account."""
+    up_to: int = Field(ge=0, le=2**53)
+    """The last position that a shipped checkpoint confirms."""
+    replaced: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")], ...] = Field(
+        min_length=1, max_length=100
+    )
+    """The hashes of the last shipped checkpoints of what is lost."""
+    reason: Reason
+    """Why, for the record; it must not identify a person."""
+
+
+class RestoreView(View):
+    """What was recorded; audit signs it when it writes the record."""
+
+    chain: str
+    up_to: int
+    replaced: tuple[str, ...]
+    reason: str
+
+
+class RestoredView(View):
+    """A signed statement that explains why shipped checkpoints are not in the record."""
+
+    chain: str
+    seq: int
+    at: int
+    """Microseconds since 1970."""
+    reason: str
+
+
 class VerificationView(View):
     """The result of a verification; it stops at the first fault."""
 
@@ -40,6 +74,8 @@ class VerificationView(View):
     """How many of the records a signed checkpoint covers; the others are chained, and not covered yet."""
     checkpoints: int
     first_fault: FaultView | None
+    restored: tuple[RestoredView, ...] = ()
+    """The statements of restored chains that the comparison with shipped checkpoints relies on."""
     shipped: int
     """How many checkpoints from files outside the database were compared."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError
-from libs.contracts.events import RecordExported
+from libs.contracts.events import RecordExported, RecordRestored
 from libs.record.canonical import NO_ACCOUNT_CHAIN, account_of
 from libs.record.checkpoints import Checkpoint
 from libs.record.exports import chain_line, checkpoint_line, end_line, head_lines, record_lines
@@ -22,7 +22,14 @@ from libs.store.accounts import Directory
 from libs.store.chains import Chains, Checkpoints, Head, read_chain
 from libs.store.verification import verify
 from libs.store.verified import Scope, VerifiedPlaces
-from services.console.domain.audit import ChainQuery, PublicKeysView, RecordProofView, VerificationView
+from services.console.domain.audit import (
+    ChainQuery,
+    PublicKeysView,
+    RecordProofView,
+    RestoreRequest,
+    RestoreView,
+    VerificationView,
+)
 from services.console.domain.documents import Stream
 from services.console.domain.principals import Principal, Role
 from services.console.domain.refusals import conflict, invalid, not_found
@@ -118,11 +125,31 @@ class Audit:
         await self._record(call.principal, account_of(chain), "proof", link.record_id)
         return Answer(RecordProofView.model_validate(proof_from(link, [own for _, own in pairs], checkpoint)))
 
+    async def restored(self, call: Call[None, RestoreRequest]) -> Answer:
+        """Record that a chain was restored from a backup; audit signs it, with the hash that the store has there."""
+        chain = NO_ACCOUNT_CHAIN if call.body.account_id is None else call.body.account_id
+        if not _can_see(call.principal, chain):
+            raise invalid("account_id", "is unknown")
+        head = next(iter(await self.chains.heads(chain)), None)
+        if head is None:
+            await self._require_account(chain)
+        if call.body.up_to > (0 if head is None else head.seq):
+            raise invalid("up_to", "is behind the end of the chain")
+        event = RecordRestored(
+            account_id=call.body.account_id,
+            actor=call.principal.actor,
+            up_to=call.body.up_to,
+            replaced=call.body.replaced,
+            reason=call.body.reason,
+        )
+        await self.changes.record(event)
+        return Answer(RestoreView(chain=chain, up_to=event.up_to, replaced=event.replaced, reason=event.reason))
+
     async def _lines(self, heads: Sequence[Head]) -> AsyncIterator[bytes]:
         records = sum(head.seq - (0 if head.purge is None else head.purge.seq) for head in heads)
         yield head_lines(self.keys, records=records, at=self.changes.clock().isoformat())
         for head in heads:
-            yield chain_line(head.chain, head.seq, head.purge, head.stray)
+            yield chain_line(head.chain, head.seq, head.purge, head.stray, head.restorations)
             async for step in read_chain(self.chains, self.checkpoints, head):
                 yield checkpoint_line(step) if isinstance(step, Checkpoint) else record_lines(step)
         yield end_line(len(heads))

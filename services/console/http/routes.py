@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from services.console.domain.accounts import AccountView, CreateAccountRequest, EditAccountRequest
-from services.console.domain.audit import ChainQuery, ExportLineView, PublicKeysView, RecordProofView, VerificationView
+from services.console.domain.audit import (
+    ChainQuery,
+    ExportLineView,
+    PublicKeysView,
+    RecordProofView,
+    RestoreRequest,
+    RestoreView,
+    VerificationView,
+)
 from services.console.domain.crm_template import CrmTemplateRequest, XmlDocument
 from services.console.domain.dead_letters import DeadLetterQuery, DeadLetterView, DiscardRequest
 from services.console.domain.events import EventQuery, EventTimeline, RecordView
@@ -333,6 +341,15 @@ def _audit(audit: Audit) -> tuple[Route, ...]:
             VerificationView,
             query=ChainQuery,
             conflicts=True,
+        ),
+        post(
+            "/audit/restorations",
+            "record_restoration",
+            "Record that an account's record was restored from a backup; audit signs it",
+            audit.restored,
+            RestoreView,
+            body=RestoreRequest,
+            role=Role.ADMIN,
         ),
         get(
             "/audit/keys", "list_public_keys", "List the public keys of checkpoints", audit.public_keys, PublicKeysView

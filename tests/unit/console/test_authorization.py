@@ -100,6 +100,9 @@ TABLE = {
     "discard_dead_letter": Decided(OPERATOR, By.PATH, {"reason": "a test message"}),
     "compliance_report": Decided(AUDITOR, By.QUERY_ID, query=PERIOD),
     "verify_record": Decided(AUDITOR, By.QUERY),
+    "record_restoration": Decided(
+        ADMIN, By.BODY, {**OF_ACCOUNT, "up_to": 0, "replaced": ["0a" * 32], "reason": "the disk was lost"}
+    ),
     "list_public_keys": Decided(AUDITOR, By.NOTHING),
     "export_record": Decided(AUDITOR, By.QUERY),
     "prove_record": Decided(AUDITOR, By.PATH),

@@ -34,6 +34,7 @@ CALLS = {
     "GET /api/v1/restrictions",
     "DELETE /api/v1/restrictions/{restriction_id}",
     "GET /api/v1/audit/verify",
+    "POST /api/v1/audit/restorations",
     "GET /api/v1/audit/keys",
     "GET /api/v1/audit/export",
     "GET /api/v1/audit/proofs/{record_id}",

@@ -4,11 +4,13 @@ import pytest
 
 from libs.chassis.settings import SettingsError
 from services.console.settings import ConsoleSettings
+from tests.event_keys import key_setting
 
 ENVIRON = {
     "GATEWAY_AMQP_URL": "amqp://x",
     "GATEWAY_STORE_URL": "sqlite:///x",
     "GATEWAY_HASH_KEY": "k" * 32,
+    **key_setting("console"),
     "GATEWAY_ADMIN_TOKEN": "t" * 32,
     "GATEWAY_SECRET_KEYS": f"k1:{'A' * 43}=",
     "GATEWAY_POST_KEYS": f"p1:{'A' * 43}=",

@@ -26,6 +26,7 @@ from services.console.domain.principals import Principal, RejectedCaller
 from services.console.handlers.outbox_relay import OutboxRelay
 from services.console.ports import SimulationQuestion
 from services.console.settings import ConsoleSettings
+from tests.event_keys import VALUES
 
 ADMIN_TOKEN = "an-admin-token-for-tests"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -151,6 +152,7 @@ def settings(**changes: Any) -> ConsoleSettings:
         "amqp_url": SecretStr("amqp://broker.invalid"),
         "store_url": SecretStr("sqlite:///made-up"),
         "hash_key": SecretStr(KEY),
+        "event_keys": SecretStr(VALUES()["console"]),
         "admin_token": SecretStr(ADMIN_TOKEN),
         "secret_keys": SecretStr(SECRET_KEYS),
         "post_keys": SecretStr(POST_KEYS),

@@ -63,6 +63,17 @@ def test_the_example_checkpoint_is_signed_as_the_page_says() -> None:
     assert checkpoint["head"] == records[-1]["hash"]
 
 
+def test_the_example_restoration_is_signed_as_the_page_says() -> None:
+    (restoration,), (key,) = told("restoration"), told("key")
+    fields = {name: value for name, value in restoration.items() if name not in {"kind", "signature"}}
+    message = "gateway restoration 1\n" + json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key["public"]))
+    public.verify(base64.b64decode(restoration["signature"]), message.encode())
+
+    assert message == texts()[2]
+
+
 def test_every_kind_of_fault_is_on_the_page() -> None:
     faults = PAGE.partition("## Faults")[2]
 

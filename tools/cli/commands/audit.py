@@ -12,10 +12,11 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from libs.record.canonical import account_of
 from libs.record.checkpoints import Checkpoint
-from libs.record.exports import ExportVerifier, shipped_checkpoints_from
+from libs.record.exports import ExportVerifier, losses_in, shipped_checkpoints_from
 from libs.record.faults import VerificationResult
-from libs.record.keys import PublicKeys, key_ring_from, public_keys_from
+from libs.record.keys import PublicKeys, instant_text, key_ring_from, public_keys_from
 from libs.record.proofs import verify_proof
 from tools.cli.commands.session import CurrentSession, Session
 from tools.cli.console_client import CommandFailed, ExitCode, path_of
@@ -55,6 +56,38 @@ def verify(
         if result.first_fault is not None:
             _let_console_verify(result.first_fault.chain, session)
     _print_result(result, session)
+
+
+@app.command
+def restored(
+    *,
+    reason: Annotated[str, Parameter(help="Why it was restored, for the record; it must not identify a person.")],
+    checkpoints: Annotated[
+        Path, Parameter(name=["--checkpoints", "--sink"], help="The sink's file of shipped checkpoints, all of it.")
+    ],
+    account_id: AccountId = None,
+    session: CurrentSession,
+) -> None:
+    """Record that the record was restored from a backup, so that `verify --against` says so and no longer `rewritten`.
+
+    Names for each chain the last position that a shipped checkpoint confirms, and the shipped checkpoints of what is
+    lost. Audit signs it. Run it once after a restore, before the next one; when nothing is lost, nothing is recorded.
+    """
+    shipped = _shipped_from(checkpoints, account_id)
+    if not shipped:
+        raise CommandFailed(f"{checkpoints} holds no checkpoints", ExitCode.USAGE)
+    keys = _keys_of(session.console.get("/audit/keys"))
+    with session.console.lines("/audit/export", account_id=account_id) as lines:
+        try:
+            losses = losses_in(lines, shipped, keys)
+        except ValueError as error:
+            raise CommandFailed(f"The record cannot be compared: {error}", ExitCode.UNREACHABLE) from None
+    for loss in losses:
+        body = {"up_to": loss.seq, "replaced": loss.replaced, "reason": reason}
+        account = account_of(loss.chain)
+        session.console.post("/audit/restorations", body if account is None else body | {"account_id": account})
+    stated = [{"chain": loss.chain, "up_to": loss.seq, "replaced": list(loss.replaced)} for loss in losses]
+    session.output.item({"restored": stated})
 
 
 @app.command
@@ -134,7 +167,8 @@ def _let_console_verify(chain: str, session: Session) -> None:
 def _print_result(result: VerificationResult, session: Session) -> None:
     body = result.as_json()
     if result.first_fault is None:
-        session.output.item(body)
+        explained = {"restored": _restored_text(result)} if result.restorations else {}
+        session.output.item(body if session.output.as_json else body | explained)
         return
     fault = result.first_fault
     position = f"chain {fault.chain}" + ("" if fault.seq is None else f", seq {fault.seq}")
@@ -142,6 +176,14 @@ def _print_result(result: VerificationResult, session: Session) -> None:
     checkpoint = "" if fault.checkpoint is None else f", checkpoint {fault.checkpoint}"
     text = f"The record has a fault. {fault.kind.value}: {position}{record}{checkpoint}: {fault.kind.meaning}"
     raise CommandFailed(text, ExitCode.REFUSED, body)
+
+
+def _restored_text(result: VerificationResult) -> str:
+    """A sentence for each statement that explains what is missing in comparison with the sink."""
+    return "; ".join(
+        f"restored at {instant_text(each.at)}: chain {each.chain}, to seq {each.seq}, because {each.reason}"
+        for each in result.restorations
+    )
 
 
 def _keys_from(given: str) -> PublicKeys:

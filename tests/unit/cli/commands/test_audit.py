@@ -4,12 +4,16 @@ import base64
 import json
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from libs.contracts.events import RecordRestored
+from libs.record.checkpoints import Checkpoint
 from libs.store.verified import Scope
+from services.audit.handlers.restorations import SignRestoration
 from tests.contract.store.builders import a_record
 from tests.contract.store.test_chains import seal
 from tests.unit.cli.shell import Shell
@@ -123,3 +127,44 @@ async def test_invalid_keys_are_wrong_usage(shell: Shell, keys: str) -> None:
 
     assert code is ExitCode.USAGE
     assert "--keys must be" in err
+
+
+async def test_a_restored_record_is_stated_by_the_command_signed_by_audit_and_then_told_by_verify(
+    shell: Shell, tmp_path: Path
+) -> None:
+    """The sink has a checkpoint over records that the store has lost."""
+    sink, world = tmp_path / "shipped.jsonl", shell.world
+    last = shipped(sink)[-1]
+    lost = replace(last, first=last.last + 1, last=last.last + 3, count=3, number=last.number + 1, previous=last.hash)
+    lost = replace(lost, signature=b"").signed_with(KEY)
+    sink.write_text(sink.read_text() + json.dumps(lost.as_json()) + "\n")
+    before, _, told = await shell("audit", "verify", "--against", str(sink))
+
+    stated = await shell.json("audit", "restored", "--reason", "the disk was lost", "--checkpoints", str(sink))
+
+    (event,) = [each for each in world.broker.events if isinstance(each, RecordRestored)]
+    line = a_record("stated", type=RecordRestored.name)
+    await world.store.records.append([await SignRestoration(world.store.chains, KEY)(event, line.at, line)])
+    code, out, _ = await shell("audit", "verify", "--against", str(sink))
+    again = await shell.json("audit", "restored", "--reason", "again", "--sink", str(sink))
+    assert before is ExitCode.REFUSED
+    assert "has a fault" in told
+    assert stated == {"restored": [{"chain": "acc-1", "up_to": 10, "replaced": [lost.hash.hex()]}]}
+    assert (event.account_id, event.up_to) == ("acc-1", 10)
+    assert code is ExitCode.DONE
+    assert "chain acc-1, to seq 10, because the disk was lost" in " ".join(out.split())
+    assert again == {"restored": []}
+
+
+def shipped(sink: Path) -> list[Checkpoint]:
+    return [Checkpoint.from_json(json.loads(line)) for line in sink.read_text().splitlines()]
+
+
+async def test_a_sink_that_holds_nothing_or_is_not_there_states_nothing(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+
+    empty, _, _ = await shell("audit", "restored", "--reason", "a disk", "--checkpoints", str(tmp_path / "empty.jsonl"))
+    missing, _, _ = await shell("audit", "restored", "--reason", "a disk", "--checkpoints", str(tmp_path / "no.jsonl"))
+
+    assert (empty, missing) == (ExitCode.USAGE, ExitCode.USAGE)
+    assert not [each for each in shell.world.broker.events if isinstance(each, RecordRestored)]

@@ -1,0 +1,33 @@
+"""The schema version of a MongoDB database."""
+
+from pymongo import ReturnDocument
+
+from libs.store.mongo.database import Database, run
+from libs.store.store import OLDEST_SCHEMA, require_known_schema
+
+SCHEMA_VERSION = 2
+"""Raised when documents change in a way that an older release would misread."""
+
+
+async def schema_version(database: Database) -> int:
+    """The schema version of the database; a new one gets that of this release.
+
+    Raises RuntimeError for a version that this release does not know, and GatewayError(gateway_unavailable).
+    """
+    found = await run(
+        database["schema"].find_one_and_update(
+            {"_id": "version"},
+            {"$setOnInsert": {"version": SCHEMA_VERSION}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+    )
+    version = int(found["version"])
+    require_known_schema(version, SCHEMA_VERSION, oldest=OLDEST_SCHEMA)
+    return version
+
+
+async def raise_schema_version(database: Database) -> None:
+    """Note that the database has the schema of this release."""
+    older = {"_id": "version", "version": {"$lt": SCHEMA_VERSION}}
+    await run(database["schema"].update_one(older, {"$set": {"version": SCHEMA_VERSION}}))
