@@ -2,8 +2,12 @@
 
 aiohttp answers what its parser rejects, and a path or an `Expect` that it does not know, by itself: in plain text that
 repeats the request, with the versions of aiohttp and Python. `Server` answers these from the error catalogue instead.
+
+aiohttp also closes idle connections at once when it stops, while a proxy may be sending a request on one. A `Server`
+that drains leaves them open until their next request is answered, or until they were idle for their keep-alive time.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -19,6 +23,7 @@ SOFTWARE: Final = "gateway"
 HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store", "Server": SOFTWARE}
 MALFORMED: Final = {"field": "request"}
 UNAVAILABLE: Final = {"retry_after": 2}
+DRAIN_POLL_SECONDS: Final = 0.05
 RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -51,9 +56,30 @@ class Protocol(web.RequestHandler):
         response.force_close()
         return response
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the response; while the server drains it says `Connection: close`, so that nobody uses it again."""
+        if isinstance(self._manager, Server) and self._manager.draining:
+            resp.force_close()
+        return await super().finish_response(request, resp, start_time)
+
 
 class Server(web.Server):
     """A server with connections of this module. It takes the arguments of `aiohttp.web.Server`."""
+
+    draining = False
+    """Whether each connection ends with its next answer."""
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until every connection has ended, for `seconds` at most; call it when no new one is accepted."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                while self.connections:  # noqa: ASYNC110 -- aiohttp has no event for the last one's end
+                    await asyncio.sleep(DRAIN_POLL_SECONDS)
+        except TimeoutError:
+            log.info("connections left", count=len(self.connections))
 
     def __call__(self) -> web.RequestHandler:
         """The protocol of one connection."""

@@ -31,6 +31,7 @@ OPEN: Final = {
     "gateway_consumer_restarts_total": "the queues that the service consumes",
     "gateway_stale_acknowledgements_total": "the queues that the service consumes",
     "gateway_account_deferred_total": "the queues that the service consumes",
+    "gateway_unauthenticated_events_total": "the queues that the service consumes, exclusive ones too",
     # Made when what they are about starts.
     "gateway_dependency_up": "the probes that the service is started with",
     "gateway_job_succeeded_timestamp_seconds": "the jobs that the service is started with",

@@ -1,0 +1,69 @@
+"""The images that a Dockerfile begins from, made of Debian's packages: no image registry is asked.
+
+The official `python:3.13-slim` is Debian 13 with a Python of its own below /usr/local. Here it is Debian 13 with
+Debian's Python 3.13, and `python` below /usr/local/bin.
+"""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_MIRRORS: Final = (
+    "deb http://deb.debian.org/debian trixie main",
+    "deb http://deb.debian.org/debian trixie-updates main",
+    "deb http://deb.debian.org/debian-security trixie-security main",
+)
+_LEFT_OUT: Final = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*")
+_TIDY: Final = r"""
+cd "$1"
+: >etc/resolv.conf; : >etc/hosts; : >etc/hostname; : >etc/machine-id
+printf '#!/bin/sh\nexit 101\n' >usr/sbin/policy-rc.d; chmod 755 usr/sbin/policy-rc.d
+rm -rf var/log/apt var/log/*.log var/cache/ldconfig var/cache/apt/*.bin var/lib/apt/lists/* tmp/* run/*
+find . -xdev -name '*-old' -path './var/*' -delete
+"""
+"""What differs by the building machine goes; no package starts a service while an image is built."""
+_PYTHON: Final = (
+    r"""
+cd "$1"
+ln -s /usr/bin/python3.13 usr/local/bin/python; ln -s /usr/bin/python3.13 usr/local/bin/python3
+find . -xdev -name '*.pyc' -delete
+"""
+    "PYTHONHASHSEED=0 chroot . python3.13 -m compileall -q --invalidation-mode unchecked-hash "
+    "usr/lib/python3.13 usr/lib/python3\n"
+)
+"""Bytecode that does not hold the time of its source: every layer's files have one time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A root to begin from: the packages beside Debian's minimum, and what is done to it then, as shell scripts."""
+
+    packages: tuple[str, ...]
+    scripts: tuple[str, ...]
+
+    def make(self, folder: Path) -> None:
+        """Fill the folder; a minute or two, most of it Debian's download.
+
+        Raises:
+            CalledProcessError: mmdebstrap failed; its output stands above.
+
+        """
+        command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--skip=output/dev"]
+        command += [f"--include={','.join(self.packages)}"] if self.packages else []
+        command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
+        command += [f"--customize-hook={script}" for script in self.scripts]
+        archive = folder.parent / "base.tar"
+        subprocess.run([*command, "trixie", str(archive), *_MIRRORS], check=True, stdin=subprocess.DEVNULL)
+        folder.mkdir()
+        subprocess.run(["tar", "--numeric-owner", "-C", str(folder), "-xpf", str(archive)], check=True)
+        (folder / "dev").mkdir(exist_ok=True)  # left out with what is in it, and every step mounts its own there
+        archive.unlink()
+        (folder / "dev").mkdir(exist_ok=True)
+
+
+BASES: Final = {
+    "debian:13-slim": Base((), (_TIDY,)),
+    "python:3.13-slim": Base(("python3", "python3-venv", "ca-certificates", "netbase", "tzdata"), (_PYTHON, _TIDY)),
+}
+"""By the name in FROM, without the digest."""
