@@ -5,6 +5,7 @@ import os
 import random
 import secrets
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ SHARED_MACHINE = "+sbwt none +sbwtdcpu none +sbwtdio none"
 """Schedulers sleep instead of spinning: RabbitMQ's runtime tuning guide, for machines that a node shares."""
 RARE_STATISTICS = "-rabbit quorum_tick_interval 60000"
 """Queues report their statistics (`rabbitmqctl list_queues`) once a minute instead of every 5 s."""
+ADVANCED = Path(__file__).resolve().parents[2] / "deploy" / "rabbitmq" / "advanced.config"
+"""The options of the broker's sockets, for Linux, as in production."""
 _FOREIGN = ("RABBITMQ_", "ERL_", "CONF_ENV_FILE", "NOTIFY_SOCKET", "XDG_CONFIG_HOME")
 
 
@@ -62,9 +65,19 @@ class Layout:
     password: str = field(repr=False)
     rare_statistics: bool = False
     metrics: bool = False
+    addresses: tuple[str, ...] = ()
+    """Addresses of this machine on which it listens too, on the same port; none: 127.0.0.1 alone."""
 
     @classmethod
-    def prepare(cls, folder: Path, port: int | None, *, rare_statistics: bool = False, metrics: bool = False) -> Self:
+    def prepare(
+        cls,
+        folder: Path,
+        port: int | None,
+        *,
+        rare_statistics: bool = False,
+        metrics: bool = False,
+        addresses: tuple[str, ...] = (),
+    ) -> Self:
         """Create or reuse a data directory; its user is created once."""
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,7 +86,9 @@ class Layout:
             account = {"user": "gateway", "password": secrets.token_urlsafe(18), "cookie": secrets.token_hex(20)}
             write_private(account_file, json.dumps(account))
         account = json.loads(account_file.read_text())
-        layout = cls(folder, Ports.free(port), account["user"], account["password"], rare_statistics, metrics)
+        layout = cls(
+            folder, Ports.free(port), account["user"], account["password"], rare_statistics, metrics, addresses
+        )
         layout._write_config(account["cookie"])
         return layout
 
@@ -104,7 +119,7 @@ class Layout:
             "CONF_ENV_FILE": "no-environment.conf",
             "CONFIG_FILE": "rabbitmq.conf",
             "CONFIG_FILES": "no-conf.d",
-            "ADVANCED_CONFIG_FILE": "no-advanced.config",
+            "ADVANCED_CONFIG_FILE": "advanced.config",
             "ENABLED_PLUGINS_FILE": "enabled_plugins",
             "MNESIA_BASE": "data",
             "MNESIA_DIR": "data/node",
@@ -135,9 +150,15 @@ class Layout:
     def _write_config(self, cookie: str) -> None:
         (self.folder / "log").mkdir(exist_ok=True)
         write_private(self.folder / ".erlang.cookie", cookie)
+        write_private(
+            self.folder / "advanced.config", ADVANCED.read_text("utf-8") if sys.platform == "linux" else "[].\n"
+        )
         write_private(self.folder / "enabled_plugins", "[rabbitmq_prometheus].\n" if self.metrics else "[].\n")
         settings = {
-            "listeners.tcp.local": f"127.0.0.1:{self.ports.amqp}",
+            **{
+                f"listeners.tcp.{number}": f"{address}:{self.ports.amqp}"
+                for number, address in enumerate(("127.0.0.1", *self.addresses))
+            },
             "default_user": self.user,
             "default_pass": self.password,
             "log.console": "false",
