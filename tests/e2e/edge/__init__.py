@@ -1,0 +1,1 @@
+"""The gateway behind a real reverse proxy with the shipped configuration of an edge (deploy/edge)."""
