@@ -1,0 +1,1 @@
+"""A real Kubernetes on one machine, in a network of its own: `python -m tools.kubernetes --help`."""
