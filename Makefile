@@ -3,7 +3,7 @@
 .DELETE_ON_ERROR:
 # Targets start dozens of processes, which share compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup run demo unit test chaos rules check fmt bench docs clean lock
+.PHONY: help setup run demo unit test chaos k8s k8s-run k8s-test sbom rules check fmt bench docs clean lock
 
 PYTHON := .venv/bin/python
 INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
@@ -17,12 +17,19 @@ PARALLEL := -n $(LANES) --dist loadscope --no-loadscope-reorder
 # One test or folder for `make test`, such as T=tests/unit/policy; it runs in one process. Empty: every test.
 T ?=
 
+# The longest time of `make k8s-test`, with a first build of Kubernetes on a slow machine.
+K8S_SECONDS ?= 2400
+
+# In a venv of its own: what it needs clashes with ours.
+SBOM := .venv-sbom/installed
+CHECKOV := .venv-checkov/installed-3.3.30
+
 # The stamp files are inside .venv, so removing it resets them. A newer lock file installs again.
 RUNTIME := .venv/installed-runtime
 DEV := .venv/installed-dev
 
 help: ## show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(DEV) ## create .venv with all dependencies
 
@@ -36,17 +43,33 @@ unit: $(DEV) ## run the unit tests: seconds, no broker
 	$(PYTHON) -m pytest tests/unit -q -n $(LANES) --dist loadscope
 
 test: $(DEV) ## run all tests but the long fault scenarios, or one test or folder: T=PATH
-	$(PYTHON) -m pytest $(or $(T),tests -m "not long" $(PARALLEL))
+	$(PYTHON) -m pytest $(or $(T),tests -m "not long and not kubernetes" $(PARALLEL))
 
 chaos: $(DEV) ## run the long fault scenarios: killed processes, full disks, clocks set back, alerts
 	$(PYTHON) -m pytest tests/chaos -m "long and not alone" $(PARALLEL)
 	$(PYTHON) -m pytest tests/chaos -m "long and alone"
+
+k8s: $(DEV) $(CHECKOV) ## render the Kubernetes manifests and check them: schemas, policy, reachability (Go, npm)
+	$(PYTHON) -m tools.manifests check
+	GATEWAY_K8S_REQUIRED=yes $(PYTHON) -m pytest -q tests/k8s/rendered
+
+k8s-run: $(RUNTIME) ## run the gateway on a Kubernetes of its own until Ctrl-C (root, Go)
+	$(PYTHON) -m tools.kubernetes run
+
+# A scenario that hangs is ended by its own limit, and everything by this one; the cluster ends in any case.
+k8s-test: $(DEV) ## boot a Kubernetes of three nodes, and disturb the gateway on it under traffic (root, Go)
+	trap : INT TERM; \
+	timeout --foreground --signal=INT --kill-after=90 $(K8S_SECONDS) $(PYTHON) -m pytest $(or $(T),tests/k8s/image tests/k8s/cluster); \
+	status=$$?; $(PYTHON) -m tools.kubernetes down; exit $$status
 
 check: $(DEV) ## check lint rules, formatting, types and import rules
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
+
+sbom: $(SBOM) ## write what the gateway's image holds to build/gateway.cdx.json, as CycloneDX (root)
+	.venv-sbom/bin/python -W ignore -m tools.image.sbom build/gateway.cdx.json
 
 rules: $(DEV) ## check the Prometheus rules and run their unit tests with promtool
 	promtool="$$(tools/find-promtool)" && cd deploy/prometheus && "$$promtool" check config prometheus.yml \
@@ -83,6 +106,16 @@ $(DEV): requirements-dev.txt $(PYTHON) tools/make-venv tools/gateway
 	tools/make-venv
 	$(INSTALL) -r requirements-dev.txt
 	touch $@ $(RUNTIME)
+
+$(SBOM): tools/image/requirements-sbom.txt
+	"$$(tools/find-python)" -m venv --clear .venv-sbom
+	.venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(CHECKOV):
+	"$$(tools/find-python)" -m venv --clear .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
+	touch $@
 
 .venv-lock/bin/uv:
 	"$$(tools/find-python)" -m venv .venv-lock

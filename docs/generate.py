@@ -17,6 +17,7 @@ from docs.dashboards.grafana import json_from
 from docs.dashboards.numbers import NUMBERS
 from docs.dashboards.overview import OVERVIEW
 from docs.dashboards.record import RECORD
+from docs.prometheus_rule import FILES as PROMETHEUS_RULES
 from docs.runbook_links import linked_files
 from libs.chassis import metrics as chassis_metrics
 from libs.chassis.settings import ServiceSettings, Settings
@@ -24,8 +25,9 @@ from libs.contracts.errors import AnyCode, ErrorCode, OperatorCode
 from libs.contracts.events import EVENTS, Event
 from libs.contracts.producers import DEAD_LETTERS_ONLY, PRODUCERS
 from libs.store import metrics as store_metrics
-from tools.broker import definitions
+from tools.broker import definitions, kubernetes_users
 from tools.cli.commands.declare import DeclareSettings
+from tools.cli.commands.migrate import MigrateSettings
 
 FOLDER = Path(__file__).parent
 GRAFANA = "../deploy/grafana/dashboards"
@@ -82,6 +84,7 @@ def settings_page() -> str:
         )
         parts.append(_settings_table(service.capitalize(), found, set(ServiceSettings.model_fields)))
     parts.append(_settings_table("`gateway declare`", DeclareSettings, set()))
+    parts.append(_settings_table("`gateway migrate`", MigrateSettings, set()))
     return "\n".join(parts)
 
 
@@ -156,16 +159,18 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "metrics.md": metrics_page,
     **linked_files(),
+    **PROMETHEUS_RULES,
     **{f"{GRAFANA}/{each.uid}.json": partial(json_from, each) for each in (OVERVIEW, NUMBERS, RECORD)},
 }
 """The generated pages and the functions that build them."""
 
 
 def main() -> None:
-    """Write all pages, and the broker's definitions."""
+    """Write all pages, and the broker's users in both forms."""
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page().rstrip() + "\n", encoding="utf-8")
     definitions.FILE.write_text(definitions.text(), encoding="utf-8")
+    kubernetes_users.FILE.write_text(kubernetes_users.text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

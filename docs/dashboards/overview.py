@@ -78,6 +78,7 @@ OVERVIEW = Dashboard(
                 graph("Queue depth", "short", (f"max by (queue) (rabbitmq_queue_messages_ready{_WORK})", "{{queue}}")),
                 graph("Dead letters", "short", ("max by (queue) (gateway_dead_letters)", "{{queue}}")),
                 graph("Age when handled, p99", "s", ("gateway:event_age_seconds:p99_5m", "{{queue}}")),
+                rates("Events not authentic", "gateway_unauthenticated_events_total", "queue, cause"),
                 rates("Put behind for fairness", "gateway_account_deferred_total", "queue"),
                 graph("Consumers", "short", (f"max by (queue) (rabbitmq_queue_consumers{_WORK})", "{{queue}}")),
                 graph("Stuck consumers", "short", ("sum by (queue) (gateway_consumer_stuck)", "{{queue}}")),
@@ -92,6 +93,11 @@ OVERVIEW = Dashboard(
                     ("gateway:store_operation_duration_seconds:p99_5m", "{{service}} {{operation}}"),
                 ),
                 rates("Store errors", "gateway_store_errors_total", "service, reason"),
+                graph(
+                    "Store indexes missing",
+                    "short",
+                    ("max by (service) (gateway_store_indexes_missing)", "{{service}}"),
+                ),
                 graph("Store size", "bytes", ("max by (database) (gateway_store_size_bytes)", "{{database}}")),
                 graph(
                     "Store connections in use", "short", ("sum by (service) (gateway_store_pool_in_use)", "{{service}}")

@@ -64,7 +64,7 @@ class Load:
 
         async def caller() -> None:
             for serial in order:
-                await self._send(serial)
+                await self.send(serial)
 
         await asyncio.gather(*(caller() for _ in range(in_flight)))
 
@@ -78,13 +78,18 @@ class Load:
         answers = await final_answers(self.gateway, self.answers.values())
         return await ledger_check(self.gateway, self.integrations, answers), Counter(_end(a) for a in answers.values())
 
-    async def _send(self, serial: int) -> None:
+    def message(self, serial: int) -> tuple[Integration, dict[str, Any]]:
+        """The message with this number: integrations and customers take turns, so that no limit is met."""
         turn, place = divmod(serial, INTEGRATIONS)
         integration = self.integrations[place]
         customer = self.people[integration.number][
             (turn * INTEGRATIONS_PER_ACCOUNT + place % INTEGRATIONS_PER_ACCOUNT) % CUSTOMERS
         ]
-        body = outbound(customer, f"Message {serial}")
+        return integration, outbound(customer, f"Message {serial}")
+
+    async def send(self, serial: int) -> None:
+        """Send one message until it has an answer, which may be `pending`."""
+        integration, body = self.message(serial)
         for _ in range(MOST_REQUESTS):
             try:
                 answer = await self.gateway.post(integration, body, Idempotency_Key=f"m{serial}")

@@ -16,11 +16,13 @@ from tests.chaos.load import NO_ANSWER, Load, run_with
 from tests.e2e import scenarios
 from tests.e2e.driver import SECRET, Answer, Gateway, Integration, gather_answers, outbound
 from tests.e2e.ledger_check import ledger_check
+from tests.event_keys import signed_as
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MEGABYTE = 1_000_000
 GOOD = {"reply_to": "ingress-1", "payload": {"event_type": "test"}}
+UNPROVEN = "an event that nobody proves to have published"
 POISON: dict[str, tuple[bytes, dict[str, object]]] = {
     "a megabyte of garbage": (random.Random(7).randbytes(MEGABYTE), {"type": "webhook.received"}),
     "no JSON": (b"{", {"type": "webhook.received"}),
@@ -28,6 +30,7 @@ POISON: dict[str, tuple[bytes, dict[str, object]]] = {
     "an unknown event": (orjson.dumps(GOOD), {"type": "webhook.exploded"}),
     "no type": (orjson.dumps(GOOD), {}),
     "a field of a wrong type": (orjson.dumps(GOOD | {"payload": 5}), {"type": "webhook.received"}),
+    UNPROVEN: (orjson.dumps(GOOD), {"type": "webhook.received"}),
     "no time": (orjson.dumps(GOOD), {"type": "webhook.received", "headers": {"x-at": "yesterday"}}),
 }
 
@@ -42,6 +45,8 @@ async def poisoned(environment: Environment) -> dict[str, str]:
             id_ = f"00000000-0000-4000-8000-{number:012d}"
             ids[id_] = name
             message = aio_pika.Message(body, message_id=id_, delivery_mode=2, **fields)  # type: ignore[arg-type]  # a table
+            if name != UNPROVEN:
+                signed_as(message, "ingress", environment.gateway.stack.event_keys)
             await exchange.publish(message, WEBHOOKS.bindings[0])
     return ids
 
@@ -71,7 +76,8 @@ async def test_poison_messages_are_dead_lettered_with_a_reason_and_others_are_pr
     assert findings.holds, findings.faults
     assert ends == {"sent": 200}
     assert set(dead[WEBHOOKS.name]) == set(poison)
-    assert all(reason.startswith("unreadable: ") for queue in dead.values() for reason in queue.values())
+    for id_, reason in (found for queue in dead.values() for found in queue.items()):
+        assert reason == "unauthenticated" if poison[id_] == UNPROVEN else reason.startswith("unreadable: ")
     assert set(dead[RECORDS.name]) <= set(poison)
     assert all(p.running for p in environment.gateway.stack.processes)
 

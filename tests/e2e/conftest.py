@@ -45,4 +45,6 @@ async def gateway(stack: Stack, broker: BrokerNode) -> AsyncIterator[Gateway]:
     """The driver of the gateway."""
     async with Gateway.of(stack, broker, stack.settings["GATEWAY_AMQP_URL"]) as gateway:
         gateway.seen_secrets |= {str(urlsplit(url).password) for url in stack.amqp_urls.values()}
+        keys = (entry for value in stack.event_keys.values() for entry in value.split(","))
+        gateway.seen_secrets |= {entry.rpartition(":")[2] for entry in keys}
         yield gateway

@@ -88,7 +88,7 @@ class Gateway:
     @asynccontextmanager
     async def of(cls, stack: Stack, node: BrokerNode, amqp_url: str) -> AsyncIterator["Gateway"]:
         """Connect to a running stack."""
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=5)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2)
         timeout = aiohttp.ClientTimeout(total=30)
         async with (
             aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as http,

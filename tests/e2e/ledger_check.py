@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import aio_pika
+import pymongo
 
 from libs.chassis.amqp.envelope import REASON
 from libs.chassis.topology import POSTS, WORK_QUEUES, all_queues
@@ -137,8 +138,12 @@ def event_of(gateway: Gateway, callback: str | None) -> str:
 
 
 def claimed_events(gateway: Gateway) -> set[str]:
-    """The events that have a ledger entry, read directly from the ledger's SQLite file."""
-    path = Path("/" + urlsplit(gateway.stack.settings["GATEWAY_STORE_URL"]).path.lstrip("/"))
+    """The events that have a ledger entry, read directly from the ledger's SQLite file or MongoDB collection."""
+    url = gateway.stack.settings["GATEWAY_STORE_URL"]
+    if url.startswith("mongodb"):
+        with pymongo.MongoClient[dict[str, Any]](url) as client:
+            return {str(entry["_id"]) for entry in client.get_default_database()["ledger"].find({}, {"_id": 1})}
+    path = Path("/" + urlsplit(url).path.lstrip("/"))
     ledger = path.with_name(f"{path.stem}-ledger{path.suffix}")
     connection = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)
     try:

@@ -11,6 +11,7 @@ from aio_pika.exceptions import AMQPConnectionError
 
 from libs.chassis.amqp import Broker
 from libs.chassis.amqp.declare_step import declare_everything
+from tests.event_keys import event_keys
 from tests.integration.chassis.world import eventually
 from tools.broker import BrokerNode
 from tools.broker.definitions import FILE, USERS, placeholder
@@ -44,7 +45,9 @@ async def test_every_user_gets_its_password_and_its_rights_at_each_start(tmp_pat
 
         assert (await declare_everything(urls[DECLARER])).dead_letters_survive
         for service in SERVICES:
-            async with Broker.connected(f"{service}-1", urls[service], service=service) as broker:
+            async with Broker.connected(
+                f"{service}-1", urls[service], keys=event_keys(service), service=service
+            ) as broker:
                 await eventually(broker.healthy)
         assert '{"delivery-limit":1000000}' in await node.rabbitmqctl("list_policies")
         async with await aio_pika.connect(urls["gateway"]):

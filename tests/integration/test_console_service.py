@@ -17,6 +17,7 @@ from libs.chassis.amqp.declare_step import declare_everything
 from libs.chassis.subscriptions import Received
 from libs.chassis.topology import RECORDS
 from libs.contracts.events import AccountChanged, Event
+from tests.event_keys import EveryonesKeys, key_setting
 from tools.broker import BrokerNode
 from tools.broker.rights import DECLARER
 
@@ -36,19 +37,23 @@ def free_port() -> int:
 
 def environ_of(tmp_path: Path, amqp_url: str, port: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    return kept | {
-        "GATEWAY_AMQP_URL": amqp_url,
-        "GATEWAY_STORE_URL": f"sqlite:///{tmp_path / 'gateway.db'}",
-        "GATEWAY_HASH_KEY": "k" * 32,
-        "GATEWAY_ADMIN_TOKEN": TOKEN,
-        "GATEWAY_SECRET_KEYS": f"k1:{base64.b64encode(bytes(32)).decode()}",
-        "GATEWAY_POST_KEYS": f"p1:{base64.b64encode(bytes(32)).decode()}",
-        "GATEWAY_CONSOLE_HOST": "127.0.0.1",
-        "GATEWAY_CONSOLE_PORT": str(port),
-        "GATEWAY_CONSOLE_METRICS_PORT": "0",
-        "GATEWAY_METRICS_HOST": "127.0.0.1",
-        "GATEWAY_OUTBOX_SECONDS": "0.5",
-    }
+    return (
+        kept
+        | key_setting("console")
+        | {
+            "GATEWAY_AMQP_URL": amqp_url,
+            "GATEWAY_STORE_URL": f"sqlite:///{tmp_path / 'gateway.db'}",
+            "GATEWAY_HASH_KEY": "k" * 32,
+            "GATEWAY_ADMIN_TOKEN": TOKEN,
+            "GATEWAY_SECRET_KEYS": f"k1:{base64.b64encode(bytes(32)).decode()}",
+            "GATEWAY_POST_KEYS": f"p1:{base64.b64encode(bytes(32)).decode()}",
+            "GATEWAY_CONSOLE_HOST": "127.0.0.1",
+            "GATEWAY_CONSOLE_PORT": str(port),
+            "GATEWAY_CONSOLE_METRICS_PORT": "0",
+            "GATEWAY_METRICS_HOST": "127.0.0.1",
+            "GATEWAY_OUTBOX_SECONDS": "0.5",
+        }
+    )
 
 
 async def created(http: aiohttp.ClientSession, url: str) -> str:
@@ -99,7 +104,7 @@ async def test_changes_made_while_the_broker_is_away_are_told_when_it_is_back(tm
 
             await node.restart()
 
-            async with asyncio.timeout(60), Broker.connected("listener", node.url) as broker:
+            async with asyncio.timeout(60), Broker.connected("listener", node.url, keys=EveryonesKeys()) as broker:
                 await broker.consume_in_batches(RECORDS, hear)
                 while len(heard) < 4:
                     await asyncio.sleep(0.05)

@@ -24,6 +24,7 @@ from services.sender.adapters.forward_targets import FORWARD_SECRET
 from tests.builders import NOON, an_integration
 from tests.e2e.pbx import Pbx, running_pbx
 from tests.e2e.waiting import eventually
+from tests.event_keys import EveryonesKeys, key_setting
 
 ROOT = Path(__file__).parents[2]
 KEYS = "k1:" + base64.b64encode(bytes(32)).decode()
@@ -79,17 +80,21 @@ class Place:
 async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
     store_url = f"sqlite:///{tmp_path / 'gateway.db'}"
     store = await open_store(store_url)
-    environ = os.environ | {
-        "GATEWAY_AMQP_URL": vhost,
-        "GATEWAY_STORE_URL": store_url,
-        "GATEWAY_HASH_KEY": "h" * 32,
-        "GATEWAY_SECRET_KEYS": KEYS,
-        "GATEWAY_SENDER_METRICS_PORT": "0",
-        "GATEWAY_METRICS_HOST": "127.0.0.1",
-        "GATEWAY_ALLOW_PRIVATE_FORWARD": "true",
-        "GATEWAY_FORWARD_TIMEOUT": "1.5",
-    }
-    async with running_pbx() as pbx, Broker.connected("test", vhost) as broker:
+    environ = (
+        os.environ
+        | key_setting("sender")
+        | {
+            "GATEWAY_AMQP_URL": vhost,
+            "GATEWAY_STORE_URL": store_url,
+            "GATEWAY_HASH_KEY": "h" * 32,
+            "GATEWAY_SECRET_KEYS": KEYS,
+            "GATEWAY_SENDER_METRICS_PORT": "0",
+            "GATEWAY_METRICS_HOST": "127.0.0.1",
+            "GATEWAY_ALLOW_PRIVATE_FORWARD": "true",
+            "GATEWAY_FORWARD_TIMEOUT": "1.5",
+        }
+    )
+    async with running_pbx() as pbx, Broker.connected("test", vhost, keys=EveryonesKeys()) as broker:
         sealed = sealer_from(KEYS).seal("a-secret", owner="int_1", field_name=FORWARD_SECRET)
         integration = an_integration(forward_url=pbx.url, sealed_forward_secret=sealed)
         assert await store.registry.save(integration, [], created=True)

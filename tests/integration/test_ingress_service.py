@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -37,6 +38,8 @@ from libs.store.factory import open_store
 from libs.store.posts import post_sealer_from
 from libs.store.store import Store
 from tests.builders import a_number, an_integration
+from tests.e2e.raw import RawAnswer, head, read_answer
+from tests.event_keys import EveryonesKeys, key_setting
 from tests.unit.providers.cloud_api.samples import MESSAGE, document_of, signature_of
 from tools.broker import BrokerNode
 
@@ -121,19 +124,23 @@ async def placed(amqp_url: str, folder: Path) -> AsyncIterator[Place]:
     store_url = f"sqlite:///{folder / 'gateway.db'}"
     store = await open_store(store_url)
     assert await store.registry.save(row(), [], created=True)
-    environ = os.environ | {
-        "GATEWAY_AMQP_URL": amqp_url,
-        "GATEWAY_STORE_URL": store_url,
-        "GATEWAY_HASH_KEY": "h" * 32,
-        "GATEWAY_WHATSAPP_APP_SECRET": "app-secret",
-        "GATEWAY_WHATSAPP_VERIFY_TOKEN": "verify-token",
-        "GATEWAY_POST_KEYS": POST_KEYS,
-        "GATEWAY_INGRESS_METRICS_PORT": "0",
-        "GATEWAY_METRICS_HOST": "127.0.0.1",
-        "GATEWAY_HOST": "127.0.0.1",
-        "GATEWAY_REPLY_TIMEOUT": str(REPLY_TIMEOUT_S),
-    }
-    async with Broker.connected("test", amqp_url) as broker, aiohttp.ClientSession() as http:
+    environ = (
+        os.environ
+        | key_setting("ingress")
+        | {
+            "GATEWAY_AMQP_URL": amqp_url,
+            "GATEWAY_STORE_URL": store_url,
+            "GATEWAY_HASH_KEY": "h" * 32,
+            "GATEWAY_WHATSAPP_APP_SECRET": "app-secret",
+            "GATEWAY_WHATSAPP_VERIFY_TOKEN": "verify-token",
+            "GATEWAY_POST_KEYS": POST_KEYS,
+            "GATEWAY_INGRESS_METRICS_PORT": "0",
+            "GATEWAY_METRICS_HOST": "127.0.0.1",
+            "GATEWAY_HOST": "127.0.0.1",
+            "GATEWAY_REPLY_TIMEOUT": str(REPLY_TIMEOUT_S),
+        }
+    )
+    async with Broker.connected("test", amqp_url, keys=EveryonesKeys()) as broker, aiohttp.ClientSession() as http:
         place = Place(environ, broker, store, http)
         await broker.consume(WEBHOOKS, (on(WebhookReceived, place.judge),), prefetch=10)
         await broker.consume_in_batches(RECORDS, place.record)
@@ -287,6 +294,82 @@ async def test_sigterm_lets_a_request_in_hand_have_its_answer(place: Place) -> N
 
     assert (status, body["status"]) == (200, "ok")
     assert await asyncio.wait_for(process.wait(), 15) == 0
+
+
+async def test_a_request_on_an_idle_connection_is_answered_after_the_signal_to_stop(place: Place) -> None:
+    """A proxy sends on connections that it has kept; only when it has noticed the end does it use them no more."""
+    process = await place.start()
+    idle = [await _Connection.to(place.port) for _ in range(3)]
+    before = [await each.post() for each in idle]
+    process.send_signal(signal.SIGTERM)
+    await until(partial(_refused, place.port))
+
+    after = [await each.post() for each in idle]
+    ends = [await each.reader.read() for each in idle]
+
+    assert [(answer.status, _connection(answer)) for answer in before] == [(200, None)] * 3
+    assert [(answer.status, _connection(answer)) for answer in after] == [(200, "close")] * 3
+    assert ends == [b""] * 3
+    assert await asyncio.wait_for(process.wait(), 15) == 0
+
+
+async def test_connections_that_stay_idle_end_with_their_keep_alive_time(place: Place) -> None:
+    place.environ["GATEWAY_KEEP_ALIVE_SECONDS"] = "1"
+    process = await place.start()
+    idle = await _Connection.to(place.port)
+    await idle.post()
+    process.send_signal(signal.SIGTERM)
+
+    assert await idle.reader.read() == b""
+    assert await asyncio.wait_for(process.wait(), 15) == 0
+
+
+async def test_ingress_accepts_connections_for_its_stop_delay(place: Place) -> None:
+    """An edge that learns of a stop by health checks goes on sending until then."""
+    place.environ["GATEWAY_STOP_DELAY_SECONDS"] = "2"
+    process = await place.start()
+    process.send_signal(signal.SIGTERM)
+    answers = []
+    while not await _refused(place.port):
+        answers.append(await (await _Connection.to(place.port)).post())
+        await asyncio.sleep(0.1)
+
+    assert len(answers) > 3
+    assert {(answer.status, _connection(answer)) for answer in answers} == {(200, "close")}
+    assert await asyncio.wait_for(process.wait(), 15) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """A connection that is used for several requests, as a proxy does."""
+
+    url: str
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    @classmethod
+    async def to(cls, port: int) -> Self:
+        url = f"http://127.0.0.1:{port}/integrations/3cx/webhook/int_1"
+        return cls(url, *await asyncio.open_connection("127.0.0.1", port))
+
+    async def post(self) -> RawAnswer:
+        body = b'{"event_type": "test"}'
+        headers = [*HEADERS.items(), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        self.writer.write(head(self.url, headers) + body)
+        return await read_answer(self.reader)
+
+
+def _connection(answer: RawAnswer) -> str | None:
+    return {name.lower(): value for name, value in answer.headers}.get("connection")
+
+
+async def _refused(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return True
+    writer.transport.abort()
+    return False
 
 
 async def test_a_broker_that_is_gone_is_told_in_time_and_its_return_noticed(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from libs.contracts.results import AnswerStatus
 from libs.store.factory import open_store
 from libs.store.sealer import sealer_from
 from services.sender.adapters.numbers import TOKEN_FIELD
+from tests.event_keys import EveryonesKeys, key_setting
 from tests.unit.sender.gateway import a_number, approved
 from tools.simulator.app import simulator_runner
 from tools.simulator.client import SimulatorClient
@@ -121,18 +122,22 @@ async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
     sealed = sealer_from(KEYS).seal("made-up-token", owner="n1", field_name=TOKEN_FIELD)
     assert await store.registry.save(a_number(sealed_token=sealed), [], created=True)
     await store.close()
-    environ = os.environ | {
-        "GATEWAY_AMQP_URL": vhost,
-        "GATEWAY_STORE_URL": store_url,
-        "GATEWAY_HASH_KEY": "h" * 32,
-        "GATEWAY_SECRET_KEYS": KEYS,
-        "GATEWAY_WHATSAPP_API_URL": url,
-        "GATEWAY_PROVIDER_TIMEOUT": str(PROVIDER_TIMEOUT_S),
-        "GATEWAY_SENDER_METRICS_PORT": "0",
-        "GATEWAY_STATUS_PARKING_SECONDS": "4",
-        "GATEWAY_METRICS_HOST": "127.0.0.1",
-    }
-    async with Broker.connected("test", vhost) as broker, SimulatorClient(url) as whatsapp:
+    environ = (
+        os.environ
+        | key_setting("sender")
+        | {
+            "GATEWAY_AMQP_URL": vhost,
+            "GATEWAY_STORE_URL": store_url,
+            "GATEWAY_HASH_KEY": "h" * 32,
+            "GATEWAY_SECRET_KEYS": KEYS,
+            "GATEWAY_WHATSAPP_API_URL": url,
+            "GATEWAY_PROVIDER_TIMEOUT": str(PROVIDER_TIMEOUT_S),
+            "GATEWAY_SENDER_METRICS_PORT": "0",
+            "GATEWAY_STATUS_PARKING_SECONDS": "4",
+            "GATEWAY_METRICS_HOST": "127.0.0.1",
+        }
+    )
+    async with Broker.connected("test", vhost, keys=EveryonesKeys()) as broker, SimulatorClient(url) as whatsapp:
         place = Place(environ, broker, whatsapp)
 
         async def hear(received: Received[Event]) -> None:

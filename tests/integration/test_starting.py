@@ -27,7 +27,8 @@ def settings(folder: Path, service: str, store_url: str, **more: str) -> dict[st
     stack = Stack(StackPlan(data_dir=folder, environ={"GATEWAY_STORE_URL": store_url}))
     ports = {"GATEWAY_PORT": free_port(), "GATEWAY_CONSOLE_PORT": free_port()}
     ports[f"GATEWAY_{service.upper()}_METRICS_PORT"] = free_port()
-    return stack._settings_with(NOWHERE) | {name: str(port) for name, port in ports.items()} | more
+    given = stack._settings_with(NOWHERE) | stack._own_keys(service)
+    return given | {name: str(port) for name, port in ports.items()} | more
 
 
 def a_service(folder: Path, service: str, environ: Mapping[str, str]) -> ServiceProcess:

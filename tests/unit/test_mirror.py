@@ -27,7 +27,6 @@ DECIDES: Final = (
 TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
     # Only a broker shows what they do.
     "tests/integration/chassis/test_reconnects.py": (
-        "libs/chassis/amqp/connections.py",
         "libs/chassis/amqp/declarations.py",
         "libs/chassis/amqp/exclusive_consumer.py",
         "libs/chassis/amqp/faults.py",
@@ -86,7 +85,6 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "services/ingress/domain/dialects/native.py",
     ),
     # An endpoint with its handler: the test posts to the endpoint.
-    "tests/unit/ingress/test_accept_webhook.py": ("services/ingress/domain/answers.py",),
     "tests/unit/ingress/test_threecx_webhooks_authentication.py": (
         "services/ingress/handlers/credentials.py",
         "services/ingress/handlers/reject_request.py",

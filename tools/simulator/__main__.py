@@ -32,7 +32,7 @@ def parser_from(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--app-secret-env",
         default=default_of("APP_SECRET_ENV", "GATEWAY_WHATSAPP_APP_SECRET"),
-        help="name of the environment variable with the app secret that signs webhooks",
+        help="name of the environment variable with the app secret that signs webhooks; `<NAME>_FILE` may name a file",
         metavar="NAME",
     )
     parser.add_argument("--journal", default=default_of("JOURNAL"), help="file to append a line to for each message")
@@ -53,7 +53,7 @@ def parser_from(environ: Mapping[str, str]) -> argparse.ArgumentParser:
 def settings_from(arguments: argparse.Namespace, environ: Mapping[str, str]) -> SimulatorSettings:
     """The settings that the flags ask for."""
     return SimulatorSettings(
-        app_secret=environ.get(arguments.app_secret_env, ""),
+        app_secret=_secret(environ, arguments.app_secret_env),
         phone_number_ids=tuple(arguments.phone_number_id),
         journal=Path(arguments.journal) if arguments.journal else None,
         max_messages=arguments.max_messages,
@@ -62,6 +62,12 @@ def settings_from(arguments: argparse.Namespace, environ: Mapping[str, str]) -> 
             statuses=StatusPlan(enabled=arguments.statuses == "on"),
         ),
     )
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str:
+    if name in environ or f"{name}_FILE" not in environ:
+        return environ.get(name, "")
+    return Path(environ[f"{name}_FILE"]).read_text("utf-8").strip()
 
 
 async def serve(settings: SimulatorSettings, *, host: str, port: int) -> None:
@@ -84,8 +90,8 @@ async def serve(settings: SimulatorSettings, *, host: str, port: int) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit 0 after SIGTERM or SIGINT, 2 for invalid settings."""
     arguments = parser_from(os.environ).parse_args(argv)
-    settings = settings_from(arguments, os.environ)
     try:
+        settings = settings_from(arguments, os.environ)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(serve(settings, host=arguments.host, port=arguments.port))
     except (ValueError, OSError) as error:

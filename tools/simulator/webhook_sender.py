@@ -17,6 +17,7 @@ from tools.simulator.webhook_payloads import envelope_from, signature_of
 Signature = Literal["valid", "wrong", "missing"]
 _MAX_PENDING: Final = 50_000  # about 6 KB each: 300 MB at worst
 _CONNECTIONS: Final = 32
+_IDLE_SECONDS: Final = 2.0  # below ingress's keep-alive, as for everyone who reuses connections
 _JITTER: Final = 0.2
 _NO_ANSWER: Final = 0  # the status without an answer
 
@@ -42,7 +43,8 @@ class WebhookSender:
 
     def start(self) -> None:
         """Open the HTTP client in the running loop."""
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS))
+        connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS)
+        self._session = aiohttp.ClientSession(connector=connector)
 
     async def stop(self) -> None:
         """Drop pending webhooks and close the client."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tests.chaos.alerts.fault import Fault
-from tests.chaos.alerts.letter_faults import dead_letter, unreadable_post
+from tests.chaos.alerts.letter_faults import dead_letter, unauthenticated_event, unreadable_post
 from tests.chaos.alerts.process_faults import opt_out_late, process_faults
 from tests.chaos.alerts.provider_faults import provider_faults
 from tests.chaos.alerts.store_faults import record_altered, sink_dead, store_faults
@@ -20,7 +20,7 @@ def outages() -> Groups:
 def events() -> Groups:
     """Faults of single messages, numbers, records, reports and 3CX systems, all at once; then of a clock."""
     records = [record_altered(), sink_dead(), reports_stuck()]
-    return [[*provider_faults(), dead_letter(), unreadable_post(), *records], [clock_back()]]
+    return [[*provider_faults(), dead_letter(), unauthenticated_event(), unreadable_post(), *records], [clock_back()]]
 
 
 PARTS: Mapping[str, Groups] = {"outages": outages(), "events": events()}

@@ -5,9 +5,10 @@ from uuid import uuid4
 
 import aio_pika
 
-from libs.chassis.topology import WEBHOOKS
+from libs.chassis.topology import SIMULATIONS, WEBHOOKS
 from tests.chaos.alerts.fault import Expected, Fault
 from tests.chaos.alerts.world import World
+from tests.event_keys import signed_as
 
 
 def dead_letter() -> Fault:
@@ -17,6 +18,7 @@ def dead_letter() -> Fault:
         async with await aio_pika.connect(world.node.url) as connection:
             channel = await connection.channel()
             message = aio_pika.Message(b"{", type="webhook.received", message_id=str(uuid4()), delivery_mode=2)
+            signed_as(message, "ingress", world.gateway.stack.event_keys)
             await channel.default_exchange.publish(message, WEBHOOKS.name)
 
     async def mend(world: World) -> None:
@@ -28,6 +30,28 @@ def dead_letter() -> Fault:
         mend=mend,
         expected=(Expected("GatewayDeadLetters", {"queue": WEBHOOKS.name}),),
         severity="ticket",
+    )
+
+
+def unauthenticated_event() -> Fault:
+    """An event that nobody proves to have published, as from a stolen broker password; the mend discards its letter."""
+
+    async def begin(world: World) -> None:
+        async with await aio_pika.connect(world.node.url) as connection:
+            channel = await connection.channel()
+            message = aio_pika.Message(b"{}", type="webhook.received", message_id=str(uuid4()), delivery_mode=2)
+            await channel.default_exchange.publish(message, SIMULATIONS.name)
+
+    async def mend(world: World) -> None:
+        await _discarded(world, SIMULATIONS.name)
+
+    return Fault(
+        name="event that nobody proves to have published",
+        begin=begin,
+        mend=mend,
+        expected=(Expected("GatewayUnauthenticatedEvents", {"queue": SIMULATIONS.name}),),
+        companions=frozenset({"GatewayDeadLetters"}),
+        severity="page",
     )
 
 

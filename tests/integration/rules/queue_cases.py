@@ -84,6 +84,20 @@ QUEUES = (
         series=(counter('gateway_deliveries_total{queue="policy.inbound",settlement="dead_letter"}'),),
     ),
     Case(
+        alert="GatewayUnauthenticatedEvents",
+        summary="audit refused events in audit.records that no service proves to have published (missing)",
+        labels={"service": "audit", "queue": "audit.records", "cause": "missing"},
+        series=(
+            counter('gateway_unauthenticated_events_total{service="audit",queue="audit.records",cause="missing"}'),
+        ),
+    ),
+    Case(
+        alert="GatewayBackdatedEvents",
+        summary="audit received events that say they are over an hour older than those before them",
+        labels={"service": "audit"},
+        series=(counter('gateway_backdated_events_total{service="audit"}'),),
+    ),
+    Case(
         alert="GatewayUnreadablePosts",
         summary="Posts to the whatsapp webhook could not be read and are kept as dead letters",
         labels={"endpoint": "whatsapp"},

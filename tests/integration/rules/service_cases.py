@@ -89,6 +89,11 @@ SERVICES = (
         series=_STORE,
     ),
     Case(
+        alert="GatewayStoreIndexesMissing",
+        summary="The store lacks 3 indexes: run gateway migrate",
+        series=(Series('gateway_store_indexes_missing{service="audit"}', sick="3", well="0"),),
+    ),
+    Case(
         alert="GatewayBrokerDown",
         summary="No node of RabbitMQ answers its scrape",
         series=(Series('up{job="rabbitmq"}', sick="0", well="1"),),

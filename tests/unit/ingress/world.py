@@ -40,6 +40,7 @@ from libs.store.restrictions import Restriction, Subject
 from services.ingress.app.dependencies import Dependencies
 from services.ingress.app.wiring import Application, application
 from services.ingress.settings import IngressSettings
+from tests.event_keys import VALUES
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -318,6 +319,7 @@ class World:
                     "amqp_url": "amqp://nowhere",
                     "store_url": "sqlite:////nowhere/gateway.db",
                     "hash_key": "k" * 32,
+                    "event_keys": VALUES()["ingress"],
                     "whatsapp_app_secret": APP_SECRET,
                     "whatsapp_verify_token": VERIFY_TOKEN,
                     "post_keys": POST_KEYS,

@@ -6,11 +6,13 @@ import pytest
 
 from libs.chassis.settings import SettingsError
 from services.sender.settings import SenderSettings
+from tests.event_keys import key_setting
 
 NEEDED = {
     "GATEWAY_AMQP_URL": "amqp://localhost",
     "GATEWAY_STORE_URL": "sqlite:///gateway.db",
     "GATEWAY_HASH_KEY": "h" * 32,
+    **key_setting("sender"),
     "GATEWAY_SECRET_KEYS": "k1:" + base64.b64encode(bytes(32)).decode(),
 }
 
