@@ -46,8 +46,8 @@ test: $(DEV) ## run all tests but the long fault scenarios, or one test or folde
 	$(PYTHON) -m pytest $(or $(T),tests -m "not long and not kubernetes" $(PARALLEL))
 
 chaos: $(DEV) ## run the long fault scenarios: killed processes, full disks, clocks set back, alerts
-	$(PYTHON) -m pytest tests/chaos -m "long and not alone" $(PARALLEL)
-	$(PYTHON) -m pytest tests/chaos -m "long and alone"
+	$(PYTHON) -m pytest tests/chaos tests/e2e -m "long and not alone" $(PARALLEL)
+	$(PYTHON) -m pytest tests/chaos tests/e2e -m "long and alone"
 
 k8s: $(DEV) $(CHECKOV) ## render the Kubernetes manifests and check them: schemas, policy, reachability (Go, npm)
 	$(PYTHON) -m tools.manifests check

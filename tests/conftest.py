@@ -41,7 +41,7 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # untyped library
         file, *_ = nodeid.split("::")
         if file.startswith(OWN_GATEWAY):
             return file
-        if file.count("/") > 2 and file.startswith("tests/chaos/"):
+        if file.count("/") > 2 and file.startswith(("tests/chaos/", "tests/e2e/")):
             return file.rpartition("/")[0]  # a folder with an environment of its own
         return next((folder for folder in WHOLE if file.startswith(f"tests/{folder}/")), file)
 
