@@ -3,8 +3,13 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from tools.kubernetes.layout import CGROUPS
+
+_WEIGHTS: Final = {"cpu.shares": "20480", "cpu.weight": "2000"}
+"""Of cgroup v1 and v2: twenty times a single process's. All pods of a node together are one group beside every process
+of the machine, the control plane's and the traffic's; with the default weight they would get what one of those gets."""
 
 
 def create_cgroups(name: str, root: Path = CGROUPS) -> None:
@@ -16,6 +21,9 @@ def create_cgroups(name: str, root: Path = CGROUPS) -> None:
             for setting in ("cpuset.cpus", "cpuset.mems"):
                 if (group / setting).exists() and (hierarchy / setting).exists():
                     (group / setting).write_text((hierarchy / setting).read_text())
+            for setting, weight in _WEIGHTS.items():
+                if (group / setting).exists():
+                    (group / setting).write_text(weight)
 
 
 def processes_in(name: str, root: Path = CGROUPS) -> set[int]:

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from tools.kubernetes.cgroups import create_cgroups, groups, processes_in, remove_cgroups
 from tools.kubernetes.layout import Layout
 from tools.kubernetes.teardown import mounts_below, remove_log_links
@@ -45,6 +47,16 @@ def test_a_new_group_takes_the_processors_of_its_parent(tmp_path: Path) -> None:
     create_cgroups("node1", tmp_path)
 
     assert (tmp_path / "cpuset" / "node1" / "cpuset.cpus").read_text() == "0-1"
+
+
+@pytest.mark.parametrize(("setting", "default"), [("cpu.shares", 1024), ("cpu.weight", 100)])
+def test_a_nodes_pods_outweigh_the_machines_other_processes(tmp_path: Path, setting: str, default: int) -> None:
+    (hierarchy(tmp_path, "cpu") / "node1").mkdir()
+    (tmp_path / "cpu" / "node1" / setting).write_text(str(default))
+
+    create_cgroups("node1", tmp_path)
+
+    assert int((tmp_path / "cpu" / "node1" / setting).read_text()) >= 10 * default
 
 
 def test_groups_are_removed_with_those_below_and_no_others(tmp_path: Path) -> None:
