@@ -69,7 +69,7 @@ def run_apart(coroutine: Coroutine[object, object, T]) -> T:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerNode]:
     """A RabbitMQ node that all tests of the run share; a test that kills or stops a node starts one itself."""
-    node = run_apart(BrokerNode.start(tmp_path_factory.mktemp("broker"), rare_statistics=True))
+    node = run_apart(BrokerNode.start(tmp_path_factory.mktemp("broker"), many_queues=True))
     yield node
     run_apart(node.stop())
 

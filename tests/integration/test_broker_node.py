@@ -163,3 +163,11 @@ async def test_the_command_runs_a_node_until_sigterm_and_cleans_up_after_one_tha
     assert len(orphans) >= 2
     assert process.returncode == 0
     assert processes_of(tmp_path) == []
+
+
+async def test_a_node_for_many_queues_does_not_count_their_file_handles_against_its_connections(
+    broker: BrokerNode,
+) -> None:
+    limit = await broker.rabbitmqctl("eval", "proplists:get_value(total_limit, file_handle_cache:info()).")
+
+    assert int(limit) == 1_000_000  # RabbitMQ 3 sets three aside for each quorum queue: room for 300,000

@@ -16,8 +16,9 @@ from typing import Self
 _LOWEST_PORT, _HIGHEST_PORT = 20_000, 32_000
 SHARED_MACHINE = "+sbwt none +sbwtdcpu none +sbwtdio none"
 """Schedulers sleep instead of spinning: RabbitMQ's runtime tuning guide, for machines that a node shares."""
-RARE_STATISTICS = "-rabbit quorum_tick_interval 60000"
-"""Queues report their statistics (`rabbitmqctl list_queues`) once a minute instead of every 5 s."""
+THOUSANDS_OF_QUEUES = "-rabbit quorum_tick_interval 60000 file_handles_high_watermark 1000000"
+"""Queues report their statistics (`rabbitmqctl list_queues`) once a minute instead of every 5 s. RabbitMQ 3 sets three file
+handles aside for each quorum queue, which it does not open; when `ulimit -n` of them are gone, it accepts no connection."""
 ADVANCED = Path(__file__).resolve().parents[2] / "deploy" / "rabbitmq" / "advanced.config"
 """The options of the broker's sockets, for Linux, as in production."""
 _FOREIGN = ("RABBITMQ_", "ERL_", "CONF_ENV_FILE", "NOTIFY_SOCKET", "XDG_CONFIG_HOME")
@@ -63,7 +64,7 @@ class Layout:
     ports: Ports
     user: str
     password: str = field(repr=False)
-    rare_statistics: bool = False
+    many_queues: bool = False
     metrics: bool = False
     addresses: tuple[str, ...] = ()
     """Addresses of this machine on which it listens too, on the same port; none: 127.0.0.1 alone."""
@@ -74,7 +75,7 @@ class Layout:
         folder: Path,
         port: int | None,
         *,
-        rare_statistics: bool = False,
+        many_queues: bool = False,
         metrics: bool = False,
         addresses: tuple[str, ...] = (),
     ) -> Self:
@@ -86,9 +87,7 @@ class Layout:
             account = {"user": "gateway", "password": secrets.token_urlsafe(18), "cookie": secrets.token_hex(20)}
             write_private(account_file, json.dumps(account))
         account = json.loads(account_file.read_text())
-        layout = cls(
-            folder, Ports.free(port), account["user"], account["password"], rare_statistics, metrics, addresses
-        )
+        layout = cls(folder, Ports.free(port), account["user"], account["password"], many_queues, metrics, addresses)
         layout._write_config(account["cookie"])
         return layout
 
@@ -99,7 +98,7 @@ class Layout:
 
     @property
     def _erlang(self) -> str:
-        return f"{SHARED_MACHINE} {RARE_STATISTICS}" if self.rare_statistics else SHARED_MACHINE
+        return f"{SHARED_MACHINE} {THOUSANDS_OF_QUEUES}" if self.many_queues else SHARED_MACHINE
 
     @property
     def log(self) -> Path:

@@ -43,13 +43,13 @@ class BrokerNode:
         data_dir: Path,
         *,
         port: int | None = None,
-        rare_statistics: bool = False,
+        many_queues: bool = False,
         metrics: bool = False,
         addresses: tuple[str, ...] = (),
     ) -> Self:
         """Start a node on this data directory, created if necessary, and wait until it accepts AMQP connections.
 
-        With `rare_statistics` queues report once a minute; thousands of idle queues otherwise cost a fifth of a core.
+        With `many_queues` the node bears thousands of them: they report once a minute, and `ulimit -n` sets no limit.
         With `metrics` the node serves Prometheus metrics at `metrics_url`. With `addresses` it accepts AMQP there too.
         Raises BrokerMissing when RabbitMQ is not installed and cannot be, BrokerFailed when the node does not start.
         """
@@ -59,7 +59,7 @@ class BrokerNode:
                 f"port {port} on 127.0.0.1 is in use: choose another one or stop the program that uses it"
             )
         await kill_leftovers(data_dir.resolve())
-        layout = Layout.prepare(data_dir, port, rare_statistics=rare_statistics, metrics=metrics, addresses=addresses)
+        layout = Layout.prepare(data_dir, port, many_queues=many_queues, metrics=metrics, addresses=addresses)
         node = cls(layout, programs=programs)
         await node._launch()
         return node
