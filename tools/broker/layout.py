@@ -17,8 +17,8 @@ _LOWEST_PORT, _HIGHEST_PORT = 20_000, 32_000
 SHARED_MACHINE = "+sbwt none +sbwtdcpu none +sbwtdio none"
 """Schedulers sleep instead of spinning: RabbitMQ's runtime tuning guide, for machines that a node shares."""
 THOUSANDS_OF_QUEUES = "-rabbit quorum_tick_interval 60000 file_handles_high_watermark 1000000"
-"""Queues report their statistics (`rabbitmqctl list_queues`) once a minute instead of every 5 s. RabbitMQ 3 sets three file
-handles aside for each quorum queue, which it does not open; when `ulimit -n` of them are gone, it accepts no connection."""
+"""Queues report their statistics (`rabbitmqctl list_queues`) once a minute instead of every 5 s. RabbitMQ 3 sets three
+file handles aside for each quorum queue, which it does not open; after `ulimit -n` of them it accepts nobody."""
 ADVANCED = Path(__file__).resolve().parents[2] / "deploy" / "rabbitmq" / "advanced.config"
 """The options of the broker's sockets, for Linux, as in production."""
 _FOREIGN = ("RABBITMQ_", "ERL_", "CONF_ENV_FILE", "NOTIFY_SOCKET", "XDG_CONFIG_HOME")
