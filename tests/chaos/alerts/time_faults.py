@@ -30,7 +30,7 @@ def clock_back() -> Fault:
         begin=begin,
         mend=mend,
         expected=(Expected("GatewayClockWrong", {"service": CLOCK_OF}),),
-        companions=OUTAGE | QUEUES,
+        companions=OUTAGE | QUEUES | {"GatewayBackdatedEvents"},  # sender dates its events back
         severity="page",
     )
 

@@ -111,6 +111,7 @@ class Outage:
         until = time.monotonic() + FULL_SECONDS
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_full(until))
+            group.create_task(self._have_lines_logged(until))
             for number in range(WRITERS):
                 group.create_task(self._customers_write(number, until))
         self.balloon.unlink()
@@ -128,6 +129,14 @@ class Outage:
                 with contextlib.suppress(OSError):
                     file.write(b"\0" * 512)
                 await asyncio.sleep(0.01)
+
+    async def _have_lines_logged(self, until: float) -> None:
+        """Have the workers log many lines: a full disk may meet none of what they log by themselves."""
+        while time.monotonic() < until:
+            for service in WORKERS:
+                for process in self.gateway.stack.services[service]:
+                    os.kill(process.pid, signal.SIGUSR1)  # each logs that the level was changed
+            await asyncio.sleep(0.05)
 
     async def _customers_write(self, number: int, until: float) -> None:
         """Messages of customers: ingress passes them on without the store, so policy and audit have work."""
@@ -154,13 +163,6 @@ class Outage:
         await eventually(sent, seconds=RECOVERY_SECONDS, pause=0.3)
 
 
-def log_everything(gateway: Gateway) -> None:
-    """Have the workers write debug lines: at level info a full disk may meet no line at all."""
-    for service in WORKERS:
-        for process in gateway.stack.services[service]:
-            os.kill(process.pid, signal.SIGUSR1)
-
-
 async def of_all_workers(gateway: Gateway, metric: str) -> float:
     """The sum of a metric over the services that consume."""
     return sum([await gateway.metric(service, metric) for service in WORKERS])
@@ -171,7 +173,6 @@ async def test_a_disk_that_fills_up_twice_under_traffic_leaves_nobody_waiting(
 ) -> None:
     load = await Load.create(gateway, chance)
     outage = Outage(gateway, load)
-    log_everything(gateway)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(load.run(MESSAGES, in_flight=12))

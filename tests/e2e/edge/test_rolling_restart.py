@@ -48,8 +48,12 @@ class Callers:
         """Callers with accounts, numbers, integrations and customers of their own."""
         load = await Load.create(gateway, random.Random(1))
         context = edge.certificates.context()
-        reloads = edge.program is Program.NGINX  # which closes callers' connections too
-        keeping = aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=0.01 if reloads else KEPT_SECONDS)
+        if (
+            edge.program is Program.NGINX
+        ):  # a reload closes callers' connections, also under a request that was just sent
+            keeping = aiohttp.TCPConnector(limit=0, ssl=context, force_close=True)
+        else:
+            keeping = aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=KEPT_SECONDS)
         opening = aiohttp.TCPConnector(limit=0, ssl=context, force_close=True)
         async with (
             aiohttp.ClientSession(connector=keeping) as first,
