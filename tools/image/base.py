@@ -9,11 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_MIRRORS: Final = (
-    "deb http://deb.debian.org/debian trixie main",
-    "deb http://deb.debian.org/debian trixie-updates main",
-    "deb http://deb.debian.org/debian-security trixie-security main",
-)
 _LEFT_OUT: Final = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*")
 _TIDY: Final = r"""
 cd "$1"
@@ -47,6 +42,7 @@ class Base:
 
         Raises:
             CalledProcessError: mmdebstrap failed; its output stands above.
+            RuntimeError: the machine has no mirror of Debian.
 
         """
         command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--skip=output/dev"]
@@ -54,12 +50,28 @@ class Base:
         command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
         command += [f"--customize-hook={script}" for script in self.scripts]
         archive = folder.parent / "base.tar"
-        subprocess.run([*command, "trixie", str(archive), *_MIRRORS], check=True, stdin=subprocess.DEVNULL)
+        subprocess.run([*command, "trixie", str(archive), *mirrors()], check=True, stdin=subprocess.DEVNULL)
         folder.mkdir()
         subprocess.run(["tar", "--numeric-owner", "-C", str(folder), "-xpf", str(archive)], check=True)
         (folder / "dev").mkdir(exist_ok=True)  # left out with what is in it, and every step mounts its own there
         archive.unlink()
-        (folder / "dev").mkdir(exist_ok=True)
+
+
+def mirrors() -> tuple[str, ...]:
+    """The sources of Debian 13, at the mirrors that this machine uses for its own packages; raises RuntimeError."""
+    command = ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"]
+    return sources_at(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def sources_at(listed: str) -> tuple[str, ...]:
+    """The sources at the mirrors in lines of label and address, as apt lists them; raises RuntimeError."""
+    found = dict(line.split(" ", 1) for line in listed.splitlines() if " " in line)
+    try:
+        main, security = found["Debian"].strip(), found["Debian-Security"].strip()
+    except KeyError as error:
+        raise RuntimeError(f"apt knows no mirror of {error}: run `apt-get update` on a Debian machine") from None
+    suites = ((main, "trixie"), (main, "trixie-updates"), (security, "trixie-security"))
+    return tuple(f"deb {mirror} {suite} main" for mirror, suite in suites)
 
 
 BASES: Final = {
