@@ -5,103 +5,130 @@ Compare ratios of one run only: the machine may be shared, so absolute numbers v
 
 import argparse
 import asyncio
+import json
 import os
-import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench import ceiling, gateway
+import uvloop
+
+from bench import ceiling, gateway, page
+from bench.results import CEILING, FULL, GATEWAY, IN_FLIGHT, LOADS, MANY, REPLICAS, Results, closed, opened
 from bench.seed_data import fill, open_windows
-from bench.timing import Timing
-from tools.broker import BrokerNode
 from tools.simulator.client import SimulatorClient
 from tools.stack import Stack, StackPlan
 
-IN_FLIGHT = 64
-PASSED_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH")
+PASSED_VARIABLES = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "GATEWAY_TEST_STORE_URL",
+)
+_LEAST_SHARE = 0.5
+"""One caller is measured for half as long: its latencies vary less."""
 
 
-class Measurements:
-    """Timings by name, measured in turn so that a slow minute of the machine affects all of them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """What to measure, and for how long."""
 
-    def __init__(self) -> None:
-        self._timings: dict[str, list[Timing]] = {}
-
-    def add(self, name: str, timing: Timing) -> None:
-        """Store and print a timing."""
-        self._timings.setdefault(name, []).append(timing)
-        print("  " + timing.line(name), flush=True)
-
-    def rate(self, name: str) -> float:
-        """The median rate, per second."""
-        return statistics.median(t.rate for t in self._timings[name])
-
-    def p50(self, name: str) -> float:
-        """The median of the median latencies, in seconds."""
-        return statistics.median(t.p50 for t in self._timings[name])
+    rounds: int
+    seconds: float
+    full_store: bool
+    replicas: bool
+    open_loops: bool
 
 
-def _print_costs(costs: Sequence[gateway.Cost], statuses: dict[str, int]) -> None:
-    for cost in costs:
-        print(f"      {cost.name:<16} {cost.cpu_us:7.0f} us CPU a message   {cost.rss_mb:6.1f} MB")
-    print(f"      {'together':<16} {sum(cost.cpu_us for cost in costs):7.0f} us CPU a message")
-    print(f"      answers {statuses}", flush=True)
+class Bench:
+    """One stack and its load."""
+
+    def __init__(self, stack: Stack, targets: Sequence[gateway.Target], results: Results, extent: Extent) -> None:
+        self._stack = stack
+        self._targets = targets
+        self._results = results
+        self._extent = extent
+
+    async def round_with_ceiling(self) -> None:
+        """Measure ceiling and gateway in turn with each number in flight."""
+        broker = self._stack.broker
+        if broker is None:
+            raise RuntimeError("the benchmark needs its own broker")
+        for in_flight in IN_FLIGHT:
+            seconds = self._extent.seconds * (_LEAST_SHARE if in_flight == 1 else 1)
+            timing, costs = await ceiling.measure(broker.url, broker.pid, in_flight=in_flight, seconds=seconds)
+            self._results.add(CEILING, closed(in_flight), timing, costs)
+            await self._closed(GATEWAY, in_flight, seconds)
+        if self._extent.open_loops:
+            await self.open_loops(GATEWAY)
+
+    async def round(self, what: str) -> None:
+        """Measure the gateway alone, with one and with many in flight."""
+        await self._closed(what, 1, self._extent.seconds * _LEAST_SHARE)
+        await self._closed(what, MANY, self._extent.seconds)
+        if self._extent.open_loops:
+            await self.open_loops(what)
+
+    async def open_loops(self, what: str) -> None:
+        """Measure at shares of the capacity that one replica of each service showed with many in flight."""
+        capacity = self._results.of(GATEWAY, closed(MANY)).rate
+        for load in LOADS:
+            found = await gateway.measure_open(
+                self._stack, self._targets, rate=capacity * load, seconds=self._extent.seconds
+            )
+            self._results.add(what, opened(load), found.timing, found.costs)
+
+    async def fill_store(self) -> None:
+        """Fill the store with rows that no request reads."""
+        print("  filling the store: 10,000 integrations, 1,000,000 conversations, 1,000,000 records", flush=True)
+        await fill(self._stack, integrations=10_000, conversations=1_000_000, records=1_000_000)
+
+    async def _closed(self, what: str, in_flight: int, seconds: float) -> None:
+        found = await gateway.measure(self._stack, self._targets, in_flight=in_flight, seconds=seconds)
+        self._results.add(what, closed(in_flight), found.timing, found.costs)
+        if in_flight == MANY:
+            for cost in found.costs:
+                print(f"      {cost.name:<16} {cost.cpu_us:7.0f} us CPU a message   {cost.rss_mb:6.1f} MB")
+            print(f"      answers {found.statuses}", flush=True)
 
 
-async def _round(
-    rounds: Measurements,
-    node: BrokerNode,
-    stack: Stack,
-    targets: Sequence[gateway.Target],
-    *,
-    name: str,
-    seconds: float,
-) -> None:
-    rounds.add("ceiling, 1 in flight", await ceiling.measure(node.url, in_flight=1, seconds=seconds / 2))
-    timing, _, _ = await gateway.measure(stack, targets, in_flight=1, seconds=seconds / 2)
-    rounds.add(f"{name}, 1 in flight", timing)
-    rounds.add(f"ceiling, {IN_FLIGHT} in flight", await ceiling.measure(node.url, in_flight=IN_FLIGHT, seconds=seconds))
-    timing, costs, statuses = await gateway.measure(stack, targets, in_flight=IN_FLIGHT, seconds=seconds)
-    rounds.add(f"{name}, {IN_FLIGHT} in flight", timing)
-    _print_costs(costs, statuses)
-
-
-async def run(*, rounds: int, seconds: float, full: bool) -> None:
-    """Measure, then print the ratios."""
-    measurements = Measurements()
+@asynccontextmanager
+async def _bench(results: Results, extent: Extent, *, replicas: int = 1) -> AsyncGenerator[Bench, None]:
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
         environ = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
-        plan = StackPlan(data_dir=Path(folder), environ=environ, simulator_arguments=("--statuses", "off"))
+        counts = dict.fromkeys(("ingress", "policy", "sender", "audit"), replicas)
+        plan = StackPlan(
+            data_dir=Path(folder), environ=environ, replicas=counts, simulator_arguments=("--statuses", "off")
+        )
         async with Stack(plan) as stack:
-            node = stack.broker
-            if node is None:
-                raise RuntimeError("the benchmark needs its own broker")
             targets = await gateway.prepare(stack)
             await open_windows(stack, targets)
             # The user id of a customer who wrote is known from the message. Here the windows are written to the store,
             # so an answer that names an id would make every reply the first one of a new identity.
             async with SimulatorClient(stack.whatsapp_url) as simulator:
                 await simulator.configure(user_ids=False)
-            for _ in range(rounds):
-                await _round(measurements, node, stack, targets, name="gateway", seconds=seconds)
-            if full:
-                print(
-                    "  filling the store: 10,000 integrations, 1,000,000 conversations, 1,000,000 records", flush=True
-                )
-                await fill(stack, integrations=10_000, conversations=1_000_000, records=1_000_000)
-                for _ in range(rounds):
-                    await _round(measurements, node, stack, targets, name="gateway, full store", seconds=seconds)
-    _print_ratios(measurements, full=full)
+            yield Bench(stack, targets, results, extent)
 
 
-def _print_ratios(measurements: Measurements, *, full: bool) -> None:
-    many, one = f", {IN_FLIGHT} in flight", ", 1 in flight"
-    print(f"throughput ratio {measurements.rate('gateway' + many) / measurements.rate('ceiling' + many):.2f}")
-    print(f"latency ratio {measurements.p50('gateway' + one) / measurements.p50('ceiling' + one):.2f}")
-    if full:
-        full_rate = measurements.rate("gateway, full store" + many)
-        print(f"full store ratio {full_rate / measurements.rate('gateway' + many):.2f}")
+async def run(extent: Extent) -> Results:
+    """Measure, and print each measurement."""
+    results = Results()
+    async with _bench(results, extent) as bench:
+        for _ in range(extent.rounds):
+            await bench.round_with_ceiling()
+        if extent.full_store:
+            await bench.fill_store()
+            for _ in range(extent.rounds):
+                await bench.round(FULL)
+    if extent.replicas:
+        async with _bench(results, extent, replicas=2) as bench:
+            for _ in range(extent.rounds):
+                await bench.round(REPLICAS)
+    return results
 
 
 def main() -> None:
@@ -109,9 +136,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each measurement")
-    parser.add_argument("--quick", action="store_true", help="skip the full store")
+    parser.add_argument("--quick", action="store_true", help="neither the full store nor replicas nor open loops")
+    parser.add_argument("--json", type=Path, help="write all medians to this file")
+    parser.add_argument("--page", action="store_true", help=f"write {page.PAGE}")
     flags = parser.parse_args()
-    asyncio.run(run(rounds=flags.rounds, seconds=flags.seconds, full=not flags.quick))
+    more = not flags.quick
+    extent = Extent(rounds=flags.rounds, seconds=flags.seconds, full_store=more, replicas=more, open_loops=more)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        results = runner.run(run(extent)).as_json()
+    for name, value in results["ratios"].items():
+        print(f"{name:<52} {value:.2f}")
+    if flags.json:
+        flags.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    if flags.page:
+        store = "MongoDB" if os.environ.get("GATEWAY_TEST_STORE_URL") else "SQLite"
+        page.write(
+            results,
+            rounds=extent.rounds,
+            store=store,
+            customers=gateway.CUSTOMERS,
+            integrations=gateway.INTEGRATIONS,
+        )
 
 
 if __name__ == "__main__":

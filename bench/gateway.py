@@ -2,16 +2,17 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+import os
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import orjson
-import psutil
 
+from bench.costs import Cost, Meter
 from bench.http import Connection
-from bench.timing import Timing, closed_loop
+from bench.timing import Timing, closed_loop, open_loop
 from tools.stack import Stack
 
 ACCOUNTS = 50
@@ -29,15 +30,6 @@ class Target:
     secret: str = field(repr=False)
     account_id: str
     number_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """The cost of one process: CPU microseconds per message, and resident megabytes."""
-
-    name: str
-    cpu_us: float
-    rss_mb: float
 
 
 async def prepare(stack: Stack) -> list[Target]:
@@ -79,11 +71,16 @@ def phone(index: int) -> str:
 
 
 class Load:
-    """Agents' replies, spread over integrations and customers so that none of their limits applies."""
+    """Agents' replies, spread over integrations and customers so that none of their limits applies.
 
-    def __init__(self, targets: Sequence[Target], connections: Sequence[Connection]) -> None:
+    A request takes a free connection, and opens one to the next replica when all are in use.
+    """
+
+    def __init__(self, urls: Sequence[str], targets: Sequence[Target]) -> None:
+        self._urls = itertools.cycle(urls)
         self._targets = targets
-        self._free = list(connections)
+        self._free: list[Connection] = []
+        self._all: list[Connection] = []
         self._serial = itertools.count()
         self.statuses: dict[str, int] = {}
 
@@ -102,7 +99,7 @@ class Load:
             }
         )
         headers = {"X-WhatsApp-Gateway-3CX-Secret": target.secret, "Content-Type": "application/json"}
-        connection = self._free.pop()
+        connection = self._free.pop() if self._free else await self._opened()
         try:
             status, answer = await connection.post(target.path, body, headers)
         finally:
@@ -112,36 +109,62 @@ class Load:
         self.statuses[word] = self.statuses.get(word, 0) + 1
         return bool(word == "sent")
 
+    async def _opened(self) -> Connection:
+        connection = await Connection.open(next(self._urls))
+        self._all.append(connection)
+        return connection
 
-async def measure(
-    stack: Stack, targets: Sequence[Target], *, in_flight: int, seconds: float
-) -> tuple[Timing, list[Cost], dict[str, int]]:
-    """Load the gateway; the timing, each process's cost, and the answers by status."""
-    connections = [await Connection.open(stack.ingress_url) for _ in range(in_flight)]
-    load = Load(targets, connections)
-    try:
-        await closed_loop(load.once, in_flight=in_flight, seconds=1.0)
-        processes = _processes_of(stack)
-        before = {name: _cpu(process) for name, process in processes.items()}
-        timing = await closed_loop(load.once, in_flight=in_flight, seconds=seconds)
-        costs = [
-            Cost(name, (_cpu(process) - before[name]) * 1e6 / timing.count, process.memory_info().rss / 1e6)
-            for name, process in processes.items()
-        ]
-    finally:
-        for connection in connections:
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._all:
             connection.close()
-    return timing, costs, load.statuses
 
 
-def _processes_of(stack: Stack) -> dict[str, psutil.Process]:
-    processes = {process.name: psutil.Process(process.pid) for process in stack.processes}
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run of the gateway showed."""
+
+    timing: Timing
+    costs: list[Cost]
+    statuses: dict[str, int]
+
+
+async def measure(stack: Stack, targets: Sequence[Target], *, in_flight: int, seconds: float) -> Measured:
+    """Load the gateway from `in_flight` callers, each of which waits for its answer."""
+    return await _measured(
+        stack,
+        targets,
+        warm_up=lambda load: closed_loop(load.once, in_flight=in_flight, seconds=1.0),
+        run=lambda load: closed_loop(load.once, in_flight=in_flight, seconds=seconds),
+    )
+
+
+async def measure_open(stack: Stack, targets: Sequence[Target], *, rate: float, seconds: float) -> Measured:
+    """Load the gateway with `rate` requests a second, whether or not earlier ones are answered."""
+    return await _measured(
+        stack,
+        targets,
+        warm_up=lambda load: closed_loop(load.once, in_flight=64, seconds=1.0),
+        run=lambda load: open_loop(load.once, rate=rate, seconds=seconds),
+    )
+
+
+Run = Callable[[Load], Awaitable[Timing]]
+
+
+async def _measured(stack: Stack, targets: Sequence[Target], *, warm_up: Run, run: Run) -> Measured:
+    load = Load(stack.ingress_urls, targets)
+    try:
+        await warm_up(load)
+        meter = Meter(_pids_of(stack))
+        timing = await run(load)
+        return Measured(timing, meter.costs(timing.count), load.statuses)
+    finally:
+        load.close()
+
+
+def _pids_of(stack: Stack) -> dict[str, int]:
+    pids = {process.name: process.pid for process in stack.processes}
     if stack.broker is not None:
-        processes["rabbitmq"] = psutil.Process(stack.broker.pid)
-    processes["load generator"] = psutil.Process()
-    return processes
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+        pids["rabbitmq"] = stack.broker.pid
+    return pids | {"load generator": os.getpid()}

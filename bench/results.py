@@ -1,0 +1,130 @@
+"""`Results`: the timings and costs of a run of the benchmark, and the ratios that follow from them."""
+
+import os
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench.costs import Cost
+from bench.timing import Timing
+
+CEILING, GATEWAY, REPLICAS, FULL = "ceiling", "gateway", "two replicas of each service", "full store"
+MANY = 64
+"""In flight, where throughput is compared."""
+IN_FLIGHT = (1, MANY, 512)
+LOADS = (0.5, 0.8)
+"""Open loops, as shares of the throughput with `MANY` in flight."""
+_LOAD_GENERATOR = "load generator"
+
+
+def closed(in_flight: int) -> str:
+    """The name of a run with so many callers."""
+    return f"{in_flight} in flight"
+
+
+def opened(load: float) -> str:
+    """The name of a run at this share of the capacity."""
+    return f"open loop at {load:.0%}"
+
+
+@dataclass(slots=True)
+class Runs:
+    """The repetitions of one measurement."""
+
+    timings: list[Timing] = field(default_factory=list)
+    costs: list[Sequence[Cost]] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """The median rate, per second."""
+        return statistics.median(t.rate for t in self.timings)
+
+    @property
+    def p50(self) -> float:
+        """The median of the median latencies, in seconds."""
+        return statistics.median(t.p50 for t in self.timings)
+
+    @property
+    def p99(self) -> float:
+        """The median of the 99th percentiles, in seconds."""
+        return statistics.median(t.p99 for t in self.timings)
+
+    @property
+    def failed(self) -> int:
+        """Wrong answers in all repetitions."""
+        return sum(t.failed for t in self.timings)
+
+    def cost(self) -> list[Cost]:
+        """The median cost of each process; the load generator is none of the gateway's."""
+        by_name: dict[str, list[Cost]] = {}
+        for costs in self.costs:
+            for cost in costs:
+                by_name.setdefault(cost.name, []).append(cost)
+        return [
+            Cost(name, statistics.median(c.cpu_us for c in costs), max(c.rss_mb for c in costs))
+            for name, costs in by_name.items()
+            if name != _LOAD_GENERATOR
+        ]
+
+    def cpu_us(self) -> float:
+        """CPU microseconds for one message, of all processes together."""
+        return sum(cost.cpu_us for cost in self.cost())
+
+
+class Results:
+    """Measurements by what was measured and how, in turn, so that a slow minute of the machine affects all of them."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[str, str], Runs] = {}
+
+    def add(self, what: str, how: str, timing: Timing, costs: Sequence[Cost]) -> None:
+        """Store and print one repetition."""
+        runs = self._runs.setdefault((what, how), Runs())
+        runs.timings.append(timing)
+        runs.costs.append(costs)
+        print("  " + timing.line(f"{what}, {how}"), flush=True)
+
+    def has(self, what: str, how: str) -> bool:
+        """True when it was measured."""
+        return (what, how) in self._runs
+
+    def of(self, what: str, how: str) -> Runs:
+        """The repetitions of one measurement; KeyError when there is none."""
+        return self._runs[what, how]
+
+    def ratios(self) -> dict[str, float]:
+        """What may be compared between runs and machines."""
+        many, one = closed(MANY), closed(1)
+        ceiling, gateway = self.of(CEILING, many), self.of(GATEWAY, many)
+        found = {
+            f"throughput ratio, {closed(n)}": self.of(GATEWAY, closed(n)).rate / self.of(CEILING, closed(n)).rate
+            for n in IN_FLIGHT
+            if self.has(CEILING, closed(n))
+        }
+        found["latency ratio"] = self.of(GATEWAY, one).p50 / self.of(CEILING, one).p50
+        found["CPU ratio"] = gateway.cpu_us() / ceiling.cpu_us()
+        for what in (REPLICAS, FULL):
+            if self.has(what, many):
+                found[f"throughput ratio, {what}"] = self.of(what, many).rate / gateway.rate
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """All medians, for `tools.capacity` and for comparisons."""
+        return {
+            "cores": os.cpu_count(),
+            "ratios": self.ratios(),
+            "runs": [
+                {
+                    "what": what,
+                    "how": how,
+                    "rate": runs.rate,
+                    "p50": runs.p50,
+                    "p99": runs.p99,
+                    "failed": runs.failed,
+                    "cpu_us": runs.cpu_us(),
+                    "costs": [asdict(cost) for cost in runs.cost()],
+                }
+                for (what, how), runs in self._runs.items()
+            ],
+        }
