@@ -23,8 +23,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--tag", help="the tag; the release's version without it")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder for the layers (%(default)s)")
     arguments = parser.parse_args(argv)
-    if missing := missing_for(arguments.image):
-        print(missing, file=sys.stderr)
+    if lacks := missing():
+        print(lacks, file=sys.stderr)
         return 2
     commit = commit_of(CHECKOUT)
     name = f"{NAMES[arguments.image]}:{arguments.tag or commit.version}"
@@ -40,15 +40,13 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def missing_for(image: str) -> str:
-    """What to install before this image can be built; empty when nothing is missing."""
+def missing() -> str:
+    """What to install before an image can be built; empty when nothing is missing."""
     if os.geteuid() != 0:
         return "Run it as root: it mounts the image's layers."
-    programs = {"go": "Go 1.24 or newer"} if image == "dns" else {"mmdebstrap": "sudo apt-get install mmdebstrap"}
-    lines = [
-        f"{program} is missing. Install it: {how}" for program, how in programs.items() if not shutil.which(program)
-    ]
-    return "\n".join(lines)
+    if shutil.which("mmdebstrap") is None:
+        return "mmdebstrap is missing. Install it: sudo apt-get install mmdebstrap"
+    return ""
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 _LEFT_OUT: Final = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*")
+_KEPT: Final = "/usr/share/doc/*/copyright"
+"""Who passes on a package passes on its licence; the bill of materials reads it."""
 _TIDY: Final = r"""
 cd "$1"
 : >etc/resolv.conf; : >etc/hosts; : >etc/hostname; : >etc/machine-id
@@ -48,6 +50,7 @@ class Base:
         command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--skip=output/dev"]
         command += [f"--include={','.join(self.packages)}"] if self.packages else []
         command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
+        command += [f"--dpkgopt=path-include={_KEPT}"]
         command += [f"--customize-hook={script}" for script in self.scripts]
         archive = folder.parent / "base.tar"
         subprocess.run([*command, "trixie", str(archive), *mirrors()], check=True, stdin=subprocess.DEVNULL)

@@ -15,7 +15,7 @@ from tools.image.layers import Layer, pack
 
 UNUSED_SECONDS: Final = 7 * 86_400
 """A layer that no build asked for in a week is removed."""
-_VERSION: Final = "1"
+_VERSION: Final = "2"
 """Changes when the builder makes other layers of the same steps."""
 
 

@@ -10,14 +10,12 @@ from typing import Final
 from tools.image.archive import Image
 from tools.image.build import Builder
 from tools.image.cache import Cache
-from tools.image.dns import dns_image
 
 CHECKOUT: Final = Path(__file__).parents[2]
 CACHE: Final = CHECKOUT / ".cache" / "image"
 NAMES: Final = {
     "gateway": "localhost/whatsapp-gateway",
     "rabbitmq": "localhost/gateway-rabbitmq",
-    "dns": "localhost/gateway-dns",
     "simulator": "localhost/gateway-simulator",
 }
 """By the word on the command line. `localhost/` has no registry, so that no node looks for the image elsewhere."""
@@ -52,8 +50,6 @@ def commit_of(checkout: Path) -> Commit:
 
 def image_of(word: str, cache: Cache, commit: Commit) -> Image:
     """Build the image of this word, or take it from the cache. Hold the cache's lock."""
-    if word == "dns":
-        return dns_image(cache)
     builder = Builder(CHECKOUT, cache, commit.arguments, images=lambda name: _image_named(name, cache, commit))
     return builder.image_of(CHECKOUT / _DOCKERFILES[word])
 

@@ -1,12 +1,13 @@
 """`python -m tools.image.sbom OUT.json`: what is in the gateway's image, as a CycloneDX bill of materials.
 
 Python packages come with their licences from the image's site-packages and with the hashes of the lock; Debian's
-packages from the image's dpkg database. The same image gives the same file. It runs in an environment of its own.
+packages from the image's dpkg database, with the licences of their copyright files. The same image gives the same file.
+It runs in an environment of its own.
 """
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -17,6 +18,7 @@ from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -24,10 +26,12 @@ from packageurl import PackageURL
 
 from tools.image.archive import Image
 from tools.image.cache import Cache
+from tools.image.copyright import licences_in
 from tools.image.images import CACHE, CHECKOUT, Commit, commit_of, image_of
 
 _PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)((?:.*\\\n)*.*)", re.MULTILINE)
 _STATUS: Final = "var/lib/dpkg/status"
+_COPYRIGHT: Final = "usr/share/doc/{}/copyright"
 
 
 def lock_hashes(text: str) -> dict[str, list[str]]:
@@ -68,16 +72,44 @@ def licence_of(package: Distribution) -> str:
     return classifiers[0].rpartition(" :: ")[2] if classifiers else ""
 
 
-def debian_components(status: str) -> Iterator[Component]:
-    """The packages that dpkg says are installed."""
-    for paragraph in status.split("\n\n"):
-        fields = dict(re.findall(r"^([A-Z][\w-]*): (.*)$", paragraph, re.MULTILINE))
-        if fields.get("Status") != "install ok installed":
-            continue
-        name, version = fields["Package"], fields["Version"]
-        architecture = {"arch": fields["Architecture"], "distro": "debian-13"}
-        purl = PackageURL("deb", "debian", name, version, architecture)
-        yield Component(type=ComponentType.LIBRARY, name=name, version=version, purl=purl, bom_ref=purl.to_string())
+def debian_components(image: Image) -> Iterator[Component]:
+    """The packages that dpkg says are installed.
+
+    The folder of a package's copyright may be a link to another's of the same source (Debian policy 12.5). The image
+    has no such links, so a package without the file has the licences of its source's others.
+    """
+    status = _top_most(image, _STATUS).read_text(encoding="utf-8")
+    packages = [
+        dict(re.findall(r"^([A-Z][\w-]*): (.*)$", paragraph, re.MULTILINE)) for paragraph in status.split("\n\n")
+    ]
+    packages = [each for each in packages if each.get("Status") == "install ok installed"]
+    own = {each["Package"]: _debian_licences(image, each["Package"]) for each in packages}
+    shared = {_source(each): own[each["Package"]] for each in packages if own[each["Package"]]}
+    for each in packages:
+        name, version = each["Package"], each["Version"]
+        qualifiers = {"arch": each["Architecture"], "distro": "debian-13"}
+        purl = PackageURL("deb", "debian", name, version, qualifiers)
+        licences = [DisjunctiveLicense(name=text) for text in own[name] or shared.get(_source(each), [])]
+        yield Component(
+            type=ComponentType.LIBRARY,
+            name=name,
+            version=version,
+            purl=purl,
+            bom_ref=purl.to_string(),
+            licenses=licences,
+        )
+
+
+def _debian_licences(image: Image, package: str) -> list[str]:
+    """The licences in the package's copyright file; none when the image lacks it."""
+    for layer in reversed(image.layers):
+        if (path := layer.files / _COPYRIGHT.format(package)).exists():
+            return licences_in(path.read_text(encoding="utf-8", errors="replace"))
+    return []
+
+
+def _source(package: Mapping[str, str]) -> str:
+    return package.get("Source", package["Package"]).partition(" ")[0]
 
 
 def bill_of(components: Sequence[Component], commit: Commit, image_id: str) -> Bom:
@@ -106,10 +138,9 @@ def checked_json(bom: Bom) -> str:
 
 def components_of(image: Image) -> list[Component]:
     """What the image holds; a file of a higher layer stands over a lower one."""
-    status = _top_most(image, _STATUS).read_text(encoding="utf-8")
     site_packages = next(_top_most(image, "opt/gateway/lib").glob("python3.*/site-packages"))
     lock = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8")
-    return [*python_components(site_packages, lock), *debian_components(status)]
+    return [*python_components(site_packages, lock), *debian_components(image)]
 
 
 def _top_most(image: Image, path: str) -> Path:

@@ -17,6 +17,7 @@ from tools.kubernetes.cluster import Cluster
 from tools.kubernetes.errors import ClusterFailed
 from tools.kubernetes.lock import held
 from tools.kubernetes.network import inside
+from tools.kubernetes.preflight import require_machine
 from tools.kubernetes.trial import run_gateway
 
 
@@ -29,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     for command in (run, up):
         command.add_argument("--nodes", type=int, default=1, help="how many nodes, 1 to 9 (default: %(default)s)")
     commands.add_parser("down", help="end the cluster and remove its state")
+    commands.add_parser("check", help="install missing packages, and say whether this machine can run a cluster")
     commands.add_parser("build", help="build Kubernetes, without starting it")
     for name, words in (("kubectl", "run kubectl as the administrator"), ("in", "run a command in its network")):
         commands.add_parser(name, help=words, add_help=False)
@@ -45,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
 async def execute(cluster: Cluster, arguments: argparse.Namespace) -> None:
     """Do what the command line asks for. Raises ClusterFailed."""
     match arguments.command:
+        case "check":
+            await require_machine(os.environ)
         case "build":
             print(f"Kubernetes is {(await kubernetes_binary(os.environ)).kube}")
         case "up":

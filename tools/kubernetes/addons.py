@@ -1,19 +1,20 @@
 """What a bare cluster lacks: DNS inside, and PersistentVolumes for claims.
 
-The volumes are folders in memory on node1, so every pod with a claim runs there; kubelet gives them to its `fsGroup`.
+The volumes are folders in memory that every node reaches, and that outlive each of them; kubelet gives them to a pod's
+`fsGroup`.
 """
 
 import json
 from pathlib import Path
 from typing import Any, Final
 
+from tools.kubernetes.binary import DNS_IMAGE
 from tools.kubernetes.layout import Layout
 from tools.kubernetes.processes import run
 
 DNS_OBJECTS: Final = Path(__file__).with_name("objects") / "dns.yaml"
 STORAGE_CLASS: Final = "local"
 VOLUMES: Final = 6
-VOLUME_NODE: Final = "node1"
 VOLUME_SIZE: Final = "10Gi"
 VOLUME_MEMORY: Final = "4g"
 
@@ -25,9 +26,9 @@ async def mount_volumes(layout: Layout) -> None:
     await run("mount", "-t", "tmpfs", "-o", options, layout.name, str(layout.volumes))
 
 
-def dns_objects(image: str) -> str:
-    """The DNS server with this image, as YAML."""
-    return DNS_OBJECTS.read_text().replace("image: IMAGE", f"image: {image}")
+def dns_objects() -> str:
+    """The DNS server, as YAML."""
+    return DNS_OBJECTS.read_text().replace("image: IMAGE", f"image: {DNS_IMAGE}")
 
 
 def storage_objects(layout: Layout) -> str:
@@ -52,7 +53,7 @@ def _storage_class() -> dict[str, Any]:
 def _volume(layout: Layout, number: int) -> dict[str, Any]:
     folder = layout.volumes / f"volume{number}"
     folder.mkdir(parents=True, exist_ok=True)
-    expression = {"key": "kubernetes.io/hostname", "operator": "In", "values": [VOLUME_NODE]}
+    expression = {"key": "kubernetes.io/hostname", "operator": "In", "values": list(layout.nodes)}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",

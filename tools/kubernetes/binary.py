@@ -1,7 +1,8 @@
 """`kubernetes_binary`: Kubernetes built from its Go modules, once for each version, outside of the checkout.
 
-One program holds all parts. The first build takes 4 minutes on two cores and downloads the modules that `kube/go.sum`
-names by their hashes; a later one takes seconds, and no build at all is needed while the sources stay the same.
+One program holds all parts; the cluster's DNS server is another, made of the same modules. The first build takes
+4 minutes on two cores and downloads the modules that `kube/go.sum` names by their hashes; a later one takes seconds,
+and no build at all is needed while the sources stay the same.
 """
 
 import asyncio
@@ -26,6 +27,9 @@ GO_FOLDERS: Final[tuple[str, ...]] = ("/usr/local/go/bin", "/usr/lib/go/bin")
 """Where Go is besides the folders of PATH."""
 BUILD_SECONDS: Final = 1500.0
 PAUSE_IMAGE: Final = "localhost/gateway-pause:1"
+DNS_IMAGE: Final = "localhost/gateway-dns:1"
+PROGRAMS: Final = (".", "./dns", "./pause")
+"""The Go packages of `kube/`; they are built at once, so that what they share is compiled once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ class Binary:
     def pause(self) -> Path:
         """The archive of the image that holds a pod's namespaces."""
         return self.folder / "pause.tar"
+
+    @property
+    def dns(self) -> Path:
+        """The archive of the image of CoreDNS."""
+        return self.folder / "dns.tar"
 
     @property
     def complete(self) -> bool:
@@ -81,24 +90,25 @@ async def kubernetes_binary(environ: Mapping[str, str], *, go_folders: Sequence[
     with (binary.folder / "lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         if not binary.complete:
-            await _build(binary, environ, await _go_program(environ, go_folders))
+            await _build(binary, environ, await go_program(environ, go_folders))
     return binary
 
 
 async def _build(binary: Binary, environ: Mapping[str, str], go: str) -> None:
     print(f"Building Kubernetes {version()} (minutes the first time) …", file=sys.stderr, flush=True)
-    pause = binary.folder / "pause"
-    await _go_build(go, environ, "./pause", pause, flags="-s -w")
-    write_image(binary.pause, PAUSE_IMAGE, pause)
-    unfinished = binary.folder / "kube.unfinished"
-    await _go_build(go, environ, ".", unfinished, flags=f"-s -w {_version_flags()}")
-    unfinished.rename(binary.kube)
+    unfinished = binary.folder / "unfinished"
+    unfinished.mkdir(exist_ok=True)
+    await _go_build(go, environ, unfinished)
+    write_image(binary.pause, PAUSE_IMAGE, unfinished / "pause")
+    write_image(binary.dns, DNS_IMAGE, unfinished / "dns")
+    (unfinished / "kube").rename(binary.kube)
+    shutil.rmtree(unfinished)
 
 
-async def _go_build(go: str, environ: Mapping[str, str], package: str, output: Path, *, flags: str) -> None:
+async def _go_build(go: str, environ: Mapping[str, str], folder: Path) -> None:
     settings = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     process = await asyncio.create_subprocess_exec(
-        *(go, "build", "-ldflags", flags, "-o", str(output), package),
+        *(go, "build", "-ldflags", f"-s -w {_version_flags()}", "-o", f"{folder}/", *PROGRAMS),
         cwd=SOURCES,
         env={**environ, **settings},
         stdin=asyncio.subprocess.DEVNULL,
@@ -127,7 +137,7 @@ def _version_flags() -> str:
     return " ".join(f"-X {name}={value}" for name, value in names.items())
 
 
-async def _go_program(environ: Mapping[str, str], folders: Sequence[str]) -> str:
+async def go_program(environ: Mapping[str, str], folders: Sequence[str] = GO_FOLDERS) -> str:
     """Go's path. Raises ClusterFailed when there is none, or one that is too old."""
     go = shutil.which("go", path=os.pathsep.join([environ.get("PATH", os.defpath), *folders]))
     needed = f"Building Kubernetes needs Go {'.'.join(map(str, OLDEST_GO))} or newer"

@@ -1,6 +1,6 @@
 """`Cluster`: starts, uses, disturbs and ends a Kubernetes on this machine.
 
-Its nodes share the machine's processors and one network namespace. node1 holds the volumes and the DNS server.
+Its nodes share the machine's processors and one network namespace. node1 holds the DNS server.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.kubernetes import network, packages
+from tools.kubernetes import network
 from tools.kubernetes.addons import dns_objects, mount_volumes, storage_objects
 from tools.kubernetes.binary import Binary, binary_in, cache_folder, kubernetes_binary
 from tools.kubernetes.certificates import write_certificates
@@ -20,6 +20,7 @@ from tools.kubernetes.errors import ClusterFailed
 from tools.kubernetes.layout import DEFAULT_HOME, MOST_NODES, Layout, number_of
 from tools.kubernetes.lock import held
 from tools.kubernetes.node import forget_boot, import_image, start_containerd, start_kubelet, start_node
+from tools.kubernetes.preflight import require_machine
 from tools.kubernetes.processes import end, run, wait_until
 from tools.kubernetes.teardown import crash_node, remove_cluster, unmount_node
 
@@ -57,7 +58,7 @@ class Cluster:
         """Start the cluster; every node is Ready when this returns. What was there of it before is removed."""
         if not 1 <= nodes <= MOST_NODES:
             raise ClusterFailed(f"A cluster has 1 to {MOST_NODES} nodes.")
-        await asyncio.to_thread(packages.ensure_installed)
+        await require_machine(environ)
         await kubernetes_binary(environ)
         await self.down()
         self.layout.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,10 +112,10 @@ class Cluster:
         for archive in archives:
             await asyncio.gather(*(import_image(self.layout, node, archive) for node in nodes or self.layout.nodes))
 
-    async def start_dns(self, archive: Path, image: str) -> None:
-        """Start the cluster's DNS server from this image; it answers when this returns."""
-        await self.load(archive, nodes=["node1"])
-        await self.apply(dns_objects(image))
+    async def start_dns(self) -> None:
+        """Start the cluster's DNS server; it answers when this returns."""
+        await self.load(self.binary.dns, nodes=["node1"])
+        await self.apply(dns_objects())
         await self.kubectl(
             *("--namespace=kube-system", "rollout", "status", "deployment/coredns", f"--timeout={ADDON_SECONDS:.0f}s")
         )

@@ -82,13 +82,16 @@ class GatewayDeployment:
     def kustomization(self) -> dict[str, Any]:
         """The overlay on top."""
         node1 = {"spec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": "node1"}}}}}
-        patch = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "simulator"}, **node1}
+        kept = {"simulator": "Deployment", "rabbitmq": "StatefulSet"}
+        patches = [
+            {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, **node1} for name, kind in kept.items()
+        ]
         found: dict[str, Any] = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
             "namespace": NAMESPACE,
             "resources": [f"../{self.overlay}"],
-            "patches": [{"patch": json.dumps(patch)}],
+            "patches": [{"patch": json.dumps(patch)} for patch in patches],
         }
         if self.settings:
             literals = [f"{name}={value}" for name, value in sorted(self.settings.items())]
@@ -141,7 +144,7 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-async def build_images(folder: Path, names: Sequence[str] = (*ON_EVERY_NODE, *ON_NODE1, "dns")) -> dict[str, str]:
+async def build_images(folder: Path, names: Sequence[str] = (*ON_EVERY_NODE, *ON_NODE1)) -> dict[str, str]:
     """Build the images from this checkout, one after the other; their names by image."""
     folder.mkdir(parents=True, exist_ok=True)
     return {name: await build_image(name, folder / f"{name}.tar") for name in names}

@@ -48,6 +48,10 @@ class Layout:
         """One log for each process; they stay after the end."""
         return self.home / "logs"
 
+    def pod_logs(self, name: str) -> Path:
+        """The logs of a node's pods after the end of the cluster."""
+        return self.logs / "pods" / name
+
     @property
     def processes(self) -> Path:
         """One file for each started process."""

@@ -1,4 +1,4 @@
-"""Finds the system's programs that a cluster is made of, and installs Debian's packages where they are missing.
+"""Finds the programs that a cluster and its images are made of, and installs Debian's packages where they are missing.
 
 No package starts its service: a service of etcd or containerd would stand beside the cluster's own.
 """
@@ -20,6 +20,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "runc": "runc",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "iptables": "iptables",
+    "mmdebstrap": "mmdebstrap",
     "ip": "iproute2",
     "nsenter": "util-linux",
     "sysctl": "procps",
@@ -53,13 +54,15 @@ def missing_packages(wanted: Mapping[str, str] = PACKAGES) -> list[str]:
     return sorted({package for program, package in wanted.items() if shutil.which(program, path=path) is None})
 
 
-def ensure_installed(*, platform: str = sys.platform, user: int | None = None) -> None:
+def ensure_installed(
+    wanted: Mapping[str, str] = PACKAGES, *, platform: str = sys.platform, user: int | None = None
+) -> None:
     """Install what is missing. Raises ClusterFailed with one sentence when the machine cannot run a cluster."""
     if platform != "linux":
         raise ClusterFailed("The cluster needs Linux: it runs containers in network namespaces of the kernel.")
     if (os.geteuid() if user is None else user) != 0:
         raise ClusterFailed("The cluster needs root, for network namespaces and containers: run the command with sudo.")
-    packages = missing_packages()
+    packages = missing_packages(wanted)
     if not packages:
         return
     if shutil.which("apt-get") is None or not Path("/var/lib/dpkg").is_dir():
@@ -73,6 +76,6 @@ def ensure_installed(*, platform: str = sys.platform, user: int | None = None) -
         text=True,
         check=False,
     )
-    if done.returncode or missing_packages():
+    if done.returncode or missing_packages(wanted):
         end = "\n".join(done.stdout.splitlines()[-12:])
         raise ClusterFailed(f"Installing {' '.join(packages)} failed:\n{end}")

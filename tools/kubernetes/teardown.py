@@ -17,7 +17,7 @@ MOUNTS: Final = Path("/proc/self/mounts")
 
 
 async def remove_cluster(layout: Layout) -> None:
-    """End everything of this cluster and remove its state; its logs stay."""
+    """End everything of this cluster and remove its state; its logs stay, also those of its pods."""
     end(sorted(layout.processes.glob("*.json")))
     for node in layout.nodes:
         end_containers(layout, node)
@@ -25,6 +25,7 @@ async def remove_cluster(layout: Layout) -> None:
         await run("umount", "--lazy", mount)
     for node in layout.nodes:
         remove_cgroups(layout.cgroup(node))
+        keep_pod_logs(layout, node)
     await remove(layout)
     remove_log_links(layout)
     shutil.rmtree(layout.run, ignore_errors=True)
@@ -66,6 +67,15 @@ def remove_log_links(layout: Layout, folder: Path = LOG_LINKS) -> None:
     for link in folder.glob("*.log"):
         if link.is_symlink() and link.readlink().is_relative_to(layout.home):
             link.unlink(missing_ok=True)
+
+
+def keep_pod_logs(layout: Layout, node: str) -> None:
+    """Put the logs of the node's pods beside the others, instead of those of an earlier cluster."""
+    kept = layout.pod_logs(node)
+    shutil.rmtree(kept, ignore_errors=True)
+    if (logs := layout.node(node) / "logs").is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        logs.rename(kept)
 
 
 def _arguments(path: Path) -> list[bytes]:

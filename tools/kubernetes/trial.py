@@ -7,6 +7,7 @@ from typing import Final
 from tools.kubernetes.binary import kubernetes_binary
 from tools.kubernetes.cluster import Cluster
 from tools.kubernetes.gateway import GatewayDeployment, build_images
+from tools.kubernetes.preflight import require_machine
 from tools.kubernetes.relay import listen, relay
 
 PORTS: Final = {"GATEWAY_PORT": 8080, "GATEWAY_CONSOLE_PORT": 8090, "GATEWAY_SIMULATOR_PORT": 8081}
@@ -25,11 +26,12 @@ async def run_gateway(cluster: Cluster, environ: Mapping[str, str], *, nodes: in
     listeners = {name: listen(port) for name, port in ports.items()}
     settings = {"GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{ports['GATEWAY_PORT']}"}
     deployment = GatewayDeployment(cluster, settings=settings)
+    await require_machine(environ)
     print("Building Kubernetes and the images; the first time this takes minutes.", flush=True)
-    _, names = await asyncio.gather(kubernetes_binary(environ), build_images(deployment.images))
+    await asyncio.gather(kubernetes_binary(environ), build_images(deployment.images))
     async with Cluster.running(environ, nodes=nodes):
         print("Kubernetes is up. Starting the gateway …", flush=True)
-        await cluster.start_dns(deployment.images / "dns.tar", names["dns"])
+        await cluster.start_dns()
         await start_gateway(deployment)
         targets = {
             listeners[name]: (await deployment.address(service), port) for name, (service, port) in SERVICES.items()

@@ -13,7 +13,7 @@ from tests.e2e import scenarios
 from tests.e2e.ledger_check import Findings, final_answers, ledger_check
 from tests.k8s.cluster.driver import ClusterGateway
 from tests.k8s.cluster.figures import Row, keep
-from tests.k8s.cluster.traffic import PER_SECOND, Traffic, new_load, steady_traffic
+from tests.k8s.cluster.traffic import Traffic, new_load, steady_traffic
 from tools.kubernetes.cluster import Cluster
 from tools.kubernetes.gateway import GatewayDeployment
 
@@ -26,7 +26,6 @@ class Deployed:
     gateway: ClusterGateway
     load: Load
     """The accounts that send; each scenario of `traffic` begins with new ones, so that its check is about it alone."""
-    per_second: float = PER_SECOND
     serials: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -40,7 +39,7 @@ class Deployed:
         if self.load.answers:
             self.load = await new_load(self.gateway)
         started = time.monotonic()
-        async with steady_traffic(self.load, self.serials, per_second=self.per_second) as running:
+        async with steady_traffic(self.load, self.serials) as running:
             yield running
             seconds = time.monotonic() - started
         findings = await self.check()

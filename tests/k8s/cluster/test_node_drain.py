@@ -11,22 +11,22 @@ NODE = "node2"
 LIMIT = "--timeout=240s"
 
 
-async def test_the_replicas_of_a_service_run_on_different_nodes(spread: Deployed) -> None:
-    nodes = {service: await _nodes_of(spread, service) for service in SERVICES}
+async def test_the_replicas_of_a_service_run_on_different_nodes(deployed: Deployed) -> None:
+    nodes = {service: await _nodes_of(deployed, service) for service in SERVICES}
 
     assert all(len(found) == 2 for found in nodes.values()), nodes
 
 
-async def test_no_message_fails_while_a_node_is_drained(spread: Deployed) -> None:
-    affected = [service for service in SERVICES if NODE in await _nodes_of(spread, service)]
+async def test_no_message_fails_while_a_node_is_drained(deployed: Deployed) -> None:
+    affected = [service for service in SERVICES if NODE in await _nodes_of(deployed, service)]
 
-    async with spread.traffic("drain of a node") as traffic:
-        await spread.cluster.kubectl("drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", LIMIT)
+    async with deployed.traffic("drain of a node") as traffic:
+        await deployed.cluster.kubectl("drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", LIMIT)
         for service in affected:
-            await spread.deployment.wait_until_all_pods_ready(service, 2)
-    await spread.cluster.kubectl("uncordon", NODE)
+            await deployed.deployment.wait_until_all_pods_ready(service, 2)
+    await deployed.cluster.kubectl("uncordon", NODE)
 
-    left = [service for service in SERVICES if NODE in await _nodes_of(spread, service)]
+    left = [service for service in SERVICES if NODE in await _nodes_of(deployed, service)]
     assert affected
     assert not left
     assert traffic.failed == {}

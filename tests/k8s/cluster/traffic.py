@@ -16,10 +16,12 @@ from typing import Any
 
 import aiohttp
 
-from tests.chaos.load import CUSTOMERS, INTEGRATIONS, INTEGRATIONS_PER_ACCOUNT, Load
-from tests.e2e.driver import Answer, Gateway, Integration, outbound
+from tests.chaos.load import Load, Size
+from tests.e2e.driver import Answer, Gateway
 
 PER_SECOND = 20.0
+SIZE = Size(accounts=2, integrations=16, customers=64)
+"""Enough for a minute of it: an integration is asked 40 times, a customer gets ten messages."""
 NO_ANSWER = (aiohttp.ClientError, TimeoutError, ConnectionError)
 ANSWERED = ("sent", "pending")
 
@@ -83,19 +85,11 @@ class Traffic:
 
 async def post_once(load: Load, serial: int) -> Answer:
     """Post the message with this number as its caller; an answer is kept for the ledger check."""
-    integration, customer = caller_of(load, serial)
-    answer = await load.gateway.post(integration, outbound(customer, f"Message {serial}"), Idempotency_Key=f"m{serial}")
+    integration, body = load.message(serial)
+    answer = await load.gateway.post(integration, body, Idempotency_Key=f"m{serial}")
     if answer.event_id:
         load.answers[serial] = (integration, answer)
     return answer
-
-
-def caller_of(load: Load, serial: int) -> tuple[Integration, str]:
-    """The integration that sends the message with this number, and the customer who gets it."""
-    turn, place = divmod(serial, INTEGRATIONS)
-    integration = load.integrations[place]
-    people = load.people[integration.number]
-    return integration, people[(turn * INTEGRATIONS_PER_ACCOUNT + place % INTEGRATIONS_PER_ACCOUNT) % CUSTOMERS]
 
 
 @asynccontextmanager
@@ -134,4 +128,4 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 async def new_load(gateway: Gateway) -> Load:
     """Accounts, numbers and customers of their own for a run of scenarios."""
-    return await Load.create(gateway, random.Random(0))
+    return await Load.create(gateway, random.Random(0), SIZE)

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.waiting import eventually
-from tools.image.__main__ import missing_for
+from tools.image.__main__ import missing
 from tools.image.archive import Image, write_archive
 from tools.image.cache import Cache
 from tools.image.images import CACHE, CHECKOUT, commit_of, image_of
@@ -22,7 +22,8 @@ from tools.stack.stack import SERVICES, Stack, StackPlan
 
 pytestmark = [
     pytest.mark.kubernetes,
-    pytest.mark.skipif(bool(missing_for("gateway")), reason=f"the image is not tried: {missing_for('gateway')}"),
+    pytest.mark.timeout(900),  # the first one downloads Debian, beside the build of Kubernetes
+    pytest.mark.skipif(bool(missing()), reason=f"the image is not tried: {missing()}"),
 ]
 USER = "--reuid 10001 --regid 10001 --clear-groups --no-new-privs --bounding-set -all --inh-caps -all"
 
