@@ -1,6 +1,7 @@
 """`python -m bench.record`: measures writing, signing, verifying and reporting on a large record.
 
-It uses SQLite, one account and one chain, and the services' own code.
+It uses one account and one chain, and the services' own code. The store is a SQLite file, or a database of its own on
+the server that GATEWAY_TEST_STORE_URL names, which is dropped afterwards.
 """
 
 import argparse
@@ -30,6 +31,9 @@ from services.audit.handlers.checkpoints import SignCheckpoints
 from services.console.adapters.null_proofs import no_signature, no_verification
 from services.console.domain.reports.periods import Period
 from services.console.handlers.reports.builder import BuildReport
+from tools.stack.given_store import given_server, own_database
+from tools.stack.stack import sqlite_store
+from tools.stack.stored_data import stored_data
 
 T = TypeVar("T")
 ACCOUNT = "acc_bench"
@@ -41,16 +45,19 @@ PROGRESS_SECONDS = 0.2
 async def run(count: int) -> None:
     """Write `count` records, then sign checkpoints, verify and report."""
     with tempfile.TemporaryDirectory(prefix="gateway-record-") as folder:
-        store = await open_store(f"sqlite:///{Path(folder) / 'gateway.db'}")
+        server = given_server()
+        url = sqlite_store(Path(folder)) if server is None else own_database(server, Path(folder))
+        store = await open_store(url)
         try:
             await _measure(store, count)
         finally:
             await store.close()
+            await asyncio.to_thread(stored_data(url).remove)
 
 
 async def _measure(store: Store, count: int) -> None:
     now = datetime.now(UTC)
-    await _timed("written", count, _write(store, count, now))
+    await _timed("written", count, write_records(store, count, now))
     key = SigningKey("bench", os.urandom(32))
     sign = SignCheckpoints(
         chains=store.chains,
@@ -98,7 +105,7 @@ async def _timed(what: str, count: int, work: Awaitable[T]) -> T:
     return task.result()
 
 
-async def _write(store: Store, count: int, now: datetime) -> None:
+async def write_records(store: Store, count: int, now: datetime) -> None:
     masked_phone = masked("+966512345678")
     for start in range(0, count, CHUNK):
         await store.records.append(

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 SERVER_FOLDERS = (
@@ -38,14 +39,31 @@ fi
 """
 
 
+HINT = Path(__file__).parents[1] / "install-hint"
+SERVER_VARIABLE = "GATEWAY_TEST_RABBITMQ_SERVER"
+"""Names the `rabbitmq-server` that tests run on, such as one of another version; or its folder."""
+
+
 class BrokerMissing(Exception):  # noqa: N818 -- a name that states the fact
     """RabbitMQ's server is missing and cannot be installed; the text names the command to run."""
 
 
-def server_folder() -> Path | None:
-    """The folder with `rabbitmq-server` and `rabbitmqctl` as RabbitMQ ships them; None when not found."""
+def server_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder with `rabbitmq-server` and `rabbitmqctl` as RabbitMQ ships them; None when not found.
+
+    The one that `GATEWAY_TEST_RABBITMQ_SERVER` names comes first. Raises BrokerMissing when there is none at it.
+    """
+    if given := environ.get(SERVER_VARIABLE):
+        return _folder_of(Path(given))
     folders = (Path(folder) for folder in SERVER_FOLDERS)
     return next((folder for folder in folders if os.access(folder / "rabbitmq-server", os.X_OK)), None)
+
+
+def _folder_of(given: Path) -> Path:
+    folder = (given if given.is_dir() else given.parent).resolve()
+    if not os.access(folder / "rabbitmq-server", os.X_OK):
+        raise BrokerMissing(f"{SERVER_VARIABLE} names no rabbitmq-server that can be run.")
+    return folder
 
 
 def ensure_installed() -> Path:
@@ -85,8 +103,8 @@ def _as_root() -> list[str]:
     sudo = ["sudo", "-n"]
     if shutil.which("sudo") and subprocess.run([*sudo, "true"], capture_output=True, check=False).returncode == 0:
         return sudo
+    hint = subprocess.run([HINT, "rabbitmq-server"], capture_output=True, text=True, check=True).stdout
     raise BrokerMissing(
-        "RabbitMQ's server is missing and installing it requires root: run "
-        "`sudo apt-get install --no-install-recommends rabbitmq-server`, or set GATEWAY_AMQP_URL to a broker that "
-        "runs elsewhere."
+        f"RabbitMQ's server is missing and installing it requires root. {hint}\nOr set GATEWAY_AMQP_URL to a broker "
+        "that runs elsewhere."
     )

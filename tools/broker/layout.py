@@ -1,15 +1,16 @@
 """A node's files, ports and environment: everything is in its data directory, independent of other settings."""
 
-import json
 import os
 import random
-import secrets
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from tools.broker.account import Account, account_in, write_private
+from tools.broker.site import LOOPBACK, Site
 
 # Below the range of ports for outgoing connections (from 32768 on Linux, from 49152 elsewhere), so that no connection
 # takes the port of a node that is down.
@@ -68,6 +69,9 @@ class Layout:
     metrics: bool = False
     addresses: tuple[str, ...] = ()
     """Addresses of this machine on which it listens too, on the same port; none: 127.0.0.1 alone."""
+    site: Site = field(default_factory=Site)
+    reconciliation: bool = False
+    """True when a cluster's queues get the members that they lack by themselves, as RabbitMQ 4 can."""
 
     @classmethod
     def prepare(
@@ -80,21 +84,29 @@ class Layout:
         addresses: tuple[str, ...] = (),
     ) -> Self:
         """Create or reuse a data directory; its user is created once."""
-        folder = folder.resolve()
+        account = account_in(folder)
+        ports = Ports.free(port)
+        layout = cls(folder.resolve(), ports, account.user, account.password, many_queues, metrics, addresses)
+        layout._write_config(account.cookie)
+        return layout
+
+    @classmethod
+    def of_member(cls, folder: Path, site: Site, ports: Ports, account: Account, *, reconciliation: bool) -> Self:
+        """Create or reuse the data directory of a node of a cluster, whose nodes have one account."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        account_file = folder / "account.json"
-        if not account_file.exists():
-            account = {"user": "gateway", "password": secrets.token_urlsafe(18), "cookie": secrets.token_hex(20)}
-            write_private(account_file, json.dumps(account))
-        account = json.loads(account_file.read_text())
-        layout = cls(folder, Ports.free(port), account["user"], account["password"], many_queues, metrics, addresses)
-        layout._write_config(account["cookie"])
+        layout = cls(folder.resolve(), ports, account.user, account.password, site=site, reconciliation=reconciliation)
+        layout._write_config(account.cookie)
         return layout
 
     @property
     def url(self) -> str:
         """The AMQP URL with the node's user and password."""
-        return f"amqp://{self.user}:{self.password}@127.0.0.1:{self.ports.amqp}/"
+        return f"amqp://{self.user}:{self.password}@{self.address}/"
+
+    @property
+    def address(self) -> str:
+        """Where it accepts AMQP: address and port."""
+        return f"{self.site.clients}:{self.ports.amqp}"
 
     @property
     def _erlang(self) -> str:
@@ -113,7 +125,7 @@ class Layout:
     def environ(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """The environment of the server, rabbitmqctl and epmd, without settings of another RabbitMQ."""
         kept = {name: value for name, value in inherited.items() if not name.startswith(_FOREIGN)}
-        loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
+        site = self.site.environ
         names = {
             "CONF_ENV_FILE": "no-environment.conf",
             "CONFIG_FILE": "rabbitmq.conf",
@@ -132,17 +144,15 @@ class Layout:
         return kept | {
             "HOME": str(self.folder),
             "PATH": kept.get("PATH", os.defpath) + ":/usr/bin:/opt/homebrew/bin:/usr/local/bin",
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self.ports.epmd),
             "ERL_CRASH_DUMP_SECONDS": "0",  # no memory dump; the log has the reason
-            "RABBITMQ_NODENAME": "gateway@localhost",  # independent of the host name, so that the data stay readable
             "RABBITMQ_LOGS": str(self.log),
             "RABBITMQ_DIST_PORT": str(self.ports.distribution),
             "RABBITMQ_CTL_DIST_PORT_MIN": "0",  # any free port for rabbitmqctl
             "RABBITMQ_CTL_DIST_PORT_MAX": "0",
-            "RABBITMQ_CTL_ERL_ARGS": loopback,
             "RABBITMQ_ALLOW_INPUT": "1",  # the script replaces itself with the node: one process, one pid
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {loopback} {self._erlang}",
+            **site,
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{site['RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS']} {self._erlang}",
             **{f"RABBITMQ_{name}": str(self.folder / path) for name, path in names.items()},
         }
 
@@ -156,7 +166,7 @@ class Layout:
         settings = {
             **{
                 f"listeners.tcp.{number}": f"{address}:{self.ports.amqp}"
-                for number, address in enumerate(("127.0.0.1", *self.addresses))
+                for number, address in enumerate(dict.fromkeys((LOOPBACK, self.site.clients, *self.addresses)))
             },
             "default_user": self.user,
             "default_pass": self.password,
@@ -165,6 +175,7 @@ class Layout:
             "log.connection.level": "error",
             # The default of 512 MB suits a dedicated machine.
             "raft.wal_max_size_bytes": "67108864",
+            **dict(self.site.settings(reconciliation=self.reconciliation)),
         }
         if self.metrics:
             settings |= {
@@ -173,10 +184,3 @@ class Layout:
             }
         text = "".join(f"{name} = {value}\n" for name, value in settings.items())
         write_private(self.folder / "rabbitmq.conf", text)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone can read."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)

@@ -12,15 +12,12 @@ from typing import Self
 from tools.broker.installation import ensure_installed
 from tools.broker.layout import Layout, is_free
 from tools.broker.processes import answers_handshake, kill_leftovers, terminate
+from tools.broker.programs import BrokerFailed, output_of
 from tools.broker.users import add_users
 from tools.broker.vhosts import script_for_vhosts
 
 _START_LIMIT = 60.0  # seconds; 3 to 6 are usual on two cores
 _POLL = 0.03
-
-
-class BrokerFailed(Exception):  # noqa: N818 -- a name that states the fact
-    """The node did not start, or a command failed; the text ends with the node's last log lines."""
 
 
 class BrokerNode:
@@ -53,15 +50,13 @@ class BrokerNode:
         With `metrics` the node serves Prometheus metrics at `metrics_url`. With `addresses` it accepts AMQP there too.
         Raises BrokerMissing when RabbitMQ is not installed and cannot be, BrokerFailed when the node does not start.
         """
-        programs = ensure_installed()
         if port is not None and not is_free(port):
             raise BrokerFailed(
                 f"port {port} on 127.0.0.1 is in use: choose another one or stop the program that uses it"
             )
-        await kill_leftovers(data_dir.resolve())
         layout = Layout.prepare(data_dir, port, many_queues=many_queues, metrics=metrics, addresses=addresses)
-        node = cls(layout, programs=programs)
-        await node._launch()
+        node = cls(layout, programs=ensure_installed())
+        await node.launch()
         return node
 
     @property
@@ -73,6 +68,16 @@ class BrokerNode:
     def port(self) -> int:
         """The AMQP port; a restart keeps it."""
         return self._layout.ports.amqp
+
+    @property
+    def address(self) -> str:
+        """The address and the port for AMQP."""
+        return self._layout.address
+
+    @property
+    def name(self) -> str:
+        """The name that other nodes know it by."""
+        return self._layout.site.node
 
     @property
     def metrics_url(self) -> str:
@@ -110,24 +115,19 @@ class BrokerNode:
     async def restart(self) -> None:
         """Stop the node if it runs, then start it on the same ports and data."""
         await self.stop()
-        await self._launch()
+        await self.launch()
 
     async def rabbitmqctl(self, *arguments: str) -> str:
         """The output of `rabbitmqctl --quiet …` for this node; takes about a second. Raises BrokerFailed."""
-        process = await asyncio.create_subprocess_exec(
-            self._programs / "rabbitmqctl",
-            "--quiet",
-            *arguments,
-            env=self._environ,
-            cwd=self._layout.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        if process.returncode:
-            raise BrokerFailed(f"rabbitmqctl {arguments[0]} failed (exit {process.returncode}):\n{output.decode()}")
-        return output.decode()
+        return await self.run("rabbitmqctl", *arguments)
+
+    async def run(self, program: str, *arguments: str) -> str:
+        """The output of one of RabbitMQ's programs, such as `rabbitmq-queues`; as `rabbitmqctl`."""
+        command = [*self._layout.site.prefix, str(self._programs / program), "--quiet", *arguments]
+        try:
+            return await output_of(command, environ=self._environ, folder=self._layout.folder)
+        except BrokerFailed as error:
+            raise BrokerFailed(f"{program} {arguments[0]} failed, {error}") from None
 
     async def sync(self) -> None:
         """Write the list of queues to disk; call it between declaring a queue and killing the node.
@@ -150,7 +150,7 @@ class BrokerNode:
 
         Sets the policy of dead-letter queues too. The vhost is created if necessary. Takes half a second.
         """
-        return await add_users(self.rabbitmqctl, self._layout.folder, port=self.port, vhost=vhost)
+        return await add_users(self.rabbitmqctl, self._layout.folder, address=self.address, vhost=vhost)
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,9 +160,12 @@ class BrokerNode:
     ) -> None:
         await self.stop()
 
-    async def _launch(self) -> None:
+    async def launch(self) -> None:
+        """Start what `BrokerNode` describes and wait until it accepts AMQP; raises as `start`."""
+        await kill_leftovers(self._layout.folder)
         # An epmd that Erlang starts would outlive the node; this one is a child that can be terminated.
-        self._epmd = self._spawn([shutil.which("epmd", path=self._environ["PATH"]) or "epmd"])
+        if not self._layout.site.shares_epmd:
+            self._epmd = self._spawn([shutil.which("epmd", path=self._environ["PATH"]) or "epmd"])
         self._server = self._spawn([str(self._programs / "rabbitmq-server")])
         try:
             await self._wait_for_amqp()
@@ -174,7 +177,7 @@ class BrokerNode:
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         with self._layout.output.open("ab") as output:
             return subprocess.Popen(
-                command,
+                [*self._layout.site.prefix, *command],
                 env=self._environ,
                 cwd=self._layout.folder,
                 stdin=subprocess.DEVNULL,
@@ -186,7 +189,7 @@ class BrokerNode:
 
     async def _wait_for_amqp(self) -> None:
         deadline = time.monotonic() + _START_LIMIT
-        while not await answers_handshake(self.port):
+        while not await answers_handshake(self._layout.site.clients, self.port):
             if not self.running:
                 raise BrokerFailed(f"RabbitMQ exited while it started:\n{self.tail()}")
             if time.monotonic() > deadline:

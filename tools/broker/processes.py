@@ -14,10 +14,10 @@ _HANDSHAKE = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1 §4.2.2
 _METHOD_FRAME = 1
 
 
-async def answers_handshake(port: int) -> bool:
-    """True when an AMQP broker answers on a loopback port."""
+async def answers_handshake(address: str, port: int) -> bool:
+    """True when an AMQP broker answers."""
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(address, port)
     except OSError:
         return False
     try:

@@ -35,7 +35,7 @@ REPLICA = "{replica}"
 """Stands for a replica's name."""
 
 PRIVATE_BINDINGS: Mapping[str, tuple[str, ...]] = {
-    "ingress": (*CONFIGURATION_CHANGES, f"result.{REPLICA}.*"),
+    "ingress": (*CONFIGURATION_CHANGES, f"result.{REPLICA}.#"),
     "policy": CONFIGURATION_CHANGES,
     "sender": CONFIGURATION_CHANGES,
     "audit": (SubjectErased.binding,),
@@ -115,8 +115,9 @@ def bound_keys(service: str) -> str:
 
 def _key_pattern(binding: str, service: str) -> str:
     if binding == WebhookAnswered.binding:
-        codes = "" if service == SENDER else f"(?!(?:{'|'.join(RESULTS_OF_SENDER)})$)"
-        return rf"^result\.{WORD}\.{codes}{WORD}$"
+        chat = r"(?:\.chat)?"
+        codes = "" if service == SENDER else f"(?!(?:{'|'.join(RESULTS_OF_SENDER)}){chat}$)"
+        return rf"^result\.{WORD}\.{codes}{WORD}{chat}$"
     return f"^{re.escape(binding)}$".replace(r"\*", WORD)
 
 

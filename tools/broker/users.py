@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote
 
+from tools.broker.account import write_private
 from tools.broker.definitions import definitions
-from tools.broker.layout import write_private
 from tools.broker.rights import rights
 
 FILE = "users.json"
@@ -24,15 +24,18 @@ def passwords_in(folder: Path) -> dict[str, str]:
 
 
 async def add_users(
-    rabbitmqctl: Callable[..., Awaitable[str]], folder: Path, *, port: int, vhost: str
+    rabbitmqctl: Callable[..., Awaitable[str]], folder: Path, *, address: str, vhost: str
 ) -> dict[str, str]:
-    """Import the definitions into a vhost of the node with this folder; the AMQP URL of each user."""
+    """Import the definitions into a vhost of the node with this folder; the AMQP URL of each user.
+
+    `address` is what stands in the URLs: an address with its port, or several of a cluster.
+    """
     passwords = passwords_in(folder)
-    path = folder / "definitions.json"
-    write_private(path, json.dumps(definitions(passwords, vhost)))
+    file = folder / "definitions.json"
+    write_private(file, json.dumps(definitions(passwords, vhost)))
     try:
-        await rabbitmqctl("import_definitions", str(path))
+        await rabbitmqctl("import_definitions", str(file))
     finally:
-        path.unlink()
-    address = f"127.0.0.1:{port}/{quote(vhost.removeprefix('/'), safe='')}"
-    return {user: f"amqp://{user}:{password}@{address}" for user, password in passwords.items()}
+        file.unlink()
+    path = quote(vhost.removeprefix("/"), safe="")
+    return {user: f"amqp://{user}:{password}@{address}/{path}" for user, password in passwords.items()}

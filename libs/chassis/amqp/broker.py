@@ -66,6 +66,7 @@ class Broker:
         handle_limit: float = HANDLE_LIMIT,
         topology: TopologyMonitor | None = None,
         url: str = "",
+        drain_seconds: float = 1.0,
     ) -> None:
         self._producer = producer
         self._publishing = publishing
@@ -77,7 +78,8 @@ class Broker:
         self._topology = topology or TopologyMonitor(consuming, whole_topology(delays))
         self._url = url
         self._publisher: Publisher | None = None
-        self._consumers = Consumers(consuming)
+        self._drain_seconds = drain_seconds
+        self._consumers = Consumers(consuming, drain_seconds=drain_seconds)
 
     @classmethod
     @asynccontextmanager
@@ -94,11 +96,13 @@ class Broker:
         check_interval: float = CHECK_INTERVAL,
         handle_limit: float = HANDLE_LIMIT,
         watch_interval: float = WATCH_INTERVAL,
+        drain_seconds: float = 1.0,
     ) -> AsyncGenerator["Broker", None]:
         """Connect and declare the topology of `service`; close everything on leaving.
 
         Waits until the broker can be reached and has what others declare (`gateway declare`). Without a service
         everything is declared here, which takes a broker user with all permissions: for tests and tools.
+        However the block is left, also by a stop in the middle of a start, what is in flight has `drain_seconds`.
         """
         connections: list[AbstractRobustConnection] = []
         try:
@@ -116,6 +120,7 @@ class Broker:
                 handle_limit=handle_limit,
                 topology=topology,
                 url=url,
+                drain_seconds=drain_seconds,
             )
             async with broker._running(watch_interval):
                 yield broker
@@ -132,7 +137,7 @@ class Broker:
             async with self._topology.running(), watchdog:
                 yield
         finally:
-            await self.drain(1.0)
+            await self.drain(self._drain_seconds)
 
     async def _start(self) -> None:
         self._publisher = await Publisher.open(self._publishing, self._producer, self._keys)

@@ -19,6 +19,7 @@ from libs.chassis.amqp.transports import HEARTBEAT, SilentLinks
 from libs.chassis.amqp.wire_decoders import tolerate_unreadable_properties
 from libs.chassis.backoff import backoff
 from libs.chassis.telemetry import logger
+from libs.contracts.connection_urls import amqp_node_urls
 
 log = logger(__name__)
 T = TypeVar("T")
@@ -32,13 +33,16 @@ CONNECT_PAUSES = (0.5, 1.0, 2.0, 4.0, 5.0)
 
 
 async def connection_to(url: str, name: str, *, heartbeat: int = HEARTBEAT) -> AbstractRobustConnection:
-    """Connect once; from then on the library restores the connection. Raises one of FAULTS."""
+    """Connect once, to any of the nodes that the URL names; from then on the library restores the connection.
+
+    Raises one of FAULTS.
+    """
     tolerate_unreadable_properties()
     connection = aio_pika.RobustConnection(
-        make_url(url, heartbeat=heartbeat, reconnect_interval=RECONNECT_INTERVAL),
+        make_url(amqp_node_urls(url)[0], heartbeat=heartbeat, reconnect_interval=RECONNECT_INTERVAL),
         client_properties={"connection_name": name},
     )
-    connection.kwargs["transport_factory"] = SilentLinks()  # the library hands it to each transport that it makes
+    connection.kwargs["transport_factory"] = SilentLinks(url)  # the library hands it to each transport that it makes
     try:
         await connection.connect(timeout=CONNECT_TIMEOUT)
     except BaseException:
@@ -50,7 +54,7 @@ async def connection_to(url: str, name: str, *, heartbeat: int = HEARTBEAT) -> A
 
 async def reach(url: str) -> None:
     """Connect and disconnect once; raises one of FAULTS. The library does not tell why it cannot reconnect."""
-    connection = await aiormq.connect(url)
+    connection = await aiormq.connect(amqp_node_urls(url)[0], transport_factory=SilentLinks(url))
     await connection.close()
 
 

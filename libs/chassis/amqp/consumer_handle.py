@@ -40,7 +40,7 @@ class ConsumerHandle:
 
     async def cancel(self) -> None:
         """Receive no more deliveries; a lost connection has ended the consumer already."""
-        if self._queue is None:
+        if self._queue is None or not self._tag:  # not started, or only half
             return
         try:
             async with time_limit(CANCEL_TIMEOUT):

@@ -64,8 +64,11 @@ class _Attached:
 class Consumers:
     """Starts consumers, makes stuck ones anew, and stops all of them."""
 
-    def __init__(self, connection: AbstractRobustConnection, *, clock: Monotonic = monotonic) -> None:
+    def __init__(
+        self, connection: AbstractRobustConnection, *, clock: Monotonic = monotonic, drain_seconds: float = 1.0
+    ) -> None:
         self._connection = connection
+        self._drain_seconds = drain_seconds
         self._now = clock
         self._attached: list[_Attached] = []
         self._looked_at = clock()
@@ -180,6 +183,10 @@ class Consumers:
             if prefetch:
                 await channel.set_qos(prefetch_count=prefetch)
             await consumer.start(channel)
+        except asyncio.CancelledError:  # stopped in the middle of a start, when deliveries may be there already
+            await consumer.stop(self._drain_seconds)
+            await close_quietly(channel)
+            raise
         except BaseException:
             await close_quietly(channel)
             raise

@@ -25,6 +25,7 @@ from libs.chassis.amqp.management import PolicyRefused, set_dead_letter_policy
 from libs.chassis.backoff import backoff
 from libs.chassis.settlement import RETRY_DELAYS, RetryDelays
 from libs.chassis.topology import POLICY_MARKER, REPLAY_EXCHANGE, Topology, whole_topology
+from libs.contracts.connection_urls import amqp_node_urls
 
 T = TypeVar("T")
 NAME = "declare"
@@ -121,9 +122,9 @@ async def _retry_until(deadline: float, step: Callable[[], Awaitable[T]], name: 
 
 
 def address_of(url: str) -> str:
-    """Host and port of a URL, without user and password."""
-    found = URL(url)
-    return f"{found.host}:{found.port}"
+    """Host and port of a URL, or of each node that it names, without user and password."""
+    nodes = [URL(each) for each in amqp_node_urls(url)]
+    return ", ".join(f"{node.host}:{node.port}" for node in nodes)
 
 
 async def _leave_sign(connection: AbstractRobustConnection, *, wanted: bool) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from aio_pika.abc import AbstractIncomingMessage
 
 from libs.chassis import metrics
+from libs.chassis.amqp.confirmed_publishes import publish_until_confirmed
 from libs.chassis.amqp.envelope import (
     ATTEMPT,
     BEHIND,
@@ -23,7 +24,7 @@ from libs.chassis.amqp.envelope import (
     time_header,
 )
 from libs.chassis.amqp.faults import FAULTS, time_limit
-from libs.chassis.amqp.publisher import Publisher, publish_until_confirmed
+from libs.chassis.amqp.publisher import Publisher
 from libs.chassis.clock import Clock
 from libs.chassis.event_keys import EventKeys
 from libs.chassis.settlement import RETRY_DELAYS, DeadLetter, Retry, RetryDelays, UnreadableEvent

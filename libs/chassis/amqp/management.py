@@ -10,6 +10,7 @@ from aio_pika.connection import make_url
 from yarl import URL
 
 from libs.chassis.topology import DEAD_LETTER_POLICY
+from libs.contracts.connection_urls import amqp_node_urls
 
 TIMEOUT = 10.0
 """Seconds."""
@@ -24,7 +25,7 @@ async def set_dead_letter_policy(management_url: str, amqp_url: str) -> None:
 
     Raises PolicyRefused, and OSError when the API cannot be reached.
     """
-    base, broker = URL(management_url), make_url(amqp_url)
+    base, broker = URL(management_url), make_url(amqp_node_urls(amqp_url)[0])
     user = base if base.user else broker
     vhost = quote(broker.path.removeprefix("/") or "/", safe="")
     path = f"{base.raw_path.rstrip('/')}/api/policies/{vhost}/{DEAD_LETTER_POLICY['name']}"

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractExchange
@@ -11,11 +10,10 @@ from aiormq.exceptions import ChannelAccessRefused
 
 from libs.chassis import metrics
 from libs.chassis.amqp.authentication import sign
-from libs.chassis.amqp.connections import open_channel
+from libs.chassis.amqp.connections import close_quietly, open_channel
 from libs.chassis.amqp.envelope import message_from
-from libs.chassis.amqp.faults import FAULTS, cancellation_requested
+from libs.chassis.amqp.faults import FAULTS, cancellation_requested, time_limit
 from libs.chassis.amqp.message_spans import carry_trace, producer_span
-from libs.chassis.backoff import backoff
 from libs.chassis.event_keys import EventKeys
 from libs.chassis.span_attributes import Attributes, attributes_of
 from libs.chassis.spans import exemplar, is_exporting
@@ -34,14 +32,23 @@ from libs.contracts.events import Event
 log = logger(__name__)
 PUBLISH_TIMEOUT = 1.5
 """Seconds. Without it a publish hangs until a dead link is noticed, and for ever under a memory alarm."""
-PUBLISH_PAUSES = (0.1, 0.5, 1.0, 2.0)
-"""Seconds between tries of `publish_until_confirmed`; the last repeats."""
+RENEWAL_INTERVAL = 2.0
+"""Seconds between two new channels of one publisher."""
 
 
 class Publisher:
     """One confirmed channel. Holds the channel and its exchanges, of which aio_pika keeps weak references only."""
 
-    def __init__(self, channel: AbstractChannel, exchange: AbstractExchange, producer: str, keys: EventKeys) -> None:
+    def __init__(
+        self,
+        channel: AbstractChannel,
+        exchange: AbstractExchange,
+        producer: str,
+        keys: EventKeys,
+        connection: aio_pika.abc.AbstractConnection | None = None,
+    ) -> None:
+        self._connection = connection
+        self._renewal: asyncio.Task[None] | None = None
         self._channel = channel
         self._exchange = exchange
         self._producer = producer
@@ -51,8 +58,8 @@ class Publisher:
     @classmethod
     async def open(cls, connection: aio_pika.abc.AbstractConnection, producer: str, keys: EventKeys) -> "Publisher":
         """Open a publisher on a channel of its own, on which an unroutable message is an error."""
-        channel = await open_channel(connection.channel(publisher_confirms=True, on_return_raises=True))
-        return cls(channel, await channel.get_exchange(EXCHANGE, ensure=False), producer, keys)
+        channel = await _confirmed_channel(connection)
+        return cls(channel, await channel.get_exchange(EXCHANGE, ensure=False), producer, keys, connection)
 
     async def publish(self, event: Event, metadata: MessageMetadata, *, timeout: float = PUBLISH_TIMEOUT) -> None:  # noqa: ASYNC109 -- as send
         """Return once the broker has confirmed `event`; else raise GatewayError(gateway_unavailable).
@@ -89,6 +96,7 @@ class Publisher:
         except PublishError as error:
             raise _failed("unroutable") from error
         except DeliveryError as error:
+            self._renew_soon()
             raise _failed("refused") from error
         except ChannelAccessRefused as error:
             log.warning("the broker user may not publish this", refusal=str(error))
@@ -137,36 +145,39 @@ class Publisher:
             return False
         return False  # confirmed: somebody has bound a queue to it
 
+    def _renew_soon(self) -> None:
+        """Take another channel: a refusal may be the channel's.
+
+        When the leader of a queue was killed, RabbitMQ 3.10 may refuse everything that an old channel publishes to that
+        queue, for ever (docs/decisions/0044-broker-clusters.md). A full queue refuses on every channel.
+        """
+        if self._connection is not None and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.create_task(self._renew(self._connection), name="new publishing channel")
+
+    async def _renew(self, connection: aio_pika.abc.AbstractConnection) -> None:
+        """Replace the channel; the old one is closed once all that was published on it is answered or timed out."""
+        try:
+            async with time_limit(RENEWAL_INTERVAL):
+                channel = await _confirmed_channel(connection)
+                exchange = await channel.get_exchange(EXCHANGE, ensure=False)
+        except FAULTS as error:
+            log.info("no new publishing channel", failure=type(error).__name__)
+            return
+        old, self._channel, self._exchange, self._exchanges = self._channel, channel, exchange, {}
+        log.warning("the broker refused a publish, a new channel is used")
+        await asyncio.sleep(RENEWAL_INTERVAL)
+        await close_quietly(old)
+
     async def _named(self, name: str) -> AbstractExchange:
         if name not in self._exchanges:
             self._exchanges[name] = await self._channel.get_exchange(name, ensure=False)
         return self._exchanges[name]
 
 
+async def _confirmed_channel(connection: aio_pika.abc.AbstractConnection) -> AbstractChannel:
+    return await open_channel(connection.channel(publisher_confirms=True, on_return_raises=True))
+
+
 def _failed(reason: str) -> GatewayError:
     metrics.PUBLISH_FAILURES.labels(reason).inc()
     return unavailable("broker")
-
-
-async def publish_until_confirmed(
-    publish: Callable[[], Awaitable[None]],
-    *,
-    abandoned: Callable[[], bool],
-    retrying: Callable[[], None] = lambda: None,
-) -> bool:
-    """Retry `publish` until the broker confirms; False when it did not and the delivery was `abandoned`.
-
-    `retrying` is called before each further try. A result published after an effect must not be lost while the
-    delivery that caused it may still be acknowledged.
-    """
-    pauses = backoff(*PUBLISH_PAUSES)
-    while True:
-        try:
-            await publish()
-        except GatewayError:
-            if abandoned():
-                return False
-            retrying()
-            await asyncio.sleep(next(pauses))
-        else:
-            return True

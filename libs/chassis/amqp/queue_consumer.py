@@ -14,6 +14,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from libs.chassis import metrics
 from libs.chassis.amqp.acknowledgements import Acknowledgements
+from libs.chassis.amqp.confirmed_publishes import publish_until_confirmed
 from libs.chassis.amqp.consumer_handle import ConsumerHandle
 from libs.chassis.amqp.declarations import declare_consumed_queue
 from libs.chassis.amqp.deliveries import Processing, RetryPublisher, is_stale, requeue, waited_for
@@ -28,7 +29,6 @@ from libs.chassis.amqp.message_spans import (
     describe_settlement,
 )
 from libs.chassis.amqp.origin import received_on
-from libs.chassis.amqp.publisher import publish_until_confirmed
 from libs.chassis.amqp.shared_deliveries import SharedDeliveries
 from libs.chassis.amqp.watchdog import ConsumerState
 from libs.chassis.clock import monotonic

@@ -6,11 +6,16 @@ deliveries of a node that is cut off to others (docs/decisions/0039-silent-links
 """
 
 import asyncio
+import random
 import socket
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from aiormq.exceptions import AMQPConnectionError
 from yarl import URL
+
+from libs.contracts.connection_urls import amqp_node_urls
 
 HEARTBEAT = 5
 """Seconds. An idle side sends after half of it, so that there is always something to acknowledge. The broker ends a
@@ -22,14 +27,59 @@ _OPTION = getattr(socket, "TCP_USER_TIMEOUT", None)
 """Linux has it; elsewhere heartbeats alone notice a dead link."""
 
 
+NODE_TIMEOUT = 1.5
+"""Seconds to connect to one of several nodes: all three of a cluster fit into the time of one try to connect."""
+
+
+class Nodes:
+    """The nodes that a broker's URL names. A connection begins at any of them, so that connections spread."""
+
+    def __init__(self, url: str, *, first: int | None = None) -> None:
+        self._urls: Sequence[URL] = [_with_port(URL(each)) for each in amqp_node_urls(url)]
+        self._next = random.randrange(len(self._urls)) if first is None else first  # noqa: S311 -- not a secret
+
+    @property
+    def several(self) -> bool:
+        """True when there is another node to try."""
+        return len(self._urls) > 1
+
+    def each(self) -> Iterator[URL]:
+        """Every node once, beginning behind the one that was tried last: a node may accept and then not answer."""
+        for _ in self._urls:
+            url = self._urls[self._next]
+            self._next = (self._next + 1) % len(self._urls)
+            yield url
+
+
+def _with_port(url: URL) -> URL:
+    return url if url.port else url.with_port(5671 if url.scheme == "amqps" else 5672)
+
+
 class SilentLinks(TransportFactory):
-    """Connects as the library does, and limits how long the other side may stay silent."""
+    """Connects to the first node that accepts, and limits how long the other side may stay silent."""
+
+    def __init__(self, url: str) -> None:
+        self._nodes = Nodes(url)
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect by TCP, or by TLS for `amqps`. Raises AMQPConnectionError."""
-        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
-        reader, writer = await factory.create(url, **kwargs)
-        connected = writer.get_extra_info("socket")
-        if _OPTION is not None and connected is not None:
-            connected.setsockopt(socket.IPPROTO_TCP, _OPTION, UNACKNOWLEDGED_SECONDS * 1000)
-        return reader, writer
+        """Connect by TCP, or by TLS for `amqps`. Raises AMQPConnectionError when no node accepts.
+
+        `url` names the first node, whichever is tried; user, vhost and options are the same for all.
+        """
+        failure: Exception = AMQPConnectionError("no node")
+        for node in self._nodes.each():
+            try:
+                async with asyncio.timeout(NODE_TIMEOUT if self._nodes.several else None):
+                    return await _open(url.with_host(node.host or "").with_port(node.port), kwargs)
+            except (AMQPConnectionError, OSError) as error:
+                failure = error
+        raise failure
+
+
+async def _open(url: URL, options: dict[str, Any]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+    reader, writer = await factory.create(url, **options)
+    connected = writer.get_extra_info("socket")
+    if _OPTION is not None and connected is not None:
+        connected.setsockopt(socket.IPPROTO_TCP, _OPTION, UNACKNOWLEDGED_SECONDS * 1000)
+    return reader, writer
