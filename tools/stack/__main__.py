@@ -12,8 +12,9 @@ from pathlib import Path
 
 from tools.broker import BrokerFailed, BrokerMissing
 from tools.stack.checks import InvalidSettings, require_folder
+from tools.stack.guardian import MARK, guarded, new_mark
 from tools.stack.lock import AlreadyRunning, only_one
-from tools.stack.ports import PortInUse
+from tools.stack.ports import DOCUMENTED, PortInUse
 from tools.stack.processes import StartFailed
 from tools.stack.stack import SERVICES, Stack, StackPlan
 from tools.stack.supervision import Supervisor
@@ -27,7 +28,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def plan_from(environ: Mapping[str, str], without: Collection[str]) -> StackPlan:
     """The plan of `make run`: documented ports, state in GATEWAY_DATA_DIR, no processes of the `without` services."""
     data_dir, replicas = Path(environ.get("GATEWAY_DATA_DIR", "var")), dict.fromkeys(without, 0)
-    return StackPlan(data_dir=data_dir, environ=dict(environ), replicas=replicas, documented_ports=True)
+    return StackPlan(
+        data_dir=data_dir,
+        environ={**environ, **new_mark()},
+        replicas=replicas,
+        documented_ports=True,
+        store_server=None,
+    )
 
 
 def startup_message(stack: Stack) -> str:
@@ -35,13 +42,18 @@ def startup_message(stack: Stack) -> str:
     folder = stack.plan.data_dir
     token = stack.admin_token if "GATEWAY_ADMIN_TOKEN" in stack.new_secrets else f"in {folder}/secrets/admin_token"
     simulator = f"  WhatsApp simulator {stack.whatsapp_url}\n" if stack.simulator else ""
+    moved = "".join(
+        f"  {name:<18} {port}, kept for later runs: another program has {DOCUMENTED[name]}\n"
+        for name, port in stack.moved_ports.items()
+    )
     return (
         "The gateway is running.\n"
         f"  3CX webhooks       {stack.ingress_url}/integrations/3cx/webhook/<integration id>\n"
         f"  Operators' API     {stack.console_url}/api/v1\n"
         f"  Admin token        {token}\n"
         f"{simulator}"
-        f"  Logs and data      {folder}\n"
+        f"{moved}"
+        f"  Logs and data      {folder}; the addresses are in {folder}/addresses, for `. {folder}/addresses`\n"
         "Ctrl-C stops everything."
     )
 
@@ -53,10 +65,11 @@ async def run(environ: Mapping[str, str], without: Collection[str]) -> None:
     """
     plan = plan_from(environ, without)
     require_folder(plan.data_dir)
-    with only_one(plan.data_dir):
+    with only_one(plan.data_dir, say=_say) as lock:
         stack = Stack(plan)
         stack.check()
-        await _run(stack)
+        with guarded(plan.environ[MARK], plan.data_dir, lock=lock):
+            await _run(stack)
 
 
 async def _run(stack: Stack) -> None:
@@ -66,6 +79,7 @@ async def _run(stack: Stack) -> None:
     try:
         async with _waiting_told(stack), stack:
             _on_signals(lambda: stack.kill() if stop.is_set() else stop.set())
+            stack.write_addresses()
             print(startup_message(stack), flush=True)
             await _supervise(stack, stop)
             print("Stopping … (Ctrl-C again ends it at once)", flush=True)

@@ -3,9 +3,11 @@
 import random
 import socket
 from collections.abc import Mapping
+from types import MappingProxyType
 
 DOCUMENTED = {
     "GATEWAY_PORT": 8080,
+    "GATEWAY_MEDIA_PORT": 8081,
     "GATEWAY_CONSOLE_PORT": 8090,
     "GATEWAY_INGRESS_METRICS_PORT": 9101,
     "GATEWAY_POLICY_METRICS_PORT": 9102,
@@ -44,16 +46,22 @@ def is_free(port: int) -> bool:
         return True
 
 
-def port_for(name: str, environ: Mapping[str, str], *, documented: bool) -> int:
-    """The port of a setting: the one asked for, else the documented one if that is wanted and free, else any.
+def port_for(
+    name: str, environ: Mapping[str, str], *, documented: bool, kept: Mapping[str, int] = MappingProxyType({})
+) -> int:
+    """The port of a setting: the one asked for, else the one of the run before, else the documented one, else any.
 
-    Raises PortTaken when the one asked for is in use.
+    Of the last three, one that is in use is passed over; `documented` says whether the third is wanted. Raises
+    PortInUse when the one asked for is in use.
     """
     if name in environ:
         requested = int(environ[name])
         if requested and not is_free(requested):
             raise PortInUse(f"{name}={requested} is in use by another program; set {name} to a free port.")
         return requested or free_port()
+    if name in kept and is_free(kept[name]):
+        _allocated.add(kept[name])
+        return kept[name]
     if documented and is_free(DOCUMENTED[name]):
         return DOCUMENTED[name]
     return free_port()

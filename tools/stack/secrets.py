@@ -27,6 +27,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "GATEWAY_HASH_KEY": _token,
     "GATEWAY_SECRET_KEYS": _sealing_keys,
     "GATEWAY_POST_KEYS": _sealing_keys,
+    "GATEWAY_SINK_KEYS": _sealing_keys,
     "GATEWAY_SIGNING_KEYS": _sealing_keys,  # an Ed25519 seed is 32 bytes as well
 }
 

@@ -9,13 +9,16 @@ from typing import Self
 
 from tools.broker import BrokerNode
 from tools.broker.rights import DECLARER
+from tools.run_folder import CONSOLE, INGRESS, SIMULATOR, kept_port, read_addresses, write_addresses
 from tools.stack.checks import ANY_BROKER, require_valid
-from tools.stack.ports import free_port, port_for
+from tools.stack.given_store import given_server, own_database
+from tools.stack.ports import DOCUMENTED, free_port, is_free, port_for
 from tools.stack.private_files import keep_private
 from tools.stack.processes import ServiceProcess
 from tools.stack.secrets import event_keys_in, secrets_in
 from tools.stack.stack_broker import StackBroker, declare
 from tools.stack.stack_store import migrate
+from tools.stack.stored_data import stored_data
 
 SERVICES = ("audit", "policy", "sender", "ingress", "console")
 
@@ -28,11 +31,27 @@ class StackPlan:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     replicas: Mapping[str, int] = field(default_factory=dict)
     documented_ports: bool = False
+    """Take the documented ports, and keep those that this takes instead for the next run (`tools.run_folder`)."""
     simulator_arguments: tuple[str, ...] = ()
     amqp_url: str | None = field(default=None, repr=False)
     """A running broker. Default: the one in GATEWAY_AMQP_URL, else the stack starts its own."""
     amqp_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The URLs of that broker's users by service, and of `declare`; who is missing uses `amqp_url`."""
+    store_server: str | None = field(default_factory=given_server, repr=False)
+    """A server for a database of the stack's own (`tools.stack.given_store`); GATEWAY_STORE_URL comes before it."""
+
+
+def sqlite_store(data_dir: Path) -> str:
+    """The URL of the store's files in a data directory."""
+    return f"sqlite:///{(data_dir / 'gateway.db').resolve()}"
+
+
+def _kept_ports(plan: StackPlan) -> dict[str, int]:
+    if not plan.documented_ports:
+        return {}
+    written = read_addresses(plan.data_dir)
+    kept = {name: kept_port(written, name) for name in (*DOCUMENTED, SIMULATOR)}
+    return {name: port for name, port in kept.items() if port is not None}
 
 
 class Stack:
@@ -45,7 +64,10 @@ class Stack:
         self.services: dict[str, list[ServiceProcess]] = {}
         self.secrets, self.new_secrets = secrets_in(plan.data_dir, plan.environ)
         self.event_keys = event_keys_in(plan.data_dir)
+        self.kept_ports = _kept_ports(plan)
         self.ingress_urls: list[str] = []
+        self.media_urls: list[str] = []
+        """Where each sender serves the links to customers' files."""
         self.console_url = ""
         self.whatsapp_url = ""
         self.settings: dict[str, str] = {}
@@ -118,6 +140,7 @@ class Stack:
         port = self._port("GATEWAY_PORT", 0)
         settings.setdefault("GATEWAY_PUBLIC_URL", f"http://127.0.0.1:{port}")
         self.console_url = f"http://127.0.0.1:{self._port('GATEWAY_CONSOLE_PORT', 0)}"
+        settings.setdefault("GATEWAY_MEDIA_URL", f"http://127.0.0.1:{self._port('GATEWAY_MEDIA_PORT', 0)}")
         return settings
 
     @property
@@ -132,24 +155,36 @@ class Stack:
         """What every service gets: the settings of the plan, and of the stack those that the plan leaves open."""
         environ = dict(self.plan.environ)
         own = {
-            "GATEWAY_STORE_URL": f"sqlite:///{(self.plan.data_dir / 'gateway.db').resolve()}",
+            "GATEWAY_STORE_URL": self._own_store,
             "GATEWAY_DATA_DIR": str(self.plan.data_dir.resolve()),
             "GATEWAY_CHECKPOINT_SINK": f"file:{(self.plan.data_dir / 'checkpoints.jsonl').resolve()}",
             "GATEWAY_ALLOW_PRIVATE_FORWARD": "true",
             "GATEWAY_METRICS_HOST": "127.0.0.1",
             "GATEWAY_HOST": "127.0.0.1",
             "GATEWAY_CONSOLE_HOST": "127.0.0.1",
+            "GATEWAY_MEDIA_HOST": "127.0.0.1",
+            "GATEWAY_MEDIA_DOWNLOAD_HOSTS": "127.0.0.1,lookaside.fbsbx.com,*.fbcdn.net,*.facebook.com",
         }
         if "GATEWAY_WHATSAPP_API_URL" not in environ:
-            own["GATEWAY_WHATSAPP_API_URL"] = f"http://127.0.0.1:{free_port()}"
+            kept = self.kept_ports.get(SIMULATOR, 0)
+            own["GATEWAY_WHATSAPP_API_URL"] = f"http://127.0.0.1:{kept if kept and is_free(kept) else free_port()}"
         return own | environ | self.secrets | {"GATEWAY_AMQP_URL": amqp_url}
+
+    @property
+    def _own_store(self) -> str:
+        """The store's URL where the plan names none."""
+        if self.plan.store_server is None:
+            return sqlite_store(self.plan.data_dir)
+        return own_database(self.plan.store_server, self.plan.data_dir)
 
     def _port(self, name: str, index: int) -> int:
         """The port of a replica: the first one gets the configured or documented port, the others a free one."""
         if index:
             return free_port()
         if name not in self._first_ports:
-            self._first_ports[name] = port_for(name, self.plan.environ, documented=self.plan.documented_ports)
+            self._first_ports[name] = port_for(
+                name, self.plan.environ, documented=self.plan.documented_ports, kept=self.kept_ports
+            )
         return self._first_ports[name]
 
     def _service(self, service: str, index: int) -> ServiceProcess:
@@ -162,6 +197,9 @@ class Stack:
             port = self._port("GATEWAY_PORT", index)
             environ["GATEWAY_PORT"] = str(port)
             self.ingress_urls.append(f"http://127.0.0.1:{port}")
+        if service == "sender":
+            environ["GATEWAY_MEDIA_PORT"] = str(self._port("GATEWAY_MEDIA_PORT", index))
+            self.media_urls.append(f"http://127.0.0.1:{environ['GATEWAY_MEDIA_PORT']}")
         if service == "console":
             environ["GATEWAY_CONSOLE_PORT"] = self.console_url.rsplit(":", 1)[1]
         return ServiceProcess(
@@ -190,6 +228,21 @@ class Stack:
             arguments=("--port", port, "--webhook-url", webhook, *self.plan.simulator_arguments),
         )
 
+    @property
+    def moved_ports(self) -> dict[str, int]:
+        """The documented ports that something else has, by setting, with the port that is taken instead."""
+        return {
+            name: port
+            for name, port in self._first_ports.items()
+            if name not in self.plan.environ and port != DOCUMENTED[name]
+        }
+
+    def write_addresses(self) -> None:
+        """Tell the command line and the shell where the gateway answers, and the next run which ports to take."""
+        urls = {INGRESS: self.ingress_url, CONSOLE: self.console_url}
+        urls |= {SIMULATOR: self.whatsapp_url} if self.simulator else {}
+        write_addresses(self.plan.data_dir, urls, self._first_ports)
+
     def kill(self) -> None:
         """Send SIGKILL to everything, for an operator who does not want to wait; call `stop` afterwards."""
         for process in self.processes:
@@ -211,3 +264,5 @@ class Stack:
         if self.broker is not None:
             with contextlib.suppress(ProcessLookupError):
                 await self.broker.stop()
+        if self.plan.store_server is not None and self.settings.get("GATEWAY_STORE_URL") == self._own_store:
+            await asyncio.to_thread(stored_data(self._own_store).remove)

@@ -1,21 +1,19 @@
-"""`Pacing` in MongoDB, and the rate-limit buckets: one document per bucket, updated by compare-and-set.
+"""`Pacing` in MongoDB, and the rate-limit buckets: one document per number, business account and app.
 
-The rule: a bucket gets the state that `libs.store.claim_rules` computes only if it still has the state that was read. A
-slot whose claimant died makes the bucket a little slower, never faster.
+The rule: each change is one update pipeline (`libs.store.mongo.slot_pipelines`), which the database computes from what
+is stored. There is no lock and no loop, so a claim waits for no other one and is refused for want of room alone. A slot
+whose claimant died makes the bucket a little slower, never faster.
 """
 
-import asyncio
-from dataclasses import asdict
 from datetime import datetime
-from weakref import WeakValueDictionary
 
 from libs.contracts.errors import unavailable
-from libs.store.claim_rules import PACED, Bucket, Slots, bucket_after_hold, bucket_id, bucket_ids, slots_for
+from libs.store.claim_rules import PACED, Bucket, bucket_at, bucket_id, bucket_ids, slowest_of
 from libs.store.ledger import Claim, RateLimited
-from libs.store.mongo.database import DUPLICATE_KEY, TOUCH, Database, run, unless_duplicate
+from libs.store.mongo import slot_pipelines
+from libs.store.mongo.database import AFTER, Database, Document, DuplicateKey, run, unless_duplicate
 
-_TRIES = 20
-"""How often other processes may update a bucket between the read and the write."""
+_HELD = {"held_until": 1, "held_since": 1}
 
 
 class MongoPacing:
@@ -26,13 +24,13 @@ class MongoPacing:
 
     async def hold(self, *, scope: str, key: str, until: datetime, now: datetime, slow_down: float = 1.0) -> None:
         """As `Pacing.hold`."""
-        name = bucket_id(scope, key)
-        for _ in range(_TRIES):
-            before = (await self._buckets.read([name])).get(name)
-            after = bucket_after_hold(before or Bucket(), until.timestamp(), slow_down, now=now.timestamp())
-            if await self._buckets.update(name, before, after):
-                return
-        raise unavailable("store")
+        if scope == "pair":
+            number_id, _, customer_key = key.rpartition(":")
+            held = slot_pipelines.hold_pair(customer_key, until.timestamp(), now.timestamp())
+            await self._buckets.update(bucket_id("number", number_id), held)
+            return
+        held = slot_pipelines.hold(until.timestamp(), slow_down, now.timestamp())
+        await self._buckets.update(bucket_id(scope, key), held)
 
 
 class Buckets:
@@ -40,62 +38,33 @@ class Buckets:
 
     def __init__(self, database: Database) -> None:
         self._buckets = database["buckets"]
-        self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def take(self, claim: Claim) -> Slots | RateLimited:
-        """Take a slot of the claim's number and of its pair, or none of both."""
-        queue = self._queues.setdefault(claim.number_id, asyncio.Lock())
-        async with queue:
-            return await self._take(claim)
+    async def take(self, claim: Claim) -> float | RateLimited:
+        """Take a slot of the claim's number and of its pair, or none of both; returns the seconds until the slot.
 
-    async def read(self, names: list[str]) -> dict[str, Bucket]:
-        """The stored buckets with these ids."""
-        found = await run(self._buckets.find({"_id": {"$in": names}}).to_list(None))
-        return {
-            each["_id"]: Bucket(**{name: each[name] for name in asdict(Bucket()) if name in each}) for each in found
-        }
+        A hold of the business account or the app that is stored after this has read it counts from the next claim on.
+        """
+        number, _, *others = bucket_ids(claim)
+        now = claim.now.timestamp()
+        held = [each.held_until for each in await self._read(others, now)]
+        waits = {scope: max(0.0, until - now) for scope, until in zip(("waba", "app"), held, strict=True)}
+        admit = max(waits.values()) <= claim.pace.max_wait
+        document = await self.update(number, slot_pipelines.slots(claim, max(held), others_admit=admit))
+        waits = {**dict(zip(PACED, document["waits"], strict=True)), **waits}
+        scope = slowest_of(waits)
+        return waits[scope] if document["taken"] else RateLimited(waits[scope], scope)
 
-    async def update(self, name: str, before: Bucket | None, after: Bucket) -> bool:
-        """Set the bucket to `after` if it still is `before`; returns whether it was set."""
-        if before is None:
-            created = await unless_duplicate(
-                self._buckets.update_one(
-                    {"_id": name, "tat": {"$exists": False}}, {"$set": asdict(after), **TOUCH}, upsert=True
-                )
+    async def update(self, name: str, pipeline: list[Document]) -> Document:
+        """Change the bucket, which is made if there is none; returns the changed document."""
+        for _ in range(2):  # two processes made the bucket at the same time: now it exists
+            found: Document | DuplicateKey = await unless_duplicate(
+                self._buckets.find_one_and_update({"_id": name}, pipeline, upsert=True, return_document=AFTER)
             )
-            return created is not DUPLICATE_KEY
-        unchanged = {
-            "_id": name,
-            **asdict(before),
-            **({} if before.held_since else {"held_since": {"$in": [0.0, None]}}),
-        }
-        updated = await run(self._buckets.update_one(unchanged, {"$set": asdict(after), **TOUCH}))
-        return bool(updated.matched_count)
+            if not isinstance(found, DuplicateKey):
+                return found
+        raise unavailable("store")
 
-    async def _take(self, claim: Claim) -> Slots | RateLimited:
-        names = bucket_ids(claim)
-        taken: dict[str, tuple[Bucket | None, Bucket]] = {}
-        for _ in range(_TRIES):
-            read = await self.read(list(names))
-            known = {**read, **{name: before or Bucket() for name, (before, _) in taken.items()}}
-            slots = slots_for(claim, known)
-            if isinstance(slots, RateLimited):
-                break
-            for name, after in zip(names[: len(PACED)], slots.buckets, strict=True):
-                if name in taken:
-                    continue
-                before = read.get(name)
-                if not await self.update(name, before, after):
-                    break
-                taken[name] = (before, after)
-            else:
-                return slots
-        else:
-            slots = RateLimited(claim.pace.max_wait, PACED[0])
-        await self._return_slots(taken)
-        return slots
-
-    async def _return_slots(self, taken: dict[str, tuple[Bucket | None, Bucket]]) -> None:
-        """Restore buckets that were not updated since. A slot that cannot be restored only slows its bucket down."""
-        for name, (before, after) in taken.items():
-            await self.update(name, after, before or Bucket())
+    async def _read(self, names: list[str], now: float) -> list[Bucket]:
+        found = await run(self._buckets.find({"_id": {"$in": names}}, _HELD).to_list(None))
+        stored = {each.pop("_id"): Bucket(**each) for each in found}
+        return [bucket_at(now, stored.get(name, Bucket()), 0.0) for name in names]

@@ -23,7 +23,11 @@ async def sqlite_database(folder: Path) -> AsyncIterator[str]:
 DATABASES: dict[str, Callable[[Path], AbstractAsyncContextManager[str]]] = {
     "sqlite": sqlite_database,
 }
-collect_ignore = [] if AVAILABLE else ["test_mongo_deaths.py", "test_mongo_chain_deaths.py", "test_mongo_outages.py"]
+collect_ignore = (
+    []
+    if AVAILABLE
+    else ["test_mongo_deaths.py", "test_mongo_chain_deaths.py", "test_mongo_outages.py", "test_mongo_batches.py"]
+)
 if AVAILABLE:
     DATABASES["mongo"] = mongo_database
 

@@ -1,4 +1,6 @@
-"""A MongoDB to test against: the real one that `GATEWAY_TEST_MONGODB_URI` names, else a stand-in.
+"""A MongoDB to test against: the real one that a variable names, else a stand-in.
+
+The variable is `GATEWAY_TEST_MONGODB_URI`, for this suite alone, or `GATEWAY_TEST_STORE_URL` (`tools.stack`).
 
 The stand-in (mongoeco, see `mongo_stand_in`) speaks MongoDB's wire protocol, so the driver is the real one. What it
 cannot show: write and read concerns, failovers, retried writes, TTL by a monitor, shards, query plans.
@@ -20,12 +22,19 @@ from uuid import uuid4
 import pymongo
 
 from libs.store.mongo import database
+from tools.stack.given_store import given_server
 
 ROOT = Path(__file__).parents[3]
-REAL_SERVER = os.environ.get("GATEWAY_TEST_MONGODB_URI")
+REAL_SERVER = os.environ.get("GATEWAY_TEST_MONGODB_URI") or given_server()
 """`mongodb://…` of a server whose databases may be made and dropped; the database in it, if any, is not used."""
 AVAILABLE = REAL_SERVER is not None or find_spec("mongoeco") is not None
 """The stand-in needs Python 3.13; on an older one the suite runs on MongoDB where a real server is named."""
+NOT_RUN = (
+    "The MongoDB suite did not run: its stand-in needs Python 3.13, "
+    f"this is {sys.version_info[0]}.{sys.version_info[1]}. "
+    "Name a server in GATEWAY_TEST_MONGODB_URI to run it."
+)
+"""Printed at the end of a run without it."""
 PATIENT = "timeoutMS=60000"
 """For the stand-in alone: two hundred calls at once take it longer than the two seconds that a real server gets."""
 

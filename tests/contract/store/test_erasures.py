@@ -33,6 +33,7 @@ from tests.contract.store.builders import (
     an_approval,
     an_outbox_event,
 )
+from tools.stack.stored_data import stored_data
 
 SECRET = Caller("int-1", CredentialKind.SECRET)
 KEY, OTHER, USER = "c1" * 32, "c2" * 32, "c3" * 32
@@ -334,3 +335,19 @@ async def test_a_forward_is_found_by_its_customer_key_alone(peopled: Store) -> N
     bare = await peopled.forwards.get("forward-9")
     assert bare is not None
     assert (bare.masked_phone, bare.customer_key) == (None, None)
+
+
+async def test_an_erased_customers_pace_is_forgotten_and_nobody_elses(store: Store, store_url: str) -> None:
+    await store.registry.save(a_number(), [], created=True)
+    paced = replace(UNPACED, pair_interval=600.0)
+    for event, key in (("event-1", KEY), ("event-2", OTHER)):
+        await store.ledger.claim(a_claim(event, customer_key=key, pace=paced))
+        await store.ledger.finish(event, b"{}", now=NOW)
+    before = stored_data(store_url).content()
+
+    await store.personal_data.erase(an_erasure(), event_ids=["event-1"], dead_letters=[])
+
+    left = stored_data(store_url).content()
+    assert KEY.encode() in before
+    assert KEY.encode() not in left
+    assert OTHER.encode() in left

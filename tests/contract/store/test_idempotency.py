@@ -1,7 +1,7 @@
 """The contract of `Idempotency` and `Answers`, on every adapter."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from libs.store.callers import Caller, CredentialKind
 from libs.store.factory import open_store
@@ -201,3 +201,16 @@ async def test_an_unknown_outcome_stays_unknown_until_it_is_settled(store: Store
 
     assert found is not None
     assert found["details"] == UNKNOWN["details"]
+
+
+async def test_a_key_that_is_kept_for_seconds_is_free_after_them(store: Store, other: Store) -> None:
+    async def claim_for_seconds(which: Store, event_id: str, at: float) -> Fresh | Duplicate | Reused:
+        kept = timedelta(seconds=3)
+        return await which.idempotency.claim(
+            caller=SECRET, key="chat 1", body_hash="", event_id=event_id, now=after(at), kept=kept
+        )
+
+    assert await claim_for_seconds(store, "event-1", 0) == Fresh()
+    assert await claim_for_seconds(other, "event-2", 2.9) == Duplicate("event-1")
+    assert await claim_for_seconds(other, "event-3", 3) == Fresh()
+    assert await claim_for_seconds(store, "event-4", 5) == Duplicate("event-3")

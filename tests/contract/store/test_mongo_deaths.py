@@ -376,6 +376,21 @@ async def test_what_becomes_too_fast_while_it_is_claimed_uses_nothing_up(mongo: 
     pytest.fail("it never got through")
 
 
+async def test_a_claim_that_others_overtake_at_each_of_its_steps_gets_its_slot(mongo: Any) -> None:
+    pace, faster = Pace(number_rate=80.0, number_burst=8, pair_burst=1_000), MongoLedger(mongo)
+    overtaking: list[Any] = []
+
+    async def overtake(_: int, done: bool) -> None:  # noqa: FBT001 -- a hook's words
+        if not done:
+            customer = f"customer-of-{len(overtaking)}"
+            overtaking.append(await faster.claim(a_claim(customer, customer_key=customer, pace=pace)))
+
+    own = await MongoLedger(Watched(mongo, overtake)).claim(a_claim("slower", pace=pace))
+
+    assert [type(answer) for answer in (own, *overtaking)] == [Claimed] * (len(overtaking) + 1)
+    assert len(overtaking) <= 4
+
+
 @pytest.mark.parametrize(
     ("held_for", "next_at"),
     [

@@ -1,12 +1,17 @@
 """The contract of `Ledger` and `Pacing`, on every adapter."""
 
 import asyncio
-from datetime import datetime
+import random
+import sys
+from asyncio.subprocess import PIPE
+from datetime import datetime, timedelta
 
 import pytest
 
 from libs.contracts.send_rates import bucket_key
-from libs.store.ledger import ClaimAnswer, Claimed, ClaimInProgress, Pace, RateLimited
+from libs.store.claim_rules import Bucket, bucket_after_hold, bucket_id, bucket_ids, slots_for
+from libs.store.factory import open_store
+from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Pace, RateLimited
 from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_claim, after
 
@@ -135,3 +140,88 @@ async def test_slowing_down_twice_multiplies(store: Store) -> None:
     answers = await claims(store, 2, pace)
 
     assert about(answers[1]) == Claimed(4.0, 1)
+
+
+async def test_a_claim_that_waited_for_the_database_is_judged_when_it_takes_its_slots(store: Store) -> None:
+    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, max_wait=2.0)
+    before = await claims(store, 3, pace)
+
+    stale = await store.ledger.claim(a_claim("late", pace=pace))
+    waited = await store.ledger.claim(a_claim("late", pace=pace, clock=lambda: after(1.5)))
+
+    leased = await store.ledger.claim(a_claim("late", pace=pace, now=after(22)))
+    assert [about(answer) for answer in before] == [Claimed(0.0, 1), Claimed(1.0, 1), Claimed(2.0, 1)]
+    assert about(stale) == RateLimited(3.0, "number")
+    assert about(waited) == Claimed(1.5, 1)
+    assert isinstance(leased, ClaimInProgress)
+
+
+async def test_a_hundred_claims_of_one_number_at_once_in_two_processes_all_get_slots(store_url: str) -> None:
+    program = (sys.executable, "-m", "tests.contract.store.claiming")
+    await (await open_store(store_url)).close()
+    processes = [
+        await asyncio.create_subprocess_exec(*program, store_url, name, "50", stdin=PIPE, stdout=PIPE)
+        for name in ("one", "two")
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+
+    told = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+
+    assert [int(out.split()[0]) for out, _ in told] == [50, 50]
+
+
+SCOPE_KEYS = [("number", "num-1"), ("number", "num-2"), ("waba", "waba-1"), ("app", "app")]
+SCOPE_KEYS += [("pair", f"num-1:customer-{n}") for n in range(3)]
+
+
+class Model:
+    """What `libs.store.claim_rules` says, without a database."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, Bucket] = {}
+
+    def claim(self, claim: Claim) -> float | tuple[float, str]:
+        slots = slots_for(claim, self.buckets)
+        if isinstance(slots, RateLimited):
+            return slots.retry_after, slots.scope
+        self.buckets |= dict(zip(bucket_ids(claim), slots.buckets, strict=False))
+        return slots.wait
+
+    def hold(self, scope: str, key: str, until: datetime, slow_down: float, now: datetime) -> None:
+        name = bucket_id(scope, key)
+        before = self.buckets.get(name, Bucket())
+        self.buckets[name] = bucket_after_hold(before, until.timestamp(), slow_down, now=now.timestamp())
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_store_gives_the_slots_that_the_rules_give(store: Store, seed: int) -> None:
+    chance, model, at = random.Random(seed), Model(), 0.0
+    for n in range(60):
+        at += chance.choice([0.0, 0.01, 0.3, 2.0, 9.0, 70.0]) if chance.random() > 0.05 else -3_600.0
+        now = after(at)
+        if chance.random() < 0.2:
+            (scope, key), slow_down = chance.choice(SCOPE_KEYS), chance.choice([1.0, 0.5, 0.1])
+            until = now + timedelta(seconds=chance.choice([0.5, 3.0, 40.0]))
+            model.hold(scope, key, until, slow_down, now)
+            await store.pacing.hold(scope=scope, key=key, until=until, now=now, slow_down=slow_down)
+            continue
+        pace = Pace(
+            number_rate=chance.choice([2.0, 80.0]), number_burst=2, pair_interval=6.0, pair_burst=2, max_wait=3.0
+        )
+        customer, number = f"customer-{chance.randrange(3)}", chance.choice(["num-1", "num-2"])
+        claim = a_claim(
+            f"e-{n}", customer_key=customer, number_id=number, business_account_id="waba-1", pace=pace, now=now
+        )
+
+        answer = await store.ledger.claim(claim)
+
+        expected = model.claim(claim)
+        if isinstance(expected, tuple):
+            assert isinstance(answer, RateLimited)
+            assert answer.retry_after == pytest.approx(expected[0], abs=1e-3)
+            assert answer.scope == expected[1]
+        else:
+            assert isinstance(answer, Claimed)
+            assert answer.wait == pytest.approx(expected, abs=1e-3)

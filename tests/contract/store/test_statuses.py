@@ -183,3 +183,34 @@ async def test_the_recipients_sealed_addresses_come_with_the_message_until_an_er
     erased = await other.statuses.find(claim.event_id)
 
     assert (before and before.contact, erased and erased.contact) == ("k1:sealed", None)
+
+
+async def test_two_replicas_apply_all_statuses_of_one_post_in_its_order(store: Store, other: Store) -> None:
+    """Each replica gets some of them, in any order, and comes back with what it could not apply yet."""
+    order = (("sent", None), ("delivered", "sent"), ("read", "delivered"))
+    messages = [f"wamid.{number}" for number in range(4)]
+    for message in messages:
+        await store.ledger.claim(a_claim(message))
+        await store.ledger.finish(message, b"sent", now=NOW, message_id=message)
+    moved: list[tuple[str, str]] = []
+
+    async def apply(replica: Store, message: str, status: str, follows: str | None) -> None:
+        while True:
+            found = await replica.statuses.apply(told(status, follows=follows, message_id=message))
+            assert found is not None
+            if found.progress.has(MessageStatus(status)):
+                break
+            await asyncio.sleep(0)
+        if found.progress.moved_by(MessageStatus(status)):
+            moved.append((message, status))
+
+    replicas = itertools.cycle([store, other])
+    await asyncio.gather(
+        *(apply(next(replicas), message, *step) for step in reversed(order) for message in reversed(messages))
+    )
+
+    assert sorted(moved) == sorted((message, status) for message in messages for status, _ in order)
+    for message in messages:
+        known = await store.statuses.find(message)
+        assert known is not None
+        assert [step.status.value for step in known.progress.steps] == ["sent", "delivered", "read"]
