@@ -1,7 +1,7 @@
 """Starts audit: wires adapters to handlers, the recorder to its queue, and the periodic jobs."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from libs.chassis.amqp import Broker
@@ -28,10 +28,13 @@ from services.audit.handlers.new_customers import NewCustomers
 from services.audit.handlers.purges import PurgeRecords
 from services.audit.handlers.records import RecordEvents
 from services.audit.handlers.restorations import SignRestoration
+from services.audit.handlers.restore_lines import RestoreLines
 from services.audit.ports import Publisher
 from services.audit.settings import AuditSettings
 
 log = logger(__name__)
+SHIP_SECONDS = 15.0
+"""Seconds between two tries to ship restore lines."""
 
 
 async def serve(settings: AuditSettings) -> None:
@@ -44,12 +47,14 @@ async def serve(settings: AuditSettings) -> None:
                 settings.amqp_url.get_secret_value(),
                 keys=settings.authentic_events,
                 service=runtime.service,
+                drain_seconds=settings.drain_seconds,
             ) as broker:
                 keys = CachedSubjectKeys(store.subjects, sealer_from(settings.secret_keys.get_secret_value()))
                 await _invalidate_erased_keys(broker, keys)
                 checkpoints = checkpoint_schedule(settings, store)
                 pseudonyms = Pseudonyms(settings.hash_key.get_secret_value().encode())
                 new_customers = NewCustomers(store.erased_customers)
+                lines = restore_lines(settings, store)
                 record = RecordEvents(
                     store.records,
                     keys,
@@ -57,6 +62,7 @@ async def serve(settings: AuditSettings) -> None:
                     new_customers,
                     recorded=checkpoints.recorded,
                     sign_restoration=SignRestoration(store.chains, _signing_keys(settings)[1]),
+                    restore_lines=lines,
                 )
                 await broker.consume_in_batches(
                     RECORDS, record, size=settings.audit_batch, linger=settings.audit_linger
@@ -67,6 +73,7 @@ async def serve(settings: AuditSettings) -> None:
                     periodic("checkpoints", checkpoints.timed, checkpoints.interval),
                     periodic("busy chains", checkpoints.busy, settings.checkpoint_seconds, wake=checkpoints.due),
                     periodic("purge", purge, settings.purge_check_seconds),
+                    _shipped(lines),
                 ):
                     runtime.mark_ready(
                         alive=broker.alive,
@@ -95,6 +102,20 @@ def checkpoint_schedule(settings: AuditSettings, store: Store) -> CheckpointSche
     return CheckpointSchedule(sign, records=settings.checkpoint_records, seconds=settings.checkpoint_seconds)
 
 
+def restore_lines(settings: AuditSettings, store: Store) -> RestoreLines | None:
+    """What ships erasures and suppressions to the sink; None, with a warning, without sink keys."""
+    if settings.sink_keys is None:
+        log.warning("GATEWAY_SINK_KEYS is not set: a restore loses the opt-outs and erasures after its backup")
+        return None
+    sink = settings.checkpoint_sink
+    return RestoreLines(
+        lines=store.sink_lines,
+        sink=sink_from(checkpoint_sinks_from(None if sink is None else sink.get_secret_value())),
+        sealer=sealer_from(settings.sink_keys.get_secret_value()),
+        pseudonyms=Pseudonyms(settings.hash_key.get_secret_value().encode()),
+    )
+
+
 def purge_records(settings: AuditSettings, store: Store, publisher: Publisher, owner: str) -> PurgeRecords:
     """The job that purges records. Raises ValueError when the first key cannot sign."""
     keys, key = _signing_keys(settings)
@@ -120,6 +141,18 @@ def _signing_keys(settings: AuditSettings) -> tuple[PublicKeys, SigningKey]:
     if ring.signing is None:
         raise ValueError("the first key must be a key that can sign")
     return ring.keys, ring.signing
+
+
+@asynccontextmanager
+async def _shipped(lines: RestoreLines | None) -> AsyncGenerator[None, None]:
+    """Ship restore lines as soon as they wait; those that a crash or a sink left behind within `SHIP_SECONDS`."""
+    if lines is None:
+        yield
+        return
+    async with periodic("restore lines", lines.ship, SHIP_SECONDS, wake=lines.waiting):
+        yield
+    with suppress(GatewayError):  # the next start ships them
+        await lines.ship()
 
 
 @asynccontextmanager

@@ -27,3 +27,10 @@ SHIPPED = Counter(
     ["outcome"],
 )
 from_zero(SHIPPED, ["shipped", "delayed"])
+RESTORE_LINES = Counter(
+    "gateway_restore_lines_total",
+    "Lines about erasures and suppressions that were shipped to the sink, rounds that could not ship any (`delayed`), "
+    "and erasures whose keys could not be opened (`unreadable`).",
+    ["outcome"],
+)
+from_zero(RESTORE_LINES, ["shipped", "delayed", "unreadable"])

@@ -26,6 +26,18 @@ class Sink(Protocol):
         ...
 
 
+class LineSink(Protocol):
+    """The same place, for restore lines."""
+
+    async def ship_lines(self, lines: Sequence[str]) -> None:
+        """As `Sink.ship`; the lines are JSON texts without a line feed."""
+        ...
+
+
+class WholeSink(Sink, LineSink, Protocol):
+    """What every adapter is."""
+
+
 class Publisher(Protocol):
     """Publishes events."""
 

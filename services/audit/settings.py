@@ -36,6 +36,12 @@ class AuditSettings(ServiceSettings):
         "several separated by commas.",
     )
 
+    sink_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that seal customer keys in the sink's lines, newest first, as `GATEWAY_SECRET_KEYS`; none: "
+        "no lines about erasures and suppressions are shipped, and a restore loses those after the backup.",
+    )
+
     retention_days: int = Field(
         default=365, ge=1, le=3650, description="Days for which records without an account are kept."
     )
@@ -56,8 +62,9 @@ class AuditSettings(ServiceSettings):
         checkpoint_sinks_from(None if value is None else value.get_secret_value())
         return value
 
-    @field_validator("secret_keys")
+    @field_validator("secret_keys", "sink_keys")
     @classmethod
-    def _are_keys(cls, value: SecretStr) -> SecretStr:
-        sealer_from(value.get_secret_value())
+    def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            sealer_from(value.get_secret_value())
         return value

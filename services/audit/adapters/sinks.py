@@ -1,7 +1,7 @@
 """Checkpoint sinks: a file, the log, a URL, and all of them together.
 
-The rule: `ship` returns when the sink has stored the checkpoints and raises OSError otherwise. A checkpoint may be
-shipped twice.
+The rule: `ship` and `ship_lines` return when the sink has stored what they ship and raise OSError otherwise. Anything
+may be shipped twice.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import orjson
 from libs.chassis.telemetry import logger
 from libs.record.checkpoints import Checkpoint
 from libs.record.sinks import CheckpointSinks
-from services.audit.ports import Sink
+from services.audit.ports import WholeSink
 
 log = logger(__name__)
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -32,6 +32,10 @@ class FileSink:
     async def ship(self, checkpoints: Sequence[Checkpoint]) -> None:
         """As `Sink.ship`."""
         await asyncio.to_thread(self._append, b"".join(orjson.dumps(c.as_json()) + b"\n" for c in checkpoints))
+
+    async def ship_lines(self, lines: Sequence[str]) -> None:
+        """As `Sink.ship_lines`."""
+        await asyncio.to_thread(self._append, b"".join(line.encode() + b"\n" for line in lines))
 
     def _append(self, lines: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,16 +58,27 @@ class LogSink:
         for checkpoint in checkpoints:
             log.info("checkpoint", checkpoint=checkpoint.as_json())
 
+    async def ship_lines(self, lines: Sequence[str]) -> None:
+        """As `Sink.ship_lines`."""
+        for line in lines:
+            log.info("restore line", line=orjson.loads(line))
+
 
 @dataclass(frozen=True, slots=True)
 class WebhookSink:
-    """Posts them as JSON, `{"checkpoints": […]}`; a 2xx status confirms them."""
+    """Posts them as JSON, `{"checkpoints": […]}` or `{"lines": […]}`; a 2xx status confirms them."""
 
     url: str = field(repr=False)
 
     async def ship(self, checkpoints: Sequence[Checkpoint]) -> None:
         """As `Sink.ship`."""
-        body = orjson.dumps({"checkpoints": [checkpoint.as_json() for checkpoint in checkpoints]})
+        await self._post(orjson.dumps({"checkpoints": [checkpoint.as_json() for checkpoint in checkpoints]}))
+
+    async def ship_lines(self, lines: Sequence[str]) -> None:
+        """As `Sink.ship_lines`."""
+        await self._post(orjson.dumps({"lines": [orjson.Fragment(line) for line in lines]}))
+
+    async def _post(self, body: bytes) -> None:
         headers = {"Content-Type": "application/json"}
         try:
             async with (
@@ -81,15 +96,20 @@ class WebhookSink:
 class CompositeSink:
     """Ships to every sink; fails when one of them fails."""
 
-    sinks: Sequence[Sink]
+    sinks: Sequence[WholeSink]
 
     async def ship(self, checkpoints: Sequence[Checkpoint]) -> None:
         """As `Sink.ship`."""
         for sink in self.sinks:
             await sink.ship(checkpoints)
 
+    async def ship_lines(self, lines: Sequence[str]) -> None:
+        """As `Sink.ship_lines`."""
+        for sink in self.sinks:
+            await sink.ship_lines(lines)
 
-def sink_from(sinks: CheckpointSinks) -> Sink:
+
+def sink_from(sinks: CheckpointSinks) -> WholeSink:
     """The sink that ships to all of these places."""
     return CompositeSink(
         [*map(FileSink, sinks.files), *map(WebhookSink, sinks.addresses), *([LogSink()] if sinks.log else [])]

@@ -12,9 +12,12 @@ from functools import cache
 from typing import Any, get_args
 from uuid import UUID
 
+from libs.contracts.content import InteractiveRequest, MediaRequest
 from libs.contracts.events import (
     Event,
     ForwardRequested,
+    MediaFetched,
+    MessageMarkedRead,
     MessageSettled,
     MessageStatusUpdated,
     WebhookPayload,
@@ -26,11 +29,12 @@ from libs.contracts.events import (
 from libs.contracts.identity import Personal, Pseudonyms, masked
 from libs.store.records import Record
 from libs.store.subjects import SubjectKey
+from services.audit.domain.message_content import interactive_details, media_details, template_details
 from services.audit.domain.values import MESSAGE_IDS, json_value_from, without_numbers
 
 _COLUMNS = frozenset(
     {"account_id", "integration_id", "event_id", "code", "purpose", "actor", "reply_to", "customer_key", "masked_phone"}
-)
+) | {"customer_keys", "sealed_customer_keys"}  # for the sink alone (services/audit/handlers/restore_lines.py)
 _ENCRYPTED = MESSAGE_IDS | {"conversation_id"}
 _PHONE_FIELDS = ("to", "from_", "customer_phone", "caller", "phone", "user_id")
 _PAYLOAD_FIELDS = ("event_type", "agent_extension", "queue", "call_time", "direction", "answered")
@@ -41,6 +45,8 @@ _ABOUT_EARLIER_ONES = (
     MessageStatusUpdated,
     MessageSettled,
     ForwardRequested,
+    MediaFetched,
+    MessageMarkedRead,
 )
 HashOf = Callable[[str, str], str]
 """Makes the hash of a value of this kind."""
@@ -153,7 +159,13 @@ def _details(event: Event, hash_of: HashOf) -> Iterator[tuple[str, Any]]:
         if name in _COLUMNS or value is None or value == ():
             continue
         kind = personal.get(name)
-        if isinstance(value, WebhookPayload):
+        if isinstance(value, MediaRequest):
+            yield name, media_details(value)
+        elif isinstance(value, InteractiveRequest):
+            yield name, interactive_details(value, hash_of)
+        elif name == "template" and isinstance(value, dict):
+            yield name, template_details(value, hash_of)
+        elif isinstance(value, WebhookPayload):
             yield from _payload(value, hash_of)
         elif kind is Personal.TEXT:
             yield from _text(name, str(value), hash_of)
@@ -171,6 +183,16 @@ def _payload(payload: WebhookPayload, hash_of: HashOf) -> Iterator[tuple[str, An
     yield "phone_fields", [name.rstrip("_") for name in _PHONE_FIELDS if getattr(payload, name) is not None]
     if payload.text is not None:
         yield from _text("text", payload.text, hash_of)
+    if payload.template is not None:
+        yield "template", template_details(payload.template, hash_of)
+    if payload.media is not None:
+        yield "media", media_details(payload.media)
+    if payload.interactive is not None:
+        yield "interactive", interactive_details(payload.interactive, hash_of)
+    if payload.reply_to is not None:
+        yield "reply_to_message_id", payload.reply_to
+    if payload.content_problem is not None:
+        yield "content_problem", payload.content_problem.model_dump(exclude_none=True)
 
 
 def _text(name: str, text: str, hash_of: HashOf) -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from services.audit import metrics
 from services.audit.domain.records import customer_key_of, introduces_customer, record_from
 from services.audit.handlers.new_customers import NewCustomers
 from services.audit.handlers.restorations import SignRestoration
+from services.audit.handlers.restore_lines import RestoreLines
 from services.audit.ports import Recorded, SubjectKeys
 
 
@@ -27,9 +28,12 @@ class RecordEvents:
     new_customers: NewCustomers
     recorded: Recorded = lambda _: None
     sign_restoration: SignRestoration | None = None
+    restore_lines: RestoreLines | None = None
 
     async def __call__(self, batch: Sequence[Received[Event]]) -> None:
         """Record a batch. Safe to repeat: the record has one line per event id."""
+        if self.restore_lines is not None:
+            await self.restore_lines.keep(batch)
         customers = [customer_key_of(received.event, self.pseudonyms) for received in batch]
         keys = await self._keys(batch, customers)
         lines = [
