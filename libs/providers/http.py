@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 import orjson
 
 from libs.providers.json_values import json_in
-from libs.providers.outcomes import NotSent, OutcomeUnknown, ProbeOutcome, SendOutcome
+from libs.providers.outcomes import NotSent, OutcomeUnknown, SendOutcome
 
 MAX_ANSWER_BYTES = 64 * 1024
 """Bytes of an answer that are read; real answers have a few hundred."""
@@ -22,6 +22,7 @@ CONNECT_SHARE = 1 / 3
 """The part of the time limit that connecting may take; the rest is left for the answer."""
 MAX_RETRY_AFTER_S = 3600.0
 """Upper limit of a Retry-After, so that a wrong value cannot stop a number for good."""
+T = TypeVar("T")
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 
 
@@ -84,18 +85,34 @@ async def post_json(
     clock: Callable[[], datetime],
     template: str,
 ) -> SendOutcome:
-    """POST once and read the outcome from the answer. aiohttp repeats only idempotent methods by itself, never POST.
-
-    `template` is the path with names in place of ids, for traces.
-    """
+    """POST a body as JSON once and read the outcome from the answer; `template` as in `post`."""
     try:
         data = orjson.dumps(body)
     except orjson.JSONEncodeError:
         return NotSent("invalid_message")
     sent = {**headers, "Content-Type": "application/json"}
+    return await post(session, url, data, headers=sent, outcome_from=outcome_from, clock=clock, template=template)
+
+
+async def post(
+    session: aiohttp.ClientSession,
+    url: str,
+    data: Any,
+    *,
+    headers: Mapping[str, str],
+    outcome_from: Callable[[HttpAnswer], T],
+    clock: Callable[[], datetime],
+    template: str,
+    timeout_s: float | None = None,
+) -> T | NotSent | OutcomeUnknown:
+    """POST once and read the outcome from the answer. aiohttp repeats only idempotent methods by itself, never POST.
+
+    `template` is the path with names in place of ids, for traces. `timeout_s` replaces the session's limit of a call.
+    """
+    limit = session.timeout if timeout_s is None else aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with session.post(
-            url, data=data, headers=sent, allow_redirects=False, trace_request_ctx=template
+            url, data=data, headers=headers, allow_redirects=False, trace_request_ctx=template, timeout=limit
         ) as response:
             wait = response.headers.get("Retry-After")
             seconds = retry_after_from(wait, now=clock()) if wait is not None else None
@@ -109,27 +126,28 @@ async def get_json(
     url: str,
     *,
     headers: Mapping[str, str],
-    outcome_from: Callable[[HttpAnswer], ProbeOutcome],
+    outcome_from: Callable[[HttpAnswer], T],
     clock: Callable[[], datetime],
     template: str,
-) -> ProbeOutcome:
-    """GET once and read the outcome from the answer; `template` as in `post_json`."""
+    max_bytes: int = MAX_ANSWER_BYTES,
+) -> T | NotSent | OutcomeUnknown:
+    """GET once and read the outcome from the answer of `max_bytes` at most; `template` as in `post_json`."""
     try:
         async with session.get(url, headers=headers, allow_redirects=False, trace_request_ctx=template) as response:
             wait = response.headers.get("Retry-After")
             seconds = retry_after_from(wait, now=clock()) if wait is not None else None
-            return outcome_from(HttpAnswer(response.status, json_in(await _read(response)), seconds))
+            return outcome_from(HttpAnswer(response.status, json_in(await _read(response, max_bytes)), seconds))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         return outcome_from_fault(error)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, max_bytes: int = MAX_ANSWER_BYTES) -> bytes:
     """The answer's body; empty when it is too long or breaks off: then the status alone decides."""
     body = bytearray()
     try:
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
+            if len(body) > max_bytes:
                 response.close()
                 return b""
     except (aiohttp.ClientError, TimeoutError, OSError):

@@ -4,10 +4,11 @@ from typing import Any, Final
 
 from libs.contracts.events import WhatsAppIdentityChanged, WhatsAppMessageReceived
 from libs.contracts.phone_numbers import canonical
-from libs.providers.json_values import Json, id_in, person_in, user_id_in
+from libs.providers.json_values import Json, dict_in, id_in, list_in, person_in, phone_in, user_id_in
 
 CHANGED: Final = frozenset({"user_changed_number", "customer_changed_number", "user_changed_user_id"})
 """The types of `system` messages that tell of a new identity (Meta's webhook reference, messages of type system)."""
+CONTACT_REQUEST: Final = "contact_request"
 OLD: Final = ("previous_wa_id", "customer")
 NEW: Final = ("new_wa_id", "wa_id")
 """Where the old and the new number stand; `from` is the old one in some versions and the new one in others."""
@@ -35,6 +36,28 @@ def identity_change_from(system: Json, message: WhatsAppMessageReceived) -> What
     if change is None:
         return None
     return WhatsAppIdentityChanged(number_id=message.number_id, at=message.sent_at, **change)
+
+
+def shared_contact_from(message: Json, received: WhatsAppMessageReceived) -> WhatsAppIdentityChanged | None:
+    """The phone number that a customer shared when WhatsApp asked for it; None for any other contact.
+
+    Only `origin: contact_request` says that it is the sender's own (Meta, "Business-scoped user IDs"): a contact that
+    a customer shares from their address book is somebody else's, and must never be linked.
+    """
+    contacts, user_id = list_in(message.get("contacts")), received.customer_user_id
+    if len(contacts) != 1 or user_id is None:
+        return None
+    contact = dict_in(contacts[0])
+    phones = list_in(contact.get("phones"))
+    if CONTACT_REQUEST not in (contact.get("origin"), message.get("origin")) or len(phones) != 1:
+        return None
+    phone = dict_in(phones[0])
+    number = phone_in(phone.get("wa_id")) or phone_in(phone.get("phone"))
+    if number is None or (received.customer is not None and not _same(received.customer, number)):
+        return None
+    return WhatsAppIdentityChanged(
+        number_id=received.number_id, at=received.sent_at, customer_user_id=user_id, new_customer=number
+    )
 
 
 def _change(

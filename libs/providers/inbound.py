@@ -1,7 +1,7 @@
 """Inbound webhooks of providers: the request, the events that it holds, and the contract of what reads it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
@@ -102,7 +102,7 @@ Part = InboundEvent | Skip | UnknownField | UnreadablePost
 class Inbound:
     """The events of one webhook request, in order and each once, and the number of parts skipped by reason."""
 
-    events: tuple[InboundEvent, ...] = ()
+    events: Sequence[InboundEvent] = ()
     skipped: Counter[Skip] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
     unreadable: tuple[UnreadablePost, ...] = ()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from libs.contracts.known_templates import KnownTemplate
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
@@ -58,6 +60,24 @@ class Usable:
     messages_per_second: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The provider took a file; a message names it by `media_id`."""
+
+    media_id: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatesRead:
+    """All templates of the number's business account."""
+
+    templates: tuple[KnownTemplate, ...]
+
+
+UploadOutcome = Uploaded | Refused | OutcomeUnknown | NotSent
+"""What an upload comes to. It sends no message, so it may be repeated whatever the outcome is."""
+TemplatesOutcome = TemplatesRead | Refused | OutcomeUnknown | NotSent
+"""What a read of the templates comes to."""
 SendOutcome = Accepted | Refused | OutcomeUnknown | NotSent
 """What a send call comes to."""
 ProbeOutcome = Usable | Refused | OutcomeUnknown | NotSent

@@ -1,6 +1,10 @@
 """Outgoing messages as every provider takes them, and the credentials to send them; a repr shows nothing personal."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from libs.contracts.content import InteractiveRequest, MediaKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,23 +33,87 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile:
+    """A checked file that is to be sent. `open` gives a reader from its start, which the caller closes."""
+
+    mime_type: str
+    bytes: int
+    sha256: str
+    open: Callable[[], BinaryIO] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyMedia:
+    """Media that a message can name: by the id that the provider's upload gave, else by the file itself."""
+
+    kind: MediaKind
+    file: MediaFile
+    id: str | None = None
+    filename: str | None = field(default=None, repr=False)
+    """Shown for a document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingText:
-    """A free text. A provider that supports callback data returns `callback` with every status of the message."""
+    """A free text. A provider that supports callback data returns `callback` with every status of the message.
+
+    `quotes` is WhatsApp's id of the message that this one answers.
+    """
 
     to: Customer
     text: str = field(repr=False)
     callback: str
+    quotes: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ButtonValue:
+    """The value of a template's button: `type` is `url` or `quick_reply`."""
+
+    index: int
+    type: str
+    value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingTemplate:
-    """An approved template with the values of its body's placeholders, in order; `callback` as in `OutgoingText`."""
+    """An approved template with the values of its placeholders, in order; `callback` and `quotes` as in `OutgoingText`.
+
+    `names` are those of the body's placeholders, where the template has named ones.
+    """
 
     to: Customer
     name: str
     language: str
     parameters: tuple[str, ...] = field(default=(), repr=False)
+    names: tuple[str, ...] = ()
+    header: tuple[str, ...] = field(default=(), repr=False)
+    header_names: tuple[str, ...] = ()
+    header_media: ReadyMedia | None = None
+    buttons: tuple[ButtonValue, ...] = ()
     callback: str
+    quotes: str | None = field(default=None, repr=False)
 
 
-Outgoing = OutgoingText | OutgoingTemplate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingMedia:
+    """An image, a document, a sound or a film; `callback` and `quotes` as in `OutgoingText`."""
+
+    to: Customer
+    media: ReadyMedia
+    caption: str | None = field(default=None, repr=False)
+    callback: str
+    quotes: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingInteractive:
+    """A text with buttons or a list; `callback` and `quotes` as in `OutgoingText`."""
+
+    to: Customer
+    content: InteractiveRequest
+    callback: str
+    quotes: str | None = field(default=None, repr=False)
+
+
+Outgoing = OutgoingText | OutgoingTemplate | OutgoingMedia | OutgoingInteractive

@@ -1,6 +1,6 @@
 """The provider contract: the values and functions that a provider's package offers to ingress, sender and console."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
@@ -10,8 +10,10 @@ import aiohttp
 from libs.providers.errors import ErrorTable
 from libs.providers.http import AddressRules
 from libs.providers.inbound import WebhookEndpoint, WebhookSecrets, WebhookSource
-from libs.providers.outcomes import ProbeOutcome, SendOutcome
-from libs.providers.outgoing import NumberCredentials, Outgoing
+from libs.providers.media import MediaSource
+from libs.providers.outcomes import ProbeOutcome, SendOutcome, TemplatesOutcome, UploadOutcome
+from libs.providers.outgoing import MediaFile, NumberCredentials, Outgoing
+from libs.providers.read_receipts import ReadReceipts
 
 
 class MessageSender(Protocol):
@@ -37,6 +39,22 @@ class MessageSender(Protocol):
         ...
 
 
+class MediaUploads(Protocol):
+    """Uploads files, so that a message can name them by id."""
+
+    async def upload(self, number: NumberCredentials, file: MediaFile) -> UploadOutcome:
+        """Upload one file once, in bounded time. Raises nothing but cancellation. Sends no message."""
+        ...
+
+
+class TemplateLists(Protocol):
+    """Lists the templates that a number may send."""
+
+    async def read(self, number: NumberCredentials, business_account_id: str | None) -> TemplatesOutcome:
+        """All templates of the number's business account, in bounded time. Raises nothing but cancellation."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderOptions:
     """What a provider's sender is made with.
@@ -51,6 +69,17 @@ class SenderOptions:
     clock: Callable[[], datetime]
     api_url: str
     api_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaOptions(SenderOptions):
+    """What a provider's media source is made with: a sender's options, and what limits downloads.
+
+    The Cloud API's files come from `hosts` alone (`name` or `*.name`). `timeout_s` limits each wait for bytes.
+    """
+
+    hosts: Collection[str]
+    timeout_s: float
 
 
 class NumberProblem(NamedTuple):
@@ -79,6 +108,14 @@ class Provider:
     validate_number: NumberRules
     webhooks: Callable[[WebhookSecrets], WebhookSource] = field(repr=False)
     sender: Callable[[SenderOptions], MessageSender] = field(repr=False)
+    uploads: Callable[[SenderOptions], MediaUploads] | None = field(default=None, repr=False)
+    """Uploads files before a message names them; None: the message itself holds the file."""
+    template_lists: Callable[[SenderOptions], TemplateLists] | None = field(default=None, repr=False)
+    """Lists templates; None: a number of the provider sends none that 3CX asks for."""
+    media: Callable[[MediaOptions], MediaSource] | None = field(default=None, repr=False)
+    """Gets the files that customers send; None: their messages have no links."""
+    read_receipts: Callable[[SenderOptions], ReadReceipts] | None = field(default=None, repr=False)
+    """Marks customers' messages as read; None: the provider takes no receipts."""
     webhook_setup: Callable[[str, str], dict[str, Any]] | None = field(default=None, repr=False)
     """With `endpoint.per_number`: from a number's webhook URL and secret, the body that configures its server."""
     api_end: Callable[[str], date | None] | None = field(default=None, repr=False)

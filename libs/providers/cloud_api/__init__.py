@@ -5,7 +5,11 @@ from typing import Final
 
 from libs.providers.cloud_api.api_versions import end_of
 from libs.providers.cloud_api.client import CloudApiSender
+from libs.providers.cloud_api.media import CloudApiMedia
+from libs.providers.cloud_api.read_receipts import CloudApiReadReceipts
 from libs.providers.cloud_api.responses import ERRORS
+from libs.providers.cloud_api.template_lists import CloudApiTemplateLists
+from libs.providers.cloud_api.uploads import CloudApiUploads
 from libs.providers.cloud_api.webhook import CloudApiWebhooks
 from libs.providers.inbound import WebhookEndpoint
 from libs.providers.provider import NumberProblem, Provider
@@ -27,5 +31,9 @@ PROVIDER: Final = Provider(
     validate_number=validate_number,
     webhooks=CloudApiWebhooks,
     sender=CloudApiSender,
+    uploads=CloudApiUploads,
+    template_lists=CloudApiTemplateLists,
+    media=CloudApiMedia,
+    read_receipts=CloudApiReadReceipts,
     api_end=end_of,
 )

@@ -4,13 +4,13 @@ The API has no idempotency key, so a call is made once. "Not sent" is the outcom
 """
 
 from dataclasses import dataclass
-from typing import Any
 
+from libs.providers.cloud_api.message_bodies import body_from
 from libs.providers.cloud_api.responses import ERRORS, outcome_from, probe_outcome_from
 from libs.providers.errors import ErrorTable
 from libs.providers.http import fits_header, get_json, post_json
 from libs.providers.outcomes import NotSent, ProbeOutcome, SendOutcome
-from libs.providers.outgoing import Customer, NumberCredentials, Outgoing, OutgoingTemplate, OutgoingText
+from libs.providers.outgoing import NumberCredentials, Outgoing
 from libs.providers.provider import SenderOptions
 
 
@@ -50,30 +50,3 @@ class CloudApiSender:
             clock=self.options.clock,
             template="/{version}/{phone_number_id}",
         )
-
-
-def body_from(outgoing: Outgoing) -> dict[str, Any]:
-    """The request body of one message."""
-    body: dict[str, Any] = {
-        "messaging_product": "whatsapp",
-        "recipient_type": "individual",
-        **_recipient(outgoing.to),
-        "biz_opaque_callback_data": outgoing.callback,
-    }
-    if isinstance(outgoing, OutgoingText):
-        return body | {"type": "text", "text": {"preview_url": False, "body": outgoing.text}}
-    language = {"code": outgoing.language}
-    template = {"name": outgoing.name, "language": language, "components": components_from(outgoing)}
-    return body | {"type": "template", "template": template}
-
-
-def components_from(template: OutgoingTemplate) -> list[dict[str, Any]]:
-    """The values of a template's placeholders, in Meta's form."""
-    values = [{"type": "text", "text": value} for value in template.parameters]
-    return [{"type": "body", "parameters": values}] if values else []
-
-
-def _recipient(customer: Customer) -> dict[str, str | None]:
-    if customer.digits is not None:
-        return {"to": customer.digits}
-    return {"recipient": customer.user_id}

@@ -20,7 +20,7 @@ from libs.providers.cloud_api.calls import call_in
 from libs.providers.cloud_api.customers import Customer, business_number_in, customer_of, is_same_number
 from libs.providers.cloud_api.messages import content_fields_of
 from libs.providers.cloud_api.posts import ECHOES, ERRORS, field_label, number_of, single_posts
-from libs.providers.identity_changes import identity_change_from
+from libs.providers.identity_changes import identity_change_from, shared_contact_from
 from libs.providers.inbound import (
     Inbound,
     InboundEvent,
@@ -160,7 +160,8 @@ def _message(change: Change, message: Json) -> Iterator[Part]:
             **content_fields_of(message, customer.contact),
         )
         yield InboundEvent(uuid5(NAMESPACE, f"message:{number}:{wamid}"), event)
-        if (changed := identity_change_from(dict_in(message.get("system")), event)) is not None:
+        changed = identity_change_from(dict_in(message.get("system")), event) or shared_contact_from(message, event)
+        if changed is not None:
             yield InboundEvent(uuid5(NAMESPACE, f"identity:{number}:{wamid}"), changed)
 
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from libs.providers.evolution.client import EvolutionSender
+from libs.providers.evolution.media import EvolutionMedia
 from libs.providers.evolution.responses import ERRORS
 from libs.providers.evolution.setup import NOTICE, webhook_setup
+from libs.providers.evolution.template_lists import EvolutionTemplateLists
 from libs.providers.evolution.webhook import EvolutionWebhooks
 from libs.providers.inbound import MEGABYTE, WebhookEndpoint
 from libs.providers.provider import NumberProblem, Provider
@@ -36,6 +38,8 @@ PROVIDER: Final = Provider(
     validate_number=validate_number,
     webhooks=lambda _: EvolutionWebhooks(),
     sender=EvolutionSender,
+    template_lists=EvolutionTemplateLists,
+    media=EvolutionMedia,
     webhook_setup=webhook_setup,
     notice=NOTICE,
 )

@@ -1,20 +1,21 @@
-"""Evolution's send calls: `POST {base_url}/message/sendText/{instance}` and `…/sendTemplate/{instance}`.
+"""Evolution's send calls: `POST {base_url}/message/{call}/{instance}` (`libs.providers.evolution.message_calls`).
 
 There is no idempotency key, so a call is made once, and no callback data: statuses find their message by its id.
 Accounts choose the address, so it is checked like a forward's, by the address that is dialled.
 """
 
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
-from libs.providers.cloud_api.client import components_from
+import orjson
+
 from libs.providers.errors import ErrorTable
 from libs.providers.evolution.jids import LID_SUFFIX
+from libs.providers.evolution.message_calls import body_with_file, call_from
 from libs.providers.evolution.responses import ERRORS, outcome_from, probe_outcome_from
-from libs.providers.http import fits_header, get_json, post_json
+from libs.providers.http import fits_header, get_json, post
 from libs.providers.outcomes import NotSent, ProbeOutcome, Refused, SendOutcome
-from libs.providers.outgoing import Customer, NumberCredentials, Outgoing, OutgoingText
+from libs.providers.outgoing import Customer, NumberCredentials, Outgoing
 from libs.providers.provider import SenderOptions
 
 NO_HTTP_STATUS = 0
@@ -36,15 +37,21 @@ class EvolutionSender:
         recipient = recipient_from(outgoing.to)
         if recipient is None:
             return Refused(code=None, http_status=NO_HTTP_STATUS, reason="no_phone")
-        call, body = call_from(outgoing, recipient)
-        return await post_json(
+        call = call_from(outgoing, recipient)
+        if call is None:
+            return Refused(code=None, http_status=NO_HTTP_STATUS, reason="media_header_not_supported")
+        try:
+            data = orjson.dumps(call.body) if call.file is None else body_with_file(call.body, call.file)
+        except orjson.JSONEncodeError:
+            return NotSent("invalid_message")
+        return await post(
             self.options.guarded_session,
-            f"{base.rstrip('/')}/message/{call}/{quote(number.phone_number_id, safe='')}",
-            body,
-            headers={"apikey": number.access_token},
+            f"{base.rstrip('/')}/message/{call.name}/{quote(number.phone_number_id, safe='')}",
+            data,
+            headers={"apikey": number.access_token, "Content-Type": "application/json"},
             outcome_from=outcome_from,
             clock=self.options.clock,
-            template=f"/message/{call}/{{instance}}",
+            template=f"/message/{call.name}/{{instance}}",
         )
 
     async def probe(self, number: NumberCredentials, *, throughput: bool = False) -> ProbeOutcome:  # noqa: ARG002 -- it says none
@@ -74,11 +81,3 @@ def recipient_from(customer: Customer) -> str | None:
         return customer.digits
     user_id = customer.user_id or ""
     return user_id if user_id.endswith(LID_SUFFIX) else None
-
-
-def call_from(outgoing: Outgoing, recipient: str) -> tuple[str, dict[str, Any]]:
-    """The name of the call for a message, and its body."""
-    if isinstance(outgoing, OutgoingText):
-        return "sendText", {"number": recipient, "text": outgoing.text, "linkPreview": False}
-    template = {"name": outgoing.name, "language": outgoing.language, "components": components_from(outgoing)}
-    return "sendTemplate", {"number": recipient, **template}

@@ -1,0 +1,16 @@
+"""Read receipts: the business tells WhatsApp that it has read a customer's message."""
+
+from typing import Protocol
+
+from libs.providers.outgoing import NumberCredentials
+
+
+class ReadReceipts(Protocol):
+    """Marks messages as read at a provider."""
+
+    async def mark_read(self, number: NumberCredentials, message_id: str) -> bool:
+        """Mark a customer's message, and with it the earlier ones of the chat: one call in bounded time.
+
+        False when the provider does not confirm it. Raises nothing but cancellation, and never repeats the call.
+        """
+        ...

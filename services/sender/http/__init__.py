@@ -1,0 +1,1 @@
+"""HTTP endpoints of the sender: the links to customers' files."""
