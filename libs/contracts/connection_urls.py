@@ -14,17 +14,33 @@ _MONGODB_NAME = re.compile(r'[^/\\. "$*<>:|?]{1,63}')
 
 
 def require_amqp_url(url: str) -> str:
-    """Return the URL if it has the form `amqp://user:password@host:port/vhost`, or `amqps://…`. Raises ValueError."""
+    """Return the URL if it has the form `amqp://user:password@host:port/vhost`, or `amqps://…`. Raises ValueError.
+
+    It may name the nodes of a cluster: `amqp://user:password@host:port,host:port/vhost`.
+    """
     split = _split(url, "amqp://user:password@host:port/vhost")
     if split.scheme not in {"amqp", "amqps"}:
         raise ValueError("the URL must begin with amqp:// or amqps://")
-    _require_address(split.hostname, split.netloc)
+    for node in _nodes_in(split.netloc):
+        _require_address(_split(f"//{node}", "amqp://user:password@host:port/vhost").hostname, node)
     if "/" in split.path.removeprefix("/"):
         raise ValueError("write a slash in the name of the virtual host as %2F")
     options = parse_qs(split.query, keep_blank_values=True)
     if any(not value.isdigit() for value in options.get("timeout", ())):
         raise ValueError("the option timeout must be a number of seconds")
     return url
+
+
+def amqp_node_urls(url: str) -> tuple[str, ...]:
+    """The URL of each node that a broker's URL names, in its order; the URL itself when it names one."""
+    split = urlsplit(url)
+    user, at, _ = split.netloc.rpartition("@")
+    nodes = _nodes_in(split.netloc)
+    return tuple(split._replace(netloc=f"{user}{at}{node}").geturl() for node in nodes) if len(nodes) > 1 else (url,)
+
+
+def _nodes_in(netloc: str) -> list[str]:
+    return netloc.rpartition("@")[2].split(",")
 
 
 def require_store_url(url: str) -> str:

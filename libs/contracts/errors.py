@@ -116,22 +116,54 @@ class ErrorCode(_Explained):
         code="missing_message_text",
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
         message="The message has no text.",
-        cause="An outbound event came without text in `message_text` or `message`.",
-        fix="Put the text as a string into `message_text`.",
+        cause="An outbound event came without text in `message_text` or `message`, and without a `template`, `media` "
+        "or `interactive`; or with two of them; or one of them lacks a value (`details.field`, `details.problem`).",
+        fix="Send exactly one of `message_text`, `template`, `media` and `interactive`, with the values that "
+        "`details.expected` names.",
     )
     MESSAGE_TEXT_TOO_LONG = Explanation(
         code="message_text_too_long",
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
-        message="The message text is longer than 4,096 characters.",
-        cause="WhatsApp accepts at most 4,096 characters in one text message.",
+        message="The message text is too long.",
+        cause="WhatsApp accepts at most 4,096 characters in one text message, and fewer in a caption, a button or a "
+        "row; `details.field` names the text and `details.limit` its characters.",
         fix="Shorten the text or send it in several messages.",
+    )
+    INVALID_MEDIA = Explanation(
+        code="invalid_media",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        message="The media cannot be sent.",
+        cause="`details.reason` says why: the address is private, cannot be reached or redirects to such a one; the "
+        "file is too large, empty, encrypted or of a type that WhatsApp does not take; its content is not of the type "
+        "that was declared; or the value in `details.field` cannot be used.",
+        fix="Send a file of a type and size that `details.allowed` and `details.limit` name, from an `https` address "
+        "that anybody can open, or upload it with `POST /api/v1/uploads`.",
+    )
+    MEDIA_EXPIRED = Explanation(
+        code="media_expired",
+        status=HTTPStatus.GONE,
+        message="The media does not exist any more.",
+        cause="An upload is kept for 24 hours and deleted once it is sent; a customer's media can be fetched until "
+        "WhatsApp deletes it.",
+        fix="Upload the file again and send its new `upload_id`; ask the customer to send older media again.",
+    )
+    INVALID_REFERENCE = Explanation(
+        code="invalid_reference",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        message="The message refers to something that does not exist.",
+        cause="`reply_to` is not a message between this customer and this number, or `template` names a template that "
+        "the number's business account does not have in this language (`details.field` says which).",
+        fix="Quote a message of the same conversation: its WhatsApp id, or the `event_id` that was answered or "
+        "forwarded. For a template, use one that `details.expected` names, or run `gateway templates sync` after you "
+        "made a new one.",
     )
     MESSAGE_PURPOSE_NOT_ALLOWED = Explanation(
         code="message_purpose_not_allowed",
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
         message="The message purpose is missing or not allowed.",
-        cause="`message_purpose` is missing or not one of the allowed purposes.",
-        fix="Set `message_purpose` to one of the purposes listed in `details.allowed`.",
+        cause="`message_purpose` is missing or not one of the allowed purposes, or the template's category "
+        "(`details.category`) is not for it: `AUTHENTICATION` is for `authentication` alone, `MARKETING` for none.",
+        fix="Set `message_purpose` to one of the purposes listed in `details.allowed`, or send another template.",
     )
     RECIPIENT_SUPPRESSED = Explanation(
         code="recipient_suppressed",
@@ -258,8 +290,26 @@ class OperatorCode(_Explained):
         status=HTTPStatus.TOO_MANY_REQUESTS,
         message="Too many calls of this kind.",
         cause="More than 30 simulations within one minute with one token, or more than 60 for one account: "
-        "`details.scope` names which, and `details.limit` the number. Each replica of console counts for itself.",
+        "`details.scope` names which, and `details.limit` the number. Or more than 60 links to files were opened "
+        "within one minute from one address, or more than 8 files of one integration are being sent. Each replica "
+        "counts for itself.",
         fix="Wait for the seconds in `Retry-After`, then call again; spread calls over time.",
+        retryable=True,
+    )
+    MEDIA_TOO_LARGE = Explanation(
+        code="media_too_large",
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        message="The file is larger than the gateway passes on.",
+        cause="The customer's file is longer than `GATEWAY_MEDIA_MAX_BYTES` (`details.limit`, in bytes).",
+        fix="Raise the setting, or ask the customer for a smaller file. A HEAD request tells the file's size.",
+    )
+    MEDIA_UNAVAILABLE = Explanation(
+        code="media_unavailable",
+        status=HTTPStatus.BAD_GATEWAY,
+        message="The file cannot be fetched from WhatsApp at present.",
+        cause="WhatsApp or the Evolution server did not answer with the file, or refuses the number's credentials.",
+        fix="Open the link again after the seconds in `Retry-After`. When it goes on, look at the number's "
+        "restrictions: an operator may have to save a new token.",
         retryable=True,
     )
     NOT_REPLAYABLE = Explanation(

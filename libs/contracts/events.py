@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from libs.contracts.content import ContentProblem, InteractiveRequest, MediaRequest, TemplateRequest
 from libs.contracts.decisions import Decision, Details, RuleReceipt
 from libs.contracts.forwards import ForwardKind
 from libs.contracts.identity import GivenPhone, Personal, PersonName, Phone, Text, UserId, WaId
@@ -78,8 +79,32 @@ class WebhookPayload(BaseModel):
     answered: bool | None = None
     did: str | None = None
     """The dialled number or its label, as the phone system sends it."""
+    command: str | None = None
+    """What an agent asked the gateway in 3CX's chat, instead of a message: a value of `ChatCommand`."""
     language: str | None = None
     """The customer's language (`ar`, `pt-BR`), if the phone system sends it."""
+    template: TemplateRequest | None = None
+    media: MediaRequest | None = None
+    interactive: InteractiveRequest | None = None
+    reply_to: str | None = None
+    """What the message quotes: WhatsApp's id of a message, or the id of the event that told or sent it."""
+    content_problem: ContentProblem | None = None
+    """Why one of the three, which was given, is absent here."""
+
+
+CHAT_DIALECT = "threecx_chat"
+"""The dialect of messages that agents write in 3CX's own chat (docs/threecx.md)."""
+
+
+class ChatParties(BaseModel):
+    """Both ends of a chat in 3CX, as 3CX names them: under these numbers a note appears in the same chat."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    customer: GivenPhone = Field(repr=False)
+    """The number under which 3CX shows the customer: a phone, or the pseudo number of a customer without one."""
+    main_number: GivenPhone = Field(repr=False)
+    """The main number of the trunk that the agent wrote from."""
 
 
 class WebhookReceived(Event):
@@ -91,6 +116,13 @@ class WebhookReceived(Event):
     payload: WebhookPayload
     dialect: str = "native"
     call_events_only: bool = False
+
+    @property
+    def chat(self) -> ChatParties | None:
+        """The chat that the webhook was written in; None when it is no message of 3CX's chat."""
+        if self.dialect != CHAT_DIALECT:
+            return None
+        return ChatParties(customer=self.payload.to or "", main_number=self.payload.from_ or "")
 
 
 class WebhookRejected(Event):
@@ -140,6 +172,14 @@ class MessageApproved(Event):
     replaces: UUID | None = None
     """Of a `MessageReplaced`: the message in whose place this one is sent."""
     template: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
+    """The template to send, or to send once the window is closed: `name`, `language`, `parameters`. One that 3CX asked
+    for has its `category` and may have `names` of the parameters, `header`, `header_media` and `buttons`."""
+    media: MediaRequest | None = None
+    interactive: InteractiveRequest | None = None
+    reply_to_message_id: str | None = None
+    """WhatsApp's id of the message that this one quotes."""
+    chat: ChatParties | None = Field(default=None, repr=False)
+    """The chat in 3CX that the message was written in."""
     risk_score: int = 0
     flagged: bool = False
     receipt: tuple[RuleReceipt, ...] = ()
@@ -153,6 +193,10 @@ class MessageReplaced(MessageApproved):
     """
 
     name: ClassVar[str] = "message.replaced"
+
+
+CHAT_RESULTS = "result.*.*.chat"
+"""The binding of `WebhookAnswered` of messages that were written in 3CX's chat."""
 
 
 class WebhookAnswered(Event):
@@ -176,12 +220,14 @@ class WebhookAnswered(Event):
     """When the webhook of an approved message arrived; it determines the day on which the message counts."""
     flagged: bool = False
     """True when the message was sent and marked for review."""
+    chat: ChatParties | None = Field(default=None, repr=False)
+    """The chat in 3CX that the webhook was written in: a refusal is told there."""
     receipt: tuple[RuleReceipt, ...] = ()
 
     @property
     def routing_key(self) -> str:
-        """`result.<ingress replica>.<code>`."""
-        return f"result.{self.reply_to}.{self.code.value}"
+        """`result.<ingress replica>.<code>`, and `.chat` at the end for a message of 3CX's chat."""
+        return f"result.{self.reply_to}.{self.code.value}{'' if self.chat is None else '.chat'}"
 
     @property
     def succeeded(self) -> bool:
@@ -383,6 +429,23 @@ class MessageStatusUpdated(Event):
     customer_key: str | None = None
 
 
+class MessageMarkedRead(Event):
+    """WhatsApp was told that a customer's message was read, by the rule of the integration that got it."""
+
+    name: ClassVar[str] = "message.marked_read"
+
+    event_id: UUID
+    """The id of the customer's message."""
+    number_id: str
+    message_id: str
+    customer_key: str | None = None
+    at: AwareDatetime
+
+    def derived_id(self, cause: UUID) -> UUID:
+        """One for each forward."""
+        return uuid5(cause, f"{self.name}:{self.integration_id}")
+
+
 class MessageSettled(Event):
     """A message whose outcome was unknown got one: `outcome` is `sent` or `failed`."""
 
@@ -417,6 +480,8 @@ class SuppressionEvent(Event):
     customer_parent_user_id: UserId | None = Field(default=None, repr=False)
     customer_key: str | None = None
     """Identifies the customer when the phone number is not known, or must not be stored (in the outbox)."""
+    customer_keys: tuple[str, ...] = ()
+    """Every key of the customer for which the change was made, for the sink; not in the record."""
     masked_phone: str | None = None
     evidence: Details = Field(default_factory=dict)
     actor: str | None = None
@@ -506,8 +571,9 @@ class ForwardRequested(Event):
     """Further fields of the JSON that is posted."""
 
     def derived_id(self, cause: UUID) -> UUID:
-        """One id for each integration and kind."""
-        return uuid5(cause, f"{self.name}:{self.integration_id}:{self.kind.value}")
+        """One id for each integration and kind; a note is told once for each message, whatever led to it."""
+        about = self.event_id if self.kind is ForwardKind.CHAT_NOTE else cause
+        return uuid5(about, f"{self.name}:{self.integration_id}:{self.kind.value}")
 
 
 class ForwardDelivered(Event):
@@ -533,6 +599,29 @@ class ForwardFailed(Event):
     attempts: int
     reason: str
     status: int | None = None
+
+
+# ---------------------------------------------------------------- files of customers
+
+
+class MediaFetched(Event):
+    """Somebody opened a link to a customer's file; the record holds neither its content nor its name."""
+
+    name: ClassVar[str] = "media.fetched"
+
+    number_id: str
+    message_id: str
+    customer_key: str | None = None
+    kind: str
+    """The type of the message: `image`, `audio`, `video`, `document` or `sticker`."""
+    bytes: int
+    """The length of what was sent, or about to be sent, to the caller."""
+    sha256: str | None = None
+    """The digest of what was sent; None where the file was not sent as a whole."""
+    address: str
+    """The address of who opened the link."""
+    outcome: str
+    """`delivered`, or why the file was not, such as `gone`, `mismatch` or `caller_gone`."""
 
 
 # ---------------------------------------------------------------- operators' changes
@@ -682,6 +771,9 @@ class SubjectErased(OperatorEvent):
     reason: str
     removed: dict[str, int]
     """The number of removed items by kind."""
+    sealed_customer_keys: str | None = Field(default=None, repr=False)
+    """The erased customer keys, sealed with a sink key for the person's `erasure_id`; not in the record. A restore
+    of an older backup erases them again."""
 
 
 class ErasureRefused(OperatorEvent):
@@ -789,6 +881,7 @@ EVENTS: tuple[type[Event], ...] = (
     WhatsAppPostSetAside,
     MessageStatusUpdated,
     MessageSettled,
+    MessageMarkedRead,
     SuppressionAdded,
     SuppressionLifted,
     RestrictionAdded,
@@ -796,6 +889,7 @@ EVENTS: tuple[type[Event], ...] = (
     ForwardRequested,
     ForwardDelivered,
     ForwardFailed,
+    MediaFetched,
     AccountChanged,
     NumberChanged,
     NumberPaused,

@@ -22,6 +22,16 @@ class ForwardKind(StrEnum):
     RECIPIENT_OPTED_OUT = "recipient.opted_out"
     MESSAGE_STATUS_UPDATED = "message.status_updated"
     CALL_RECEIVED = "call.received"
+    CHAT_MESSAGE = "chat.message"
+    """A customer's message, as a line of 3CX's chat."""
+    CHAT_NOTE = "chat.note"
+    """A note of the gateway in 3CX's chat."""
+    CHAT_TEST = "chat.test"
+    """An operator's test of 3CX's chat: it is posted once."""
+
+
+CHAT_KINDS = frozenset({ForwardKind.CHAT_MESSAGE, ForwardKind.CHAT_NOTE, ForwardKind.CHAT_TEST})
+"""The kinds that are posted to `chat_webhook_url`, in the form that 3CX's chat reads; the others to `forward_url`."""
 
 
 def own_signature(secret: str, timestamp: str, body: bytes) -> str:

@@ -17,7 +17,9 @@ from libs.contracts.events import (
     ForwardRequested,
     IntegrationChanged,
     LegalHoldChanged,
+    MediaFetched,
     MessageApproved,
+    MessageMarkedRead,
     MessageReplaced,
     MessageSettled,
     MessageStatusUpdated,
@@ -87,9 +89,12 @@ PRODUCERS: Mapping[str, tuple[type[Event], ...]] = {
         SuppressionAdded,
         ForwardDelivered,
         ForwardFailed,
+        MediaFetched,
+        MessageMarkedRead,
     ),
     "audit": (RecordsPurged,),
     "console": (
+        ForwardRequested,  # the test of 3CX's chat
         SimulationRequested,
         SuppressionAdded,
         SuppressionLifted,

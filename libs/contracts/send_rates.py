@@ -38,7 +38,7 @@ def number_burst(rate_per_s: float) -> int:
 
 SLOWEST = 1 / 16
 """The lowest factor of a number's rate while WhatsApp throttles it."""
-_RECOVERY_PER_S = 0.1 / 60
+RECOVERY_PER_S = 0.1 / 60
 """A slowed number recovers a tenth of its rate in a minute."""
 
 
@@ -49,7 +49,7 @@ def slowed_factor(factor: float, slow_down: float) -> float:
 
 def recovered_factor(factor: float, elapsed_s: float) -> float:
     """The factor of a number's rate `elapsed_s` seconds after it was slowed to `factor`."""
-    return min(1.0, factor + max(0.0, elapsed_s) * _RECOVERY_PER_S)
+    return min(1.0, factor + max(0.0, elapsed_s) * RECOVERY_PER_S)
 
 
 def bucket_key(scope: str, *, number_id: str, customer_key: str, business_account_id: str | None) -> str:

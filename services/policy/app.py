@@ -17,6 +17,7 @@ from libs.contracts.events import (
     MessageStatusUpdated,
     SimulationRequested,
     SuppressionAdded,
+    WebhookAnswered,
     WebhookReceived,
     WhatsAppCallReceived,
     WhatsAppIdentityChanged,
@@ -31,18 +32,23 @@ from libs.store.sealer import Sealer, sealer_from
 from libs.store.store import Store
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
+from services.policy.handlers.chat_customers import ChatCustomers
 from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.customer_identities import CustomerIdentities
 from services.policy.handlers.customer_restrictions import CustomerRestrictions
 from services.policy.handlers.decide_webhook import DecideWebhook
 from services.policy.handlers.find_customer import FindCustomer
+from services.policy.handlers.find_quoted import FindQuoted
 from services.policy.handlers.gather_facts import GatherFacts
+from services.policy.handlers.gather_requests import GatherRequests
 from services.policy.handlers.handle_call import HandleCall
 from services.policy.handlers.handle_inbound_message import HandleInboundMessage
 from services.policy.handlers.handle_preference import HandlePreference
 from services.policy.handlers.hold_identity import HoldIdentity
 from services.policy.handlers.link_identity import LinkAnswer, LinkIdentity
-from services.policy.handlers.notify_integrations import HandleAndNotify, NotifyIntegrations
+from services.policy.handlers.notify_chats import NotifyChats
+from services.policy.handlers.notify_integrations import HandleAndNotify, NotifyBoth, NotifyIntegrations
+from services.policy.handlers.run_chat_command import RunChatCommand
 from services.policy.handlers.simulate_decision import SimulateDecision
 from services.policy.handlers.template_limits import TemplateLimits
 from services.policy.settings import PolicySettings
@@ -68,9 +74,11 @@ def subscriptions(
 ) -> Mapping[WorkQueue, Subscriptions]:
     """The handlers of each work queue. Customers' messages come first: an opt-out must precede the next webhook."""
     contacts = CustomerContacts(store.customer_links, pseudonyms, sealer)
-    gather_facts, template_limits = _gather_facts(store, directory, pseudonyms, contacts)
+    chat_customers = ChatCustomers(store.pseudo_numbers, pseudonyms, sealer)
+    gather_facts, template_limits = _gather_facts(store, directory, pseudonyms, contacts, chat_customers)
     decide = DecideWebhook(gather_facts, store.decisions, store.delivery_order, template_limits, time.monotonic)
     notify = NotifyIntegrations(directory, integrations, contacts)
+    chats = NotifyChats(directory, integrations, contacts, chat_customers, store.chat_refusals, store.records)
     identities = CustomerIdentities(
         store.identities, store.suppressions, pseudonyms, store.customer_links, store.erased_customers
     )
@@ -82,20 +90,31 @@ def subscriptions(
     hold = HoldIdentity(store.customers, identities, store.restrictions)
     return {
         INBOUND: (
-            on(WhatsAppMessageReceived, HandleAndNotify(handle_message, notify.for_message)),
+            on(
+                WhatsAppMessageReceived,
+                HandleAndNotify(handle_message, NotifyBoth(notify.for_message, chats.for_message)),
+            ),
             on(WhatsAppCallReceived, handle_call),
             on(WhatsAppPreferenceChanged, HandlePreference(store.suppressions, identities, contacts, utc_now)),
-            on(WhatsAppIdentityChanged, LinkIdentity(identities, contacts, hold)),
+            on(WhatsAppIdentityChanged, LinkIdentity(identities, contacts, hold, store.conversations)),
         ),
         IDENTITIES: (on(WhatsAppIdentityLinked, LinkAnswer(identities, contacts, store.conversations)),),
-        WEBHOOKS: (on(WebhookReceived, decide),),
-        NOTIFICATIONS: (on(SuppressionAdded, notify.for_opt_out), on(MessageStatusUpdated, notify.for_status)),
+        WEBHOOKS: (on(WebhookReceived, RunChatCommand(decide, store.suppressions, identities)),),
+        NOTIFICATIONS: (
+            on(SuppressionAdded, NotifyBoth(notify.for_opt_out, chats.for_opt_out)),
+            on(MessageStatusUpdated, NotifyBoth(notify.for_status, chats.for_status)),
+            on(WebhookAnswered, chats.for_answer),
+        ),
         SIMULATIONS: (on(SimulationRequested, SimulateDecision(gather_facts, store.decisions, messages_in_flight)),),
     }
 
 
 def _gather_facts(
-    store: Store, directory: CachedDirectory, pseudonyms: Pseudonyms, contacts: CustomerContacts
+    store: Store,
+    directory: CachedDirectory,
+    pseudonyms: Pseudonyms,
+    contacts: CustomerContacts,
+    chat_customers: ChatCustomers,
 ) -> tuple[GatherFacts, TemplateLimits]:
     template_limits = TemplateLimits(store.template_recipients)
     gather_facts = GatherFacts(
@@ -106,6 +125,12 @@ def _gather_facts(
         FindCustomer(store.customers, pseudonyms),
         contacts,
         template_limits,
+        chat_customers,
+        GatherRequests(
+            store.templates,
+            FindQuoted(store.statuses, store.inbound_messages, store.customer_links, pseudonyms, contacts.sealer),
+            pseudonyms,
+        ),
     )
     return gather_facts, template_limits
 
@@ -120,6 +145,7 @@ async def serve(settings: PolicySettings) -> None:
                 settings.amqp_url.get_secret_value(),
                 keys=settings.authentic_events,
                 service=runtime.service,
+                drain_seconds=settings.drain_seconds,
             ) as broker:
                 await _serve(settings, runtime, store, broker)
         finally:

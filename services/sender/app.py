@@ -43,9 +43,11 @@ from services.sender.adapters.fallbacks import SealedFallbacks
 from services.sender.adapters.forward_client import AddressLimits, HttpForwardClient, open_forward_session
 from services.sender.adapters.forward_targets import DirectoryForwardTargets
 from services.sender.adapters.numbers import DirectoryNumbers
+from services.sender.adapters.outbound_files import MediaFiles
 from services.sender.adapters.throughputs import RegistryThroughputs
 from services.sender.adapters.token_peers import RegistryTokenPeers
 from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreakers
+from services.sender.domain.media_links import MediaLinks
 from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.retry_delays import RetryLimits
 from services.sender.handlers.account_updates import HandleAccountUpdate
@@ -62,12 +64,16 @@ from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.follow_ups import FollowUps
 from services.sender.handlers.forwards import DeliverForward, ForwardOptions
 from services.sender.handlers.message_contacts import MessageContacts
+from services.sender.handlers.prepare_media import LONGEST_PREPARATION_S, PrepareMedia
 from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
+from services.sender.handlers.read_receipts import ForwardAndMarkRead, MarkRead
 from services.sender.handlers.refusal_effects import RefusalEffects
 from services.sender.handlers.restriction_checks import CheckRestrictions
 from services.sender.handlers.result_writer import ResultWriter
 from services.sender.handlers.statuses import HandleStatus
+from services.sender.handlers.template_syncs import SyncTemplates
+from services.sender.http.media_server import MediaDependencies, serve_media
 from services.sender.ports import Numbers
 from services.sender.settings import SenderSettings
 
@@ -75,6 +81,10 @@ LEASE_MARGIN_S = 5.0
 """A claim's lease is longer than the call's time limit by this much, which is enough to write the result."""
 UPDATES_AT_ONCE = 4
 """Account updates that are handled at the same time; they are few."""
+OWNERS_LOOK_S = 3600.0
+"""How often numbers are looked through for business accounts whose templates were never read; an edit does so too."""
+UPLOADS_LOOK_S = 60.0
+"""How often uploads of more than a day ago are deleted."""
 PROBE_LOOK_S = 5.0
 """How often the restrictions are looked through for credentials whose probe is due."""
 BULKHEAD_WAIT_S = 5.0
@@ -105,7 +115,7 @@ class SenderDependencies:
         return ErrorTables(self.numbers, self.providers)
 
 
-def message_handler(settings: SenderSettings, dependencies: SenderDependencies) -> SendMessage:
+def message_handler(settings: SenderSettings, dependencies: SenderDependencies, media: PrepareMedia) -> SendMessage:
     """The handler of MessageApproved."""
     store = dependencies.store
     limits = RetryLimits(attempts=settings.send_attempts, total_s=settings.send_retry_seconds)
@@ -150,6 +160,7 @@ def message_handler(settings: SenderSettings, dependencies: SenderDependencies) 
         checks=checks,
         fallbacks=_fallbacks(settings),
         prepare=PrepareMessage(numbers=dependencies.numbers, providers=dependencies.providers),
+        media=media,
         call=CallProvider(breakers=breakers, rules=rules, monotonic=monotonic),
         options=DeliveryOptions(
             owner=dependencies.owner,
@@ -159,6 +170,35 @@ def message_handler(settings: SenderSettings, dependencies: SenderDependencies) 
     )
     follow_ups = FollowUps(statuses=store.statuses, effects=effects, errors=dependencies.errors, clock=utc_now)
     return SendMessage(deliver=deliver, follow_ups=follow_ups, erased=deps.cancellations.erased)
+
+
+def media_preparation(
+    settings: SenderSettings, dependencies: SenderDependencies, options: SenderOptions, session: aiohttp.ClientSession
+) -> PrepareMedia:
+    """What gets, checks and uploads the media of messages; `session` comes from `open_forward_session`."""
+    return PrepareMedia(
+        files=MediaFiles(
+            session=session,
+            limits=_forward_limits(settings),
+            uploads=dependencies.store.uploads,
+            sealer=sealer_from(settings.secret_keys.get_secret_value()),
+            clock=utc_now,
+        ),
+        numbers=dependencies.numbers,
+        uploads={each.kind: each.uploads(options) for each in PROVIDERS.values() if each.uploads is not None},
+        errors={kind: sender.errors for kind, sender in dependencies.providers.items()},
+    )
+
+
+def template_syncs(dependencies: SenderDependencies, options: SenderOptions) -> SyncTemplates:
+    """The job that reads the templates of business accounts."""
+    return SyncTemplates(
+        templates=dependencies.store.templates,
+        registry=dependencies.store.registry,
+        numbers=dependencies.numbers,
+        lists={p.kind: p.template_lists(options) for p in PROVIDERS.values() if p.template_lists is not None},
+        clock=utc_now,
+    )
 
 
 def status_handler(settings: SenderSettings, dependencies: SenderDependencies) -> HandleStatus:
@@ -184,6 +224,7 @@ def account_update_handler(dependencies: SenderDependencies) -> HandleAccountUpd
     return HandleAccountUpdate(
         restrictions=store.restrictions,
         business_accounts=store.business_accounts,
+        templates=store.templates,
         throughputs=RegistryThroughputs(store.directory, store.registry, dependencies.numbers, dependencies.providers),
     )
 
@@ -240,6 +281,7 @@ def forward_handler(
         forwards=store.forwards,
         cancellations=cancellations(settings, store),
         targets=DirectoryForwardTargets(directory, sealer_from(settings.secret_keys.get_secret_value())),
+        links=media_links(settings),
         client=HttpForwardClient(session, _forward_limits(settings), utc_now),
         bulkheads=Bulkheads(limits, monotonic, CircuitChanges(metrics.FORWARD_CIRCUIT_CHANGES, "integration_id")),
         clock=utc_now,
@@ -250,6 +292,15 @@ def forward_handler(
             lease=timedelta(seconds=settings.forward_timeout + LEASE_MARGIN_S),
             give_up_after=timedelta(hours=settings.forward_hours),
         ),
+    )
+
+
+def media_links(settings: SenderSettings) -> MediaLinks:
+    """What makes the links to customers' files."""
+    return MediaLinks(
+        base_url=None if settings.media_url is None else str(settings.media_url),
+        keys=sealer_from(settings.secret_keys.get_secret_value()).keys,
+        pseudonyms=_pseudonyms(settings),
     )
 
 
@@ -282,6 +333,7 @@ async def serve(settings: SenderSettings) -> None:
                     settings.amqp_url.get_secret_value(),
                     keys=settings.authentic_events,
                     service=runtime.service,
+                    drain_seconds=settings.drain_seconds,
                 ) as broker,
             ):
                 sessions = Sessions(session, guarded_session, forward_session)
@@ -293,12 +345,13 @@ async def serve(settings: SenderSettings) -> None:
 async def _consume(
     settings: SenderSettings, runtime: ServiceRuntime, *, sessions: Sessions, store: Store, broker: Broker
 ) -> None:
-    directory, edited = CachedDirectory(store.directory), asyncio.Event()
+    directory, edited, renamed = CachedDirectory(store.directory), asyncio.Event(), asyncio.Event()
 
     async def changed(received: Received[Event]) -> None:
         directory.invalidate(received.event)
         if isinstance(received.event, NumberChanged):
             edited.set()  # it may have a new token
+            renamed.set()  # or a business account
 
     await broker.subscribe_exclusive("configuration", CONFIGURATION_CHANGES, changed, on_reconnect=directory.invalidate)
     options = SenderOptions(
@@ -315,7 +368,9 @@ async def _consume(
         providers={provider.kind: provider.sender(options) for provider in PROVIDERS.values()},
         owner=runtime.replica,
     )
-    send = message_handler(settings, dependencies)
+    send = message_handler(
+        settings, dependencies, media_preparation(settings, dependencies, options, sessions.forwards)
+    )
     messages = (on(MessageApproved, send), on(MessageReplaced, send))
     await broker.consume(
         MESSAGES,
@@ -332,19 +387,43 @@ async def _consume(
         settings, store=store, directory=directory, session=sessions.forwards, owner=runtime.replica
     )
     metrics.FORWARD_CIRCUITS_STOPPED.set_function(forward.bulkheads.stopped)
+    mark = MarkRead(
+        directory=directory,
+        numbers=dependencies.numbers,
+        receipts={p.kind: p.read_receipts(options) for p in PROVIDERS.values() if p.read_receipts is not None},
+        pseudonyms=_pseudonyms(settings),
+        clock=utc_now,
+    )
     await broker.consume(
         FORWARDS,
-        (on(ForwardRequested, forward),),
+        (on(ForwardRequested, ForwardAndMarkRead(forward, mark)),),
         prefetch=settings.forward_prefetch,
         account_share=settings.forward_prefetch // 2,
         stuck_after=max(STUCK_SECONDS, settings.forward_timeout + BULKHEAD_WAIT_S + LEASE_MARGIN_S),
     )
-    async with periodic("credential probes", credential_probes(dependencies), PROBE_LOOK_S, wake=edited):
+    links = MediaDependencies(
+        store=store,
+        directory=directory,
+        numbers=dependencies.numbers,
+        errors=dependencies.errors,
+        effects=refusal_effects(dependencies),
+        publisher=broker,
+        options=options,
+    )
+    syncs = template_syncs(dependencies, options)
+    async with (
+        periodic("credential probes", credential_probes(dependencies), PROBE_LOOK_S, wake=edited),
+        periodic("template owners", syncs.find_owners, OWNERS_LOOK_S, wake=renamed),
+        periodic("template syncs", syncs, PROBE_LOOK_S),
+        periodic("ended uploads", lambda: store.uploads.delete_ended(utc_now()), UPLOADS_LOOK_S),
+        serve_media(settings, links) as media_listens,
+    ):
         runtime.mark_ready(
             alive=broker.alive,
             store=StoreProbe(store.probe).writable,
             broker=broker.probe,
             consumers=broker.consumers_move,
+            media=media_listens,
         )
         await runtime.wait_until_stopped()
     # The drain waits for running calls. The next sender finds in the ledger what is left after it.
@@ -354,6 +433,7 @@ async def _consume(
 def _longest_delivery(settings: SenderSettings) -> float:
     """Seconds that a delivery may take while everything is as it should be: the waits, and the last call."""
     waits = settings.smoothing_seconds * 2 + settings.send_retry_seconds  # for a slot, and for an earlier message
+    waits += LONGEST_PREPARATION_S
     return max(STUCK_SECONDS, waits + settings.provider_timeout + LEASE_MARGIN_S)
 
 

@@ -119,3 +119,36 @@ API_VERSION_END = Gauge(
     "Unix time at which the provider ends the configured version of its API; absent while no end is announced.",
     ["provider", "version"],
 )
+
+OUTBOUND_MEDIA = Counter(
+    "gateway_outbound_media_total",
+    "Media that were fetched to be sent, by outcome: ready, refused (they cannot be sent) or upload_failed.",
+    ["outcome"],
+)
+from_zero(OUTBOUND_MEDIA, ["ready", "refused", "upload_failed"])
+TEMPLATE_SYNCS = Counter(
+    "gateway_template_syncs_total", "Reads of a business account's templates, by outcome.", ["outcome"]
+)
+from_zero(TEMPLATE_SYNCS, ["read", "refused", "unreachable"])
+READ_RECEIPTS = Counter(
+    "gateway_read_receipts_total", "Read receipts that WhatsApp was sent, by outcome: marked or failed.", ["outcome"]
+)
+from_zero(READ_RECEIPTS, ["marked", "failed"])
+MEDIA_REQUESTS = Counter(
+    "gateway_media_requests_total",
+    "Requests for customers' files by outcome: `delivered`, a refusal, or why a file was cut off.",
+    ["outcome"],
+)
+MEDIA_OUTCOMES = (
+    *("delivered", "described", "not_found", "throttled", "method_not_allowed", "gateway_unavailable"),
+    *("gone", "credentials", "unavailable", "too_large"),
+    *("mismatch", "broken", "timeout", "caller_gone"),
+)
+"""`mismatch`: not the file that WhatsApp told of. `broken`: the provider broke off or sent too much."""
+from_zero(MEDIA_REQUESTS, MEDIA_OUTCOMES)
+MEDIA_BYTES = Counter("gateway_media_bytes_total", "Bytes of customers' files that were sent to callers.")
+MEDIA_STREAMS = Gauge("gateway_media_streams", "Customers' files that are being sent.")
+MEDIA_UNRECORDED = Counter(
+    "gateway_media_unrecorded_total",
+    "Downloads that were cut off or refused and are not on the record, because the broker took no event.",
+)

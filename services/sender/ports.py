@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from libs.contracts.events import MessageApproved
+from libs.contracts.events import Event, MessageApproved
+from libs.contracts.forwards import ForwardKind
 from libs.providers.outgoing import NumberCredentials
 from libs.store.accounts import Number
 from services.sender.domain.forwards import ForwardResponse
+from services.sender.domain.media_links import NO_LINKS, LinkRules
 
 
 class Numbers(Protocol):
@@ -57,10 +59,16 @@ class TokenPeers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ForwardTarget:
-    """The URL of a 3CX system and the secret that signs forwards to it; neither shows in a repr."""
+    """The URL of a 3CX system and the secret that signs forwards to it; neither shows in a repr.
+
+    The URL of 3CX's chat is a secret itself, and nothing is signed.
+
+    `links` says which files of customers get a link.
+    """
 
     url: str = field(repr=False)
     secret: str = field(repr=False)
+    links: LinkRules = NO_LINKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +81,8 @@ class NoForwardTarget:
 class ForwardTargets(Protocol):
     """The forward targets of integrations."""
 
-    async def target(self, integration_id: str) -> ForwardTarget | NoForwardTarget:
-        """The integration's target, at most some seconds old."""
+    async def target(self, integration_id: str, kind: ForwardKind) -> ForwardTarget | NoForwardTarget:
+        """The integration's target for this kind of forward, at most some seconds old."""
         ...
 
 
@@ -83,4 +91,18 @@ class ForwardClient(Protocol):
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> ForwardResponse:
         """One POST in bounded time. Raises nothing but cancellation: every fault is a response."""
+        ...
+
+
+class Publisher(Protocol):
+    """Publishes events."""
+
+    async def publish(
+        self,
+        event: Event,
+        *,
+        id: UUID,  # noqa: A002 -- an event's id is called id everywhere
+        at: datetime | None = None,
+    ) -> None:
+        """Return once the broker has confirmed `event`. Raises GatewayError(gateway_unavailable)."""
         ...

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 
+from libs.chassis.client_addresses import proxies_from
 from libs.chassis.settings import ServiceSettings
 from libs.store.sealer import sealer_from
 
@@ -88,6 +89,44 @@ class SenderSettings(ServiceSettings):
     forward_circuit_longest_seconds: float = Field(
         default=300.0, gt=0, description="Longest pause between probes of an integration."
     )
+
+    media_url: AnyHttpUrl | None = Field(
+        default=None,
+        description="Public base URL of the links to customers' files; its path `/media/` leads to the media port. "
+        "None: forwards have no links.",
+    )
+    media_host: str = Field(default="0.0.0.0", description="Address on which links to files are served.")  # noqa: S104 -- the edge is outside the pod
+    media_port: int = Field(default=8081, ge=0, le=65535, description="Port on which links to files are served.")
+    media_max_bytes: int = Field(
+        default=100 * 1024 * 1024, ge=1, le=2**31, description="Bytes of the largest file that a link opens."
+    )
+    media_seconds: float = Field(
+        default=300.0, gt=0, le=3600, description="Seconds after which a file that is still being sent is cut off."
+    )
+    media_streams: int = Field(
+        default=8, ge=1, le=1000, description="Files of one integration that a replica sends at once."
+    )
+    media_requests_per_minute: int = Field(
+        default=60, ge=1, le=100_000, description="Links that one address may open within a minute, on each replica."
+    )
+    media_download_hosts: tuple[Annotated[str, Field(pattern=r"^(\*\.)?[a-z0-9.-]{1,253}$")], ...] = Field(
+        default=("lookaside.fbsbx.com", "*.fbcdn.net", "*.facebook.com"),
+        description="Hosts that the Cloud API's files are fetched from, with the token; separated by commas.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description="CIDRs, separated by commas, whose `X-Forwarded-For` is trusted: exactly the edge's addresses.",
+    )
+
+    @field_validator("trusted_proxies", "media_download_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return proxies_from(value)
 
     @field_validator("forward_ports", mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """`ConsentChange`: a customer's request to stop messages or to get them again, with its suppressions and events."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -43,8 +44,10 @@ class ConsentChange:
             evidence=self.evidence,
         )
 
-    def event(self, kind: type[SuppressionEvent], suppression_id: str, customer_key: str) -> SuppressionEvent:
-        """The event that a suppression was added or lifted."""
+    def event(
+        self, kind: type[SuppressionEvent], suppression_id: str, customer_key: str, keys: Sequence[str]
+    ) -> SuppressionEvent:
+        """The event that a suppression was added or lifted, for the customer with these keys."""
         return kind(
             account_id=self.account_id,
             suppression_id=suppression_id,
@@ -53,5 +56,6 @@ class ConsentChange:
             number_id=self.number_id,
             **addresses_of(self.contact),
             customer_key=customer_key,
+            customer_keys=sorted({customer_key, *keys}),
             evidence=self.evidence,
         )

@@ -12,8 +12,9 @@ from libs.store.conversations import Conversation
 from libs.store.decisions import Cooldown, CoolingDown, Limit, QuotaExhausted
 from libs.store.plans import daily_limit, monthly_limit
 from libs.store.restriction_effects import restricted_templates
-from services.policy.domain.delivery_plans import DeliveryPlan, plan_for
+from services.policy.domain.delivery_plans import DeliveryPlan, plan_for, plan_for_request
 from services.policy.domain.facts import Facts, NoMessage, Objection, Pass, RuleBinding
+from services.policy.domain.message_parts import readable_parts
 
 WINDOW = timedelta(hours=24)
 """WhatsApp's customer service window, from the customer's last message."""
@@ -28,7 +29,7 @@ def decide(webhook: WebhookReceived, facts: Facts, rules: Sequence[RuleBinding])
     receipt: list[RuleReceipt] = []
     flagged = False
     for binding in rules:
-        if not binding.applies_to(facts.event_type):
+        if not binding.applies_to(facts.event_type, webhook):
             continue
         finding = binding.rule(webhook, facts)
         stopped = not isinstance(finding, Pass)
@@ -55,6 +56,8 @@ def _decision_without_objection(
         return Decision(code=AnswerStatus.OK, receipt=receipt)
     if facts.event_type not in MESSAGING:
         return Decision(code=AnswerStatus.RECORDED, receipt=receipt)
+    if webhook.payload.command is not None:
+        return Decision(code=AnswerStatus.RECORDED, details={"command": webhook.payload.command}, receipt=receipt)
     plan = delivery_plan(webhook, facts)
     return Decision(
         receipt=receipt,
@@ -75,13 +78,24 @@ def text_of(webhook: WebhookReceived, facts: Facts) -> str | None:
     return facts.rendered if facts.event_type in TEMPLATED else webhook.payload.text
 
 
+def judged_text_of(webhook: WebhookReceived, facts: Facts) -> str:
+    """Everything in the message that people will read, for the content policy."""
+    text = text_of(webhook, facts) or ""
+    if facts.event_type in TEMPLATED:
+        return text
+    return "\n".join((text, *readable_parts(webhook.payload, facts.known_template))).strip()
+
+
 def purpose_of(webhook: WebhookReceived, event_type: EventType | None) -> str | None:
     """The purpose of the message; call events are operational, whatever the webhook contains."""
     return Purpose.OPERATIONAL if event_type in TEMPLATED else webhook.payload.message_purpose
 
 
 def delivery_plan(webhook: WebhookReceived, facts: Facts) -> DeliveryPlan:
-    """How the event's message is delivered."""
+    """How the event's message is delivered. A template that 3CX asks for is one in the window too."""
+    request = webhook.payload.template
+    if request is not None and facts.event_type is EventType.OUTBOUND_MESSAGE:
+        return plan_for_request(request.name, request.language, window_closes_at(facts.stored.conversation))
     return plan_for(
         facts.integration,
         closes_at=window_closes_at(facts.stored.conversation),

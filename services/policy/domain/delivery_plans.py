@@ -37,6 +37,7 @@ class PlanReason(StrEnum):
     WINDOW_OPEN = "window_open"
     NEVER_MESSAGED = "never_messaged"
     WINDOW_EXPIRED = "window_expired"
+    TEMPLATE_REQUESTED = "template_requested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,12 @@ def plan_for(
     why = PlanReason.NEVER_MESSAGED if closes_at is None else PlanReason.WINDOW_EXPIRED
     delivery = Delivery.REFUSED if template is None else Delivery.TEMPLATE
     return DeliveryPlan(delivery, why, closes_at, template, left_out)
+
+
+def plan_for_request(name: str, language: str, closes_at: datetime | None) -> DeliveryPlan:
+    """The plan for a template that 3CX asks for by name: in the window and outside it."""
+    template = WindowTemplate(name=name, language=language)
+    return DeliveryPlan(Delivery.TEMPLATE, PlanReason.TEMPLATE_REQUESTED, closes_at, template)
 
 
 def templates_offered(configured: Mapping[str, object] | None) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from libs.contracts.decisions import Details, EventType, Scalar
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
+from libs.contracts.known_templates import KnownTemplate
 from libs.contracts.results import AnswerStatus, SkipReason
 from libs.store.accounts import Account, Integration, Number
 from libs.store.contacts import Contact
@@ -38,6 +39,12 @@ class Facts:
     content: ContentPolicy = field(repr=False)
     rendered: str | None = field(default=None, repr=False)
     """The message text of a call event, from the integration's template; None when there is none."""
+    known_templates: tuple[KnownTemplate, ...] = ()
+    """The template that 3CX asks for, in each language that WhatsApp has it in."""
+    known_template: KnownTemplate | None = None
+    """The one of them in the language that is asked for."""
+    quoted_message_id: str | None = field(default=None, repr=False)
+    """WhatsApp's id of the message in `reply_to`, if it is one of this conversation."""
     template_limit: int | None = None
     """How many customers the business account may send templates to in 24 hours; None: not known, or no template."""
     template_use: TemplateUse | None = None
@@ -91,12 +98,16 @@ class RuleBinding:
     rule: Rule
     version: int = 1
     event_types: frozenset[EventType] = ALL_EVENT_TYPES
+    when: Callable[[WebhookReceived], bool] | None = None
+    """Whether the rule concerns such a message at all; None: every one of these types."""
 
     @property
     def name(self) -> str:
         """The rule's name: a sentence that is true when the rule passes."""
         return self.rule.__name__
 
-    def applies_to(self, event_type: EventType | None) -> bool:
-        """True when the rule applies to this event type; every rule applies to an unknown type."""
-        return event_type is None or event_type in self.event_types
+    def applies_to(self, event_type: EventType | None, webhook: WebhookReceived | None = None) -> bool:
+        """True when the rule applies to this event type and webhook; every rule applies to an unknown type."""
+        if event_type is not None and event_type not in self.event_types:
+            return False
+        return self.when is None or webhook is None or self.when(webhook)

@@ -31,6 +31,12 @@ def is_linked(changed: WhatsAppIdentityChanged, *, previous_is_known: bool) -> b
     return changed.customer is not None or previous_is_known
 
 
+def adds_phone(changed: WhatsAppIdentityChanged) -> bool:
+    """Whether a customer who is known by user id gets a phone number: the same person, who keeps the window."""
+    names = (changed.customer, changed.new_customer_user_id)
+    return names == (None, None) and None not in (changed.customer_user_id, changed.new_customer)
+
+
 def identity_restriction(changed: WhatsAppIdentityChanged, customer_key: str, cause: UUID) -> Restriction:
     """Nothing is sent from the number to the customer until an operator lifts it, or for `HELD_FOR`."""
     account_id, subject = changed.account_id or "", of_pair(changed.number_id, customer_key)

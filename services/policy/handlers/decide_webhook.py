@@ -16,7 +16,7 @@ from services.policy.domain.limits import budget_of
 from services.policy.handlers.decision_events import event_from_decision
 from services.policy.handlers.gather_facts import GatherFacts
 from services.policy.handlers.template_limits import TemplateLimits
-from services.policy.rules import RULES
+from services.policy.rules import rules_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class DecideWebhook:
         """The decision that stands: an earlier one, or that of the rules once it is stored."""
         if facts.stored.decision is not None:
             return StandingDecision(facts.stored.decision, fresh=False)
-        decision = decide(received.event, facts, RULES)
+        decision = decide(received.event, facts, rules_for(received.event))
         if facts.event_type not in MESSAGING:
             return StandingDecision(decision, fresh=False)  # nothing is sent, so a repetition changes nothing
         return await self._decided(received, facts, decision)

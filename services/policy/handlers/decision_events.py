@@ -13,6 +13,7 @@ from services.policy.domain.decisions import purpose_of, text_of
 from services.policy.domain.delivery_plans import parameters_of
 from services.policy.domain.facts import Facts
 from services.policy.domain.message_templates import rendered_text
+from services.policy.domain.template_values import template_fields
 from services.policy.domain.webhook_customers import Customer
 
 
@@ -35,6 +36,7 @@ def event_from_decision(
             purpose=purpose_of(webhook, facts.event_type),
             customer=facts.phone,
             customer_key=facts.customer_key if customer is not None and customer.phone is None else None,
+            chat=webhook.chat,
             receipt=decision.receipt,
         )
     return MessageApproved(
@@ -52,6 +54,10 @@ def event_from_decision(
         received_at=received.at,
         window_closes_at=decision.window_closes_at,
         template=_template_of(decision, webhook, facts),
+        media=webhook.payload.media if facts.event_type is EventType.OUTBOUND_MESSAGE else None,
+        interactive=webhook.payload.interactive if facts.event_type is EventType.OUTBOUND_MESSAGE else None,
+        reply_to_message_id=facts.quoted_message_id,
+        chat=webhook.chat,
         risk_score=decision.risk_score,
         flagged=decision.flagged,
         receipt=decision.receipt,
@@ -82,6 +88,8 @@ def _template_of(decision: Decision, webhook: WebhookReceived, facts: Facts) -> 
     template = decision.template
     if template is None:
         return None
+    if webhook.payload.template is not None and facts.event_type is EventType.OUTBOUND_MESSAGE:
+        return template_fields(webhook.payload.template, facts.known_template)
     values = template_values(webhook.payload, facts.customer, facts.account, facts.now)
     return {"name": template.name, "language": template.language, "parameters": parameters_of(template, values)}
 

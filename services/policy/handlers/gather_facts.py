@@ -6,7 +6,7 @@ from libs.chassis.clock import Clock, utc_now
 from libs.chassis.settlement import NotFoundYet
 from libs.chassis.subscriptions import Received
 from libs.contracts.decisions import EventType
-from libs.contracts.events import WebhookReceived
+from libs.contracts.events import CHAT_DIALECT, WebhookReceived
 from libs.contracts.identity import Pseudonyms, region_of_customer
 from libs.store.accounts import Account, Directory, Integration, Number
 from libs.store.contacts import Contact
@@ -19,9 +19,11 @@ from services.policy.domain.delivery_plans import templates_offered
 from services.policy.domain.facts import Facts
 from services.policy.domain.limits import Period, period_of
 from services.policy.domain.webhook_customers import Customer, named_customers
+from services.policy.handlers.chat_customers import ChatCustomers
 from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.decision_events import rendered_from, template_values
 from services.policy.handlers.find_customer import FindCustomer, decided_customer
+from services.policy.handlers.gather_requests import GatherRequests, requested_template
 from services.policy.handlers.prepare_words import PrepareWords
 from services.policy.handlers.template_limits import TemplateLimits
 
@@ -42,7 +44,7 @@ class _ConfiguredWebhook:
 
 @dataclass(frozen=True, slots=True)
 class GatherFacts:
-    """Reads the configuration from the cache, and everything else in one round trip."""
+    """Reads the configuration from the cache, and everything else in one round trip, but for what a message names."""
 
     directory: Directory
     decisions: Decisions
@@ -51,6 +53,8 @@ class GatherFacts:
     find_customer: FindCustomer
     contacts: CustomerContacts
     template_limits: TemplateLimits
+    chat_customers: ChatCustomers
+    requests: GatherRequests
     prepare_words: PrepareWords = field(default_factory=PrepareWords)
     clock: Clock = utc_now
 
@@ -63,11 +67,14 @@ class GatherFacts:
         webhook = await self._configured(received)
         await self.prepare_words(webhook.account.blocked_words)
         customer, stored = await self._stored_facts(webhook)
-        return await self.template_limits.gather(received.event, self._facts(webhook, customer, stored))
+        facts = await self.requests.gather(received.event, self._facts(webhook, customer, stored))
+        return await self.template_limits.gather(received.event, facts)
 
     async def _configured(self, received: Received[WebhookReceived]) -> _ConfiguredWebhook:
         webhook = received.event
         integration = await self.directory.integration(webhook.integration_id or "")
+        if integration is not None and webhook.dialect == CHAT_DIALECT:
+            integration = integration.for_chat(webhook.payload.from_)
         account = await self.directory.account(webhook.account_id or "")
         if integration is None or account is None:
             # Rows are never deleted: either this read is behind the one of ingress, or the row never was.
@@ -83,8 +90,11 @@ class GatherFacts:
 
     async def _stored_facts(self, webhook: _ConfiguredWebhook) -> tuple[Customer | None, StoredFacts]:
         """The customer, and what is stored about the customer; an earlier decision is for the customer it names."""
+        payload = webhook.received.event.payload
+        if webhook.received.event.dialect == CHAT_DIALECT:
+            payload = await self.chat_customers.payload_for(webhook.integration, payload)
         named = named_customers(
-            webhook.received.event.payload,
+            payload,
             webhook.event_type,
             region=webhook.account.default_region,
             number_format=webhook.integration.number_format,
@@ -123,7 +133,7 @@ class GatherFacts:
                 business_account_id=None if number is None else number.business_account_id,
                 customer_keys=keys,
                 region=None if customer is None else region_of_customer(customer.phone, customer.user_id),
-                templates=templates_offered(integration.window_template),
+                templates=templates_offered(integration.window_template) + requested_template(webhook.received.event),
             ),
         )
 

@@ -39,7 +39,11 @@ class HandleCall:
         missed = None
         if was_missed(call, received.at):
             integrations = await self.integrations.of_number(call.number_id)
-            own = [each for each in integrations if each.account_id == call.account_id]
+            own = [
+                each
+                for each in integrations
+                if each.account_id == call.account_id and each.instance_id == call.number_id  # not by `chat_numbers`
+            ]
             missed = missed_call_from(call, own, reply_to=NO_CALLER)
         return (*(() if missed is None else (missed,)), *await self.notify.for_call(received))
 

@@ -10,6 +10,7 @@ from libs.contracts.decisions import CONFIRMATION, Purpose
 from libs.contracts.events import Event, MessageApproved, SuppressionAdded, SuppressionLifted, WhatsAppMessageReceived
 from libs.store.accounts import Account, Directory
 from libs.store.conversations import Conversations, Suppression, SuppressionKind, Suppressions
+from libs.store.inbound_messages import InboundMessage
 from services.policy import metrics
 from services.policy.domain.addresses import addresses_of, contact_in
 from services.policy.domain.consent_changes import ConsentChange
@@ -18,6 +19,7 @@ from services.policy.domain.opt_out_confirmations import confirmation_text
 from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.customer_identities import CustomerIdentities
 from services.policy.handlers.customer_restrictions import CustomerRestrictions
+from services.policy.handlers.find_quoted import FIELD, message_hash
 
 KEYWORD = "keyword"
 WORDS = frozenset({"text", "image", "audio", "video", "document", "sticker", "location", "edit"})
@@ -65,13 +67,29 @@ class HandleInboundMessage:
             metrics.OPT_OUT_EFFECT_SECONDS.observe(max(0.0, (self.clock() - received.at).total_seconds()))
         await self.contacts.keep(account.id, contact_in(message), message.sent_at)
         if message.opens_window:
-            await self.conversations.open_window(message.number_id, identity.keys, message.sent_at)
+            quotable = self._quotable(received, identity.keys[0])
+            await self.conversations.open_window(message.number_id, identity.keys, message.sent_at, message=quotable)
             await self.customer_restrictions.end(
                 account.id, message.number_id, identity.keys, at=message.sent_at, cause=received.id
             )
         if change and isinstance(meaning, OptOut):
             return _opt_out_events(received, account, change, standing, meaning.language)
         return await self._lift(change, identity.keys, message.message_id) if change else ()
+
+    def _quotable(self, received: ReceivedMessage, customer_key: str) -> InboundMessage:
+        """The message as it is kept, so that an agent can quote it; stored in the step that opens the window."""
+        message, event_id = received.event, str(received.id)
+        pseudonyms, sealer = self.customer_identities.pseudonyms, self.contacts.sealer
+        account_id = message.account_id or ""
+        return InboundMessage(
+            event_id=event_id,
+            message_hash=message_hash(pseudonyms, account_id, message.number_id, message.message_id),
+            account_id=account_id,
+            number_id=message.number_id,
+            customer_key=customer_key,
+            sealed_message_id=sealer.seal(message.message_id, owner=event_id, field_name=FIELD),
+            at=message.sent_at,
+        )
 
     def _meaning(self, message: WhatsAppMessageReceived, account: Account) -> OptOut | OptIn | None:
         """The meaning of what the customer wrote or pressed."""
@@ -104,7 +122,7 @@ class HandleInboundMessage:
             )
             if rows:
                 lift = replace(change, kind=kind)
-                events.append(lift.event(SuppressionLifted, rows[0].id, keys[0]))
+                events.append(lift.event(SuppressionLifted, rows[0].id, keys[0], keys))
         if events:
             metrics.OPT_OUTS.labels("opt_in").inc()
         return events
@@ -113,12 +131,18 @@ class HandleInboundMessage:
 def _opt_out_events(
     received: ReceivedMessage, account: Account, change: ConsentChange, standing: Sequence[Suppression], language: str
 ) -> Sequence[Event]:
-    """The events of an opt-out: none when the customer had opted out before."""
+    """The events of an opt-out: none when the customer had opted out before with every key.
+
+    A further key of a customer who had opted out is recorded, so that the sink knows it, and nothing is confirmed.
+    """
     new = [row for row in standing if row.id == change.suppression_id(row.customer_key)]
-    if not new or any(row.active for row in standing if row not in new):
+    if not new:
         return ()
+    keys = [row.customer_key for row in standing]
+    added = change.event(SuppressionAdded, new[0].id, keys[0], keys)
+    if any(row.active for row in standing if row not in new):
+        return (added,)
     metrics.OPT_OUTS.labels("opt_out").inc()
-    added = change.event(SuppressionAdded, new[0].id, standing[0].customer_key)
     if account.paused or not any(row.active for row in new):
         return (added,)  # a paused account sends nothing; after a later opt-in a confirmation would be wrong
     return (added, _confirmation_from(received, account, standing[0].customer_key, language))

@@ -54,11 +54,12 @@ class HandlePreference:
         if any(row.active for row in standing):
             wanted += [change.suppression(key) for key in linked]
             standing += [await self.suppressions.suppress(each, ()) for each in wanted[len(keys) :]]
-        if [row.id for row in standing] != [row.id for row in wanted]:
+        new = [row.id for row, asked in zip(standing, wanted, strict=True) if row.id == asked.id]
+        if not new:
             return ()
         metrics.OPT_OUTS.labels("marketing_stop").inc()
         metrics.OPT_OUT_EFFECT_SECONDS.observe(max(0.0, (self.clock() - at).total_seconds()))
-        return (change.event(SuppressionAdded, standing[0].id, keys[0]),)
+        return (change.event(SuppressionAdded, new[0], keys[0], [row.customer_key for row in wanted]),)
 
     async def _lift(self, change: ConsentChange, keys: Sequence[str]) -> Sequence[Event]:
         rows = await self.customer_identities.lift(
@@ -67,7 +68,7 @@ class HandlePreference:
         if not rows:
             return ()
         metrics.OPT_OUTS.labels("marketing_resume").inc()
-        return (change.event(SuppressionLifted, rows[0].id, keys[0]),)
+        return (change.event(SuppressionLifted, rows[0].id, keys[0], keys),)
 
 
 def _change_from(received: Received[WhatsAppPreferenceChanged]) -> ConsentChange:

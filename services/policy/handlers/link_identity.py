@@ -6,6 +6,7 @@ from libs.chassis.subscriptions import Received
 from libs.contracts.events import WhatsAppIdentityChanged, WhatsAppIdentityLinked
 from libs.store.contacts import Contact
 from libs.store.conversations import Conversations
+from services.policy.domain.identity_changes import adds_phone
 from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.customer_identities import CustomerIdentities
 from services.policy.handlers.hold_identity import HoldIdentity
@@ -15,12 +16,15 @@ from services.policy.handlers.hold_identity import HoldIdentity
 class LinkIdentity:
     """Copies suppressions to the keys of a customer's new phone or user id, and links these. Windows are not copied.
 
+    A phone number that a customer without one shares is a further name of the same person, who keeps the window.
+
     A change that does not say whose new user id it is holds messages first, until an operator confirms the person.
     """
 
     customer_identities: CustomerIdentities
     contacts: CustomerContacts
     hold: HoldIdentity
+    conversations: Conversations
 
     async def __call__(self, received: Received[WhatsAppIdentityChanged]) -> None:
         """Handle one change. Safe to repeat: copies and links are identified by the keys alone."""
@@ -41,7 +45,10 @@ class LinkIdentity:
         new = [*dict.fromkeys([*(phone or other), *(user_id or other)])]
         await identities.copy_suppressions(account, known, new)
         contact = await self._contact_after(account, changed)
-        await identities.merge(account, await identities.link(account, new, changed.at))
+        customer = await identities.link(account, new, changed.at)
+        if adds_phone(changed):
+            await self.conversations.join_windows(account, customer.keys, await identities.main_key(account, new[0]))
+        await identities.merge(account, customer)
         await self.contacts.keep(account, contact, changed.at)
         if changed.customer and changed.new_customer and changed.customer != changed.new_customer:
             await self.contacts.forget(account, changed.customer, changed.at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from libs.chassis.subscriptions import Handler, Received
 from libs.contracts.events import (
@@ -29,6 +29,7 @@ from services.policy.domain.notifications import (
 from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.ports import Integrations
 
+E = TypeVar("E", bound=Event)
 Notified = WhatsAppMessageReceived | WhatsAppCallReceived | SuppressionAdded | MessageStatusUpdated
 
 
@@ -131,7 +132,8 @@ class NotifyIntegrations:
         found = await (
             self.integrations.of_number(number_id) if number_id else self.integrations.of_account(account_id)
         )
-        wanted = [integration for integration in found if integration.account_id == account_id and wants(integration)]
+        own = [each for each in found if number_id is None or each.instance_id == number_id]  # not by `chat_numbers`
+        wanted = [integration for integration in own if integration.account_id == account_id and wants(integration)]
         if not wanted:
             return []
         account = await self.directory.account(account_id)
@@ -150,3 +152,15 @@ class HandleAndNotify:
         result = await self.handle(received)
         events = (result,) if isinstance(result, Event) else result or ()
         return (*events, *await self.notify(received))
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyBoth(Generic[E]):
+    """Notifies integrations' forward URLs, and the chats of 3CX. Safe to repeat, as both are."""
+
+    integrations: Callable[[Received[E]], Awaitable[Sequence[Event]]]
+    chats: Callable[[Received[E]], Awaitable[Sequence[Event]]]
+
+    async def __call__(self, received: Received[E]) -> Sequence[Event]:
+        """Notify of one event."""
+        return (*await self.integrations(received), *await self.chats(received))

@@ -3,7 +3,7 @@
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from services.policy.domain.content_score import Band, score
-from services.policy.domain.decisions import text_of
+from services.policy.domain.decisions import judged_text_of
 from services.policy.domain.facts import Facts, Finding, Objection, Pass, RuleInputs
 
 
@@ -18,8 +18,8 @@ def account_is_not_paused(_: WebhookReceived, facts: Facts) -> Finding:
 
 
 def content_is_acceptable(webhook: WebhookReceived, facts: Facts) -> Finding:
-    """The text's risk score is below 80; from 50 it is sent and flagged for review."""
-    found = score(text_of(webhook, facts) or "", facts.content, facts.account.blocked_words)
+    """The risk score of every part of the message is below 80; from 50 it is sent and flagged for review."""
+    found = score(judged_text_of(webhook, facts), facts.content, facts.account.blocked_words)
     inputs: RuleInputs = {"risk_score": found.risk_score, "matched": [*found.matched], "content_policy": found.version}
     if found.band is Band.BLOCK:
         details = {"reason": "content", "risk_score": found.risk_score, "matched": list(found.matched)}

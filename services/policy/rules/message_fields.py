@@ -37,13 +37,6 @@ def customer_phone_is_certain(_: WebhookReceived, facts: Facts) -> Finding:
     )
 
 
-def text_is_present(webhook: WebhookReceived, _: Facts) -> Finding:
-    """An outbound message has a text."""
-    if not webhook.payload.text:
-        return Objection(ErrorCode.MISSING_MESSAGE_TEXT, {"field": "message_text"}, {"length": 0})
-    return Pass({"length": len(webhook.payload.text)})
-
-
 def text_fits(webhook: WebhookReceived, facts: Facts) -> Finding:
     """The text has at most 4,096 characters."""
     length = len(text_of(webhook, facts) or "")

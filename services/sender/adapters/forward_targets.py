@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from libs.chassis.telemetry import logger
-from libs.store.accounts import Directory
+from libs.contracts.forwards import CHAT_KINDS, ForwardKind
+from libs.store.accounts import CHAT_WEBHOOK_URL, Directory, Integration
 from libs.store.sealer import CannotOpen, Sealer
+from services.sender.domain.media_links import LinkRules
 from services.sender.ports import ForwardTarget, NoForwardTarget
 
 log = logger(__name__)
@@ -19,11 +21,25 @@ class DirectoryForwardTargets:
     directory: Directory
     sealer: Sealer = field(repr=False)
 
-    async def target(self, integration_id: str) -> ForwardTarget | NoForwardTarget:
+    async def target(self, integration_id: str, kind: ForwardKind) -> ForwardTarget | NoForwardTarget:
         """As `ForwardTargets.target`."""
         integration = await self.directory.integration(integration_id)
         if integration is None:
             return NoForwardTarget("unknown_integration")
+        return self._chat_of(integration) if kind in CHAT_KINDS else self._target_of(integration)
+
+    def _chat_of(self, integration: Integration) -> ForwardTarget | NoForwardTarget:
+        sealed = integration.sealed_chat_webhook_url
+        if not integration.enabled or not integration.chat_enabled or sealed is None:
+            return NoForwardTarget("chat_off")
+        try:
+            url = self.sealer.open(sealed, owner=integration.id, field_name=CHAT_WEBHOOK_URL)
+        except CannotOpen:
+            log.error("chat URL cannot be decrypted", integration_id=integration.id)  # noqa: TRY400 -- the trace adds nothing
+            return NoForwardTarget("secret_unreadable")
+        return ForwardTarget(url, "", LinkRules.of(integration))
+
+    def _target_of(self, integration: Integration) -> ForwardTarget | NoForwardTarget:
         sealed = integration.sealed_forward_secret
         if not integration.enabled or integration.forward_url is None or sealed is None:
             return NoForwardTarget("forwarding_off")
@@ -32,4 +48,4 @@ class DirectoryForwardTargets:
         except CannotOpen:
             log.error("forward secret cannot be decrypted", integration_id=integration.id)  # noqa: TRY400 -- the trace adds nothing
             return NoForwardTarget("secret_unreadable")
-        return ForwardTarget(integration.forward_url, secret)
+        return ForwardTarget(integration.forward_url, secret, LinkRules.of(integration))

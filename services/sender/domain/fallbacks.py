@@ -29,8 +29,9 @@ def has_linked_phone(approved: MessageApproved) -> bool:
 
 
 def without_text(approved: MessageApproved) -> MessageApproved:
-    """The message as it is kept."""
-    return approved.model_copy(update={"text": "", "receipt": (), "conversation_id": None, "after": None})
+    """The message as it is kept: without text, media and buttons, which are not sent later."""
+    kept = {"text": "", "media": None, "interactive": None, "receipt": (), "conversation_id": None, "after": None}
+    return approved.model_copy(update=kept)
 
 
 def to_linked_phone(approved: MessageApproved) -> MessageApproved:

@@ -1,9 +1,9 @@
 """Forwards to 3CX systems: the body that is posted, the meaning of the response, and the delay before the next try.
 
-The rule: the body of a forward is the same bytes on every try.
+The rule: the body of a forward is the same bytes on every try, as long as keys and settings of links stay the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -13,7 +13,10 @@ from uuid import UUID
 import orjson
 
 from libs.contracts.events import ForwardRequested
+from libs.contracts.forwards import CHAT_KINDS, delivery_headers
 from libs.providers.http import retry_after_from
+from services.sender.domain.chat_posts import CHAT_HEADERS, chat_body_from
+from services.sender.domain.media_links import MediaLink
 
 RETRY_DELAYS_S: Final = (5.0, 30.0, 120.0, 600.0, 3600.0)
 """Seconds to wait after the first, second … failed try; the last one repeats for a day: about 30 tries."""
@@ -52,9 +55,9 @@ def retry_delay(attempt: int, *, random: Callable[[], float], retry_after: float
     return timedelta(seconds=max(usual, retry_after or 0.0) * (1 + JITTER * random()))
 
 
-def body_from(requested: ForwardRequested, forward_id: UUID) -> bytes:
-    """The JSON that is posted (docs/forwarding.md)."""
-    content: dict[str, Any] = dict(requested.content)
+def body_from(requested: ForwardRequested, forward_id: UUID, link: MediaLink | None = None) -> bytes:
+    """The JSON that is posted (docs/forwarding.md); `link` opens the message's file."""
+    content: dict[str, Any] = _with_link(requested.content, link)
     names = {
         "phone": requested.customer,
         "wa_id": requested.customer_wa_id,
@@ -71,3 +74,24 @@ def body_from(requested: ForwardRequested, forward_id: UUID) -> bytes:
         "customer": {name: value for name, value in customer.items() if value is not None},
     }
     return orjson.dumps(envelope | content)
+
+
+def post_from(
+    requested: ForwardRequested, forward_id: UUID, link: MediaLink | None, *, secret: str, timestamp: int
+) -> tuple[bytes, Mapping[str, str]]:
+    """Body and headers of one try; only forwards to 3CX's chat are not signed."""
+    if requested.kind in CHAT_KINDS:
+        return chat_body_from(requested, forward_id, link), CHAT_HEADERS
+    body = body_from(requested, forward_id, link)
+    headers = delivery_headers(
+        secret=secret, delivery_id=str(forward_id), kind=requested.kind.value, timestamp=timestamp, body=body
+    )
+    return body, headers
+
+
+def _with_link(content: Mapping[str, Any], link: MediaLink | None) -> dict[str, Any]:
+    if link is None:
+        return dict(content)
+    message = content["message"]
+    kind = message["type"]
+    return {**content, "message": {**message, kind: {**message[kind], "media": link.json()}}}

@@ -11,7 +11,7 @@ from libs.contracts.events import MessageApproved, WebhookAnswered
 from libs.contracts.results import AnswerCode, AnswerStatus
 from libs.providers.errors import Classification
 from libs.providers.outcomes import Accepted, Refused
-from libs.providers.outgoing import Outgoing, OutgoingTemplate
+from libs.providers.outgoing import Outgoing, OutgoingInteractive, OutgoingMedia, OutgoingTemplate, ReadyMedia
 
 UNKNOWN_OUTCOME = "unknown"
 OPTED_OUT_WHILE_WAITING = "opted_out_while_waiting"
@@ -109,14 +109,14 @@ def answer_from(approved: MessageApproved, result: Result) -> WebhookAnswered:
         customer_key=approved.customer_key or None,
         received_at=approved.received_at,
         flagged=approved.flagged,
+        chat=approved.chat,
     )
 
 
 def without_customer(approved: MessageApproved) -> MessageApproved:
     """The message of a customer who was erased: it is not sent, and nothing that is written about it names them."""
-    return approved.model_copy(
-        update={"customer": None, "customer_user_id": None, "customer_key": "", "text": "", "after": None}
-    )
+    nobody = {"customer": None, "customer_user_id": None, "customer_key": "", "after": None, "chat": None}
+    return approved.model_copy(update=nobody | {"text": "", "media": None, "interactive": None})
 
 
 def sent(accepted: Accepted) -> Result:
@@ -125,12 +125,32 @@ def sent(accepted: Accepted) -> Result:
     return Result(AnswerStatus.SENT, accepted.message_id, details, accepted=accepted)
 
 
-def result_with_template(outgoing: Outgoing, result: Result) -> Result:
-    """The result; with the template's name and language when a template was sent."""
-    if not isinstance(outgoing, OutgoingTemplate) or result.code is not AnswerStatus.SENT:
+def result_with_content(outgoing: Outgoing, result: Result) -> Result:
+    """The result with what was sent: a template's name and language, media's kind, type, size and digest."""
+    if result.code is not AnswerStatus.SENT and not result.unknown:
         return result
-    details = {"delivery": "template", "template": outgoing.name, "language": outgoing.language}
+    match outgoing:
+        case OutgoingTemplate() if result.code is AnswerStatus.SENT:
+            details: dict[str, Any] = {
+                "delivery": "template",
+                "template": outgoing.name,
+                "language": outgoing.language,
+            }
+            if outgoing.header_media is not None:
+                details["media"] = media_details(outgoing.header_media)
+        case OutgoingMedia():
+            details = {"media": media_details(outgoing.media)}
+        case OutgoingInteractive() if result.code is AnswerStatus.SENT:
+            details = {"interactive": "buttons" if outgoing.content.buttons else "list"}
+        case _:
+            return result
     return replace(result, details={**result.details, **details})
+
+
+def media_details(media: ReadyMedia) -> dict[str, Any]:
+    """What the answer, the ledger and the record hold of media: never the content, the name or the address."""
+    file = media.file
+    return {"kind": media.kind.value, "mime_type": file.mime_type, "bytes": file.bytes, "sha256": file.sha256}
 
 
 def unknown(reason: str) -> Result:

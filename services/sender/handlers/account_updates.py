@@ -17,6 +17,7 @@ from libs.store.restrictions import (
     of_business_account,
     restriction_id,
 )
+from libs.store.templates import Templates
 from services.sender import metrics
 from services.sender.domain.account_updates import (
     FLAGGED,
@@ -32,6 +33,8 @@ from services.sender.domain.refusals import number_paused_from
 from services.sender.ports import Throughputs
 
 log = logger(__name__)
+TEMPLATE_TOPICS = ("message_template_", "template_")
+"""How the topics of notices about templates begin (Meta, webhooks of a business account)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +46,15 @@ class HandleAccountUpdate:
 
     restrictions: Restrictions
     business_accounts: BusinessAccounts
+    templates: Templates
     throughputs: Throughputs
 
     async def __call__(self, received: Received[WhatsAppAccountUpdated]) -> None:
         """Apply one notice to the account that it is written to."""
         event, word = received.event, word_of(received.event)
         changes = changes_in(event) if event.account_id is not None else []
+        if event.topic.startswith(TEMPLATE_TOPICS):
+            await self._ask_for_templates(event, received.at)
         label = word if word in KNOWN_WORDS else "other"
         metrics.ACCOUNT_UPDATES.labels(event.topic, label, "applied" if changes else "none").inc()
         if word == FLAGGED:
@@ -64,6 +70,12 @@ class HandleAccountUpdate:
                 case RaisesThroughput():
                     for number in numbers:
                         await self.throughputs.raise_to_providers(number, cause=received.id, at=at)
+
+    async def _ask_for_templates(self, event: WhatsAppAccountUpdated, at: datetime) -> None:
+        """A template changed: read them all again, with the credentials of any number of the business account."""
+        numbers = await self.business_accounts.numbers_of(event.business_account_id)
+        if numbers:
+            await self.templates.request(event.business_account_id, numbers[0].id, at)
 
     async def _numbers(self, event: WhatsAppAccountUpdated) -> list[Number]:
         """The account's numbers in the business account."""

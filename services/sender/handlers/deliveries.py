@@ -13,12 +13,14 @@ from libs.chassis.settlement import RetryLater
 from libs.contracts.callback_data import callback_from
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved
+from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Number
 from libs.store.ledger import Blocked, Claim, Claimed, ClaimInProgress, Finished, LeaseExpired, RateLimited
 from libs.store.restrictions import Restriction
 from services.sender import metrics
 from services.sender.domain.fallbacks import to_linked_phone
 from services.sender.domain.next_steps import CallAttempts, Done, OtherForm, RetryAfter, SlowDown
+from services.sender.domain.outbound_files import media_of
 from services.sender.domain.refusals import bucket_of
 from services.sender.domain.restriction_checks import hold_ended, refused_by
 from services.sender.domain.results import (
@@ -33,6 +35,7 @@ from services.sender.domain.sent_forms import form_of
 from services.sender.handlers.delivery_progress import Progress, claim_from
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
 from services.sender.handlers.finished_calls import FinishCall
+from services.sender.handlers.prepare_media import PrepareMedia
 from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
 from services.sender.handlers.restriction_checks import CheckRestrictions
@@ -51,6 +54,7 @@ class DeliverMessage:
 
     deps: DeliveryDependencies
     prepare: PrepareMessage
+    media: PrepareMedia
     call: CallProvider
     finish: FinishCall
     checks: CheckRestrictions
@@ -69,15 +73,22 @@ class DeliverMessage:
             approved = without_customer(approved)
         number = await self.prepare.numbers.number(approved.number_id)
         progress = Progress(start=self.deps.monotonic())
-        while True:
-            result = await self._try(approved, number, progress)
-            if result is not None:
-                return result
+        try:
+            while True:
+                result = await self._try(approved, number, progress)
+                if result is not None:
+                    await self._finish_media(approved, result)
+                    return result
+        finally:
+            self.media.close_file(approved.event_id)
 
     async def _try(self, approved: MessageApproved, number: Number | None, progress: Progress) -> Result | None:
         """Claim and call once; None when the message may be tried again."""
         found = await self._restriction(approved, number, progress)
         await self.checks.hold_before_claim(approved, found)
+        refusal = await self._prepare_media(approved, number, progress, found)
+        if refusal is not None:
+            return refusal
         answer = await self.deps.ledger.claim(self._claim(approved, number, progress))
         if not isinstance(answer, Blocked):
             self._blocked_since.pop(approved.event_id, None)
@@ -133,7 +144,11 @@ class DeliverMessage:
         callback, now = callback_from(approved.event_id, self.deps.pseudonyms), self.deps.clock()
         message = to_linked_phone(approved) if OtherForm.PHONE in progress.forms else approved
         window_closed = OtherForm.TEMPLATE in progress.forms
-        prepared = self.prepare(message, number, callback=callback, now=now, window_closed=window_closed)
+        if isinstance(progress.media, Result):
+            return await self.results.write(approved, progress.media)
+        prepared = self.prepare(
+            message, number, callback=callback, now=now, window_closed=window_closed, media=progress.media
+        )
         if isinstance(prepared, Result):
             return await self.results.write(approved, prepared)
         attempts = claimed.attempt - progress.throttles
@@ -151,6 +166,30 @@ class DeliverMessage:
                 return None
             case SlowDown():
                 return await self._slow_down(approved, number, step, progress)
+
+    async def _prepare_media(
+        self, approved: MessageApproved, number: Number | None, progress: Progress, found: Restriction | None
+    ) -> Result | None:
+        """Get and upload the media before the claim; the result when that fails for a message that nobody claimed.
+
+        A message whose call may have been made is not finished here: its claim answers what became of it.
+        """
+        if progress.media is not None or found is not None or media_of(approved) is None:
+            return None
+        if form_of(approved, now=self.deps.clock()) is not None and approved.media is not None:
+            return None  # the window has closed: the fallback shows no media
+        known = await self.results.retry(lambda: self.deps.statuses.find(str(approved.event_id)))
+        if known is not None and known.outcome is not None:
+            return None
+        progress.media = await self.media(approved, number)
+        if isinstance(progress.media, Result) and known is None:
+            return await self.results.write(approved, progress.media)
+        return None
+
+    async def _finish_media(self, approved: MessageApproved, result: Result) -> None:
+        """Delete what was sent. After a crash in between, the upload ends by itself after its day."""
+        if media_of(approved) is not None:
+            await self.media.finish(approved, sent=result.code is AnswerStatus.SENT)
 
     async def _restriction(
         self, approved: MessageApproved, number: Number | None, progress: Progress
@@ -209,7 +248,7 @@ class DeliverMessage:
         wait = max(0.0, self.options.max_wait_s - progress.waited)
         now = self.deps.clock()
         blocked_since = None if since is None else now - timedelta(seconds=self.deps.monotonic() - since)
-        claim = partial(claim_from, approved, number, options=self.options, now=now, callback=callback)
+        claim = partial(claim_from, approved, number, options=self.options, clock=self.deps.clock, callback=callback)
         fallback = self.fallbacks.sealed(approved, now=now)
         contact = self.deps.contacts.sealed(approved)
         return claim(blocked_since=blocked_since, max_wait_s=wait, fallback=fallback, contact=contact)

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from libs.chassis.backoff import backoff
+from libs.chassis.clock import Clock
 from libs.contracts.events import MessageApproved
 from libs.contracts.send_rates import NUMBER_PER_SECOND, number_burst
+from libs.providers.outgoing import ReadyMedia
 from libs.store.accounts import Number
 from libs.store.ledger import Claim, Pace
 from services.sender.domain.next_steps import OtherForm
+from services.sender.domain.results import Result
 from services.sender.handlers.dependencies import DeliveryOptions
 
 _ORDER_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -25,6 +28,8 @@ class Progress:
     waited: float = 0.0
     not_before: float = 0.0
     order_waited: float = 0.0
+    media: ReadyMedia | Result | None = None
+    """The message's media, ready to be named, or the result when they cannot be sent."""
     forms: set[OtherForm] = field(default_factory=set)
     """The other forms in which the message is tried, because WhatsApp refused the first one."""
     order_pauses: Iterator[float] = field(default_factory=lambda: backoff(*_ORDER_PAUSES))
@@ -35,7 +40,7 @@ def claim_from(
     number: Number | None,
     *,
     options: DeliveryOptions,
-    now: datetime,
+    clock: Clock,
     callback: str,
     contact: str,
     blocked_since: datetime | None,
@@ -60,7 +65,8 @@ def claim_from(
         blocked_since=blocked_since,
         fallback=fallback,
         owner=options.owner,
-        now=now,
+        now=clock(),
+        clock=clock,
         lease_seconds=options.lease_s,
         pace=Pace(number_rate=rate, number_burst=number_burst(rate), max_wait=max_wait_s),
     )

@@ -13,7 +13,7 @@ from services.sender.domain.fallbacks import has_linked_phone
 from services.sender.domain.next_steps import Done, OtherForm
 from services.sender.domain.refusals import refused_message_from
 from services.sender.domain.restrictions import HELD
-from services.sender.domain.results import Refusal, Result, result_with_template
+from services.sender.domain.results import Refusal, Result, result_with_content
 from services.sender.domain.sent_forms import template_of
 from services.sender.domain.statuses import result_from_status
 from services.sender.handlers.dependencies import DeliveryDependencies
@@ -57,7 +57,7 @@ class FinishCall:
             result = await self.result_by_status(approved, result, attempts)
         if trial is not None and result.message_id is not None:
             await self.checks.lift_after_trial(trial, approved.event_id)
-        return await self.results.write(approved, result_with_template(message.outgoing, result))
+        return await self.results.write(approved, result_with_content(message.outgoing, result))
 
     async def result_by_status(self, approved: MessageApproved, result: Result, attempts: int) -> Result:
         """The result that a status has reported already, where the call gave none; else `result`."""
@@ -99,8 +99,8 @@ class FinishCall:
 
 def _other_form(step: Done, approved: MessageApproved, message: PreparedMessage) -> OtherForm | None:
     """The form in which a refused message is tried once more; the same for every repetition."""
-    is_text = not isinstance(message.outgoing, OutgoingTemplate)
-    if step.effect is Effect.CLOSE_WINDOW and is_text and template_of(approved) is not None:
+    is_free = not isinstance(message.outgoing, OutgoingTemplate)
+    if step.effect is Effect.CLOSE_WINDOW and is_free and template_of(approved) is not None:
         return OtherForm.TEMPLATE
     to = message.outgoing.to
     to_user_id = to.phone is None and to.wa_id is None

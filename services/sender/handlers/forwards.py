@@ -8,7 +8,7 @@ from uuid import UUID
 from libs.chassis.clock import Clock, Monotonic
 from libs.chassis.settlement import GiveUp, RetryLater
 from libs.contracts.events import ForwardDelivered, ForwardFailed
-from libs.contracts.forwards import delivery_headers
+from libs.contracts.forwards import ForwardKind
 from libs.store.forwards import (
     AlreadyDelivered,
     Attempt,
@@ -19,7 +19,8 @@ from libs.store.forwards import (
     StartResult,
 )
 from services.sender import metrics
-from services.sender.domain.forwards import JITTER, ForwardResponse, body_from, retry_delay
+from services.sender.domain.forwards import JITTER, ForwardResponse, post_from, retry_delay
+from services.sender.domain.media_links import MediaLinks
 from services.sender.handlers.bulkheads import Bulkheads
 from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.forward_events import Request, delivered_from, failed_from, forward_from
@@ -45,6 +46,7 @@ class DeliverForward:
     forwards: Forwards
     cancellations: Cancellations
     targets: ForwardTargets
+    links: MediaLinks
     client: ForwardClient
     bulkheads: Bulkheads
     clock: Clock
@@ -65,12 +67,17 @@ class DeliverForward:
             return await self._save_delivered(received)
         if await self._erased(received):
             return await self._claim(received, erased=True) or await self._cancel(received)
-        return await self._deliver(received)
+        try:
+            return await self._deliver(received)
+        except GiveUp as failure:
+            if received.event.kind is not ForwardKind.CHAT_TEST:
+                raise
+            return failed_from(received, failure.reason, None)  # an operator waits for it: no dead letter
 
     async def _deliver(self, received: Request) -> ForwardDelivered | ForwardFailed:
         if self.clock() - (received.waiting_since or self.clock()) >= self.options.give_up_after:
             return await self._give_up_unless_delivered(received, "out of time")
-        target = await self.targets.target(received.event.integration_id or "")
+        target = await self.targets.target(received.event.integration_id or "", received.event.kind)
         if isinstance(target, NoForwardTarget):
             return await self._give_up_unless_delivered(received, target.reason)
         bulkhead = self.bulkheads.of(received.event.integration_id or "")
@@ -116,13 +123,10 @@ class DeliverForward:
         return await self.forwards.start(forward, owner=self.options.owner, now=now, lease=self.options.lease)
 
     async def _post(self, received: Request, target: ForwardTarget) -> tuple[ForwardResponse, Attempt]:
-        body, at, start = body_from(received.event, received.id), self.clock(), self.monotonic()
-        headers = delivery_headers(
-            secret=target.secret,
-            delivery_id=str(received.id),
-            kind=received.event.kind.value,
-            timestamp=int(at.timestamp()),
-            body=body,
+        link = self.links.in_forward(received.event, target.links)
+        at, start = self.clock(), self.monotonic()
+        body, headers = post_from(
+            received.event, received.id, link, secret=target.secret, timestamp=int(at.timestamp())
         )
         response = await self.client.post(target.url, body, headers)
         seconds = self.monotonic() - start
@@ -136,7 +140,7 @@ class DeliverForward:
             return await self._save_delivered(received)
         wait = retry_delay(received.attempt, random=self.random, retry_after=response.retry_after)
         now = self.clock()
-        if response.final:
+        if response.final or received.event.kind is ForwardKind.CHAT_TEST:
             raise await self._given_up(received, response.error, attempt)
         if now + wait - (received.waiting_since or now) >= self.options.give_up_after:
             raise await self._given_up(received, f"out of time: {response.error}", attempt)
