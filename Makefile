@@ -3,7 +3,7 @@
 .DELETE_ON_ERROR:
 # Targets start dozens of processes, which share compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup run demo unit test chaos k8s k8s-run k8s-test sbom rules check fmt bench docs clean lock
+.PHONY: help setup run demo unit test test-rabbitmq4 cluster-test chaos k8s k8s-run k8s-test sbom rules check fmt bench docs clean lock
 
 PYTHON := .venv/bin/python
 INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
@@ -20,6 +20,14 @@ T ?=
 # The longest time of `make k8s-test`, with a first build of Kubernetes on a slow machine.
 K8S_SECONDS ?= 2400
 
+# Tests that RabbitMQ's version may make fail: the chassis and its broker, and each kind of traffic once.
+ON_RABBITMQ_4 := tests/integration/chassis tests/integration/test_broker_definitions.py tests/integration/test_broker_rights.py \
+	tests/integration/test_broker_node.py tests/integration/test_deliveries.py tests/e2e/test_messaging.py \
+	tests/e2e/test_replicas.py tests/e2e/test_whatsapp_webhooks.py tests/e2e/test_authentic_events.py
+
+# The longest time of `make cluster-test`; an interrupt stops the nodes in any case.
+CLUSTER_SECONDS ?= 540
+
 # In a venv of its own: what it needs clashes with ours.
 SBOM := .venv-sbom/installed
 CHECKOV := .venv-checkov/installed-3.3.30
@@ -29,7 +37,7 @@ RUNTIME := .venv/installed-runtime
 DEV := .venv/installed-dev
 
 help: ## show this help
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: $(DEV) ## create .venv with all dependencies
 
@@ -43,7 +51,20 @@ unit: $(DEV) ## run the unit tests: seconds, no broker
 	$(PYTHON) -m pytest tests/unit -q -n $(LANES) --dist loadscope
 
 test: $(DEV) ## run all tests but the long fault scenarios, or one test or folder: T=PATH
-	$(PYTHON) -m pytest $(or $(T),tests -m "not long and not kubernetes" $(PARALLEL))
+	$(PYTHON) -m pytest $(or $(T),tests -m "not long and not kubernetes and not cluster" $(PARALLEL))
+
+# What stands on the broker, in a root with RabbitMQ 4. Where none can be made, the policy and the arguments are tried alone.
+test-rabbitmq4: $(DEV) ## run the tests that need a broker on RabbitMQ 4, in a Debian 13 of its own (root, mmdebstrap)
+	if server="$$($(PYTHON) -m tools.broker.debian_root)"; then \
+		GATEWAY_TEST_RABBITMQ_SERVER="$$server" $(PYTHON) -m pytest $(ON_RABBITMQ_4) $(PARALLEL); \
+	else \
+		echo "Only the policy and the arguments of queues are checked, on this machine's own RabbitMQ." >&2; \
+		$(PYTHON) -m pytest tests/integration/chassis/test_declare_step.py tests/integration/test_broker_definitions.py; \
+	fi
+
+cluster-test: $(DEV) ## disturb the nodes of a broker of three under traffic, on RabbitMQ 4 where it can be had (root)
+	GATEWAY_TEST_RABBITMQ_SERVER="$$($(PYTHON) -m tools.broker.debian_root || true)" timeout --foreground --signal=INT \
+		--kill-after=60 $(CLUSTER_SECONDS) $(PYTHON) -m pytest $(or $(T),tests/cluster)
 
 chaos: $(DEV) ## run the long fault scenarios: killed processes, full disks, clocks set back, alerts
 	$(PYTHON) -m pytest tests/chaos tests/e2e -m "long and not alone" $(PARALLEL)
@@ -56,11 +77,14 @@ k8s: $(DEV) $(CHECKOV) ## render the Kubernetes manifests and check them: schema
 k8s-run: $(RUNTIME) ## run the gateway on a Kubernetes of its own until Ctrl-C (root, Go)
 	$(PYTHON) -m tools.kubernetes run
 
+# Kubernetes is built beside the images and their tests, which wait for downloads more than for a processor.
 # A scenario that hangs is ended by its own limit, and everything by this one; the cluster ends in any case.
-k8s-test: $(DEV) ## boot a Kubernetes of three nodes, and disturb the gateway on it under traffic (root, Go)
+k8s-test: $(DEV) $(SBOM) ## boot a Kubernetes of three nodes, and disturb the gateway on it under traffic (root, Go)
+	$(PYTHON) -m tools.kubernetes check
 	trap : INT TERM; \
+	$(PYTHON) -m tools.kubernetes build >/dev/null & build=$$!; \
 	timeout --foreground --signal=INT --kill-after=90 $(K8S_SECONDS) $(PYTHON) -m pytest $(or $(T),tests/k8s/image tests/k8s/cluster); \
-	status=$$?; $(PYTHON) -m tools.kubernetes down; exit $$status
+	status=$$?; kill $$build 2>/dev/null; $(PYTHON) -m tools.kubernetes down; exit $$status
 
 check: $(DEV) ## check lint rules, formatting, types and import rules
 	$(PYTHON) -m ruff check .

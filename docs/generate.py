@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
+from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from docs.dashboards.grafana import json_from
 from docs.dashboards.numbers import NUMBERS
 from docs.dashboards.overview import OVERVIEW
 from docs.dashboards.record import RECORD
+from docs.event_api import event_api
+from docs.ingress_api import ingress_api
+from docs.operators_api import operators_api
+from docs.postman import postman_collection
 from docs.prometheus_rule import FILES as PROMETHEUS_RULES
 from docs.runbook_links import linked_files
 from libs.chassis import metrics as chassis_metrics
@@ -26,8 +31,10 @@ from libs.contracts.events import EVENTS, Event
 from libs.contracts.producers import DEAD_LETTERS_ONLY, PRODUCERS
 from libs.store import metrics as store_metrics
 from tools.broker import definitions, kubernetes_users
+from tools.cli.commands.backup import BackupSettings
 from tools.cli.commands.declare import DeclareSettings
 from tools.cli.commands.migrate import MigrateSettings
+from tools.cli.commands.restore import RestoreSettings
 
 FOLDER = Path(__file__).parent
 GRAFANA = "../deploy/grafana/dashboards"
@@ -85,6 +92,8 @@ def settings_page() -> str:
         parts.append(_settings_table(service.capitalize(), found, set(ServiceSettings.model_fields)))
     parts.append(_settings_table("`gateway declare`", DeclareSettings, set()))
     parts.append(_settings_table("`gateway migrate`", MigrateSettings, set()))
+    parts.append(_settings_table("`gateway backup`", BackupSettings, set()))
+    parts.append(_settings_table("`gateway restore`", RestoreSettings, set()))
     return "\n".join(parts)
 
 
@@ -102,6 +111,8 @@ def _settings_table(title: str, settings: type[Settings], inherited: set[str]) -
 def _default(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, SecretStr):  # its default is no secret: the code has it
+        return value.get_secret_value()
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if value != () else "none"
@@ -158,6 +169,10 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,
     "settings.md": settings_page,
     "metrics.md": metrics_page,
+    "api/ingress.openapi.json": ingress_api,
+    "api/operators.openapi.json": operators_api,
+    "api/events.asyncapi.json": event_api,
+    "api/postman-collection.json": postman_collection,
     **linked_files(),
     **PROMETHEUS_RULES,
     **{f"{GRAFANA}/{each.uid}.json": partial(json_from, each) for each in (OVERVIEW, NUMBERS, RECORD)},

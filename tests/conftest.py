@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from libs.contracts.time_zones import use_pinned_time_zones
+from tests.contract.store.mongo_server import AVAILABLE, NOT_RUN
 from tests.e2e import scenarios
 from tools.broker import BrokerNode
 
@@ -22,7 +24,8 @@ VHOSTS_AT_ONCE = 16  # one command makes many as fast as one
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin the scenarios' lines anew, once for all lanes."""
+    """Use the pinned time zones, as services do; begin the scenarios' lines anew, once for all lanes."""
+    use_pinned_time_zones()
     if not hasattr(config, "workerinput"):
         scenarios.reset()
 
@@ -52,7 +55,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print every scenario's line at the end of the run."""
+    """Print every scenario's line at the end of the run, and that a suite did not run."""
+    if not AVAILABLE:
+        terminalreporter.section("MongoDB")
+        terminalreporter.write_line(NOT_RUN)
     lines = scenarios.reported_lines()
     if lines:
         terminalreporter.section(f"scenarios, also in {scenarios.FILE}")

@@ -1,5 +1,6 @@
 """A stand-in for an Evolution API v2 server: it takes messages, is told what to answer, and posts webhooks."""
 
+import base64
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator
@@ -42,6 +43,18 @@ class Sent:
     body: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class StoredMedia:
+    """A file that the server has; `raw` is answered in place of what it makes of the file."""
+
+    content: bytes = b""
+    mime_type: str = "image/jpeg"
+    name: str = "file.jpg"
+    caption: str = ""
+    raw: bytes | None = None
+    status: int = 201
+
+
 @dataclass
 class EvolutionStub:
     """`instances` are names with their keys; `answers` are given first, one a message, then messages are taken."""
@@ -53,6 +66,8 @@ class EvolutionStub:
     ids: list[str] = field(default_factory=list)
     """What the messages that were taken are called, as the callers were told."""
     webhooks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    media: dict[str, StoredMedia] = field(default_factory=dict)
+    """Files by the id of their message."""
     url: str = ""
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -61,6 +76,7 @@ class EvolutionStub:
         app = web.Application()
         app.router.add_post("/message/{call}/{instance}", self._message)
         app.router.add_post("/webhook/set/{instance}", self._webhook)
+        app.router.add_post("/chat/getBase64FromMediaMessage/{instance}", self._media)
         return app
 
     async def tell(self, instance: str, event: str, data: Any, **envelope: Any) -> int:
@@ -97,6 +113,29 @@ class EvolutionStub:
         jid = number if "@" in number else f"{number}@s.whatsapp.net"
         self.ids.append(f"3EB0{next(self._ids):016X}")
         return 201, taken(jid, self.ids[-1], text)
+
+    async def _media(self, request: web.Request) -> web.StreamResponse:
+        """A file in base64, as 2.3.6 answers; unknown messages are a bad request."""
+        if (refusal := self._refusal(request)) is not None:
+            return web.json_response(refusal[1], status=refusal[0])
+        asked = await request.json()
+        assert asked["convertToMp4"] is False
+        media = self.media.get(asked["message"]["key"]["id"])
+        if media is None:
+            status, body = refused(400, "Bad Request", ["Message not found"])
+            return web.json_response(body, status=status)
+        if media.raw is not None:
+            return web.Response(body=media.raw, content_type="application/json", status=media.status)
+        body = {
+            "mediaType": "imageMessage",
+            "fileName": media.name,
+            "caption": media.caption,
+            "size": {"fileLength": str(len(media.content))},
+            "mimetype": media.mime_type,
+            "base64": base64.b64encode(media.content).decode(),
+            "buffer": None,
+        }
+        return web.json_response(body, status=201)
 
     async def _webhook(self, request: web.Request) -> web.Response:
         if (refusal := self._refusal(request)) is not None:

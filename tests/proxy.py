@@ -28,22 +28,22 @@ class _Pair:
 
 
 class Proxy:
-    """Relays connections to a port of this machine; every fault holds until `heal` and for new connections too."""
+    """Relays connections to a port; every fault holds until `heal` and for new connections too."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
         self.latency = 0.0
         """Seconds that each piece of data waits, in each direction."""
         self.port = 0
-        self._target = target
+        self._host, self._target = host, target
         self._listener: asyncio.Server | None = None
         self._pairs: set[_Pair] = set()
         self._flowing = {Direction.TO_SERVER: asyncio.Event(), Direction.TO_CLIENT: asyncio.Event()}
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, target: int) -> AsyncIterator["Proxy"]:
+    async def to(cls, target: int, host: str = "127.0.0.1") -> AsyncIterator["Proxy"]:
         """A proxy in front of a port; all its connections are gone when the block is left."""
-        proxy = cls(target)
+        proxy = cls(target, host)
         await proxy.heal()
         try:
             yield proxy
@@ -100,7 +100,7 @@ class Proxy:
 
     async def _relay(self, client_reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         try:
-            server_reader, server = await asyncio.open_connection("127.0.0.1", self._target)
+            server_reader, server = await asyncio.open_connection(self._host, self._target)
         except OSError:
             _reset(client)
             return

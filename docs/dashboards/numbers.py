@@ -27,6 +27,8 @@ NUMBERS = Dashboard(
             "Calls to WhatsApp",
             (
                 rates("Calls, by outcome", "gateway_provider_calls_total", "outcome", unit="reqps"),
+                rates("Media to send, by outcome", "gateway_outbound_media_total", "outcome"),
+                rates("Reads of templates, by outcome", "gateway_template_syncs_total", "outcome"),
                 graph("Refusals, by verdict", "reqps", ("gateway:provider_refusals:rate5m", "{{verdict}}")),
                 quantiles("Duration of a call", "gateway_provider_call_duration_seconds"),
                 rates("Messages, by result", "gateway_messages_total", "code"),

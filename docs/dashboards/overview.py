@@ -118,6 +118,20 @@ OVERVIEW = Dashboard(
             ),
         ),
         Row(
+            "Files of customers",
+            (
+                rates("Requests for files, by outcome", "gateway_media_requests_total", "outcome", unit="reqps"),
+                graph(
+                    "Bytes of files",
+                    "Bps",
+                    ("sum(rate(gateway_media_bytes_total[$__rate_interval]))", "sent to callers"),
+                ),
+                graph("Files being sent", "short", ("sum(gateway_media_streams)", "now")),
+                rates("Refused or cut, and not on the record", "gateway_media_unrecorded_total", "service"),
+                rates("Read receipts, by outcome", "gateway_read_receipts_total", "outcome"),
+            ),
+        ),
+        Row(
             "Processes",
             (
                 graph("Event loop held, p99", "s", ("gateway:event_loop_lag_seconds:p99_5m", "{{service}}")),

@@ -31,6 +31,7 @@ RECORD = Dashboard(
                     ("sum(rate(gateway_checkpoints_total[$__rate_interval]))", "signed"),
                 ),
                 rates("Checkpoints shipped", "gateway_checkpoints_shipped_total", "outcome"),
+                rates("Lines for a restore shipped", "gateway_restore_lines_total", "outcome"),
             ),
         ),
         Row(

@@ -24,6 +24,7 @@ from libs.chassis.periodic import periodic
 from libs.chassis.settings import ServiceSettings, SettingsError
 from libs.chassis.span_export import configure_tracing, shutdown_tracing
 from libs.chassis.telemetry import configure_logging, logger, set_log_level
+from libs.contracts.time_zones import use_pinned_time_zones
 
 PRIVATE_UMASK = 0o077
 """Nobody else reads the files that a service writes: databases, reports, checkpoints."""
@@ -45,9 +46,13 @@ class ServiceRuntime:
         self._starting = asyncio.current_task()
 
     def stop(self) -> None:
-        """Stop the service, as SIGTERM does; one that still waits for its broker or store stops at once."""
+        """Stop the service, as SIGTERM does; one that still waits for its broker or store stops at once.
+
+        A second signal changes nothing: what has begun to drain drains.
+        """
         if self._starting is not None:
             self._starting.cancel()
+            self._starting = None
         self._stop.set()
 
     def mark_ready(
@@ -112,6 +117,7 @@ def run(serve: Callable[[S], Awaitable[None]], settings_class: type[S], environ:
     Exits with 2 and one sentence for settings that no waiting mends, and with 1 and a log line for a defect.
     """
     log_last_resorts()
+    use_pinned_time_zones()
     os.umask(PRIVATE_UMASK)
     try:
         settings = settings_class.from_environ(environ)

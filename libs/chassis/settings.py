@@ -81,7 +81,10 @@ class ServiceSettings(Settings):
     service: ClassVar[str] = ""
     """The service that has these settings."""
 
-    amqp_url: SecretStr = Field(description="URL of RabbitMQ: `amqp://user:password@host:port/vhost`.")
+    amqp_url: SecretStr = Field(
+        description="URL of RabbitMQ: `amqp://user:password@host:port/vhost`, with the nodes of a cluster separated by "
+        "commas: `host:port,host:port`."
+    )
     store_url: SecretStr = Field(description="URL of the store: `mongodb://…` or `sqlite:///path`.")
     hash_key: SecretStr = Field(
         min_length=32, description="Key of the hashes that replace phone numbers; do not change it once it is in use."

@@ -12,6 +12,7 @@ from typing import Any
 
 from libs.chassis.settlement import RETRY_DELAYS, RetryDelays
 from libs.contracts.events import (
+    CHAT_RESULTS,
     ForwardRequested,
     MessageApproved,
     MessageReplaced,
@@ -132,8 +133,11 @@ MESSAGES = WorkQueue("sender.messages", (MessageApproved.binding, MessageReplace
 ACCOUNT_UPDATES = WorkQueue("sender.updates", (WhatsAppAccountUpdated.binding,))
 """What WhatsApp tells about business accounts, numbers and templates."""
 STATUSES = WorkQueue("sender.statuses", (WhatsAppStatusReceived.binding,))
-NOTIFICATIONS = WorkQueue("policy.notifications", (SuppressionAdded.binding, MessageStatusUpdated.binding))
-"""Opt-outs and message statuses, for the integrations that have these notifications switched on."""
+NOTIFICATIONS = WorkQueue(
+    "policy.notifications", (SuppressionAdded.binding, MessageStatusUpdated.binding, CHAT_RESULTS)
+)
+"""Opt-outs and message statuses, for the integrations that have these notifications switched on; and the results of
+messages of 3CX's chat, for its notes."""
 FORWARDS = WorkQueue(
     "sender.forwards", (ForwardRequested.binding,), tuple(timedelta(minutes=minutes) for minutes in (2, 10, 60))
 )

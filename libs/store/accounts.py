@@ -93,6 +93,25 @@ class AuthMode(StrEnum):
     SECRET_HMAC = "secret_hmac"  # noqa: S105 -- a mode's name
 
 
+@unique
+class MediaLinkMode(StrEnum):
+    """Which files of customers get a link in an integration's forwards."""
+
+    OFF = "off"
+    IMAGES = "images"
+    """Images and stickers."""
+    ALL = "all"
+
+
+@unique
+class ReadReceiptMode(StrEnum):
+    """When WhatsApp is told that a customer's message was read."""
+
+    OFF = "off"
+    ON_FORWARD = "on_forward"
+    """When the integration's system has accepted the message."""
+
+
 class Template(BaseModel):
     """The text that one event type sends."""
 
@@ -100,6 +119,10 @@ class Template(BaseModel):
 
     enabled: bool = False
     text: str = Field(default="", repr=False)
+
+
+CHAT_WEBHOOK_URL = "chat_webhook_url"
+"""The field name that the URL of 3CX's chat is sealed with; its owner is the integration's id."""
 
 
 class Integration(_Row):
@@ -128,6 +151,33 @@ class Integration(_Row):
     path_tokens: tuple[SecretHash, ...] = ()
     sealed_forward_secret: str | None = Field(default=None, repr=False)
     window_template: dict[str, object] | None = None
+    media_links: MediaLinkMode = MediaLinkMode.ALL
+    media_link_hours: int = 72
+    """How long a link to a customer's file can be opened, from the message on."""
+    read_receipts: ReadReceiptMode = ReadReceiptMode.OFF
+    chat_enabled: bool = False
+    """Take messages from 3CX's chat."""
+    chat_numbers: dict[str, str] = Field(default_factory=dict)
+    """The main numbers of 3CX's trunks (E.164), each with the id of its WhatsApp number; a number has one of them."""
+    chat_purpose: str = "support"
+    chat_repeat_seconds: int = 3
+    """Within this time an equal message in one chat is a repetition; 0: never."""
+    chat_per_minute: int = 600
+    chat_notes: bool = True
+    """Tell refusals and late failures in the chat."""
+    chat_commands: bool = False
+    chat_keys: tuple[SecretHash, ...] = ()
+    sealed_chat_webhook_url: str | None = Field(default=None, repr=False)
+    """The URL of 3CX's chat, which is a secret: encrypted (`libs.store.sealer`)."""
+
+    def main_number_of(self, number_id: str) -> str | None:
+        """The main number under which 3CX knows a WhatsApp number; None when it knows it under none."""
+        return next((main for main, each in self.chat_numbers.items() if each == number_id), None)
+
+    def for_chat(self, main_number: str | None) -> "Integration":
+        """The integration as messages from this main number use it: they are sent by its WhatsApp number."""
+        number_id = self.chat_numbers.get(main_number or "")
+        return self if number_id is None else self.model_copy(update={"instance_id": number_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +219,7 @@ class Registry(Protocol):
         """
 
     async def integrations_of(self, number_id: str) -> Sequence[Integration]:
-        """Every integration that uses this number."""
+        """Every integration that sends from this number, or has it among its `chat_numbers`, by id."""
 
 
 class BusinessAccounts(Protocol):

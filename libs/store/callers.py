@@ -14,6 +14,7 @@ class CredentialKind(StrEnum):
 
     SECRET = "secret"  # noqa: S105 -- the name of a kind, no secret
     PATH_TOKEN = "path_token"  # noqa: S105 -- the name of a kind, no secret
+    CHAT_KEY = "chat_key"
 
 
 @dataclass(frozen=True, slots=True)

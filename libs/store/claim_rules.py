@@ -10,13 +10,13 @@ from enum import StrEnum, unique
 
 from libs.contracts.send_rates import SLOWEST, bucket_key, next_slot, recovered_factor, slowed_factor
 from libs.contracts.stored_times import brought_back, brought_back_s
-from libs.store.ledger import Blocked, Claim, ClaimInProgress, Finished, LeaseExpired, RateLimited
+from libs.store.ledger import Blocked, Claim, ClaimInProgress, Finished, LeaseExpired, Pace, RateLimited
 
 PACED = ("number", "pair")
 """The scopes in whose buckets a message uses a slot, in this order."""
 SCOPES = (*PACED, "waba", "app")
 """All scopes that can be held."""
-_ROUNDING = 1e-5
+ROUNDING = 1e-5
 """Shorter waits count as none: a float of today's Unix seconds resolves a quarter of a microsecond."""
 MAX_ORDER_WAIT = timedelta(seconds=60)
 """How long an earlier message blocks a later one while it is not claimed, or waits for its next attempt.
@@ -142,10 +142,7 @@ def slots_for(claim: Claim, buckets: Mapping[str, Bucket]) -> Slots | RateLimite
     """When the claim's message may be sent, given its `buckets` by id (a missing bucket is new)."""
     now = claim.now.timestamp()
     pace = claim.pace
-    longest = {
-        "number": pace.max_wait + pace.number_burst / (pace.number_rate * SLOWEST),
-        "pair": pace.max_wait + pace.pair_burst * pace.pair_interval,
-    }
+    longest = longest_tats(pace)
     found = {
         scope: bucket_at(now, buckets.get(name, Bucket()), longest.get(scope, 0.0))
         for scope, name in zip(SCOPES, bucket_ids(claim), strict=True)
@@ -159,13 +156,26 @@ def slots_for(claim: Claim, buckets: Mapping[str, Bucket]) -> Slots | RateLimite
     }
     waits = {scope: max(0.0, bucket.held_until - now) for scope, bucket in found.items()}
     for scope, slot in slots.items():
-        if slot.wait_s > _ROUNDING:
+        if slot.wait_s > ROUNDING:
             waits[scope] = start - now + slot.wait_s
-    slowest = max(waits, key=lambda scope: waits[scope])
+    slowest = slowest_of(waits)
     if waits[slowest] > pace.max_wait:
         return RateLimited(waits[slowest], slowest)
     taken = (replace(number, tat=slots["number"].tat), replace(pair, tat=slots["pair"].tat))
     return Slots(waits[slowest], taken)
+
+
+def longest_tats(pace: Pace) -> dict[str, float]:
+    """How far ahead of now, in seconds, the `tat` of a number and of a pair can be, unless the clock was set back."""
+    return {
+        "number": pace.max_wait + pace.number_burst / (pace.number_rate * SLOWEST),
+        "pair": pace.max_wait + pace.pair_burst * pace.pair_interval,
+    }
+
+
+def slowest_of(waits: Mapping[str, float]) -> str:
+    """The scope with the longest wait; of equal ones the first."""
+    return max(waits, key=lambda scope: waits[scope])
 
 
 def bucket_at(now: float, bucket: Bucket, longest: float) -> Bucket:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any, Protocol
 
+from libs.store.inbound_messages import InboundMessage
 from libs.store.instants import micros_from, optional_instant_from
 from libs.store.outbox import OutboxEvent
 
@@ -81,8 +82,13 @@ def customers_time(suppression: Suppression) -> int | None:
 class Conversations(Protocol):
     """Opens and closes messaging windows."""
 
-    async def open_window(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
-        """The customer wrote at `at`: open the window for each of their keys. Earlier times change nothing."""
+    async def open_window(
+        self, number_id: str, customer_keys: Sequence[str], at: datetime, *, message: InboundMessage | None = None
+    ) -> None:
+        """The customer wrote at `at`: open the window for each of their keys. Earlier times change nothing.
+
+        `message` is what they wrote, so that it can be quoted; it is stored in the same round trip.
+        """
 
     async def join_windows(self, account_id: str, customer_keys: Sequence[str], main_key: str) -> None:
         """The keys became one customer: give the main key the latest window with each number of the account."""

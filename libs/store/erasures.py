@@ -75,9 +75,9 @@ class PersonalData(Protocol):
     ) -> Mapping[str, int]:
         """Remove the person's data; returns how many items of each kind. Safe to repeat after an interruption.
 
-        Deleted: windows, lifts, links, cooldowns, restrictions, and the `dead_letters` with these ids. Active
-        suppressions remain under the do-not-contact hash, without masked phone, reason, actor, evidence and time of
-        day. Ledger entries, forwards and stored answers of `event_ids` (ids of the person's events and records) lose
+        Deleted: windows, lifts, links, cooldowns, restrictions, pseudo numbers, and the `dead_letters` with these ids.
+        Active suppressions remain under the do-not-contact hash, without masked phone, reason, actor, evidence and time
+        of day. Ledger entries, forwards and stored answers of `event_ids` (ids of the person's events and records) lose
         what identifies the person.
 
         Raises GatewayError(gateway_unavailable) while the outbox has an event about the person: that event contains

@@ -1,8 +1,16 @@
-"""Opens and migrates the store that a URL names. Only this module decides between SQLite and MongoDB."""
+"""Opens, migrates, backs up and restores the store that a URL names. It alone decides between SQLite and MongoDB."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 
 from libs.contracts.connection_urls import require_store_url, sqlite_path
+from libs.store.backups import BackupRefused, Copied, Manifest
 from libs.store.migration import Migrated, Say
-from libs.store.store import Store
+from libs.store.restored_store import RestoredStore
+from libs.store.store import OLDEST_SCHEMA, Store, require_known_schema
 
 
 async def open_store(url: str) -> Store:
@@ -45,3 +53,44 @@ async def migrate_store(url: str, say: Say) -> Migrated:
     from libs.store.mongo.store import migrate_mongo  # noqa: PLC0415 -- load the chosen adapter alone
 
     return await migrate_mongo(url, say)
+
+
+async def copy_store(url: str, store: Path, subjects: Path, say: Say, *, clock: Callable[[], datetime]) -> Copied:
+    """Copy the store that `url` names into two folders, while services use it; persons' keys into `subjects`.
+
+    Raises BackupRefused, and as `open_store` does.
+    """
+    if require_store_url(url).startswith("sqlite:"):
+        from libs.store.sqlite import backups  # noqa: PLC0415 -- load the chosen adapter alone
+        from libs.store.sqlite.store import files_of  # noqa: PLC0415 -- load the chosen adapter alone
+
+        return await asyncio.to_thread(backups.copy_store, files_of(sqlite_path(url)), store, subjects, say, clock)
+    from libs.store.mongo.backups import copy_database  # noqa: PLC0415 -- load the chosen adapter alone
+
+    return await copy_database(url, store, subjects, say, clock)
+
+
+@asynccontextmanager
+async def restoring_store(url: str, backup: Path, manifest: Manifest, say: Say) -> AsyncIterator[RestoredStore]:
+    """The store that a backup becomes, at the empty place that `url` names; nobody else can open it before `finish`.
+
+    The backup's files must have been checked. After a crash, or an exception in the block, the next run goes on.
+    Raises BackupRefused, and as `open_store` does.
+    """
+    sqlite = require_store_url(url).startswith("sqlite:")
+    if manifest.kind != ("sqlite" if sqlite else "mongodb"):
+        raise BackupRefused(f"the backup is of {manifest.kind}, the store's URL names another kind")
+    if sqlite:
+        from libs.store.sqlite.restored_store import restoring_sqlite  # noqa: PLC0415 -- load the chosen adapter alone
+        from libs.store.sqlite.schema import VERSION as KNOWN  # noqa: PLC0415 -- load the chosen adapter alone
+
+        require_known_schema(manifest.schema, KNOWN, oldest=OLDEST_SCHEMA)
+        async with restoring_sqlite(sqlite_path(url), backup, manifest, say) as restoring:
+            yield restoring
+    else:
+        from libs.store.mongo.restored_store import restoring_mongo  # noqa: PLC0415 -- load the chosen adapter alone
+        from libs.store.mongo.schema import SCHEMA_VERSION as KNOWN  # noqa: PLC0415 -- load the chosen adapter alone
+
+        require_known_schema(manifest.schema, KNOWN, oldest=OLDEST_SCHEMA)
+        async with restoring_mongo(url, backup, manifest, say) as restoring:
+            yield restoring

@@ -4,7 +4,7 @@ Each caller has keys of its own: an integration has them by the kind of its cred
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import orjson
@@ -14,6 +14,7 @@ from libs.contracts.results import AnswerStatus
 from libs.store.callers import Caller
 
 KEPT_HOURS = 24
+KEPT = timedelta(hours=KEPT_HOURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,9 @@ class Idempotency(Protocol):
     """Which request owns an idempotency key."""
 
     async def claim(
-        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime
+        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime, kept: timedelta = KEPT
     ) -> Fresh | Duplicate | Reused:
-        """Claim the key, atomically. A key that is older than 24 h is free again."""
+        """Claim the key, atomically. A key that is older than `kept` (24 h at most) is free again."""
 
     async def answer(self, *, caller: Caller, key: str, event_id: str, answer: bytes) -> None:
         """Store the final answer of the request that owns the key; the first answer stands."""

@@ -4,7 +4,8 @@ An entry is in one of three states. `calling`: a call may be in progress until t
 unknown. `waiting`: the last call did not send the message, and another may follow. `finished`: the outcome is final.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -49,6 +50,12 @@ class Claim:
     """When this event was first blocked by `after`; None: now."""
     contact: str | None = field(default=None, repr=False)
     """The recipient's addresses (`libs.store.contacts`), sealed; the owner is the event."""
+    clock: Callable[[], datetime] | None = field(default=None, repr=False, compare=False)
+    """Returns the current time; None: `now` is."""
+
+    def as_of_now(self) -> "Claim":
+        """The claim at the current time. A claim that waited for the database has slots to take that `now` had not."""
+        return self if self.clock is None else replace(self, now=self.clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ class Ledger(Protocol):
         An event with `after` is `Blocked` while that event's call is in progress, will be retried, or has not been
         claimed yet (at most `libs.store.claim_rules.MAX_ORDER_WAIT`): messages to one customer are sent in order.
         A claim takes one slot of the number's and of the pair's bucket (`libs.contracts.send_rates`), shared by all
-        processes.
+        processes. The time at which it takes them decides, not the time before it waited for the database.
         """
 
     async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime, counts: bool = True) -> None:

@@ -52,6 +52,9 @@ class Statuses(Protocol):
     async def find(self, event_id: str) -> TrackedMessage | None:
         """The message of this event; None when the ledger has none."""
 
+    async def find_message(self, number_id: str, message_id: str) -> TrackedMessage | None:
+        """The message that this number sent and WhatsApp calls `message_id`; None when the ledger has none."""
+
 
 def json_from_step(step: Step) -> list[Any]:
     """The step as a JSON list."""

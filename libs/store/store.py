@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from libs.store.accounts import BusinessAccounts, Directory, Registry
 from libs.store.chains import Chains, Checkpoints, Purges
+from libs.store.chats import ChatRefusals, PseudoNumbers
 from libs.store.conversations import Conversations, Suppressions
 from libs.store.customer_links import CustomerLinks
 from libs.store.customers import Customers
@@ -16,16 +17,20 @@ from libs.store.erasures import Erasures, PersonalData
 from libs.store.forwards import Forwards
 from libs.store.idempotency import Answers, Idempotency
 from libs.store.identities import Identities
+from libs.store.inbound_messages import InboundMessages
 from libs.store.job_leases import JobLeases
 from libs.store.ledger import Ledger, Pacing
 from libs.store.outbox import Outbox
 from libs.store.records import Records
 from libs.store.restrictions import RestrictionCounts, Restrictions, StandingRestrictions
+from libs.store.sink_lines import SinkLines
 from libs.store.statuses import Statuses
 from libs.store.subjects import Subjects
 from libs.store.tallies import Tallies
 from libs.store.template_recipients import TemplateRecipients
+from libs.store.templates import Templates
 from libs.store.tokens import TokenRegistry, Tokens
+from libs.store.uploads import Uploads
 from libs.store.verified import VerificationStates, VerifiedPlaces
 
 
@@ -45,11 +50,16 @@ class Store:
     standing_restrictions: StandingRestrictions
     restriction_counts: RestrictionCounts
     template_recipients: TemplateRecipients
+    pseudo_numbers: PseudoNumbers
+    chat_refusals: ChatRefusals
     identities: Identities
     decisions: Decisions
     ledger: Ledger
     pacing: Pacing
     statuses: Statuses
+    templates: Templates
+    inbound_messages: InboundMessages
+    uploads: Uploads
     delivery_order: DeliveryOrder
     idempotency: Idempotency
     answers: Answers
@@ -57,6 +67,7 @@ class Store:
     chains: Chains
     checkpoints: Checkpoints
     purges: Purges
+    sink_lines: SinkLines
     forwards: Forwards
     dead_letters: DeadLetters
     tallies: Tallies

@@ -61,6 +61,11 @@ class ConsoleSettings(ServiceSettings):
         default=None,
         description="As in audit: a verification compares the record with the checkpoints in the sink's files.",
     )
+    sink_keys: SecretStr | None = Field(
+        default=None,
+        description="As in audit: seals the customer keys of erased persons for the sink, so that a restore erases "
+        "them again.",
+    )
     verify_new_seconds: float = Field(
         default=300.0,
         ge=1,
@@ -102,10 +107,11 @@ class ConsoleSettings(ServiceSettings):
         default=600.0, gt=0, le=86_400, description="Seconds between two checks for scheduled reports that are due."
     )
 
-    @field_validator("secret_keys")
+    @field_validator("secret_keys", "sink_keys")
     @classmethod
-    def _parse_secret_keys(cls, value: SecretStr) -> SecretStr:
-        sealer_from(value.get_secret_value())
+    def _parse_secret_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            sealer_from(value.get_secret_value())
         return value
 
     @field_validator("post_keys")

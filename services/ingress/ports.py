@@ -6,6 +6,7 @@ from uuid import UUID
 
 from libs.chassis.topology import WorkQueue
 from libs.contracts.events import Event
+from libs.providers.inbound import Inbound, WebhookRequest, WebhookSource
 from libs.store.accounts import Directory, Integration, Number
 from libs.store.callers import Caller
 
@@ -13,14 +14,14 @@ from libs.store.callers import Caller
 class RateLimits(Protocol):
     """Limits how often a caller may call, across all replicas."""
 
-    async def hit(self, caller: Caller) -> float | None:
+    async def hit(self, caller: Caller, per_minute: int = 60) -> float | None:
         """Count one request: None when it is within the limit, else the seconds until another one is.
 
         Raises GatewayError(gateway_unavailable) when the counters cannot be read.
         """
         ...
 
-    def refund(self, caller: Caller) -> None:
+    def refund(self, caller: Caller, per_minute: int = 60) -> None:
         """Take back the caller's latest request, soon: the gateway failed to accept it, so it does not count.
 
         A caller that has got back ten times its limit in a minute gets back no more, so that an outage does not lift
@@ -79,6 +80,17 @@ class DeadLetterPublisher(Protocol):
         reason: str,
     ) -> None:
         """Return once the dead-letter queue of `work` has the event; raises as `Publisher.publish`."""
+        ...
+
+
+class PostReader(Protocol):
+    """Reads providers' large posts without holding the event loop."""
+
+    async def read(self, source: WebhookSource, request: WebhookRequest) -> Inbound:
+        """What an authenticated request holds, as `source.parse`; one that no reader survives is unreadable as a whole.
+
+        Raises GatewayError(gateway_unavailable) when it cannot be read now, so that the provider must repeat it.
+        """
         ...
 
 

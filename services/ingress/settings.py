@@ -1,10 +1,10 @@
 """The settings of ingress."""
 
-from ipaddress import ip_network
 from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
+from libs.chassis.client_addresses import proxies_from
 from libs.chassis.settings import ServiceSettings
 from libs.store.posts import post_sealer_from
 
@@ -67,6 +67,4 @@ class IngressSettings(ServiceSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(ip_network(text, strict=False).prefixlen == 0 for text in value):
-            raise ValueError("a network of all addresses lets every caller choose its own address")
-        return value
+        return proxies_from(value)

@@ -15,15 +15,24 @@ import aiohttp
 from tests.e2e.driver import Answer, Gateway, Integration, outbound
 from tests.e2e.ledger_check import Findings, final_answers, ledger_check
 
-ACCOUNTS = 4
-INTEGRATIONS = 64
-"""Each may send 60 requests a minute, enough for 2,000 messages and as many retries."""
-INTEGRATIONS_PER_ACCOUNT = INTEGRATIONS // ACCOUNTS
-CUSTOMERS = 64
-"""Per number. A customer may be sent ten messages at once."""
 NO_ANSWER = (aiohttp.ClientError, TimeoutError, ConnectionError)
 MOST_REQUESTS = 60
 """Requests that a caller makes for one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is to send with: accounts with a number each, and of each number."""
+
+    accounts: int
+    integrations: int
+    """Each may send 60 requests a minute."""
+    customers: int
+    """Each may be sent ten messages at once."""
+
+
+FULL = Size(accounts=4, integrations=16, customers=64)
+"""Enough for 2,000 messages and as many retries."""
 
 
 @dataclass(eq=False)
@@ -39,22 +48,24 @@ class Load:
     """Reasons for retries."""
     refusals: list[Answer] = field(default_factory=list)
     """Every 503, to check its `Retry-After` and its latency."""
+    tried_again: set[int] = field(default_factory=set)
+    """The messages that were asked for more than once."""
 
     @classmethod
-    async def create(cls, gateway: Gateway, chance: random.Random) -> "Load":
+    async def create(cls, gateway: Gateway, chance: random.Random, size: Size = FULL) -> "Load":
         """Create accounts, numbers, integrations, and customers who wrote."""
         integrations: list[Integration] = []
         people: dict[str, list[str]] = {}
-        for _ in range(ACCOUNTS):
+        for _ in range(size.accounts):
             first = await gateway.create_integration(
                 account={"daily_limit": 1_000_000, "plan": "scale"}, number={"messages_per_second": 1000}
             )
             more = [
                 await gateway.add_integration(first.account_id, first.instance_id, first.number)
-                for _ in range(INTEGRATIONS_PER_ACCOUNT - 1)
+                for _ in range(size.integrations - 1)
             ]
             integrations += [first, *more]
-            people[first.number] = [gateway.a_customer() for _ in range(CUSTOMERS)]
+            people[first.number] = [gateway.a_customer() for _ in range(size.customers)]
             await gateway.customers_write(first, people[first.number])
         return cls(gateway, chance, integrations, people)
 
@@ -80,11 +91,10 @@ class Load:
 
     def message(self, serial: int) -> tuple[Integration, dict[str, Any]]:
         """The message with this number: integrations and customers take turns, so that no limit is met."""
-        turn, place = divmod(serial, INTEGRATIONS)
-        integration = self.integrations[place]
-        customer = self.people[integration.number][
-            (turn * INTEGRATIONS_PER_ACCOUNT + place % INTEGRATIONS_PER_ACCOUNT) % CUSTOMERS
-        ]
+        turn, place = divmod(serial, len(self.integrations))
+        integration, of_each_account = self.integrations[place], len(self.integrations) // len(self.people)
+        people = self.people[integration.number]
+        customer = people[(turn * of_each_account + place % of_each_account) % len(people)]
         return integration, outbound(customer, f"Message {serial}")
 
     async def send(self, serial: int) -> None:
@@ -95,10 +105,12 @@ class Load:
                 answer = await self.gateway.post(integration, body, Idempotency_Key=f"m{serial}")
             except NO_ANSWER as error:
                 self.unanswered[type(error).__name__] += 1
+                self.tried_again.add(serial)
                 await asyncio.sleep(self.chance.uniform(0.05, 0.3))
                 continue
             if answer.status == 503:
                 self.unanswered["503"] += 1
+                self.tried_again.add(serial)
                 self.refusals.append(answer)
                 await asyncio.sleep(self.chance.uniform(0.2, 1.5))
                 continue
@@ -112,8 +124,8 @@ def _end(answer: Answer) -> str:
     return f"{answer.result} ({outcome})" if outcome else answer.result
 
 
-async def run_with(load: Load, count: int, disturbance: Coroutine[Any, Any, None]) -> None:
+async def run_with(load: Load, count: int, disturbance: Coroutine[Any, Any, None], *, in_flight: int = 24) -> None:
     """Run the load and a disturbance concurrently; a failure of either fails the test."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(load.run(count))
+        group.create_task(load.run(count, in_flight=in_flight))
         group.create_task(disturbance)

@@ -199,13 +199,16 @@ class Gateway:
         return await self._request("GET", self.url(f"{integration.path}/events/{event_id}"), None, headers)
 
     async def final_answer(self, integration: Integration, answer: Answer, *, seconds: float = 30.0) -> Answer:
-        """The final answer of an event: this answer, or the polled one when it is `pending`."""
+        """The final answer of an event: this answer, or the polled one when it is `pending`.
+
+        An answer that is not about the event (503, while the store is away) is asked for again, as a caller does.
+        """
         if answer.result != "pending":
             return answer
 
         async def known() -> Answer | None:
             found = await self.status(integration, answer.event_id)
-            return None if found.result == "pending" else found
+            return None if found.result == "pending" or found.event_id != answer.event_id else found
 
         found = await eventually(known, seconds=seconds, pause=0.1)
         assert found is not None

@@ -6,17 +6,13 @@ but dead letters.
 """
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import aio_pika
-import pymongo
 
 from libs.chassis.amqp.envelope import REASON
 from libs.chassis.topology import POSTS, WORK_QUEUES, all_queues
@@ -25,6 +21,7 @@ from libs.contracts.events import MessageApproved, MessageReplaced, WebhookAnswe
 from libs.contracts.identity import Pseudonyms
 from tests.e2e.driver import Answer, Gateway, Integration
 from tests.e2e.waiting import eventually
+from tools.stack.stored_data import stored_data
 
 DRAIN_SECONDS = 60.0
 """Longer than any lease and retry delay of the settings that tests use."""
@@ -66,7 +63,7 @@ async def ledger_check(
         terminal=terminal,
         approved=approved,
         received=[(event_of(gateway, message.callback), message.id) for message in received],
-        claimed=claimed_events(gateway),
+        claimed=await asyncio.to_thread(stored_data(gateway.stack.settings["GATEWAY_STORE_URL"]).claimed_events),
         dead_letters=dead,
         chain_intact=await chain_verifies(gateway),
     )
@@ -135,21 +132,6 @@ def event_of(gateway: Gateway, callback: str | None) -> str:
     """The event id in a message's callback data; the data itself when the gateway did not make it."""
     found = event_id_from(callback or "", Pseudonyms(gateway.stack.secrets["GATEWAY_HASH_KEY"].encode()))
     return str(found) if isinstance(found, UUID) else f"not ours: {callback}"
-
-
-def claimed_events(gateway: Gateway) -> set[str]:
-    """The events that have a ledger entry, read directly from the ledger's SQLite file or MongoDB collection."""
-    url = gateway.stack.settings["GATEWAY_STORE_URL"]
-    if url.startswith("mongodb"):
-        with pymongo.MongoClient[dict[str, Any]](url) as client:
-            return {str(entry["_id"]) for entry in client.get_default_database()["ledger"].find({}, {"_id": 1})}
-    path = Path("/" + urlsplit(url).path.lstrip("/"))
-    ledger = path.with_name(f"{path.stem}-ledger{path.suffix}")
-    connection = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)
-    try:
-        return {row[0] for row in connection.execute("SELECT event_id FROM entries")}
-    finally:
-        connection.close()
 
 
 async def wait_until_drained(gateway: Gateway, *, seconds: float = DRAIN_SECONDS) -> dict[str, str]:

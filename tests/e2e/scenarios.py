@@ -22,6 +22,13 @@ def report(scenario: str, *, passed: bool, seed: int | None = None, **figures: A
         file.write(line + "\n")
 
 
+def did_not_run(scenario: str, why: str) -> None:
+    """Write that a scenario did not run here, so that nobody takes its silence for success."""
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    with FILE.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"scenario": scenario, "did_not_run": why}) + "\n")
+
+
 def reported_lines() -> list[str]:
     """The lines of this run."""
     return FILE.read_text("utf-8").splitlines() if FILE.exists() else []

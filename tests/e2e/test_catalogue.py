@@ -146,6 +146,7 @@ async def test_the_whole_catalogue_is_provoked_by_some_test() -> None:
         "sending_throttled",
         "gateway_send_failed",
     }
-    elsewhere = {"invalid_json", "idempotency_key_reused", "gateway_unavailable"}  # bad input, idempotency, chaos
+    elsewhere = {"invalid_media", "media_expired", "invalid_reference"}  # test_content
+    elsewhere |= {"invalid_json", "idempotency_key_reused", "gateway_unavailable"}  # bad input, idempotency, chaos
 
     assert here | elsewhere == {code.value for code in ErrorCode}

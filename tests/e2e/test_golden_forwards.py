@@ -55,10 +55,19 @@ def without_own_ids(forward: dict[str, Any], player: Player) -> dict[str, Any]:
     assert forward["number"] == number
     assert all(forward[name] for name in OWN_IDS)
     kept = {name: value for name, value in forward.items() if name not in {*OWN_IDS, "number"}}
+    if media := file_in(kept):
+        assert media.pop("url").startswith(f"{player.world.gateway.stack.media_urls[0]}/media/")
     if "opt_out" in forward:  # its time is that of the opt-out's record
         assert kept.pop("time")
         kept["opt_out"] = forward["opt_out"] | {"id": "sup_1"}
     return kept
+
+
+def file_in(forward: dict[str, Any]) -> dict[str, Any] | None:
+    """The link to the file of a forward, and what is said about the file."""
+    message = forward.get("message", {})
+    part = message.get(message.get("type"))
+    return part.get("media") if isinstance(part, dict) else None
 
 
 def names_of(forward: dict[str, Any]) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.driver import MARK, Gateway, Integration
 from tests.e2e.waiting import eventually
 from tools.simulator.identity_payloads import IdentityChange
+from tools.simulator.webhook_payloads import Inbound
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -66,3 +67,31 @@ async def test_a_new_user_id_without_a_known_previous_one_is_held_until_an_opera
     assert (refused.status, refused.result, refused.details["reason"]) == (403, "policy_violation", "identity_changed")
     assert lifted.result == "sent"
     assert new not in str(added)
+
+
+@pytest.mark.parametrize(("origin", "result"), [("contact_request", "sent"), ("other", "conversation_window_closed")])
+async def test_a_customer_who_shares_the_phone_on_request_is_one_person_and_no_other_contact_is(
+    gateway: Gateway, origin: str, result: str
+) -> None:
+    integration = await gateway.create_integration()
+    phone, user_id = gateway.a_customer(), f"SA.{token_hex(8)}"
+    contact = {"origin": origin, "phones": [{"phone": phone, "wa_id": phone.removeprefix("+")}]}
+    inbound = {"phone_number_id": integration.number, "user_id": user_id, "type": "contacts"}
+    await gateway.whatsapp.write(Inbound.model_validate(inbound | {"raw": {"contacts": [contact]}}))
+
+    async def reachable() -> bool:
+        by_user_id = {
+            "event_type": "outbound_message",
+            "user_id": user_id,
+            "message_text": MARK,
+            "message_purpose": "support",
+        }
+        return (await gateway.final_answer(integration, await gateway.post(integration, by_user_id))).result == "sent"
+
+    assert await eventually(reachable, pause=0.2)
+
+    async def answered() -> bool:
+        answer = await gateway.final_answer(integration, await gateway.reply(integration, phone))
+        return answer.result == result
+
+    assert await eventually(answered, pause=0.5)

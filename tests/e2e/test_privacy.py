@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from libs.contracts.identity import Pseudonyms
 from tests.e2e.driver import Gateway, Integration
 from tests.e2e.ledger_check import wait_until_drained
 from tests.e2e.waiting import eventually
+from tools.stack.stored_data import stored_data
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -42,7 +42,7 @@ async def of(gateway: Gateway, integration: Integration, customer: str) -> list[
 
 
 def stored(gateway: Gateway) -> bytes:
-    return b"".join(path.read_bytes() for path in Path(gateway.stack.plan.data_dir).glob("gateway*.db*"))
+    return stored_data(gateway.stack.settings["GATEWAY_STORE_URL"]).content()
 
 
 async def test_records_are_found_by_phone_and_show_the_masked_form_alone(

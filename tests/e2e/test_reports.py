@@ -146,6 +146,11 @@ async def test_a_simulation_is_what_happens_next_and_changes_nothing(gateway: Ga
     assert [line_["passed"] for line_ in refused["receipt"]][-1] is False
     assert refused["fix"]
     assert len(await gateway.whatsapp.messages(phone_number_id=integration.number)) == 1
-    story = (await gateway.done("GET", f"/events/{real[0].event_id}"))["items"]
-    approved = next(record for record in story if record["type"] == "message.approved")
+
+    async def approval() -> dict[str, Any] | None:  # audit records behind the answer
+        story = (await gateway.done("GET", f"/events/{real[0].event_id}"))["items"]
+        return next((record for record in story if record["type"] == "message.approved"), None)
+
+    approved = await eventually(approval)
+    assert approved is not None
     assert [r["rule"] for r in approved["details"]["receipt"]] == [r["rule"] for r in before[0]["receipt"]]

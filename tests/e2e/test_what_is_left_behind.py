@@ -9,6 +9,7 @@ import pytest
 from tests.e2e import scenarios
 from tests.e2e.driver import MARK, Gateway, outbound
 from tests.e2e.ledger_check import ledger_check, wait_until_drained
+from tools.stack.stored_data import stored_data
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -47,7 +48,7 @@ async def test_no_phone_text_or_secret_is_in_logs_metrics_queue_names_or_the_rec
 
 
 async def test_no_secret_is_in_the_store(gateway: Gateway) -> None:
-    stored = b"".join(path.read_bytes() for path in gateway.stack.plan.data_dir.glob("gateway*.db*"))
+    stored = stored_data(gateway.stack.settings["GATEWAY_STORE_URL"]).content()
 
     assert not [secret for secret in gateway.seen_secrets if secret.encode() in stored]
     assert not PHONE.search(stored)

@@ -106,6 +106,7 @@ def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
         checks=checks,
         fallbacks=FALLBACKS,
         prepare=PrepareMessage(numbers=numbers, providers={"cloud_api": phone}),
+        media=gateway.media(),
         call=CallProvider(
             breakers=CircuitBreakers(BreakerLimits(calls=100)),
             rules=OutcomeRules(limits=RetryLimits(), random=lambda: 0.05),

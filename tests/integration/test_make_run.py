@@ -17,6 +17,7 @@ import pytest_asyncio
 from tests.e2e.driver import Gateway
 from tests.e2e.waiting import eventually
 from tools.broker import BrokerNode
+from tools.run_folder import read_addresses
 from tools.stack import Stack, StackPlan
 from tools.stack.ports import DOCUMENTED, free_port
 from tools.stack.processes import ROOT, ServiceProcess
@@ -92,15 +93,16 @@ class Run:
 
 
 @asynccontextmanager
-async def make_run(folder: Path, **environ: str) -> AsyncIterator[Run]:
-    """Start `make run` in `folder`; at the end everything that it left is killed."""
+async def make_run(folder: Path, **environ: str | None) -> AsyncIterator[Run]:
+    """Start `make run` in `folder`, without a setting that is None; at the end everything that it left is killed."""
     ports = {name: free_port() for name in DOCUMENTED}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    given = {name: str(port) for name, port in ports.items()} | {"GATEWAY_DATA_DIR": str(folder)} | environ
+    given: dict[str, str | None] = {name: str(port) for name, port in ports.items()}
+    given |= {"GATEWAY_DATA_DIR": str(folder)} | environ
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tools.stack"),
         cwd=ROOT,
-        env=inherited | given,
+        env=inherited | {name: value for name, value in given.items() if value is not None},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -211,6 +213,82 @@ async def test_a_closed_terminal_ends_a_start(tmp_path: Path) -> None:
         assert await asyncio.wait_for(run.process.wait(), WITHIN) == 0
         await run.said(lambda line: line == "Stopped during the start.")
         assert [child for child in children if child.is_running()] == []
+
+
+async def command_line(run: Run, *arguments: str) -> tuple[int, str]:
+    """What `gateway` answers a user who has set nothing but the data directory."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tools.cli", *arguments),
+        cwd=ROOT,
+        env=inherited | {"GATEWAY_DATA_DIR": str(run.folder)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return int(process.returncode or 0), output.decode()
+
+
+async def test_the_command_line_finds_the_running_gateway_whatever_its_port(run: Run, gateway: Gateway) -> None:
+    code, output = await command_line(run, "accounts", "list")
+
+    assert (code, gateway.integrations[0].account_id in output) == (0, True), output
+    assert read_addresses(run.folder)["GATEWAY_CONSOLE_PORT"] == str(run.ports["GATEWAY_CONSOLE_PORT"])
+
+
+def readme_blocks() -> list[str]:
+    """The shell blocks of the README's section about the first message."""
+    section = (ROOT / "README.md").read_text("utf-8").partition("## Send a first message")[2].partition("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+
+
+async def test_the_readmes_commands_do_what_it_says_as_they_stand_and_twice(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "var").symlink_to(run.folder)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    blocks = readme_blocks()
+    assert len(blocks) == 3
+
+    for _ in range(2):
+        process = await asyncio.create_subprocess_exec(
+            *("bash", "-euo", "pipefail", "-c", "\n".join(blocks)),
+            cwd=tmp_path,
+            env=inherited | {"GATEWAY_DATA_DIR": str(run.folder)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), WITHIN)
+
+        told = output.decode()
+        assert process.returncode == 0, told
+        order = [
+            '"status":"ok"',
+            "conversation_window_closed",
+            '"status":"sent"',
+            "acme",
+            "message.sent",
+            "Usage: gateway",
+        ]
+        places = [told.find(each) for each in order]
+        assert -1 not in places, (order[places.index(-1)], told)
+        assert places == sorted(places), told
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".venv", "var"]
+
+
+async def test_what_a_killed_run_leaves_ends_with_it_and_the_next_one_has_its_ports(tmp_path: Path) -> None:
+    ports = dict.fromkeys(DOCUMENTED)  # none is given: the documented ones, or whichever are free
+    async with make_run(tmp_path, **ports) as first:
+        await first.said(lambda line: line == STARTED)
+        children, addresses = first.children, read_addresses(tmp_path)
+        first.process.kill()
+        await first.process.wait()
+
+        async with make_run(tmp_path, **ports) as second:
+            await second.said(lambda line: line == STARTED)
+            left = [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+            assert read_addresses(tmp_path) == addresses
+
+    assert left == []
 
 
 async def test_a_signal_ends_everything_also_while_the_broker_is_being_started(run: Run) -> None:

@@ -100,6 +100,23 @@ async def test_nothing_is_taken_out_of_an_empty_window(
         assert await limits.hit(CALLER) is not None
 
 
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+async def test_up_to_the_limit_all_requests_at_once_on_a_new_window_pass(
+    tmp_path: Path, place: Callable[[Path], AbstractAsyncContextManager[str]]
+) -> None:
+    async with place(tmp_path) as url:
+        replicas = [MovingWindowRateLimits(opened(url, tmp_path), now=time) for _ in range(2)]
+        if url.startswith("memory"):
+            replicas[1] = replicas[0]
+        for count in (1, 2, 12, 37, PER_MINUTE):
+            caller = Caller(f"int-of-{count}", CredentialKind.SECRET)
+
+            told = await asyncio.gather(*(replicas[each % 2].hit(caller) for each in range(count)))
+
+            assert told == [None] * count
+        assert await replicas[0].hit(caller) is not None
+
+
 async def test_redis_loses_the_newest_entry_of_the_librarys_list(tmp_path: Path) -> None:
     server = RedisServer({b"LIMITS:window": [b"1790000002.5", b"1790000001.5"]})
 

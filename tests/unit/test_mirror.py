@@ -36,7 +36,10 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "libs/chassis/amqp/former_queues.py",
         "libs/chassis/amqp/management.py",
     ),
-    "tests/integration/chassis/test_queue_consumer.py": ("libs/chassis/amqp/consumer_handle.py",),
+    "tests/integration/chassis/test_queue_consumer.py": (
+        "libs/chassis/amqp/confirmed_publishes.py",
+        "libs/chassis/amqp/consumer_handle.py",
+    ),
     "tests/integration/chassis/test_fair_share.py": ("libs/chassis/amqp/shared_deliveries.py",),
     "tests/integration/chassis/test_processes.py": ("libs/chassis/runtime.py",),
     "tests/unit/chassis/amqp/test_envelope.py": ("libs/chassis/subscriptions.py",),
@@ -47,8 +50,15 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "libs/providers/outgoing.py",
         "libs/providers/parts.py",
     ),
+    # Only a server, a provider and a caller show what they do together.
+    "tests/integration/test_media_links.py": (
+        "services/sender/domain/inbound_files.py",
+        "services/sender/handlers/media_access.py",
+        "services/sender/handlers/media_downloads.py",
+    ),
     "tests/contract/store/test_chains.py": ("libs/store/chain_links.py",),
     "tests/contract/store/test_factory.py": ("libs/store/store.py",),
+    "tests/unit/console/test_erasures.py": ("services/console/handlers/erasure_steps.py",),
     "tests/contract/store/test_scheduled_verification.py": ("services/console/handlers/verification_results.py",),
     "tests/contract/store/test_restrictions.py": (
         "libs/store/restriction_events.py",
@@ -74,6 +84,12 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
     "tests/unit/policy/test_decide_webhook_customers.py": ("services/policy/handlers/find_customer.py",),
     "tests/unit/policy/test_link_identity.py": ("services/policy/handlers/hold_identity.py",),
     "tests/unit/policy/test_handle_preference.py": ("services/policy/domain/consent_changes.py",),
+    "tests/unit/policy/test_content_form.py": (
+        "services/policy/domain/message_parts.py",
+        "services/policy/domain/template_values.py",
+        "services/policy/handlers/find_quoted.py",
+        "services/policy/handlers/gather_requests.py",
+    ),
     "tests/unit/policy/test_notify_integrations.py": ("services/policy/domain/notifications.py",),
     "tests/unit/policy/test_restrictions.py": ("services/policy/handlers/customer_restrictions.py",),
     "tests/unit/ingress/dialects/test_samples.py": (
@@ -125,7 +141,6 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "services/ingress/app/server.py",
         "services/ingress/app/wiring.py",
     ),
-    "tests/integration/test_forwards.py": ("services/sender/adapters/forward_targets.py",),
     # One delivery: the handler's test plays it from the claim to the answer.
     "tests/unit/sender/handlers/test_deliveries.py": (
         "services/sender/domain/results.py",

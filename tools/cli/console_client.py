@@ -16,9 +16,12 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
+from tools.run_folder import CONSOLE, is_running, read_addresses
+
 TIMEOUT = 15.0
 TOKEN_FILE = Path("secrets") / "admin_token"
 CHECKOUT_DATA_DIR = Path(__file__).resolve().parents[2] / "var"
+DOCUMENTED_URL = "http://127.0.0.1:8090"
 
 
 @unique
@@ -61,30 +64,55 @@ def setting(environ: Mapping[str, str], name: str) -> str | None:
         raise CommandFailed(text, ExitCode.USAGE) from None
 
 
-def url_from(environ: Mapping[str, str]) -> str:
-    """The console's URL: GATEWAY_CONSOLE_URL, else this machine. Raises CommandFailed unless it is an HTTP URL."""
-    url = setting(environ, "GATEWAY_CONSOLE_URL")
-    url = url or f"http://127.0.0.1:{setting(environ, 'GATEWAY_CONSOLE_PORT') or 8090}"
+def given_url(environ: Mapping[str, str]) -> str | None:
+    """The console's URL in GATEWAY_CONSOLE_URL or by GATEWAY_CONSOLE_PORT; None when neither is set.
+
+    Raises CommandFailed unless it is an HTTP URL.
+    """
+    port = setting(environ, "GATEWAY_CONSOLE_PORT")
+    url = setting(environ, "GATEWAY_CONSOLE_URL") or (f"http://127.0.0.1:{port}" if port else None)
+    if url is None:
+        return None
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise CommandFailed("GATEWAY_CONSOLE_URL must be an http:// or https:// URL", ExitCode.USAGE)
     return url.rstrip("/")
 
 
-def token_from(environ: Mapping[str, str]) -> str:
-    """The operators' token: GATEWAY_ADMIN_TOKEN or its file, else the token file in the data directory."""
-    if token := setting(environ, "GATEWAY_ADMIN_TOKEN"):
-        return token
-    data_dir = setting(environ, "GATEWAY_DATA_DIR")
-    for folder in [Path(data_dir)] if data_dir else [Path("var"), CHECKOUT_DATA_DIR]:
-        path = folder / TOKEN_FILE
-        if path.is_file():
-            return path.read_text("utf-8").strip()
-    raise CommandFailed(
-        "No token: set GATEWAY_ADMIN_TOKEN or GATEWAY_ADMIN_TOKEN_FILE, or GATEWAY_DATA_DIR to the gateway's data "
-        "directory",
-        ExitCode.NO_ACCESS,
-    )
+def access_from(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The console's URL and the operators' token. Raises CommandFailed when one of them is not to be had.
+
+    The URL is the given one, else that of the gateway that runs with the data directory, else the documented one. The
+    token is GATEWAY_ADMIN_TOKEN or its file, else the one in the data directory, which nobody gave for an address: it
+    goes to the gateway that runs with that directory, and to no other, unless both are named.
+    """
+    url, token = given_url(environ), setting(environ, "GATEWAY_ADMIN_TOKEN")
+    folder = _data_dir(environ)
+    own = read_addresses(folder).get(CONSOLE) if folder is not None and is_running(folder) else None
+    if token:
+        return url or own or DOCUMENTED_URL, token
+    if folder is None:
+        raise CommandFailed(
+            "No token: set GATEWAY_ADMIN_TOKEN or GATEWAY_ADMIN_TOKEN_FILE, or GATEWAY_DATA_DIR to the gateway's data "
+            "directory",
+            ExitCode.NO_ACCESS,
+        )
+    if url is not None and url != own and not setting(environ, "GATEWAY_DATA_DIR"):
+        raise CommandFailed(f"The token in {folder} is not for {url}: set GATEWAY_ADMIN_TOKEN", ExitCode.NO_ACCESS)
+    if (url := url or own) is None:
+        raise CommandFailed(
+            f"No gateway runs with {folder}: start it with `make run`, or set GATEWAY_CONSOLE_URL and "
+            f"GATEWAY_ADMIN_TOKEN",
+            ExitCode.UNREACHABLE,
+        )
+    return url, (folder / TOKEN_FILE).read_text("utf-8").strip()
+
+
+def _data_dir(environ: Mapping[str, str]) -> Path | None:
+    """The data directory that is given, else the one here or in the checkout; None when it has no token."""
+    given = setting(environ, "GATEWAY_DATA_DIR")
+    folders = [Path(given)] if given else [Path("var"), CHECKOUT_DATA_DIR]
+    return next((folder for folder in folders if (folder / TOKEN_FILE).is_file()), None)
 
 
 @dataclass(frozen=True, slots=True)

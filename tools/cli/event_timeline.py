@@ -33,6 +33,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "forward.requested": "a forward to 3CX was requested",
     "forward.delivered": "the forward was delivered to 3CX",
     "forward.failed": "the forward to 3CX failed",
+    "message.marked_read": "WhatsApp was told that the message was read",
+    "media.fetched": "a link to the customer's file was opened",
     "simulation.requested": "an operator requested a simulation",
     "simulation.answered": "the simulation was answered",
 }

@@ -6,9 +6,12 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
+from libs.chassis.version import VERSION
 from tools.cli.commands import (
     accounts,
     audit,
+    backup,
+    chat,
     dead_letters,
     declare,
     delivery_verification,
@@ -21,33 +24,44 @@ from tools.cli.commands import (
     migrate,
     policy,
     reports,
+    restore,
     restrictions,
     subjects,
     suppressions,
+    templates,
 )
 from tools.cli.commands import tokens as api_tokens
 from tools.cli.commands.session import Session
-from tools.cli.console_client import CommandFailed, ConsoleClient, ExitCode, token_from, url_from
+from tools.cli.console_client import DOCUMENTED_URL, CommandFailed, ConsoleClient, ExitCode, access_from
 from tools.cli.output import Output, terminal
 
 HELP = """Operate the WhatsApp gateway for 3CX.
 
-Calls the console at GATEWAY_CONSOLE_URL (default: this machine) with the token in GATEWAY_ADMIN_TOKEN, or with the
-token file in GATEWAY_DATA_DIR. A setting may be in a file that `<setting>_FILE` names, such as
-GATEWAY_ADMIN_TOKEN_FILE. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 unreachable, 4 no access.
+Calls the console at GATEWAY_CONSOLE_URL with the token in GATEWAY_ADMIN_TOKEN. Without them, calls the gateway that
+`make run` runs with GATEWAY_DATA_DIR (default: var), with its token. A setting may be in a file that `<setting>_FILE`
+names, such as GATEWAY_ADMIN_TOKEN_FILE. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 unreachable, 4 no access.
 """
 
 _OFFLINE = frozenset(
-    {("errors",), ("declare",), ("migrate",), ("event-keys",), ("verify-delivery",), ("audit", "check-proof")}
+    {
+        ("errors",),
+        ("declare",),
+        ("migrate",),
+        ("backup",),
+        ("restore",),
+        ("event-keys",),
+        ("verify-delivery",),
+        ("audit", "check-proof"),
+    }
 )
 """Commands that need no console."""
 
 
 def program(environ: Mapping[str, str]) -> App:
     """The application with all its commands; each command receives its session when it runs."""
-    app = App(name="gateway", help=HELP, version_flags=[], result_action="return_value")
+    app = App(name="gateway", help=HELP, version=f"gateway {VERSION}", result_action="return_value")
     groups = (
-        *(accounts.app, instances.app, integrations.app, suppressions.app, restrictions.app),
+        *(accounts.app, instances.app, integrations.app, suppressions.app, restrictions.app, templates.app),
         *(events.app, forwards.app, dead_letters.app, errors.app),
         *(policy.app, reports.app, audit.app, api_tokens.app, event_keys.app),
     )
@@ -57,10 +71,14 @@ def program(environ: Mapping[str, str]) -> App:
     app.command(integrations.rotate_secret)
     app.command(delivery_verification.verify_delivery)
     app.command(integrations.crm_template)
+    app.command(chat.chat_setup)
+    app.command(chat.chat_test)
     app.command(subjects.erase)
     app.command(subjects.subject_export)
     app.command(declare.command_from(environ), name="declare")
     app.command(migrate.command_from(environ), name="migrate")
+    app.command(backup.command_from(environ), name="backup")
+    app.command(restore.command_from(environ), name="restore")
 
     @app.meta.default
     def launch(
@@ -77,8 +95,8 @@ def program(environ: Mapping[str, str]) -> App:
 
 
 def _session(environ: Mapping[str, str], *, as_json: bool, needs_console: bool) -> Session:
-    token = token_from(environ) if needs_console else ""
-    return Session(ConsoleClient(url_from(environ), token), Output(as_json))
+    url, token = access_from(environ) if needs_console else (DOCUMENTED_URL, "")
+    return Session(ConsoleClient(url, token), Output(as_json))
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> ExitCode:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from tools.demo.chat_scenes import chat_steps
 from tools.demo.client import Answer, DemoClient, Integration
 from tools.demo.pbx import Pbx, running_pbx
 from tools.simulator.faults import Fault, FaultStep, Match
@@ -36,7 +37,7 @@ class Scene:
 async def play_scenes(client: DemoClient) -> AsyncIterator[Scene]:
     """Play all scenes in order; each is yielded when its answer is there."""
     acme = await client.create_integration("Acme")
-    messages = (_first_messages, _call_events, _forwarding, _invalid_requests, _consent, _content_policy)
+    messages = (_first_messages, _call_events, _forwarding, _chat, _invalid_requests, _consent, _content_policy)
     for group in (*messages, _disabled_features, _limits, _provider_faults, _signatures, _broker_outage):
         async for scene in group(client, acme):
             yield scene
@@ -81,6 +82,11 @@ async def _forwarding(client: DemoClient, _: Integration) -> AsyncIterator[Scene
         await client.customer_writes(shop, THIRD, "STOP")
         yield await _forwarded("An opt-out is forwarded to 3CX", "recipient.opted_out", pbx)
         await asyncio.sleep(LAST_FORWARDS_SECONDS)
+
+
+async def _chat(client: DemoClient, _: Integration) -> AsyncIterator[Scene]:
+    async for description, expected, answer in chat_steps(client):
+        yield Scene(description, expected, answer)
 
 
 async def _forwarded(description: str, kind: str, pbx: Pbx) -> Scene:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libs.record.keys import key_ring_from
+from tools.broker.account import write_private
 from tools.broker.definitions import definitions
-from tools.broker.layout import write_private
 from tools.broker.rights import DECLARER, SERVICES
 from tools.event_keys import make as make_event_keys
 from tools.manifests.certificates import Authority
@@ -56,11 +56,12 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "hash-key": _token,
     "secret-keys": _key("k1"),
     "post-keys": _key("p1"),
+    "sink-keys": _key("i1"),
     "signing-keys": _key("s1"),
     **{f"password-{user}": _token for user in (*USERS, KEDA, "mongodb", "mongodb-exporter")},
 }
 """What is random. Everything else follows from it."""
-FOREVER = frozenset({"hash-key", "signing-keys", "secret-keys", "post-keys"})
+FOREVER = frozenset({"hash-key", "signing-keys", "secret-keys", "post-keys", "sink-keys"})
 """What stored data depend on: a new key comes in front of the old one, which takes more than making it anew."""
 
 

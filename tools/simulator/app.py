@@ -6,11 +6,14 @@ from aiohttp import web
 
 from tools.simulator.control import control_routes
 from tools.simulator.graph import checking_version
+from tools.simulator.media_downloads import MediaDownloads
 from tools.simulator.messages_endpoint import MessagesEndpoint
 from tools.simulator.read_endpoints import ReadEndpoints
 from tools.simulator.simulator_state import STATE, SimulatorSettings, SimulatorState
+from tools.simulator.template_endpoint import TemplateEndpoint
+from tools.simulator.upload_endpoint import UploadEndpoint
 
-_MAX_BODY = 16 * 1024 * 1024  # a raw webhook of 4 MB, escaped inside a control call
+_MAX_BODY = 16 * 1024 * 1024  # a raw webhook of 4 MB, escaped inside a control call; uploads are streamed
 
 
 def simulator_app(settings: SimulatorSettings) -> web.Application:
@@ -21,7 +24,9 @@ def simulator_app(settings: SimulatorSettings) -> web.Application:
     app.add_routes(control_routes(state))
     app.router.add_post("/{version}/{phone_number_id}/messages", MessagesEndpoint(state).__call__)
     reads = ReadEndpoints(state)
-    app.router.add_get("/_media/{media_id}", reads.download)
+    app.router.add_get("/_media/{media_id}", MediaDownloads(state).download)
+    app.router.add_get("/{version}/{business_account_id}/message_templates", TemplateEndpoint(state).__call__)
+    app.router.add_post("/{version}/{phone_number_id}/media", UploadEndpoint(state).__call__)
     app.router.add_get("/{version}/{object_id}", reads.read)
     app.cleanup_ctx.append(_webhooks_running)
     return app

@@ -52,6 +52,31 @@ class PairLimit(BaseModel):
     burst: int = Field(default=10, ge=1)
 
 
+class MediaPlan(BaseModel):
+    """How the files of customers' messages are answered.
+
+    `size`: bytes of every file, tiny without it. `code`: the Graph error that answers for an id. `told_type`,
+    `told_sha256`, `told_size`: what Graph says instead of the truth. `url`, `redirect`: where the file is said to be.
+    `ended_urls`: how many downloads are answered 404 before one succeeds. `pause`: seconds between two pieces.
+    `download`: `cut` ends in the middle, `hang` sends a piece and no more, `endless` never ends, `refused` answers 401.
+    """
+
+    model_config = _STRICT
+
+    size: int | None = Field(default=None, ge=0)
+    code: int | None = None
+    status: int | None = None
+    """The HTTP status of a Graph answer without an error of Meta's."""
+    told_type: str | None = None
+    told_sha256: str | None = None
+    told_size: int | None = None
+    url: str | None = None
+    redirect: str | None = None
+    ended_urls: int = Field(default=0, ge=0)
+    pause: float = Field(default=0.0, ge=0)
+    download: Literal["whole", "cut", "hang", "endless", "refused"] = "whole"
+
+
 class Behaviour(BaseModel):
     """All changeable settings. `window`: whether a closed 24 h window fails the send or its status, or neither.
 
@@ -72,6 +97,7 @@ class Behaviour(BaseModel):
     template_category: Category = "utility"
     template_status: Literal["accepted", "held_for_quality_assessment"] = "accepted"
     throughput: Literal["STANDARD", "HIGH", "NOT_APPLICABLE"] = "STANDARD"
+    media: MediaPlan = MediaPlan()
 
     def with_changes(self, changes: dict[str, Any]) -> "Behaviour":
         """A copy with changed fields, nested ones too. Raises ValidationError for unknown fields."""

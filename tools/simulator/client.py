@@ -82,7 +82,7 @@ class SimulatorClient:
         """Post one webhook with these customers' messages, `times` times."""
         return await self._post("inbound", InboundBatch(messages=inbounds, shape=shape, times=times, retry=retry))
 
-    async def inbound(self, phone_number_id: str, sender: str, text: str = "Hello", **fields: Any) -> str:
+    async def inbound(self, phone_number_id: str, sender: str | None, text: str = "Hello", **fields: Any) -> str:
         """Post one customer's message; returns its wamid. `fields` are those of `Inbound`."""
         message = Inbound.model_validate({"phone_number_id": phone_number_id, "sender": sender, "text": text} | fields)
         return (await self.write(message)).wamids[0]
@@ -155,6 +155,14 @@ class SimulatorClient:
         """All requests in their order, including refused ones; their `at` shows the rate of retries."""
         answer = await self._call("GET", "requests", query=filters)
         return [ReceivedRequest(**each) for each in answer["requests"]]
+
+    async def set_templates(self, phone_number_id: str, *templates: dict[str, Any]) -> None:
+        """Give the number's business account these templates, in Meta's form, in place of those it had."""
+        await self._call("POST", "templates", {"phone_number_id": phone_number_id, "templates": templates})
+
+    async def uploads(self) -> dict[str, dict[str, Any]]:
+        """The uploaded files by id: number, MIME type, bytes and SHA-256."""
+        return dict((await self._call("GET", "uploads"))["uploads"])
 
     async def stats(self) -> Stats:
         """All counts."""

@@ -10,12 +10,13 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from tools.simulator.control_requests import ConfigRequest, ScriptRequest
+from tools.simulator.control_requests import ConfigRequest, ScriptRequest, TemplatesRequest
 from tools.simulator.fault_responses import control_answer
 from tools.simulator.faults import FaultScript
 from tools.simulator.history import HistoryFilter
 from tools.simulator.simulator_state import SimulatorState
 from tools.simulator.webhook_control import WebhookControl
+from tools.simulator.webhook_payloads import business_account_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -89,6 +90,16 @@ class Control:
             }
         )
 
+    async def set_templates(self, request: web.Request) -> web.Response:
+        """How many templates the number's business account has now."""
+        wanted = TemplatesRequest.model_validate_json(await request.read())
+        self.state.templates[business_account_of(wanted.phone_number_id)] = wanted.templates
+        return control_answer({"templates": len(wanted.templates)})
+
+    async def uploads(self, _: web.Request) -> web.Response:
+        """The uploaded files by id."""
+        return control_answer({"uploads": {name: asdict(each) for name, each in self.state.uploads.items()}})
+
     async def reset(self, _: web.Request) -> web.Response:
         """Returns to the initial state."""
         await self.state.reset()
@@ -139,6 +150,8 @@ def control_routes(state: SimulatorState) -> list[web.RouteDef]:
         ("GET", "messages", control.messages),
         ("GET", "requests", control.requests),
         ("GET", "stats", control.stats),
+        ("POST", "templates", control.set_templates),
+        ("GET", "uploads", control.uploads),
         ("POST", "reset", control.reset),
         ("POST", "config", control.configure),
         ("GET", "config", control.configuration),

@@ -70,3 +70,12 @@ class ConfigRequest(BaseModel):
     """Fields of `Behaviour` to change, nested ones too."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class TemplatesRequest(BaseModel):
+    """The templates of a number's business account, in Meta's form; none: templates are not checked."""
+
+    model_config = _STRICT
+
+    phone_number_id: str
+    templates: tuple[dict[str, Any], ...] = Field(repr=False)

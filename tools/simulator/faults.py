@@ -58,7 +58,7 @@ class Match(BaseModel):
     phone_number_id: str | None = None
     to: str | None = Field(default=None, repr=False)
     callback: str | None = None
-    kind: Literal["message", "read", "probe", "any"] = "message"
+    kind: Literal["message", "read", "probe", "upload", "any"] = "message"
     type: str | None = None
     after: int = Field(default=0, ge=0)
     times: int | None = Field(default=None, ge=0)
@@ -67,7 +67,7 @@ class Match(BaseModel):
 
     def covers(self, send: Send) -> bool:
         """True when the fields match the send, whatever the counts."""
-        kind = "probe" if send.is_probe else "read" if send.is_read else "message"
+        kind = "upload" if send.is_upload else "probe" if send.is_probe else "read" if send.is_read else "message"
         if self.kind not in {"any", kind}:
             return False
         return (

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -30,6 +30,8 @@ class AcceptedMessage:
     text: str = field(repr=False)
     callback: str | None
     at: float
+    content: dict[str, Any] = field(default_factory=dict, repr=False)
+    """The body's part of the message's type, and `context`; empty for a plain text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,15 @@ class History:
         """Add an accepted message; it is in the journal when this returns."""
         self.accepted += 1
         message = AcceptedMessage(
-            self.accepted, wamid, send.phone_number_id, send.to, send.type, send.text, send.callback, at
+            self.accepted,
+            wamid,
+            send.phone_number_id,
+            send.to,
+            send.type,
+            send.text,
+            send.callback,
+            at,
+            _content_of(send),
         )
         self.messages.append(message)
         if self._journal is not None:
@@ -118,6 +128,12 @@ class History:
         if self._journal is not None:
             os.close(self._journal)
             self._journal = None
+
+
+def _content_of(send: Send) -> dict[str, Any]:
+    payload = send.payload or {}
+    kept = ("context",) if send.type == "text" else ("context", send.type)
+    return {name: payload[name] for name in kept if name in payload}
 
 
 def journal_messages(journal: Path) -> list[AcceptedMessage]:

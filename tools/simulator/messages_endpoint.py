@@ -1,6 +1,7 @@
 """`MessagesEndpoint`: `POST /{version}/{phone_number_id}/messages`, as Meta answers it. Counts every request once."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -8,11 +9,12 @@ from aiohttp import web
 from tools.simulator.fault_responses import json_answer, respond_with_fault
 from tools.simulator.faults import Fault
 from tools.simulator.graph import token_error
+from tools.simulator.message_checks import error_in_known_template, error_in_media
 from tools.simulator.meta_errors import MetaError, error_from, unknown_number
-from tools.simulator.send_requests import Send, answer_from, error_in, send_from
+from tools.simulator.send_requests import MEDIA_TYPES, Send, answer_from, error_in, send_from
 from tools.simulator.simulator_state import SimulatorState
 from tools.simulator.status_schedule import schedule_from
-from tools.simulator.webhook_payloads import display_number_of
+from tools.simulator.webhook_payloads import business_account_of, display_number_of
 
 _SUCCESS = b'{"success":true}'
 
@@ -43,7 +45,23 @@ class MessagesEndpoint:
             return error
         if send.to == display_number_of(send.phone_number_id):
             return error_from(131021)
+        if (error := self._content_error(send)) is not None:
+            return error
         return self._limit_error(send)
+
+    def _content_error(self, send: Send) -> MetaError | None:
+        """Media must be uploaded to the number, and a template known where the business account has any."""
+        payload = send.payload or {}
+        if send.type in MEDIA_TYPES:
+            return error_in_media(send.type, payload[send.type], self._is_uploaded_to(send.phone_number_id))
+        known = self.state.templates.get(business_account_of(send.phone_number_id))
+        if send.type == "template" and known:
+            return error_in_known_template(payload["template"], known)
+        return None
+
+    def _is_uploaded_to(self, number: str) -> Callable[[str], bool]:
+        uploads = self.state.uploads
+        return lambda media_id: media_id in uploads and uploads[media_id].phone_number_id == number
 
     def _limit_error(self, send: Send) -> MetaError | None:
         behaviour = self.state.behaviour

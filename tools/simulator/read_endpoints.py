@@ -1,6 +1,5 @@
-"""`ReadEndpoints`: `GET /{version}/{id}` of a phone number or a media file, and the download of media."""
+"""`ReadEndpoints`: `GET /{version}/{id}` of a phone number or a media file."""
 
-import hashlib
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,11 +9,11 @@ from aiohttp import web
 
 from tools.simulator.fault_responses import json_answer, respond_with_fault
 from tools.simulator.graph import token_error
-from tools.simulator.limits import MEDIA_URL_SECONDS
+from tools.simulator.media_downloads import MediaDownloads
 from tools.simulator.meta_errors import MetaError, invalid_request, unknown_number
 from tools.simulator.send_requests import Send
 from tools.simulator.simulator_state import SimulatorState
-from tools.simulator.webhook_payloads import display_number_of, media_bytes_of
+from tools.simulator.webhook_payloads import display_number_of
 
 DEFAULT_FIELDS: Final = ("display_phone_number", "quality_rating", "id")
 
@@ -29,20 +28,11 @@ class ReadEndpoints:
         """A media file that a webhook has told, else the number with this id."""
         object_id = request.match_info["object_id"]
         mime_type = self.state.media.mime_type(object_id, now=time.time())
+        if mime_type is None and "phone_number_id" in request.query:  # which reads of media alone have
+            return self._refusal(unknown_number(object_id, verb="get"))
         if mime_type is None:
             return await self._number(request, Send(object_id, None, is_probe=True))
-        error = token_error(request, self.state.settings)
-        return self._refusal(error) if error else _media_answer(request, object_id, mime_type)
-
-    async def download(self, request: web.Request) -> web.Response:
-        """The content of a media URL; 401 without token, 404 once the URL has ended."""
-        media_id = request.match_info["media_id"]
-        if token_error(request, self.state.settings) is not None:
-            return web.Response(status=401)
-        mime_type = self.state.media.mime_type(media_id, now=time.time())
-        if mime_type is None or not time.time() < float(request.query.get("ext", "0")):
-            return web.Response(status=404)
-        return web.Response(body=media_bytes_of(media_id), content_type=mime_type)
+        return MediaDownloads(self.state).describe(request, object_id, mime_type)
 
     async def _number(self, request: web.Request, probe: Send) -> web.StreamResponse:
         error = token_error(request, self.state.settings)
@@ -81,17 +71,3 @@ class ReadEndpoints:
 
     def _refusal(self, error: MetaError) -> web.Response:
         return json_answer(error.envelope(self.state.ids.fbtrace_id()), status=error.status)
-
-
-def _media_answer(request: web.Request, media_id: str, mime_type: str) -> web.Response:
-    content = media_bytes_of(media_id)
-    ends = int(time.time()) + MEDIA_URL_SECONDS
-    answer = {
-        "messaging_product": "whatsapp",
-        "url": f"{request.url.origin()}/_media/{media_id}?ext={ends}",
-        "mime_type": mime_type,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "file_size": len(content),
-        "id": media_id,
-    }
-    return json_answer(orjson.dumps(answer))

@@ -8,14 +8,15 @@ from typing import Any, Final
 import orjson
 
 from tools.simulator.ids import user_id_from
+from tools.simulator.message_checks import error_in_interactive
 from tools.simulator.meta_errors import MetaError, invalid_parameter, invalid_request, missing_parameter
 
 _MAX_TEXT: Final = 4_096
 _MAX_CALLBACK: Final = 512
 _PHONE_NOISE: Final = re.compile(r"[\s()+.-]")
 _PHONE: Final = re.compile(r"\d{5,15}")  # E.164 allows 15 digits; shorter than 5 is no phone number
-_MEDIA_TYPES: Final = {"audio", "document", "image", "sticker", "video"}
-_TYPES: Final = _MEDIA_TYPES | {"contacts", "interactive", "location", "reaction", "template", "text"}
+MEDIA_TYPES: Final = {"audio", "document", "image", "sticker", "video"}
+_TYPES: Final = MEDIA_TYPES | {"contacts", "interactive", "location", "reaction", "template", "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Send:
     callback: str | None = None
     is_probe: bool = False
     """True for a request that reads the number, `GET /{version}/{phone_number_id}`, and sends nothing."""
+    is_upload: bool = False
+    """True for an upload, `POST /{version}/{phone_number_id}/media`, which sends nothing either."""
 
     @property
     def is_read(self) -> bool:
@@ -47,7 +50,7 @@ class Send:
     def text(self) -> str:
         """The text's body, the template's name, or nothing."""
         part = self.payload.get(self.type) if self.payload else None
-        text = (part.get("body") or part.get("name")) if isinstance(part, dict) else None
+        text = (part.get("body") or part.get("name") or part.get("caption")) if isinstance(part, dict) else None
         return text if isinstance(text, str) else ""
 
 
@@ -98,6 +101,9 @@ def _error_in_message(send: Send, payload: Mapping[str, Any]) -> MetaError | Non
         return invalid_request(f"Param type must be one of {{{', '.join(sorted(_TYPES)).upper()}}}.")
     if send.type not in payload:
         return missing_parameter(send.type)
+    context = payload.get("context")
+    if context is not None and not str(dict(context).get("message_id", "")).startswith("wamid."):
+        return invalid_parameter("context['message_id']", "no message has this id")
     if "biz_opaque_callback_data" in payload and not 0 < len(send.callback or "") <= _MAX_CALLBACK:
         return invalid_parameter("biz_opaque_callback_data", f"a string of at most {_MAX_CALLBACK} characters")
     check = _CHECKS.get(send.type)
@@ -133,7 +139,11 @@ def _error_in_template(template: Any) -> MetaError | None:
 
 
 Check = Callable[[Any], MetaError | None]
-_CHECKS: Final[Mapping[str, Check]] = {"text": _error_in_text, "template": _error_in_template}
+_CHECKS: Final[Mapping[str, Check]] = {
+    "text": _error_in_text,
+    "template": _error_in_template,
+    "interactive": error_in_interactive,
+}
 
 
 def is_phone(to: str) -> bool:

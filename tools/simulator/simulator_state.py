@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -29,6 +30,16 @@ class SimulatorSettings:
     behaviour: Behaviour = field(default_factory=Behaviour)
 
 
+@dataclass(frozen=True, slots=True)
+class UploadedMedia:
+    """A file that was uploaded to a number; its content is not kept."""
+
+    phone_number_id: str
+    mime_type: str
+    bytes: int
+    sha256: str
+
+
 class SimulatorState:
     """The parts that handlers share, and their reset."""
 
@@ -44,6 +55,9 @@ class SimulatorState:
         self.windows = Windows()
         self.entry_points = Windows(ENTRY_POINT_SECONDS)
         self.media = Media()
+        self.ended_urls: dict[str, int] = {}  # how often each file's download was answered 404 for an ended URL
+        self.uploads: dict[str, UploadedMedia] = {}
+        self.templates: dict[str, tuple[dict[str, Any], ...]] = {}  # by business account; none: not checked
         self.user_ids: dict[str, str] = {}  # by the phone of a customer who wrote with both
         self.released = asyncio.Event()  # set: hanging requests end
 
@@ -66,6 +80,9 @@ class SimulatorState:
         self.windows = Windows()
         self.entry_points = Windows(ENTRY_POINT_SECONDS)
         self.media = Media()
+        self.ended_urls = {}
+        self.uploads = {}
+        self.templates = {}
         self.user_ids = {}
 
     def fault_for(self, send: Send) -> Fault | None:

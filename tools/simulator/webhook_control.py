@@ -37,7 +37,11 @@ class WebhookControl:
             content = options | {"messages": [content]}
         batch = InboundBatch.model_validate(content)
         now = int(time.time())
-        pairs = [(each, message_from(each, wamid=self.state.ids.wamid(), now=now)) for each in batch.messages]
+        size = self.state.behaviour.media.size
+        pairs = [
+            (each, message_from(each, wamid=self.state.ids.wamid(), now=now, media_size=size))
+            for each in batch.messages
+        ]
         for inbound, message in pairs:
             self._remember(inbound, message)
         payload = envelope_from(inbound_changes(pairs, shape=batch.shape), shape=batch.shape)

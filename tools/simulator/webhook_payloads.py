@@ -52,15 +52,18 @@ def media_id_of(wamid: str) -> str:
     return str(1_000_000_000_000_000 + int.from_bytes(digest, "big"))
 
 
-def media_bytes_of(media_id: str) -> bytes:
-    """The made-up content of a media id, always the same."""
-    return b"media " + media_id.encode()
+def media_bytes_of(media_id: str, size: int | None = None) -> bytes:
+    """The made-up content of a media id, always the same; without `size` it is short."""
+    content = b"media " + media_id.encode()
+    return content if size is None else (content * (size // len(content) + 1))[:size]
 
 
-def content_from(kind: str, text: str, *, media_id: str = "1003383421387256") -> dict[str, Any]:
+def content_from(
+    kind: str, text: str, *, media_id: str = "1003383421387256", media_size: int | None = None
+) -> dict[str, Any]:
     """The fields of a message's type; `text` becomes the body, title, caption or emoji."""
     if kind in MEDIA:
-        sha256 = base64.b64encode(hashlib.sha256(media_bytes_of(media_id)).digest()).decode()
+        sha256 = base64.b64encode(hashlib.sha256(media_bytes_of(media_id, media_size)).digest()).decode()
         url = f"https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid={media_id}"
         media = {"id": media_id, "mime_type": MEDIA[kind], "sha256": sha256, "url": url, "caption": text}
         if kind in {"audio", "sticker"}:
@@ -81,7 +84,7 @@ def content_from(kind: str, text: str, *, media_id: str = "1003383421387256") ->
     return {kind: plain[kind]} if kind in plain else {}
 
 
-def message_from(inbound: Inbound, *, wamid: str, now: int) -> dict[str, Any]:
+def message_from(inbound: Inbound, *, wamid: str, now: int, media_size: int | None = None) -> dict[str, Any]:
     """One element of `value.messages`; without the fields that the customer does not have."""
     message: dict[str, Any] = {
         "id": inbound.wamid or wamid,
@@ -93,7 +96,9 @@ def message_from(inbound: Inbound, *, wamid: str, now: int) -> dict[str, Any]:
     if inbound.user_id:
         message["from_user_id"] = inbound.user_id
         message["from_parent_user_id"] = inbound.parent_user_id or parent_user_id_from(inbound.user_id)
-    content = content_from(inbound.type, inbound.text, media_id=media_id_of(inbound.wamid or wamid))
+    content = content_from(
+        inbound.type, inbound.text, media_id=media_id_of(inbound.wamid or wamid), media_size=media_size
+    )
     return message | content | (inbound.raw or {})
 
 

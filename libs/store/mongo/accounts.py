@@ -29,7 +29,9 @@ T = TypeVar("T", Account, Number, Integration)
 
 
 def _fields_from(row: Account | Number | Integration) -> Document:
-    searched = {name: getattr(row, name) for name in _SEARCHED if hasattr(row, name)}
+    searched: Document = {name: getattr(row, name) for name in _SEARCHED if hasattr(row, name)}
+    if isinstance(row, Integration):
+        searched["chat_number_ids"] = sorted(set(row.chat_numbers.values()))
     return {"version": row.version, "row": row.model_dump_json(), **searched}
 
 
@@ -89,7 +91,7 @@ class MongoRegistry:
 
     async def integrations_of(self, number_id: str) -> Sequence[Integration]:
         """As `Registry.integrations_of`."""
-        return await self._rows(Integration, {"instance_id": number_id})
+        return await self._rows(Integration, {"$or": [{"instance_id": number_id}, {"chat_number_ids": number_id}]})
 
     async def numbers_of(self, business_account_id: str) -> Sequence[Number]:
         """As `BusinessAccounts.numbers_of`."""

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from libs.store.conversations import Conversation, conversation_from
+from libs.store.inbound_messages import InboundMessage
 from libs.store.instants import micros_from
 from libs.store.mongo.database import Database, Document, run
+from libs.store.mongo.inbound_messages import add_message
 
 
 def conversation_id(number_id: str, customer_key: str) -> str:
@@ -28,10 +30,16 @@ class MongoConversations:
     def __init__(self, database: Database) -> None:
         self._conversations = database["conversations"]
         self._numbers = database["numbers"]
+        self._messages = database["inbound_messages"]
 
-    async def open_window(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
-        """As `Conversations.open_window`; repeating it after a failure opens the rest."""
-        await asyncio.gather(*(self._raise(number_id, key, "last_inbound_at", at) for key in customer_keys))
+    async def open_window(
+        self, number_id: str, customer_keys: Sequence[str], at: datetime, *, message: InboundMessage | None = None
+    ) -> None:
+        """As `Conversations.open_window`; repeating it after a failure writes the rest."""
+        writes = [self._raise(number_id, key, "last_inbound_at", at) for key in customer_keys]
+        if message is not None:
+            writes.append(add_message(self._messages, message))
+        await asyncio.gather(*writes)
 
     async def join_windows(self, account_id: str, customer_keys: Sequence[str], main_key: str) -> None:
         """As `Conversations.join_windows`; repeating it after a failure joins the rest."""

@@ -84,9 +84,13 @@ class MongoPersonalData:
         either = [{"customer_key": {"$in": keys}}, {"main_key": {"$in": keys}}]
         joined = {"account_id": erasure.account_id, "$or": either}
         await self._delete("template_recipients", person)
+        await self._delete("inbound_messages", person)
+        await self._delete("pseudo_numbers", person)
+        await self._delete("chat_refusals", person)
         await self._delete("turns", {"_id": {"$in": pairs}})
         await self._delete("cooldowns", {"_id": {"$regex": f":({ends})$"}})
-        await self._delete("buckets", {"_id": {"$in": [bucket_id("pair", pair) for pair in pairs]}})
+        numbers = {"_id": {"$in": [bucket_id("number", pair.rpartition(":")[0]) for pair in pairs]}}
+        await run(database["buckets"].update_many(numbers, {"$pull": {"pairs": {"key": {"$in": keys}}}}))
         return {
             "suppressions": await self._erase_suppressions(erasure),
             "windows": await self._delete("conversations", {"_id": {"$in": pairs}}),

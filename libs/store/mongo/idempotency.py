@@ -13,7 +13,7 @@ from libs.contracts.errors import unavailable
 from libs.contracts.events import MessageSettled, WebhookAnswered
 from libs.store.callers import Caller
 from libs.store.idempotency import (
-    KEPT_HOURS,
+    KEPT,
     Duplicate,
     Fresh,
     Reused,
@@ -38,11 +38,11 @@ class MongoIdempotency:
         self._keys = database["idempotency"]
 
     async def claim(
-        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime
+        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime, kept: timedelta = KEPT
     ) -> Fresh | Duplicate | Reused:
         """As `Idempotency.claim`."""
         name = _id_from(caller, key)
-        expired = {"$lte": micros_from(now - timedelta(hours=KEPT_HOURS))}
+        expired = {"$lte": micros_from(now - kept)}
         mine = {"event_id": event_id, "body_hash": body_hash, "at": micros_from(now)}
         for _ in range(_TRIES):
             claimed = await unless_duplicate(

@@ -12,7 +12,8 @@ unsharded, because `numbers` has a second unique index. Lists (pages, the outbox
 of an outgoing message does.
 
 MongoDB deletes documents within about a minute after their time to live, by the server's clock, counted from
-`touched_at`, which the server sets. Where the exact time matters, the query checks it.
+`touched_at`, which the server sets; that of `buckets` and `usage` is the process's clock. Where the exact time matters,
+the query checks it.
 """
 
 from collections.abc import Collection, Mapping
@@ -65,7 +66,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("account_id", "_id"),
         _by("business_account_id", "_id"),
     ),
-    "integrations": (*_OUTBOX, _by("account_id", "_id"), _by("instance_id", "_id")),
+    "integrations": (*_OUTBOX, _by("account_id", "_id"), _by("instance_id", "_id"), _by("chat_number_ids", "_id")),
     "suppressions": (
         *_OUTBOX,
         _by("rows.id"),
@@ -74,6 +75,8 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("customer_key", "active", "id"),
     ),
     "customer_links": (_by("account_id", "main_key"),),
+    "pseudo_numbers": (_by("integration_id", "number", unique=True), _by("account_id", "customer_key")),
+    "chat_refusals": (_by("account_id", "customer_key"), _kept(30)),
     "restrictions": (
         *_OUTBOX,
         _by("id"),
@@ -86,6 +89,10 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         IndexModel([("ends", ASCENDING)], name="time_to_live", expireAfterSeconds=0),
     ),
     "template_recipients": (_by("owner", "at"), _by("customer_key"), _kept(2)),
+    "templates": (_by("due_at"),),
+    "inbound_messages": (_by("message_hash"), _by("customer_key"), _kept(30)),
+    "uploads": (_by("account_id", "at"), _by("at"), _kept(3)),
+    "upload_chunks": (_by("upload_id"), _by("at"), _kept(2)),  # 24 hours are promised; sender deletes them by then
     "decisions": (_kept(10),),  # 8 days are promised
     "cooldowns": (_kept(2),),  # a day at most
     "usage": (_kept(400),),  # an account without messages for a year has used no quota

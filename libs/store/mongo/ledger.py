@@ -3,12 +3,11 @@
 A claim has four steps. The process may die after each of them:
 1. Reserve the event: its document becomes `waiting` with this claim's token, unless another claim is valid. No call is
    made yet; after `RESERVED_SECONDS` another claimant may start again.
-2. Read the buckets and decide (`libs.store.claim_rules`). When rate limited, restore the document; no slot is used.
-3. Update the buckets of the number and the pair, each only if it still has the state that was read; else repeat from 2.
-   A slot whose claimant dies here makes the number a little slower, never faster.
+2. Read the time, and the holds of the business account and of the app.
+3. Take the slots of the number and the pair, or none of both, in one update that the database computes
+   (`libs.store.mongo.slot_pipelines`). When rate limited, restore the event's document. A slot whose claimant dies here
+   makes the number a little slower, never faster.
 4. Set `calling`, only if the token still holds. This write grants the call.
-
-Claims of one process on one number queue for steps 2 and 3, so only other processes can update a bucket in between.
 """
 
 from dataclasses import dataclass
@@ -61,15 +60,16 @@ class MongoLedger:
         reservation = await self._reserve(claim)
         if not isinstance(reservation, _Reservation):
             return reservation
-        slots = await self._buckets.take(claim)
-        if isinstance(slots, RateLimited):
+        claim = claim.as_of_now()
+        wait = await self._buckets.take(claim)
+        if isinstance(wait, RateLimited):
             await self._cancel(claim, reservation)
-            return slots
-        until = micros_from(claim.now + timedelta(seconds=slots.wait + claim.lease_seconds))
+            return wait
+        until = micros_from(claim.now + timedelta(seconds=wait + claim.lease_seconds))
         calling = {"state": State.CALLING.value, "until": until, "attempt": reservation.attempt}
         granted = await run(self._entries.update_one(_reserved(claim, reservation), {"$set": calling, **TOUCH}))
         if granted.matched_count:
-            return Claimed(slots.wait, reservation.attempt)
+            return Claimed(wait, reservation.attempt)
         entry = await self._entry(claim.event_id)
         return objection_to(claim, entry) or ClaimInProgress(claim.now + timedelta(seconds=RESERVED_SECONDS))
 

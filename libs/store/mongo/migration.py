@@ -23,20 +23,26 @@ NO_LIMIT = 0.0
 
 async def migrate_database(database: Database, say: Say) -> Migrated:
     """Build what is missing, then raise the schema version; raises as `libs.store.factory.migrate_store` does."""
-    done: list[str] = []
     with pymongo.timeout(NO_LIMIT), _access_required():
         await schema_version(database)
-        for name, indexes in INDEXES.items():
-            existing = await run(database[name].index_information())
-            for index in indexes:
-                step = Missing(name, index)
-                if not is_there(index.document, existing):
-                    await _make(database, step, existing, say)
-                    done.append(str(step))
-                elif step.name in existing:  # it may still be built, by another run or for a client that is gone
-                    await run(database[name].create_indexes([index]))
+        done = await build_indexes(database, say)
         await raise_schema_version(database)
     return Migrated(tuple(done), SCHEMA_VERSION)
+
+
+async def build_indexes(database: Database, say: Say) -> list[str]:
+    """Build the indexes that the database lacks; returns their names. Raises as `migrate_database` does."""
+    done: list[str] = []
+    for name, indexes in INDEXES.items():
+        existing = await run(database[name].index_information())
+        for index in indexes:
+            step = Missing(name, index)
+            if not is_there(index.document, existing):
+                await _make(database, step, existing, say)
+                done.append(str(step))
+            elif step.name in existing:  # it may still be built, by another run or for a client that is gone
+                await run(database[name].create_indexes([index]))
+    return done
 
 
 async def _make(database: Database, step: Missing, existing: Mapping[str, Mapping[str, Any]], say: Say) -> None:

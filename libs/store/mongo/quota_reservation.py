@@ -4,7 +4,7 @@ The rule: the database computes, so that simultaneous approvals of one account n
 same as `libs.store.approval_rate` and the limits of `libs.store.decisions`.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from libs.store.approval_rate import WEIGHT
@@ -15,10 +15,10 @@ DAYS_COUNTED: Final = 60
 """Counts of older days are deleted. A decision, and so the return of its quota, is 10 days old at most."""
 
 
-def reservation(budget: Budget, mark: Document, marks: str, *, newest: int) -> list[Document]:
+def reservation(budget: Budget, mark: Document, marks: str, *, newest: int, clock: datetime) -> list[Document]:
     """Count one more approval in day, month and rate, and add `mark` to the list `marks`.
 
-    `newest` is as in `libs.store.approval_rate.rate_in_slot`.
+    `newest` is as in `libs.store.approval_rate.rate_in_slot`; `clock` is the current time.
 
     Nothing is counted if the list has a mark of the same event, or a limit is reached.
     """
@@ -41,7 +41,7 @@ def reservation(budget: Budget, mark: Document, marks: str, *, newest: int) -> l
                     ]
                 },
                 marks: {"$cond": ["$counts", added, f"${marks}"]},
-                "touched_at": "$$NOW",
+                "touched_at": clock,
             }
         },
         {"$unset": "counts"},

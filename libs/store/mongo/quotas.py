@@ -81,7 +81,7 @@ class Quotas:
             slot=slot_from(now),
             at=now.timestamp(),
         )
-        document = await self._count(budget, mark, newest=slot_from(proposal.clock or now))
+        document = await self._count(budget, mark, clock=proposal.clock or now)
         existing = next((mark for mark in marks_of(document, RESERVING) if mark.event_id == event_id), None)
         return existing or _exhausted(document, budget), abandoned_marks(document, now)
 
@@ -106,9 +106,10 @@ class Quotas:
                 return
         await run(self._usage.update_one(marked, {"$inc": less, **pulled}))
 
-    async def _count(self, budget: Budget, mark: Mark, *, newest: int) -> Document:
+    async def _count(self, budget: Budget, mark: Mark, *, clock: datetime) -> Document:
         async def counted() -> Document | DuplicateKey:
-            update = reservation(budget, mark.document(), RESERVING, newest=newest)
+            newest = slot_from(clock)
+            update = reservation(budget, mark.document(), RESERVING, newest=newest, clock=clock)
             found: Document | DuplicateKey = await unless_duplicate(
                 self._usage.find_one_and_update(
                     {"_id": mark.account_id}, update, upsert=True, return_document=ReturnDocument.AFTER

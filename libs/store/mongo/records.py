@@ -21,6 +21,8 @@ from libs.store.mongo.database import Database, Document, insert_missing, run
 from libs.store.records import Record, RecordFilter, RecordPage
 
 _EQUAL: Final = ("account_id", "integration_id", "type", "code", "event_id")
+MOST_AT_ONCE: Final = 1_000
+"""Links in one insert, so that a slow server needs less than a call may take (docs/decisions/0043)."""
 _TRIES = 50
 """How often other processes may take a `seq` first during one call."""
 Rows = dict[str, tuple[Value, ...]]
@@ -29,8 +31,9 @@ Rows = dict[str, tuple[Value, ...]]
 class MongoRecords:
     """`Records`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, at_once: int = MOST_AT_ONCE) -> None:
         self._records, self._purges = database["records"], database["purges"]
+        self._at_once = at_once
         self._tails: dict[str, Tail] = {}
         self._lock = asyncio.Lock()
 
@@ -88,14 +91,15 @@ class MongoRecords:
         links, _ = links_from(sorted(waiting.values(), key=chain_of_row), tails)
         written = 0
         while links:
-            for chain in {chain_of_row(link.values) for link in links}:
+            first = links[: self._at_once]
+            for chain in {chain_of_row(link.values) for link in first}:
                 self._tails.pop(chain, None)  # until the number of inserted links is known
-            count = await run(self._insert([_document_from(link) for link in links]))
+            count = await run(self._insert([_document_from(link) for link in first]))
             for link in links[:count]:
                 del waiting[link.record_id]
                 self._tails[chain_of_row(link.values)] = Tail(link.seq, link.hash)
             written += count
-            links = _links_of_other_chains(links[count:])
+            links = links[count:] if count == len(first) else _links_of_other_chains(links[count:])
         return written
 
     async def _insert(self, documents: list[Document]) -> int:

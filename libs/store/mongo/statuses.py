@@ -34,6 +34,11 @@ class MongoStatuses:
         found = await run(self._entries.find_one_and_update(wanted, TOUCH, return_document=AFTER))
         return None if found is None else _message_from(found)
 
+    async def find_message(self, number_id: str, message_id: str) -> TrackedMessage | None:
+        """As `Statuses.find_message`."""
+        found = await run(self._entries.find_one({"message_id": message_id, "number_id": number_id}))
+        return None if found is None else _message_from(found)
+
     async def _apply(self, wanted: Document, update: StatusUpdate) -> TrackedMessage | None:
         status, at, codes = json_from_step(update.step)
         new = {**wanted, "steps.status": {"$ne": status}}

@@ -1,11 +1,13 @@
 """Opens and migrates the MongoDB store: connects, checks schema and indexes, and wires an adapter for each port."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from libs.store.migration import Migrated, MissingIndexes, Say, require_current_schema
 from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
 from libs.store.mongo.buckets import MongoPacing
 from libs.store.mongo.chains import MongoChains, MongoCheckpoints, MongoPurges
+from libs.store.mongo.chats import MongoChatRefusals, MongoPseudoNumbers
 from libs.store.mongo.conversations import MongoConversations
 from libs.store.mongo.customer_links import MongoCustomerLinks
 from libs.store.mongo.customers import MongoCustomers
@@ -19,7 +21,8 @@ from libs.store.mongo.erasures import MongoPersonalData
 from libs.store.mongo.forwards import MongoForwards
 from libs.store.mongo.idempotency import MongoAnswers, MongoIdempotency
 from libs.store.mongo.identities import MongoIdentities
-from libs.store.mongo.indexes import make_indexes, missing_indexes
+from libs.store.mongo.inbound_messages import MongoInboundMessages
+from libs.store.mongo.indexes import Missing, make_indexes, missing_indexes
 from libs.store.mongo.job_leases import MongoJobLeases
 from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.migration import migrate_database
@@ -28,12 +31,15 @@ from libs.store.mongo.probe import WriteProbe
 from libs.store.mongo.records import MongoRecords
 from libs.store.mongo.restrictions import MongoRestrictions
 from libs.store.mongo.schema import SCHEMA_VERSION, schema_version
+from libs.store.mongo.sink_lines import MongoSinkLines
 from libs.store.mongo.statuses import MongoStatuses
 from libs.store.mongo.subjects import MongoSubjects
 from libs.store.mongo.suppressions import MongoSuppressions
 from libs.store.mongo.tallies import MongoTallies
 from libs.store.mongo.template_recipients import MongoTemplateRecipients
+from libs.store.mongo.templates import MongoTemplates
 from libs.store.mongo.tokens import MongoTokens
+from libs.store.mongo.uploads import MongoUploads
 from libs.store.mongo.verified import MongoVerificationStates, MongoVerifiedPlaces
 from libs.store.store import Store
 
@@ -48,7 +54,7 @@ async def open_mongo(url: str) -> Store:
     except BaseException:
         await close(client)
         raise
-    return _store_over(client, database, MissingIndexes(partial(missing_indexes, database), lacking))
+    return store_over(client, database, lacking)
 
 
 async def migrate_mongo(url: str, say: Say) -> Migrated:
@@ -60,7 +66,9 @@ async def migrate_mongo(url: str, say: Say) -> Migrated:
         await close(client)
 
 
-def _store_over(client: Client, database: Database, missing: MissingIndexes) -> Store:
+def store_over(client: Client, database: Database, lacking: Sequence[Missing] = ()) -> Store:
+    """Every port over an open database, whose indexes `lacking` names."""
+    missing = MissingIndexes(partial(missing_indexes, database), lacking)
     return Store(
         directory=MongoDirectory(database),
         registry=MongoRegistry(database),
@@ -74,11 +82,16 @@ def _store_over(client: Client, database: Database, missing: MissingIndexes) -> 
         standing_restrictions=MongoRestrictions(database),
         restriction_counts=MongoRestrictions(database),
         template_recipients=MongoTemplateRecipients(database),
+        pseudo_numbers=MongoPseudoNumbers(database),
+        chat_refusals=MongoChatRefusals(database),
         identities=MongoIdentities(database),
         decisions=MongoDecisions(database),
         ledger=MongoLedger(database),
         pacing=MongoPacing(database),
         statuses=MongoStatuses(database),
+        templates=MongoTemplates(database),
+        inbound_messages=MongoInboundMessages(database),
+        uploads=MongoUploads(database),
         delivery_order=MongoDeliveryOrder(database),
         idempotency=MongoIdempotency(database),
         answers=MongoAnswers(database),
@@ -86,6 +99,7 @@ def _store_over(client: Client, database: Database, missing: MissingIndexes) -> 
         chains=MongoChains(database),
         checkpoints=MongoCheckpoints(database),
         purges=MongoPurges(database),
+        sink_lines=MongoSinkLines(database),
         forwards=MongoForwards(database),
         dead_letters=MongoDeadLetters(database),
         tallies=MongoTallies(database),

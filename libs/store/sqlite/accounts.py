@@ -27,6 +27,12 @@ _TABLES: Mapping[type[Account | Number | Integration], _Table] = {
 }
 
 
+_OF_NUMBER = (
+    "SELECT body FROM integrations WHERE id IN (SELECT id FROM integrations WHERE instance_id = :number "
+    "UNION SELECT integration_id FROM chat_numbers WHERE number_id = :number) ORDER BY id"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SqliteDirectory:
     """`Directory`: one indexed read on the event loop."""
@@ -73,19 +79,27 @@ class SqliteRegistry:
             written = connection.execute(sql, values).rowcount == 1
             if written:
                 add_events(connection, events)
+                if isinstance(row, Integration):
+                    _index_chat_numbers(connection, row)
             return written
 
         return await self.main.change(write)
 
     async def integrations_of(self, number_id: str) -> Sequence[Integration]:
         """As `Registry.integrations_of`."""
-        sql = "SELECT body FROM integrations WHERE instance_id = ? ORDER BY id"
-        return [Integration.model_validate_json(body) for (body,) in await self.main.rows(sql, (number_id,))]
+        rows = await self.main.rows(_OF_NUMBER, {"number": number_id})
+        return [Integration.model_validate_json(body) for (body,) in rows]
 
     async def numbers_of(self, business_account_id: str) -> Sequence[Number]:
         """As `BusinessAccounts.numbers_of`."""
         sql = "SELECT body FROM numbers WHERE business_account_id = ? ORDER BY id"
         return [Number.model_validate_json(body) for (body,) in await self.main.rows(sql, (business_account_id,))]
+
+
+def _index_chat_numbers(connection: sqlite3.Connection, row: Integration) -> None:
+    connection.execute("DELETE FROM chat_numbers WHERE integration_id = ?", (row.id,))
+    rows = [(row.id, number_id) for number_id in row.chat_numbers.values()]
+    connection.executemany("INSERT OR IGNORE INTO chat_numbers VALUES (?, ?)", rows)
 
 
 def _row_from(kind: type[Row], found: Any) -> Row | None:

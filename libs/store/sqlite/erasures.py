@@ -136,6 +136,9 @@ def _erase_main(
         "dead_letters": delete("dead_letters", f"id {listed}", {"listed": json_list(dead_letters)}),
     }
     delete("template_recipients", _OF_PERSON)
+    delete("inbound_messages", _OF_PERSON)
+    delete("pseudo_numbers", _OF_PERSON)
+    delete("chat_refusals", _OF_PERSON)
     delete("lifts", _OF_PERSON)
     delete("lifting_words", _OF_PERSON)
     delete("known_stops", _OF_PERSON)

@@ -11,7 +11,7 @@ from libs.contracts.events import MessageSettled, WebhookAnswered
 from libs.store.callers import Caller
 from libs.store.decisions import DECISIONS_KEPT_DAYS
 from libs.store.idempotency import (
-    KEPT_HOURS,
+    KEPT,
     Duplicate,
     Fresh,
     Reused,
@@ -23,7 +23,6 @@ from libs.store.instants import micros_from
 from libs.store.sqlite.cleanup import ExpiredRowCleanup
 from libs.store.sqlite.database import Database
 
-_KEPT = timedelta(hours=KEPT_HOURS)
 _OWNED = "integration_id = ? AND key = ? AND event_id = ?"
 
 
@@ -32,10 +31,10 @@ class SqliteIdempotency:
     """`Idempotency`."""
 
     requests: Database
-    _cleanup: ExpiredRowCleanup = field(default_factory=lambda: ExpiredRowCleanup("claimed_keys", _KEPT))
+    _cleanup: ExpiredRowCleanup = field(default_factory=lambda: ExpiredRowCleanup("claimed_keys", KEPT))
 
     async def claim(
-        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime
+        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime, kept: timedelta = KEPT
     ) -> Fresh | Duplicate | Reused:
         """As `Idempotency.claim`."""
         claimed = (caller.integration_id, caller.stored_key(key))
@@ -43,7 +42,7 @@ class SqliteIdempotency:
         def take(connection: sqlite3.Connection) -> Fresh | Duplicate | Reused:
             found = connection.execute(
                 "SELECT body_hash, event_id, answer FROM claimed_keys WHERE integration_id = ? AND key = ? AND at > ?",
-                (*claimed, micros_from(now - _KEPT)),
+                (*claimed, micros_from(now - kept)),
             ).fetchone()
             if found is not None:
                 return Duplicate(found[1], found[2]) if found[0] == body_hash else Reused()

@@ -80,6 +80,7 @@ class SqliteLedger:
         blocked = blocked_by(claim, _entry(connection, claim.after)) if claim.after is not None else None
         if blocked is not None:
             return blocked
+        claim = claim.as_of_now()  # it may have waited for the writer
         slots = _take_slots(connection, claim)
         if isinstance(slots, RateLimited):
             return slots

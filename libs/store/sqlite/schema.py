@@ -59,6 +59,33 @@ CREATE TABLE template_recipients (owner TEXT NOT NULL, customer_key TEXT NOT NUL
   at INTEGER NOT NULL, UNIQUE (owner, customer_key));
 CREATE INDEX template_recipients_by_time ON template_recipients (owner, at, customer_key);
 CREATE INDEX template_recipients_of_customer ON template_recipients (customer_key);
+CREATE TABLE known_templates (owner TEXT NOT NULL, name TEXT NOT NULL, language TEXT NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (owner, name, language)) WITHOUT ROWID;
+CREATE TABLE template_syncs (owner TEXT PRIMARY KEY, number_id TEXT NOT NULL, synced_at INTEGER,
+  due_at INTEGER NOT NULL, requested_at INTEGER, templates INTEGER, problem TEXT) WITHOUT ROWID;
+CREATE INDEX template_syncs_by_date ON template_syncs (due_at);
+CREATE TABLE inbound_messages (event_id TEXT NOT NULL UNIQUE, message_hash TEXT NOT NULL, account_id TEXT NOT NULL,
+  number_id TEXT NOT NULL, customer_key TEXT NOT NULL, sealed_message_id TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX inbound_messages_by_hash ON inbound_messages (message_hash);
+CREATE INDEX inbound_messages_of_customer ON inbound_messages (customer_key);
+CREATE TABLE uploads (id TEXT PRIMARY KEY, account_id TEXT NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL, mime_type TEXT NOT NULL, deleted INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX uploads_of_account ON uploads (account_id, at);
+CREATE INDEX uploads_by_time ON uploads (at);
+CREATE TABLE upload_chunks (upload_id TEXT NOT NULL, position INTEGER NOT NULL, sealed BLOB NOT NULL,
+  at INTEGER NOT NULL, UNIQUE (upload_id, position));
+CREATE INDEX upload_chunks_by_time ON upload_chunks (at);
+CREATE TABLE chat_numbers (integration_id TEXT NOT NULL, number_id TEXT NOT NULL,
+  PRIMARY KEY (integration_id, number_id)) WITHOUT ROWID;
+CREATE INDEX chat_numbers_of_number ON chat_numbers (number_id);
+CREATE TABLE pseudo_numbers (integration_id TEXT NOT NULL, customer_key TEXT NOT NULL, account_id TEXT NOT NULL,
+  number TEXT NOT NULL, contact TEXT NOT NULL, PRIMARY KEY (integration_id, customer_key)) WITHOUT ROWID;
+CREATE UNIQUE INDEX pseudo_numbers_by_number ON pseudo_numbers (integration_id, number);
+CREATE INDEX pseudo_numbers_of_customer ON pseudo_numbers (customer_key);
+CREATE TABLE chat_refusals (integration_id TEXT NOT NULL, customer_key TEXT NOT NULL, account_id TEXT NOT NULL,
+  event_id TEXT NOT NULL, code TEXT NOT NULL, details TEXT NOT NULL, at INTEGER NOT NULL,
+  UNIQUE (integration_id, customer_key));
+CREATE INDEX chat_refusals_of_customer ON chat_refusals (customer_key);
 CREATE TABLE decisions (event_id TEXT NOT NULL UNIQUE, outcome BLOB NOT NULL, at INTEGER NOT NULL,
   account_id TEXT, day TEXT, month TEXT, reserved INTEGER NOT NULL);
 CREATE TABLE used (account_id TEXT NOT NULL, period TEXT NOT NULL, messages INTEGER NOT NULL,
@@ -138,6 +165,7 @@ CREATE TABLE chains (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT
 CREATE TABLE checkpoints (chain TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, shipped INTEGER NOT NULL,
   PRIMARY KEY (chain, number)) WITHOUT ROWID;
 CREATE INDEX checkpoints_to_ship ON checkpoints (chain, number) WHERE shipped = 0;
+CREATE TABLE sink_lines (id TEXT PRIMARY KEY, line TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE purges (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX records_by_time ON records (at);
 CREATE INDEX records_of_account ON records (account_id, at);

@@ -51,6 +51,11 @@ class SqliteStatuses:
         found = self.ledger.row(_BY_EVENT, (event_id,))
         return None if found is None else _message_from(found)
 
+    async def find_message(self, number_id: str, message_id: str) -> TrackedMessage | None:
+        """As `Statuses.find_message`."""
+        found = self.ledger.row(_BY_MESSAGE, (message_id, number_id))
+        return None if found is None else _message_from(found)
+
 
 def _message_of(connection: sqlite3.Connection, update: StatusUpdate) -> TrackedMessage | None:
     found = None

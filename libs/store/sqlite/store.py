@@ -11,6 +11,7 @@ from libs.store.migration import Migrated, MissingIndexes, Say
 from libs.store.sqlite import schema
 from libs.store.sqlite.accounts import SqliteDirectory, SqliteRegistry
 from libs.store.sqlite.chains import SqliteChains, SqliteCheckpoints, SqlitePurges
+from libs.store.sqlite.chats import SqliteChatRefusals, SqlitePseudoNumbers
 from libs.store.sqlite.connections import create_tables, holds, migrate_tables
 from libs.store.sqlite.conversations import SqliteConversations
 from libs.store.sqlite.customer_links import SqliteCustomerLinks
@@ -27,19 +28,23 @@ from libs.store.sqlite.files import make_private_folder
 from libs.store.sqlite.forwards import SqliteForwards
 from libs.store.sqlite.idempotency import SqliteAnswers, SqliteIdempotency
 from libs.store.sqlite.identities import SqliteIdentities
+from libs.store.sqlite.inbound_messages import SqliteInboundMessages
 from libs.store.sqlite.job_leases import SqliteJobLeases
 from libs.store.sqlite.ledger import SqliteLedger, SqlitePacing
 from libs.store.sqlite.outbox import SqliteOutbox
 from libs.store.sqlite.probes import WriteProbes
 from libs.store.sqlite.records import SqliteRecords
 from libs.store.sqlite.restrictions import SqliteRestrictions
+from libs.store.sqlite.sink_lines import SqliteSinkLines
 from libs.store.sqlite.statuses import SqliteStatuses
 from libs.store.sqlite.steps import Step, missing_steps
 from libs.store.sqlite.subjects import SqliteSubjects
 from libs.store.sqlite.suppressions import SqliteSuppressions
 from libs.store.sqlite.tallies import SqliteTallies
 from libs.store.sqlite.template_recipients import SqliteTemplateRecipients
+from libs.store.sqlite.templates import SqliteTemplates
 from libs.store.sqlite.tokens import SqliteTokens
+from libs.store.sqlite.uploads import SqliteUploads
 from libs.store.sqlite.verified import SqliteVerificationStates, SqliteVerifiedPlaces
 from libs.store.store import Store
 
@@ -77,11 +82,16 @@ async def open_sqlite(path: Path) -> Store:
         standing_restrictions=restrictions,
         restriction_counts=restrictions,
         template_recipients=SqliteTemplateRecipients(main),
+        pseudo_numbers=SqlitePseudoNumbers(main),
+        chat_refusals=SqliteChatRefusals(main),
         identities=SqliteIdentities(main),
         decisions=SqliteDecisions(main, delivery_order),
         ledger=SqliteLedger(ledger),
         pacing=SqlitePacing(ledger),
         statuses=SqliteStatuses(ledger),
+        templates=SqliteTemplates(main),
+        inbound_messages=SqliteInboundMessages(main),
+        uploads=SqliteUploads(main),
         delivery_order=delivery_order,
         idempotency=SqliteIdempotency(requests),
         answers=SqliteAnswers(requests, records, ledger),
@@ -89,6 +99,7 @@ async def open_sqlite(path: Path) -> Store:
         chains=SqliteChains(records),
         checkpoints=SqliteCheckpoints(records),
         purges=SqlitePurges(records),
+        sink_lines=SqliteSinkLines(records),
         forwards=SqliteForwards(ledger),
         dead_letters=SqliteDeadLetters(main),
         tallies=SqliteTallies(records),
@@ -116,6 +127,16 @@ async def migrate_sqlite(path: Path, say: Say) -> Migrated:
         ]
     )
     return Migrated(tuple(done), schema.VERSION)
+
+
+def files_of(path: Path) -> dict[str, Path]:
+    """The five files of the store by name, the main one first."""
+    return {"main": path, **{name: sibling_path(path, name) for name in SIBLINGS}}
+
+
+def create_subjects(path: Path) -> None:
+    """Create a file for persons' keys that holds none."""
+    create_tables(path, schema.SUBJECTS, schema.VERSION)
 
 
 def _open_files(path: Path) -> tuple[list[Database], list[str]]:

@@ -9,6 +9,8 @@ from libs.chassis.clock import monotonic
 from libs.chassis.periodic import periodic
 from libs.record.keys import key_ring_from
 from libs.record.sinks import checkpoint_sinks_from
+from libs.store.restore_lines import sealed_keys
+from libs.store.sealer import sealer_from
 from services.console.adapters.null_proofs import no_signature
 from services.console.adapters.report_folder import ReportFolder
 from services.console.adapters.report_signer import ReportSigner
@@ -22,10 +24,12 @@ from services.console.handlers.audit import Audit
 from services.console.handlers.customer_keys import CustomerKeys
 from services.console.handlers.customer_lookup import CustomerLookup
 from services.console.handlers.dead_letters import DeadLetters
+from services.console.handlers.erasure_steps import ErasureSteps, SealKeys
 from services.console.handlers.erasures import EraseSubject
 from services.console.handlers.events import Events
 from services.console.handlers.forwards import Forwards
 from services.console.handlers.integrations import Integrations
+from services.console.handlers.known_templates import KnownTemplates
 from services.console.handlers.linked_keys import LinkedKeys
 from services.console.handlers.numbers import Numbers
 from services.console.handlers.rejections import RecordRejection
@@ -38,6 +42,7 @@ from services.console.handlers.subject_exports import ExportSubject
 from services.console.handlers.subjects import SubjectLookup
 from services.console.handlers.suppressions import Suppressions
 from services.console.handlers.tokens import TokenAdministration
+from services.console.handlers.uploads import StoreUpload
 from services.console.handlers.verification_results import VerificationResults
 from services.console.http.application import application_from
 from services.console.http.routes import Handlers, routes_to
@@ -169,13 +174,27 @@ def erasure_from(settings: ConsoleSettings, deps: Dependencies) -> EraseSubject:
     return EraseSubject(
         lookup=_subject_lookup(settings, deps),
         erasures=store.erasures,
-        personal_data=store.personal_data,
         erased_customers=store.erased_customers,
-        subjects=store.subjects,
-        records=store.records,
-        dead_letters=subject_dead_letters_from(settings, deps),
         changes=deps.changes,
+        steps=ErasureSteps(
+            erasures=store.erasures,
+            personal_data=store.personal_data,
+            erased_customers=store.erased_customers,
+            subjects=store.subjects,
+            records=store.records,
+            dead_letters=subject_dead_letters_from(settings, deps),
+            changes=deps.changes,
+            seal=key_seal_from(settings),
+        ),
     )
+
+
+def key_seal_from(settings: ConsoleSettings) -> SealKeys:
+    """What seals the customer keys of erasures for the sink."""
+    if settings.sink_keys is None:
+        return lambda _: None
+    sealer = sealer_from(settings.sink_keys.get_secret_value())
+    return lambda erasure: sealed_keys(erasure.customer_keys, sealer, erasure_id=erasure.id)
 
 
 def _handlers(settings: ConsoleSettings, deps: Dependencies) -> Handlers:
@@ -210,6 +229,8 @@ def _handlers(settings: ConsoleSettings, deps: Dependencies) -> Handlers:
             _linked_keys(deps),
         ),
         restrictions=Restrictions(store.restrictions, store.standing_restrictions, changes),
+        known_templates=KnownTemplates(store.directory, store.templates, deps.clock),
+        store_upload=StoreUpload(store.uploads, store.directory, deps.sealer, deps.clock, changes.new_id),
         events=Events(deps.decrypted_records, lookup),
         erase=erasure_from(settings, deps),
         export=ExportSubject(

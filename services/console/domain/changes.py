@@ -10,7 +10,12 @@ from services.console.domain.addresses import origin_of
 Row = TypeVar("Row", Account, Number, Integration)
 
 _OMITTED = frozenset({"id", "version", "created_at", "updated_at", "account_id"})
-_SECRET = frozenset({"sealed_token", "sealed_forward_secret", "secrets", "path_tokens", "webhook_secrets"})
+_SECRET = frozenset(
+    {
+        *("sealed_token", "sealed_forward_secret", "secrets", "path_tokens", "webhook_secrets"),
+        *("chat_keys", "sealed_chat_webhook_url"),
+    }
+)
 _URLS = frozenset({"forward_url", "base_url"})
 
 

@@ -7,8 +7,9 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from libs.contracts.decisions import EventType
 from libs.contracts.phone_numbers import NumberFormat
-from libs.store.accounts import AuthMode, Template
+from libs.store.accounts import AuthMode, MediaLinkMode, ReadReceiptMode, Template
 from services.console.domain.business_hours import BusinessHours
+from services.console.domain.chat_requests import ChatSettings
 from services.console.domain.fields import Cidrs, Id, PatchBody, RequestBody, TemplateText, Url, distinct
 from services.console.domain.pagination import ListQuery
 from services.console.domain.refusals import invalid
@@ -49,7 +50,7 @@ class WindowTemplate(RequestBody):
     """The values of the placeholders in the template's body, in order; never the text of a message."""
 
 
-class _Settings(RequestBody):
+class _Settings(ChatSettings):
     auth_mode: AuthMode = AuthMode.SECRET
     """`secret_hmac` also requires a timestamp and a signature on each request."""
     allowed_ips: Cidrs = ()
@@ -75,6 +76,12 @@ class _Settings(RequestBody):
     forward_url: Url | None = None
     """URL that customers' messages are forwarded to, signed."""
     window_template: WindowTemplate | None = None
+    media_links: MediaLinkMode = MediaLinkMode.ALL
+    """Which files of customers have a link in forwards. Who holds a link may open the file until it ends."""
+    media_link_hours: Annotated[int, Field(ge=1, le=167)] = 72
+    """How long a link can be opened, from the message on; WhatsApp keeps files for 7 days."""
+    read_receipts: ReadReceiptMode = ReadReceiptMode.OFF
+    """Whether WhatsApp shows customers' messages as read once they were forwarded; for the Cloud API's numbers."""
 
 
 class CreateIntegrationRequest(_Settings):

@@ -28,6 +28,8 @@ class SecretKind(StrEnum):
     """The token at the end of the URL for senders that cannot set headers; valid for call events only."""
     FORWARD = "forward"
     """The key that signs forwarded messages."""
+    CHAT = "chat"
+    """The API key with which 3CX's chat posts agents' messages; valid for nothing else."""
 
 
 class RotateSecretRequest(RequestBody):
@@ -47,7 +49,7 @@ class RotatedSecretView(View):
     old_valid_until: AwareDatetime | None
     """Until when old secrets are valid; null: no longer."""
     webhook_url: str
-    """Where the 3CX system posts to; for `path` with the new token at its end."""
+    """Where the 3CX system posts to; for `path` with the new token at its end, for `chat` the URL of the chat."""
 
 
 def sha256_of(secret: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, Field
 
+from libs.contracts.content_fields import content_from
 from libs.contracts.decisions import Decision, RuleReceipt
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MAX_NAME, WebhookPayload
@@ -69,6 +70,7 @@ def payload_from(event: dict[str, Any]) -> WebhookPayload:
         text=text,
         user_id=named_user_id(event),
         answered=answered if isinstance(answered, bool) else None,
+        **content_from(event),
     )
 
 

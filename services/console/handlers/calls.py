@@ -1,9 +1,9 @@
 """`Call` and `Answer`: the input and output of every handler, independent of HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -11,6 +11,14 @@ from services.console.domain.principals import Principal
 
 Q = TypeVar("Q", bound=BaseModel | None)
 B = TypeVar("B", bound=BaseModel | None)
+
+
+class UploadedFile(Protocol):
+    """The file of a multipart request, as it arrives."""
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Its bytes. Raises GatewayError for a form without a file, or one that does not arrive."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,8 @@ class Call(Generic[Q, B]):
     ids: Mapping[str, str]
     query: Q
     body: B = field(repr=False)
+    file: UploadedFile | None = field(default=None, repr=False)
+    """Of a route that takes one: the file, which is not read yet."""
 
 
 @dataclass(frozen=True, slots=True)

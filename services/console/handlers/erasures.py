@@ -4,30 +4,25 @@ Nothing that is stored or published on the way holds the phone number. Each step
 process dies, another one finishes the job.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Never
-from uuid import UUID, uuid5
 
 from libs.chassis.telemetry import logger
-from libs.contracts.errors import ErrorCode, GatewayError, unavailable
-from libs.contracts.events import ErasureRefused, SubjectErased
+from libs.contracts.errors import ErrorCode, GatewayError
+from libs.contracts.events import ErasureRefused
 from libs.store.erased_customers import ErasedCustomers
-from libs.store.erasures import Erasure, Erasures, PersonalData
-from libs.store.records import Records
-from libs.store.subjects import Subjects
+from libs.store.erasures import Erasure, Erasures
 from services.console.domain.principals import Principal
 from services.console.domain.refusals import conflict
 from services.console.domain.subjects import ErasureStatus, ErasureView, SubjectRequest
 from services.console.handlers.calls import Answer, Call
 from services.console.handlers.changes import Changes
-from services.console.handlers.subject_dead_letters import SubjectDeadLetters
-from services.console.handlers.subjects import DataSubject, SubjectLookup, records_about
+from services.console.handlers.erasure_steps import ErasureSteps
+from services.console.handlers.subjects import DataSubject, SubjectLookup
 
 log = logger(__name__)
 AT_ONCE = 20
-_EVENTS = UUID("5f1f8f0c-3f57-5c0e-9f55-6a1f0f6f5b1e")
-"""Namespace of the ids of SubjectErased events: an erasure that is repeated publishes the same id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +31,9 @@ class EraseSubject:
 
     lookup: SubjectLookup
     erasures: Erasures
-    personal_data: PersonalData
     erased_customers: ErasedCustomers
-    subjects: Subjects
-    records: Records
-    dead_letters: SubjectDeadLetters
     changes: Changes
+    steps: ErasureSteps
 
     async def create(self, call: Call[None, SubjectRequest]) -> Answer:
         """Erase a data subject. Under a legal hold this is a conflict, and the attempt is recorded."""
@@ -71,37 +63,8 @@ class EraseSubject:
                 log.warning("erasure interrupted, will be resumed", id=erasure.id, code=failure.code.value)
 
     async def run(self, erasure: Erasure) -> dict[str, int]:
-        """Do all steps and return how much was removed. Safe to repeat, also by several processes at once.
-
-        First, what waits for the customer is cancelled. Raises GatewayError(gateway_unavailable) while a call about
-        them is in progress: what such a call writes must be there before it is removed.
-        """
-        now = self.changes.clock()
-        await self.erased_customers.mark(erasure.account_id, erasure.customer_keys, now)
-        if await self.personal_data.in_flight(erasure.account_id, erasure.customer_keys, now):
-            raise unavailable("sender")
-        records: set[str] = set()
-        events: set[str] = set()
-        async for record in records_about(self.records, erasure.account_id, erasure.pseudonyms):
-            records.add(record.id)
-            if record.event_id is not None:
-                events.add(record.event_id)
-        letters = await self.dead_letters(erasure.account_id, erasure.customer_keys, records)
-        removed = dict(await self.personal_data.erase(erasure, event_ids=records | events, dead_letters=letters))
-        removed["keys"] = await self.subjects.delete(erasure.customer_keys)
-        removed["records"] = len(records)
-        event = SubjectErased(
-            account_id=erasure.account_id,
-            actor=erasure.actor,
-            erasure_id=erasure.id,
-            pseudonyms=erasure.pseudonyms,
-            reason=erasure.reason,
-            removed=removed,
-        )
-        stored = self.changes.outbox_event(event, self.changes.clock())
-        await self.erasures.finish(erasure.id, [replace(stored, id=str(uuid5(_EVENTS, erasure.id)))])
-        await self.changes.publish_outbox()
-        return removed
+        """As `ErasureSteps`."""
+        return await self.steps(erasure)
 
     async def _begin(self, principal: Principal, request: SubjectRequest, subject: DataSubject) -> Erasure:
         erasure = Erasure(

@@ -2,14 +2,23 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from libs.contracts.events import SecretRotated
 from libs.store.accounts import Integration
+from services.console.domain.chat_requests import chat_url
 from services.console.domain.integration_views import webhook_url
 from services.console.domain.secrets import RotatedSecretView, RotateSecretRequest, SecretKind, rotation_of
 from services.console.handlers.calls import Answer, Call
 from services.console.handlers.changes import Change
 from services.console.handlers.integrations import FORWARD_SECRET, Integrations
+
+COLUMNS: Final = {
+    SecretKind.WEBHOOK: "secrets",
+    SecretKind.PATH: "path_tokens",
+    SecretKind.CHAT: "chat_keys",
+}
+"""Where the hashes of secrets are stored that are rotated with an overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,8 @@ class RotateIntegrationSecret:
             return Change(columns, lambda _, __: [event], until)
 
         _, until = await self.integrations.changes.edit(lambda: self.integrations.integration(call), change_for)
-        url = webhook_url(self.integrations.public_url, id_)
+        address = chat_url if which is SecretKind.CHAT else webhook_url
+        url = address(self.integrations.public_url, id_)
         return RotatedSecretView(
             integration_id=id_,
             which=which,
@@ -54,7 +64,7 @@ class RotateIntegrationSecret:
         if request.which is SecretKind.FORWARD:
             sealed = self.integrations.sealer.seal(secret, owner=standing.id, field_name=FORWARD_SECRET)
             return {"sealed_forward_secret": sealed}, None
-        column = "secrets" if request.which is SecretKind.WEBHOOK else "path_tokens"
+        column = COLUMNS[request.which]
         overlap = timedelta(seconds=request.overlap_seconds)
         secrets, until = rotation_of(getattr(standing, column), secret, now=now, overlap=overlap)
         return {column: secrets}, until

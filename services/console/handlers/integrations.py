@@ -1,12 +1,14 @@
 """The operations under `/integrations`; only the answer to a creation contains the integration's secret."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from libs.store.accounts import Directory, Integration, Page, Registry
-from libs.store.sealer import Sealer
+from libs.store.accounts import CHAT_WEBHOOK_URL, Directory, Integration, Page, Registry
+from libs.store.sealer import CannotOpen, Sealer
 from services.console.domain.changes import integration_changed
+from services.console.domain.chat_requests import new_numbers
 from services.console.domain.integration_requests import (
     CreateIntegrationRequest,
     EditIntegrationRequest,
@@ -49,6 +51,8 @@ class Integrations:
         await self._require_number(request.account_id, request.instance_id)
         secret, id_ = self.new_secret(), self.changes.id_for("int")
         columns = columns_from(dict(request), {})
+        await self._require_chat_numbers(request.account_id, new_numbers(columns, None))
+        self._seal_chat_url(columns, id_)
         forward_secret = self._forward_secret(columns, id_, None)
         hash_ = secret_hash_from(secret)
         integration = Integration(id=id_, created_at=now, updated_at=now, secrets=(hash_,), **columns)
@@ -76,6 +80,8 @@ class Integrations:
             columns = columns_from(call.body.given_fields, standing.templates)
             if "instance_id" in columns:
                 await self._require_number(standing.account_id, columns["instance_id"])
+            await self._require_chat_numbers(standing.account_id, new_numbers(columns, standing))
+            self._seal_chat_url(columns, standing.id)
             secret = self._forward_secret(columns, standing.id, standing.sealed_forward_secret)
             return Change(columns, lambda old, new: [integration_changed(old, new, actor)], secret)
 
@@ -90,7 +96,32 @@ class Integrations:
         return integration
 
     def _fields(self, integration: Integration, now: datetime) -> dict[str, Any]:
-        return view_fields_from(integration, public_url=self.public_url, now=now)
+        chat_webhook_url = self._opened_chat_url(integration)
+        return view_fields_from(integration, public_url=self.public_url, now=now, chat_webhook_url=chat_webhook_url)
+
+    def _seal_chat_url(self, columns: dict[str, Any], id_: str) -> None:
+        """Put the URL of 3CX's chat into `columns` encrypted, in place of the URL itself."""
+        if "chat_webhook_url" in columns:
+            url = columns.pop("chat_webhook_url")
+            sealed = None if url is None else self.sealer.seal(url, owner=id_, field_name=CHAT_WEBHOOK_URL)
+            columns["sealed_chat_webhook_url"] = sealed
+
+    def _opened_chat_url(self, integration: Integration) -> str | None:
+        """The URL of 3CX's chat, to be masked; None without one, and when its sealing key is not configured."""
+        if integration.sealed_chat_webhook_url is None:
+            return None
+        try:
+            return self.sealer.open(
+                integration.sealed_chat_webhook_url, owner=integration.id, field_name=CHAT_WEBHOOK_URL
+            )
+        except CannotOpen:
+            return None
+
+    async def _require_chat_numbers(self, account_id: str, number_ids: Collection[str]) -> None:
+        for number_id in number_ids:
+            number = await self.directory.number(number_id=number_id)
+            if number is None or number.account_id != account_id:
+                raise invalid("chat_numbers", "must name instances of the account")
 
     def _forward_secret(self, columns: dict[str, Any], id_: str, sealed: str | None) -> str | None:
         """A new forward secret, also put into `columns` encrypted, when the integration has a URL and no secret yet."""

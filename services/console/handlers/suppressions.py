@@ -51,7 +51,8 @@ class Suppressions:
             actor=actor,
             since=now,
         )
-        event = SuppressionAdded(actor=actor, reason=request.reason, **_event_fields(wanted))
+        keys = sorted({customer.key, wanted.customer_key})
+        event = SuppressionAdded(actor=actor, reason=request.reason, customer_keys=keys, **_event_fields(wanted))
         standing = await self.store.suppress(wanted, [self.changes.outbox_event(event, now)])
         if not standing.active:
             raise conflict("a newer change lifted it; send it again")
@@ -87,9 +88,11 @@ class Suppressions:
         standing, now = await self._suppression(call), self.changes.clock()
         if not standing.active:
             raise not_found()
-        event = SuppressionLifted(actor=call.principal.actor, reason=call.query.reason, **_event_fields(standing))
         lift = partial(self.store.lift, account_id=standing.account_id, kind=standing.kind, at=now)
         linked = await self.linked_keys(standing.account_id, standing.customer_key)
+        keys = () if standing.source == ERASURE_SOURCE else sorted({standing.customer_key, *linked})
+        fields = _event_fields(standing) | {"actor": call.principal.actor, "reason": call.query.reason}
+        event = SuppressionLifted(customer_keys=keys, **fields)
         for key in linked:
             await lift(customer_key=key, events=())
         left = standing.kind in await self.store.standing(standing.account_id, linked)

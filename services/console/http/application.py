@@ -31,6 +31,7 @@ from services.console.http.responses import (
 )
 from services.console.http.route import Route
 from services.console.http.routes import PREFIX
+from services.console.http.uploads import MultipartFile
 from services.console.ports import Authenticator, RejectionRecorder
 
 LONGEST_ID = 64
@@ -69,7 +70,8 @@ def _handler_of(route: Route, context: dict[str, Any]) -> Handler:
         ids = _ids_of(request)
         query = query_from(request, route.query or QueryParams)
         body = None if route.body is None else await body_from(request, route.body, context)
-        answer = await route.operation(Call(principal, ids, None if route.query is None else query, body))
+        file = MultipartFile(request) if route.takes_file else None
+        answer = await route.operation(Call(principal, ids, None if route.query is None else query, body, file))
         if isinstance(answer, Stream):
             return await stream_response(request, answer)
         return document_response(answer) if isinstance(answer, Document) else view_response(answer.body, answer.status)

@@ -84,6 +84,9 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
     if route.body is not None:
         content = {"application/json": {"schema": names[route.body, "validation"]}}
         operation["requestBody"] = {"required": True, "content": content}
+    if route.takes_file:
+        form = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
+        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     return operation
 
 

@@ -32,6 +32,8 @@ class Route:
     """True when the current state may refuse the call (409)."""
     limited: bool = field(default=False, kw_only=True)
     """True when it is refused above a number of calls a minute (429)."""
+    takes_file: bool = field(default=False, kw_only=True)
+    """True when it takes a multipart form with a file in place of JSON."""
     media_types: tuple[str, ...] = field(default=(), kw_only=True)
     """Media types besides JSON in which it can answer."""
 

@@ -13,6 +13,7 @@ from services.console.domain.audit import (
     RestoreView,
     VerificationView,
 )
+from services.console.domain.chat_requests import ChatTestRequest, ChatTestView
 from services.console.domain.crm_template import CrmTemplateRequest, XmlDocument
 from services.console.domain.dead_letters import DeadLetterQuery, DeadLetterView, DiscardRequest
 from services.console.domain.events import EventQuery, EventTimeline, RecordView
@@ -23,6 +24,13 @@ from services.console.domain.integration_requests import (
     IntegrationQuery,
 )
 from services.console.domain.integration_views import IntegrationCreated, IntegrationEdited, IntegrationView
+from services.console.domain.known_templates import (
+    SyncTemplatesRequest,
+    TemplatesQuery,
+    TemplatesView,
+    UploadCreated,
+    UploadQuery,
+)
 from services.console.domain.numbers import (
     CreateNumberRequest,
     EditNumberRequest,
@@ -43,6 +51,7 @@ from services.console.domain.suppressions import LiftQuery, SuppressionQuery, Su
 from services.console.domain.tokens import TokenCreated, TokenRequest, TokenView
 from services.console.handlers.accounts import Accounts
 from services.console.handlers.audit import MEDIA_TYPE, Audit
+from services.console.handlers.chat_tests import PostChatTest
 from services.console.handlers.crm_templates import CrmTemplates
 from services.console.handlers.dead_letters import DeadLetters
 from services.console.handlers.erasures import EraseSubject
@@ -50,6 +59,7 @@ from services.console.handlers.events import Events
 from services.console.handlers.forwards import Forwards
 from services.console.handlers.integration_secrets import RotateIntegrationSecret
 from services.console.handlers.integrations import Integrations
+from services.console.handlers.known_templates import KnownTemplates
 from services.console.handlers.number_secrets import RotateNumberSecret
 from services.console.handlers.numbers import Numbers
 from services.console.handlers.reports.requests import Reports
@@ -58,6 +68,7 @@ from services.console.handlers.simulations import SimulateDecision
 from services.console.handlers.subject_exports import ExportSubject
 from services.console.handlers.suppressions import Suppressions
 from services.console.handlers.tokens import TokenAdministration
+from services.console.handlers.uploads import StoreUpload
 from services.console.http.route import Route, delete, get, patch, post
 
 PREFIX = "/api/v1"
@@ -73,6 +84,8 @@ class Handlers:
     integrations: Integrations
     suppressions: Suppressions
     restrictions: Restrictions
+    known_templates: KnownTemplates
+    store_upload: StoreUpload
     events: Events
     forwards: Forwards
     dead_letters: DeadLetters
@@ -93,6 +106,7 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
         *_path_tokens(CrmTemplates(RotateIntegrationSecret(handlers.integrations))),
         *_suppressions(handlers.suppressions),
         *_restrictions(handlers.restrictions),
+        *_content(handlers.known_templates, handlers.store_upload),
         *_events(handlers.events, handlers.forwards),
         *_dead_letters(handlers.dead_letters),
         *_reports(handlers.reports),
@@ -188,6 +202,14 @@ def _integrations(integrations: Integrations) -> tuple[Route, ...]:
             body=RotateSecretRequest,
             conflicts=True,
         ),
+        post(
+            f"{one}/chat-test",
+            "post_chat_test",
+            "Post one line into 3CX's chat; `GET /forwards/{forward_id}` says what came back",
+            PostChatTest(integrations),
+            ChatTestView,
+            body=ChatTestRequest,
+        ),
     )
 
 
@@ -246,6 +268,39 @@ def _suppressions(suppressions: Suppressions) -> tuple[Route, ...]:
         ),
         get(one, "show_suppression", "Show a suppression, active or lifted", suppressions.show, SuppressionView),
         delete(one, "lift_suppression", "Lift a suppression", suppressions.lift, SuppressionView, query=LiftQuery),
+    )
+
+
+def _content(templates: KnownTemplates, store_upload: StoreUpload) -> tuple[Route, ...]:
+    return (
+        get(
+            "/templates",
+            "list_templates",
+            "List WhatsApp's templates of a number.",
+            templates.list,
+            TemplatesView,
+            query=TemplatesQuery,
+        ),
+        post(
+            "/templates/sync",
+            "sync_templates",
+            "Read a number's templates from WhatsApp again.",
+            templates.sync,
+            TemplatesView,
+            body=SyncTemplatesRequest,
+        ),
+        Route(
+            "POST",
+            "/uploads",
+            "upload_file",
+            "Upload a file of at most 16 MB to be sent within 24 hours.",
+            store_upload,
+            {HTTPStatus.CREATED: UploadCreated},
+            Role.OPERATOR,
+            query=UploadQuery,
+            limited=True,
+            takes_file=True,
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""`MovingWindowRateLimits`: 60 requests of a caller in any minute across all replicas, with the `limits` library."""
+"""`MovingWindowRateLimits`: so many requests of a caller in any minute over all replicas, with the library `limits`."""
 
 import asyncio
 import sqlite3
@@ -26,6 +26,8 @@ log = logger(__name__)
 PER_MINUTE: Final = 60
 REFUNDS_PER_MINUTE: Final = 600
 """Requests that a caller gets back from one replica in a minute: a caller that retries every second needs 60."""
+_TRIES: Final = 5
+"""How often a request is counted that was refused although its window has room; one more try is enough as a rule."""
 PROBE: Final = "probe"  # not an integration's id; a real read shows more than the library's own check
 OWN_STORE: Final = "store"
 MONGO: Final = {"timeoutMS": 2000, "serverSelectionTimeoutMS": 2000}
@@ -34,7 +36,7 @@ REDIS: Final = {"socket_timeout": 2, "socket_connect_timeout": 2, "max_connectio
 
 @dataclass(frozen=True, slots=True)
 class MovingWindowRateLimits:
-    """A RateLimits. A request counts for 60 s from its own time, so no minute contains more than 60."""
+    """A RateLimits. A request counts for 60 s from its own time, so no minute contains more than the limit."""
 
     storage: Storage
     now: Callable[[], float]
@@ -43,33 +45,50 @@ class MovingWindowRateLimits:
     pending: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     """Requests that are being given back."""
 
-    async def hit(self, caller: Caller) -> float | None:
+    async def hit(self, caller: Caller, per_minute: int = PER_MINUTE) -> float | None:
         """As `RateLimits.hit`."""
-        limiter, name = MovingWindowRateLimiter(self.storage), _name_of(caller)
+        limit = self._limit_of(per_minute)
         try:
-            if await limiter.hit(self.limit, name):
-                return None
-            window = await limiter.get_window_stats(self.limit, name)
-            if window.reset_time - self.now() > self.limit.get_expiry() + TOLERANCE.total_seconds():
-                # The clock was set back: these requests would count until it has caught up.
-                await self.storage.clear(self.key_of(caller))
-                return None if await limiter.hit(self.limit, name) else float(self.limit.get_expiry())
+            for _ in range(_TRIES):
+                if await MovingWindowRateLimiter(self.storage).hit(limit, _name_of(caller)):
+                    return None
+                retry_after = await self._seconds_until_room(caller, limit)
+                if retry_after is not None:
+                    return retry_after
         except (StorageError, OSError) as error:
             raise unavailable("rate limits") from error
+        raise unavailable("rate limits")
+
+    async def _seconds_until_room(self, caller: Caller, limit: RateLimitItem) -> float | None:
+        """How long the caller's window is full; None when it has room, or was emptied.
+
+        A window that was refused and yet has room met another process: the library's MongoDB storage refuses a
+        request when another one makes the window's document at the same time.
+        """
+        window = await MovingWindowRateLimiter(self.storage).get_window_stats(limit, _name_of(caller))
+        if window.remaining > 0:
+            return None
+        if window.reset_time - self.now() > limit.get_expiry() + TOLERANCE.total_seconds():
+            # The clock was set back: these requests would count until it has caught up.
+            await self.storage.clear(limit.key_for(_name_of(caller)))
+            return None
         return max(0.0, window.reset_time - self.now())
 
-    def refund(self, caller: Caller) -> None:
+    def refund(self, caller: Caller, per_minute: int = PER_MINUTE) -> None:
         """As `RateLimits.refund`."""
         if self.refunds.admits(caller, at=self.now()):
-            task = asyncio.create_task(self._refund(caller))
+            task = asyncio.create_task(self._refund(caller, self._limit_of(per_minute)))
             self.pending.add(task)
             task.add_done_callback(self.pending.discard)
 
-    async def _refund(self, caller: Caller) -> None:
+    async def _refund(self, caller: Caller, limit: RateLimitItem) -> None:
         try:
-            await remove_newest(self.storage, self.key_of(caller))
+            await remove_newest(self.storage, limit.key_for(_name_of(caller)))
         except Exception as error:  # noqa: BLE001 -- each storage has exceptions of its own; the limit holds without it
             log.warning("request not given back", kind=type(error).__name__)
+
+    def _limit_of(self, per_minute: int) -> RateLimitItem:
+        return self.limit if per_minute == self.limit.amount else RateLimitItemPerMinute(per_minute)
 
     def key_of(self, caller: Caller) -> str:
         """The key of a caller's window in the storage."""

@@ -12,7 +12,7 @@ from libs.store.decisions import Decisions
 from libs.store.idempotency import Answers, Idempotency
 from libs.store.restrictions import StandingRestrictions
 from services.ingress.handlers.business_accounts import Learn
-from services.ingress.ports import CallerDirectory, DeadLetterPublisher, Publisher, RateLimits, Recorder
+from services.ingress.ports import CallerDirectory, DeadLetterPublisher, PostReader, Publisher, RateLimits, Recorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Dependencies:
     answers: Answers
     restrictions: StandingRestrictions
     rate_limits: RateLimits
+    post_reader: PostReader
     recorder: Recorder
     rejections: Recorder
     """Records rejections, apart from `recorder`: anybody can cause many of them."""

@@ -1,7 +1,6 @@
 """Starts and stops ingress: store, broker, handlers of replies and posts, the refusal recorder and the HTTP server."""
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -26,10 +25,10 @@ from libs.store.factory import open_store
 from libs.store.store import Store
 from services.ingress.adapters.background_recorder import BackgroundRecorder
 from services.ingress.adapters.rate_limits import MovingWindowRateLimits, opened_storage
+from services.ingress.adapters.reading_process import ReadingProcess
 from services.ingress.app.dependencies import Dependencies
 from services.ingress.app.wiring import Application, application
 from services.ingress.handlers.business_accounts import Learn
-from services.ingress.handlers.large_posts import SWITCH_SECONDS
 from services.ingress.settings import IngressSettings
 
 SUMMARY_SECONDS = 5.0
@@ -43,22 +42,25 @@ POSTS_AT_ONCE = 2
 
 async def serve(settings: IngressSettings) -> None:
     """Run until stopped. The HTTP server starts last and stops first."""
-    sys.setswitchinterval(SWITCH_SECONDS)
     async with service_runtime("ingress", settings, metrics_port=settings.ingress_metrics_port) as runtime:
         store = await open_when_usable(partial(open_store, settings.store_url.get_secret_value()))
         try:
-            async with Broker.connected(
+            connected = Broker.connected(
                 runtime.replica,
                 settings.amqp_url.get_secret_value(),
                 keys=settings.authentic_events,
                 service=runtime.service,
-            ) as broker:
-                await _serve(settings, runtime, store, broker)
+                drain_seconds=settings.drain_seconds,
+            )
+            async with ReadingProcess() as post_reader, connected as broker:
+                await _serve(settings, runtime, store, broker, post_reader)
         finally:
             await store.close()
 
 
-async def _serve(settings: IngressSettings, runtime: ServiceRuntime, store: Store, broker: Broker) -> None:
+async def _serve(
+    settings: IngressSettings, runtime: ServiceRuntime, store: Store, broker: Broker, post_reader: ReadingProcess
+) -> None:
     replies, directory = Replies(), CachedDirectory(store.directory)
     recorder, rejections = BackgroundRecorder(broker), BackgroundRecorder(broker)
     opening = partial(
@@ -81,6 +83,7 @@ async def _serve(settings: IngressSettings, runtime: ServiceRuntime, store: Stor
         answers=store.answers,
         restrictions=store.standing_restrictions,
         rate_limits=limits,
+        post_reader=post_reader,
         recorder=recorder,
         rejections=rejections,
         replica=runtime.replica,
@@ -90,7 +93,7 @@ async def _serve(settings: IngressSettings, runtime: ServiceRuntime, store: Stor
         directory.invalidate(received.event)
 
     await broker.subscribe_exclusive("changes", CONFIGURATION_CHANGES, changed, on_reconnect=directory.invalidate)
-    await broker.subscribe_exclusive("replies", [f"result.{runtime.replica}.*"], replies.deliver)
+    await broker.subscribe_exclusive("replies", [f"result.{runtime.replica}.#"], replies.deliver)
     app = application(settings, dependencies)
     await broker.consume(POSTS, (on(WhatsAppPostSetAside, app.read_post),), prefetch=POSTS_AT_ONCE)
     async with _recording(app, recorder, rejections), _listening(settings, app):

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from libs.chassis.client_addresses import networks_from
 from libs.chassis.http_server import Server
 from libs.contracts.identity import Pseudonyms
 from libs.providers.inbound import WebhookSecrets
 from libs.store.posts import post_sealer_from
 from services.ingress.app.dependencies import Dependencies
-from services.ingress.domain.addresses import networks_from
 from services.ingress.handlers.accept_webhook import AcceptWebhook
 from services.ingress.handlers.business_accounts import AttributeUpdates
 from services.ingress.handlers.credentials import CredentialsCache
@@ -21,6 +21,7 @@ from services.ingress.handlers.refuse_request import RefuseRequest
 from services.ingress.handlers.reject_request import RejectRequest
 from services.ingress.http.provider_webhooks import ProviderWebhooks, provider_webhooks_from
 from services.ingress.http.server import CONNECTION_OPTIONS, Endpoints
+from services.ingress.http.threecx_chat import ThreeCxChat
 from services.ingress.http.threecx_webhooks import ThreeCxWebhooks
 from services.ingress.settings import IngressSettings
 
@@ -89,7 +90,7 @@ def application(settings: IngressSettings, dependencies: Dependencies) -> Applic
         body_seconds=settings.body_timeout,
     )
     provider_webhooks, read_post = _providers(settings, dependencies)
-    endpoints = Endpoints(threecx, provider_webhooks)
+    endpoints = Endpoints(threecx, ThreeCxChat(threecx), provider_webhooks)
     return Application(endpoints, read_post, refuse, reject, settings.keep_alive_seconds)
 
 
@@ -109,7 +110,7 @@ def _providers(
             learn=dependencies.learn_business_account,
             clock=dependencies.clock,
         ),
-        large_posts=LargePosts(lambda: dependencies.replies.waiting),
+        large_posts=LargePosts(dependencies.post_reader, lambda: dependencies.replies.waiting),
     )
     sealer = post_sealer_from(settings.post_keys.get_secret_value())
     keep = KeepPosts(

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
@@ -74,6 +75,22 @@ def failure(
         closes_connection,
         cause=AnswerCause.CREDENTIALS if told.get("unavailable") == AnswerCause.CREDENTIALS else AnswerCause.NONE,
     )
+
+
+def chat_answer(answer: Answer) -> Answer:
+    """The answer as 3CX's chat reads it: a message is sent only on 200 with a JSON body that has `data`.
+
+    A success is 200, `pending` too, since 3CX shows any other status as failed. A refusal keeps its status and body.
+    """
+    body = orjson.loads(answer.body)
+    if body["success"]:
+        id_ = body.get("message_id") or body["event_id"]
+        body["data"] = {"record_type": "message", "id": id_, "payload": {"id": id_}}
+        return replace(answer, status=HTTPStatus.OK, body=orjson.dumps(body))
+    code = CODES[answer.code]
+    fix = code.explanation.fix if isinstance(code, ErrorCode) else body["message"]
+    body["errors"] = [{"code": answer.code, "title": body["message"], "detail": fix}]
+    return replace(answer, body=orjson.dumps(body))
 
 
 def answer_from(answered: WebhookAnswered) -> Answer:

@@ -13,14 +13,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
 
+from libs.chassis.client_addresses import Address
 from libs.contracts.webhook_secrets import NO_SECRET, SecretDigest, header_bytes, matches_secret
-from services.ingress.domain.addresses import Address, Allowlist
+from services.ingress.domain.addresses import Allowlist
 
 TIMESTAMP_TOLERANCE: Final = timedelta(seconds=300)  # from the gateway's clock, in either direction
 RFC3339: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:(?P<second>\d{2})(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
 UNIX: Final = re.compile(r"\d{1,11}", re.ASCII)
+BEARER: Final = re.compile(r"[Bb]earer +(\S+) *", re.ASCII)
 SIGNATURE: Final = re.compile(r"(?:sha256=)?([0-9a-fA-F]{64})", re.ASCII)
 
 
@@ -33,10 +35,18 @@ class RejectionReason(StrEnum):
     IP_NOT_ALLOWED = "ip_not_allowed"
     MISSING_SECRET = "missing_secret"  # noqa: S105  the name of a failure, no secret
     WRONG_SECRET = "wrong_secret"  # noqa: S105  the name of a failure, no secret
+    MISSING_BEARER = "missing_bearer"
+    WRONG_BEARER = "wrong_bearer"
     MISSING_TIMESTAMP = "missing_timestamp"
     STALE_TIMESTAMP = "stale_timestamp"
     MISSING_SIGNATURE = "missing_signature"
     INVALID_SIGNATURE = "invalid_signature"
+
+
+BEARER_REASONS: Final = {
+    RejectionReason.MISSING_SECRET: RejectionReason.MISSING_BEARER,
+    RejectionReason.WRONG_SECRET: RejectionReason.WRONG_BEARER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +58,16 @@ class WebhookCredentials:
     secrets: tuple[SecretDigest, ...]
     signature_required: bool
     path_tokens: tuple[SecretDigest, ...] = ()
+    chat_keys: tuple[SecretDigest, ...] = ()
+    """Empty while the integration takes no messages from 3CX's chat."""
 
     def for_path_token(self) -> "WebhookCredentials":
         """The requirements for callers that cannot set headers: a token in the URL, and no signature."""
         return WebhookCredentials(self.enabled, self.allowlist, self.path_tokens or NO_SECRET, signature_required=False)
+
+    def for_chat(self) -> "WebhookCredentials":
+        """The requirements for 3CX's chat: a chat key as the bearer token, and no signature."""
+        return WebhookCredentials(self.enabled, self.allowlist, self.chat_keys or NO_SECRET, signature_required=False)
 
 
 NO_CREDENTIALS: Final = WebhookCredentials(
@@ -98,6 +114,19 @@ def caller_rejection(
             (not secret_matches, RejectionReason.WRONG_SECRET),
         )
     )
+
+
+def bearer_tokens(authorizations: Sequence[str]) -> Sequence[str]:
+    """The token of each `Authorization` header (RFC 6750); empty text for one of another scheme."""
+    return [match[1] if (match := BEARER.fullmatch(each)) else "" for each in authorizations]
+
+
+def chat_rejection(
+    presented: PresentedCredentials, credentials: WebhookCredentials | None, *, now: datetime
+) -> RejectionReason | None:
+    """As `caller_rejection`, at the same cost, for a chat key as the bearer token."""
+    reason = caller_rejection(presented, None if credentials is None else credentials.for_chat(), now=now)
+    return None if reason is None else BEARER_REASONS.get(reason, reason)
 
 
 def message_rejection(

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from libs.contracts.content_fields import content_from
 from libs.contracts.events import MAX_NAME, WebhookPayload
 from libs.contracts.identity import named_user_id
 from libs.contracts.json_repair import with_whole_escapes, without_byte_order_mark
@@ -91,7 +92,13 @@ def payload_from(read: dict[str, Any]) -> WebhookPayload:
     fields = {name: text_or_number(read.get(name)) for name in TEXT_OR_NUMBER_FIELDS}
     fields |= {name: _short_text(read.get(name)) for name in TEXT_FIELDS}
     text = _text(read.get("message_text")) or _text(read.get("message"))
-    return WebhookPayload(from_=text_or_number(read.get("from")), text=text, user_id=named_user_id(read), **fields)
+    return WebhookPayload(
+        from_=text_or_number(read.get("from")),
+        text=text,
+        user_id=named_user_id(read),
+        **fields,
+        **content_from(read),
+    )
 
 
 def text_or_number(value: object) -> str | None:

@@ -7,6 +7,7 @@ that it was not accepted.
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Integration
 from libs.store.callers import Caller, CredentialKind
 from libs.store.decisions import Decisions, Proposal, StandingDecision
-from libs.store.idempotency import Duplicate, Idempotency, Reused
+from libs.store.idempotency import KEPT, Duplicate, Idempotency, Reused
 from services.ingress import metrics
 from services.ingress.domain.answers import Answer, answer_from, answer_from_stored, failure, stored_from
 from services.ingress.handlers.pending_answers import PendingAnswers
@@ -47,6 +48,8 @@ class Webhook:
     dialect: str = "native"
     deduplication_key: tuple[str, ...] | None = field(default=None, repr=False)
     """Equal for two requests about the same call, whatever else they contain: the second is a duplicate."""
+    kept: timedelta = KEPT
+    """For how long a second request is a duplicate of the first."""
     credential: CredentialKind = CredentialKind.SECRET
 
     @property
@@ -87,6 +90,7 @@ class AcceptWebhook:
             body_hash=self.pseudonyms.fingerprint(body),
             event_id=str(event_id),
             now=self.clock(),
+            kept=webhook.kept,
         )
         if isinstance(claimed, Reused):
             return self.refuse(webhook.integration, ErrorCode.IDEMPOTENCY_KEY_REUSED, credential=webhook.credential)
@@ -148,7 +152,7 @@ class AcceptWebhook:
             try:
                 await self.publisher.publish(received, id=event_id)
             except GatewayError:
-                refusal = await self._withdraw(integration, event_id)
+                refusal = await self._withdraw(received, event_id)
                 if refusal is not None:
                     return refusal
             return await self._result(integration, event_id, future)
@@ -166,7 +170,7 @@ class AcceptWebhook:
                 return answer
         return await self.pending(integration, event_id)
 
-    async def _withdraw(self, integration: Integration, event_id: UUID) -> Answer | None:
+    async def _withdraw(self, received: WebhookReceived, event_id: UUID) -> Answer | None:
         """Withdraw an event that the broker may have. None when policy has decided it: the event is accepted then."""
         cause = unavailable("broker")
         proposal = Proposal(event_id=str(event_id), decision=withdrawn(), budget=None, now=self.clock())
@@ -181,12 +185,13 @@ class AcceptWebhook:
             return None
         metrics.WITHDRAWN.labels("withdrawn").inc()
         answered = WebhookAnswered(
-            account_id=integration.account_id,
-            integration_id=integration.id,
+            account_id=received.account_id,
+            integration_id=received.integration_id,
             event_id=event_id,
             reply_to=self.replica,
             code=ErrorCode.GATEWAY_UNAVAILABLE,
             details=dict(cause.details),
+            chat=received.chat,
         )
         self.recorder.record(answered, answer_id(event_id))
         return answer_from(answered)

@@ -43,6 +43,7 @@ def credentials_from(integration: Integration) -> WebhookCredentials:
         secrets=secrets_from(integration.secrets),
         signature_required=integration.auth_mode is AuthMode.SECRET_HMAC,
         path_tokens=secrets_from(integration.path_tokens),
+        chat_keys=secrets_from(integration.chat_keys) if integration.chat_enabled else (),
     )
 
 

@@ -1,28 +1,28 @@
 """`LargePosts`: reads and publishes providers' large posts beside everybody else's requests.
 
 A post of 4 MB holds 15,000 messages and takes more than a second to read. Read on the event loop, it would keep every
-other caller waiting. So it is read in a thread, and published in slices between which others are served. Large posts of
-one account wait for one another, and those of several accounts take turns. While callers wait for their answers, a
-slice waits for them: what it publishes would keep the broker and all services busy. It waits a tenth of a second at
-most, and half a second beyond a thousand events, which is more than providers put into a post.
+other caller waiting. So another process reads it, and it is published in slices between which others are served. Large
+posts of one account wait for one another, and those of several accounts take turns. While callers wait for their
+answers, a slice waits for them: what it publishes would keep the broker and all services busy. It waits a tenth of a
+second at most, and half a second beyond a thousand events, which is more than providers put into a post.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from weakref import WeakValueDictionary
 
+from libs.contracts.errors import ErrorCode, GatewayError
 from libs.providers.inbound import Inbound, WebhookRequest, WebhookSource
+from services.ingress.ports import PostReader
 
 LARGE_BODY: Final = 16_384
 """Bytes. A post of this size has a hundred messages and is read in less than 10 ms."""
-SWITCH_SECONDS: Final = 0.000_5
-"""How long the thread that reads runs while the event loop waits; the interpreter's default of 5 ms would add to each
-step of every request (`sys.setswitchinterval`)."""
-
-
+UNREAD_POSTS: Final = 32
+"""Large posts that wait to be read, with 4 MB each. The provider is told to repeat further ones."""
 CALLERS_SECONDS: Final = 0.1
 """The longest that a slice waits for callers: a post of a thousand messages takes up to 12 s longer."""
 EVENTS_OF_A_PROVIDER: Final = 1_000
@@ -41,19 +41,26 @@ def _nobody() -> int:
 class LargePosts:
     """The turns of large posts in this process."""
 
+    reader: PostReader
     callers: Callable[[], int] = _nobody
     """How many callers wait for their answers."""
 
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _unread: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, UNREAD_POSTS))
     _publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _by_account: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def read(self, source: WebhookSource, request: WebhookRequest) -> Inbound:
-        """The events of a request, as `source.parse`; a large one is read in a thread, one at a time."""
+        """The events of a request, as `source.parse`; a large one is read elsewhere, one at a time.
+
+        Raises GatewayError(gateway_unavailable) when too many wait, and as `PostReader.read`.
+        """
         if len(request.body) <= LARGE_BODY:
             return source.parse(request)
-        async with self._reading:
-            return await asyncio.to_thread(source.parse, request)
+        if self._unread.locked():
+            raise GatewayError(ErrorCode.GATEWAY_UNAVAILABLE)
+        async with self._unread, self._reading:
+            return await self.reader.read(source, request)
 
     @asynccontextmanager
     async def turn(self, account_id: str, *, published: int = 0) -> AsyncGenerator[None, None]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from libs.providers.inbound import Inbound, InboundEvent, Skip
@@ -27,7 +27,7 @@ class ReceiveProviderWebhook:
     directory: CallerDirectory
     publisher: Publisher
     attribute: AttributeUpdates
-    large_posts: LargePosts = field(default_factory=LargePosts)
+    large_posts: LargePosts
 
     def cached_number(self, provider: str, number_id: str) -> Number | None:
         """The provider's number with this id if it is cached."""

@@ -9,13 +9,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from libs.chassis.client_addresses import Address
 from libs.chassis.clock import Monotonic, NewId
 from libs.chassis.metrics import from_zero
 from libs.chassis.throttle import INDIVIDUAL_LIMIT, AggregatingThrottle, MinuteBudget
 from libs.contracts.events import WebhookRejected
 from libs.store.accounts import Integration
 from services.ingress import metrics
-from services.ingress.domain.addresses import Address
 from services.ingress.domain.authentication import RejectionReason
 from services.ingress.ports import Recorder
 

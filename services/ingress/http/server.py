@@ -4,7 +4,7 @@ It uses the low-level server, since a few paths need no router; `libs.chassis.ht
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,11 +19,13 @@ from services.ingress import metrics
 from services.ingress.domain.answers import METHOD_NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer, failure
 from services.ingress.http.answer_spans import describe_answer
 from services.ingress.http.provider_webhooks import ProviderWebhooks
+from services.ingress.http.threecx_chat import ThreeCxChat
 from services.ingress.http.threecx_webhooks import ThreeCxWebhooks
 
 log = logger(__name__)
 _THREECX: Final = "/integrations/3cx/webhook/{integration_id}"
 _WITH_TOKEN: Final = f"{_THREECX}/{{path_token}}"
+_CHAT: Final = "/integrations/3cx/chat/{integration_id}"
 _STATUS: Final = f"{_THREECX}/events/{{event_id}}"
 FORBIDDEN: Final = failure(OperatorCode.FORBIDDEN, closes_connection=True)
 
@@ -43,6 +45,7 @@ class Endpoints:
     """Routes requests. Never raises and never answers 500: a defect means that nothing was accepted, which is 503."""
 
     threecx: ThreeCxWebhooks
+    chat: ThreeCxChat
     providers: Mapping[str, ProviderWebhooks]
     """By the path segment of their address."""
 
@@ -65,6 +68,8 @@ class Endpoints:
                 return await self._threecx(request, integration_id, path_token, methods={"POST", "GET"})
             case ["", "integrations", "3cx", "webhook", integration_id, "events", event_id] if integration_id:
                 return await self._status(request, integration_id, event_id)
+            case ["", "integrations", "3cx", "chat", integration_id] if integration_id:
+                return await self._chat(request, integration_id)
             case ["", "integrations", path, "webhook", *rest] if path in self.providers:
                 return await self._provider(request, self.providers[path], rest)
             case _:
@@ -76,17 +81,22 @@ class Endpoints:
         """An authenticated caller alone learns whether GET is allowed."""
         answer = METHOD_NOT_ALLOWED
         if request.method in methods:
-            answer = await self._webhook(request, integration_id, path_token)
+            route = _THREECX if path_token is None else _WITH_TOKEN
+            answer = await self._answered(request, route, self.threecx.post(request, integration_id, path_token))
         return not_allowed("POST") if answer is METHOD_NOT_ALLOWED else response_from(answer)
 
-    async def _webhook(self, request: web.BaseRequest, integration_id: str, path_token: str | None) -> Answer:
+    async def _chat(self, request: web.BaseRequest, integration_id: str) -> web.StreamResponse:
+        if request.method != "POST":
+            return not_allowed("POST")
+        return response_from(await self._answered(request, _CHAT, self.chat.post(request, integration_id)))
+
+    async def _answered(self, request: web.BaseRequest, route: str, answering: Awaitable[Answer]) -> Answer:
         started = time.perf_counter()
         metrics.WAITING.inc()
         try:
-            route = _THREECX if path_token is None else _WITH_TOKEN
             with server_span(request.method, route, request.headers) as current:
                 try:
-                    answer = await self.threecx.post(request, integration_id, path_token)
+                    answer = await answering
                 except GatewayError as error:
                     answer = failure(error.code, details=error.details)
                 describe_answer(current, answer)

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from aiohttp import web
 
+from libs.chassis.client_addresses import Address, Networks, client_address
 from libs.chassis.clock import Clock
 from libs.contracts.errors import ErrorCode
 from libs.contracts.phone_numbers import with_lost_plus
 from libs.store.accounts import Integration
 from libs.store.callers import Caller, CredentialKind
 from libs.store.idempotency import Answers
-from services.ingress.domain.addresses import Networks, client_address
 from services.ingress.domain.answers import METHOD_NOT_ALLOWED, NOT_AUTHENTICATED, NOT_FOUND, Answer, answer_from_record
 from services.ingress.domain.authentication import (
     PresentedCredentials,
@@ -155,11 +155,15 @@ class ThreeCxWebhooks:
         record = await self.answers.find(str(event), integration.id)
         return NOT_FOUND if record is None else answer_from_record(event, record)
 
+    def client_address(self, request: web.BaseRequest) -> Address | None:
+        """The address of the client, behind trusted proxies."""
+        forwarded = request.headers.getall("X-Forwarded-For", ()) if self.trusted.members else ()
+        return client_address(request.remote or "", forwarded, trusted=self.trusted)
+
     def _presented(self, request: web.BaseRequest) -> PresentedCredentials:
         headers = request.headers
-        forwarded = headers.getall("X-Forwarded-For", ()) if self.trusted.members else ()
         return PresentedCredentials(
-            client_address(request.remote or "", forwarded, trusted=self.trusted),
+            self.client_address(request),
             headers.getall(SECRET_HEADER, ()),
             headers.getall(TIMESTAMP_HEADER, ()),
             headers.getall(SIGNATURE_HEADER, ()),

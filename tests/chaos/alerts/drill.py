@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.alerts import runbook
 from tests.chaos.alerts.fault import LIMITS, Expected, Fault, Row
+from tests.chaos.alerts.pressure import Moment
 from tests.chaos.alerts.prometheus import Prometheus
 from tests.chaos.alerts.service_levels import STAY
 from tests.chaos.alerts.world import World
@@ -27,12 +28,13 @@ class Watch:
 
     prometheus: Prometheus
     firing: set[Labels] = field(default_factory=set)
-    fired: dict[Labels, float] = field(default_factory=dict)
+    fired: dict[Labels, Moment] = field(default_factory=dict)
     """When each was seen to fire first."""
 
-    def first(self, expected: Expected) -> float | None:
+    def first(self, expected: Expected) -> Moment | None:
         """When the alert fired first; None when it did not."""
-        return min((at for labels, at in self.fired.items() if expected.matches(dict(labels))), default=None)
+        found = (moment for labels, moment in self.fired.items() if expected.matches(dict(labels)))
+        return min(found, key=lambda moment: moment.at, default=None)
 
     def fires(self, expected: Expected) -> bool:
         """True while the alert fires."""
@@ -57,7 +59,7 @@ class Watch:
     async def _look(self) -> None:
         self.firing = {tuple(sorted(each.labels.items())) for each in await self.prometheus.alerts() if each.firing}
         for labels in self.firing:
-            self.fired.setdefault(labels, time.monotonic())
+            self.fired.setdefault(labels, Moment.now())
 
 
 async def drill(world: World, *faults: Fault) -> list[Row]:
@@ -76,7 +78,7 @@ async def drill(world: World, *faults: Fault) -> list[Row]:
 
 async def _one(world: World, watch: Watch, fault: Fault) -> list[Row]:
     await fault.prepare(world)
-    began = time.monotonic()
+    began = Moment.now()
     try:
         await fault.begin(world)
         await _until(lambda: all(watch.first(each) for each in fault.expected), world, 2 * LIMITS[fault.severity])
@@ -92,7 +94,8 @@ async def _one(world: World, watch: Watch, fault: Fault) -> list[Row]:
             alert=str(each),
             severity=_severity(watch, each) or fault.severity,
             factor=world.prometheus.factor,
-            fired_after=None if (first := watch.first(each)) is None else round(first - began, 1),
+            fired_after=None if (first := watch.first(each)) is None else round(first.since(began), 1),
+            stalled=0.0 if first is None else round(first.stalled_since(began), 1),
             ended_after=None if first is None or watch.fires(each) else round(ended - mended, 1),
             commands=trial.commands if each is fault.expected[0] else 0,
             otherwise=tuple(trial.faults) if each is fault.expected[0] else (),
@@ -108,8 +111,8 @@ def _severity(watch: Watch, expected: Expected) -> str:
 
 async def _until(holds: Callable[[], bool], world: World, seconds: float) -> None:
     """Wait until it holds, or until it is clear that it will not; the row then has an empty cell."""
-    end = time.monotonic() + seconds / world.prometheus.factor + MACHINE
-    while not holds() and time.monotonic() < end:
+    began, limit = Moment.now(), seconds / world.prometheus.factor + MACHINE
+    while not holds() and (now := Moment.now()).since(began) < limit + min(now.stalled_since(began), limit):
         await asyncio.sleep(0.05)
 
 

@@ -62,6 +62,8 @@ class Row:
     severity: str
     factor: float
     fired_after: float | None
+    stalled: float = 0.0
+    """Seconds of `fired_after` in which a process waited for a CPU, because the machine was busy."""
     ended_after: float | None
     commands: int
     """Commands of the runbook that were run."""
@@ -80,9 +82,10 @@ class Row:
     def in_time(self) -> bool:
         """True when the alert came within the limit of its severity, by the clock that the rules run on.
 
-        What the gateway and the machine take is not scaled, so a scaled run gets some seconds more.
+        What the gateway and the machine take is not scaled, so a scaled run gets some seconds more, and those in which
+        the machine was too busy to run everybody.
         """
-        allowance = ALLOWANCE if self.factor > 1 else 0.0
+        allowance = ALLOWANCE + self.stalled if self.factor > 1 else 0.0
         return self.fired_after is not None and self.fired_after <= LIMITS[self.severity] / self.factor + allowance
 
     @property

@@ -10,8 +10,10 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.chaos.alerts.prometheus import promtool
@@ -21,6 +23,9 @@ FOLDER = Path("docs/runbook")
 PARTS = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Prevention")
 LIMIT = 120.0
 """Seconds for one command."""
+SETTLES = 30.0
+"""Seconds after which every figure that a command shows has followed the fault: a rule may see a counter at once, and a
+gauge that a service counts every 10 s comes later. Until then a command is run again, as an operator would."""
 NO_END = 124
 """The exit status that stands for it, as of `timeout`."""
 _SECTION = re.compile(r"^## (\w+)$", re.MULTILINE)
@@ -72,11 +77,25 @@ async def tried(world: World, alerts: Iterable[str], during: str) -> Trial:
     trial = Trial()
     for command in [command for alert in dict.fromkeys(alerts) for command in commands(alert)]:
         trial.commands += 1
-        status, output = await _run(world, command.text)
-        line = command.unmet(output)
-        if status != command.status or line is not None:
-            trial.faults.append(f"{during}: $ {command.text}\n{output}[exit status {status}]\nwithout {line!r}")
+        fault = await fault_of(command, partial(_run, world, command.text))
+        if fault is not None:
+            trial.faults.append(f"{during}: $ {command.text}\n{fault}")
     return trial
+
+
+async def fault_of(
+    command: Command, run: Callable[[], Awaitable[tuple[int, str]]], *, settles: float = SETTLES
+) -> str | None:
+    """What the command answered last otherwise than it stands in the runbook; None once it answers so."""
+    end = time.monotonic() + settles
+    while True:
+        status, output = await run()
+        line = command.unmet(output)
+        if status == command.status and line is None:
+            return None
+        if time.monotonic() >= end:
+            return f"{output}[exit status {status}]\nwithout {line!r}"
+        await asyncio.sleep(min(0.5, settles))
 
 
 async def _run(world: World, text: str) -> tuple[int, str]:

@@ -88,7 +88,13 @@ async def running_world(folder: Path, factor: float) -> AsyncIterator[World]:
     with _small_disk(folder / "gateway") as mounted:
         async with await BrokerNode.start(folder / "broker", metrics=True) as node:
             users = await node.add_users()
-            plan = StackPlan(data_dir=folder / "gateway", environ=settings, amqp_url=node.url, amqp_urls=users)
+            plan = StackPlan(
+                data_dir=folder / "gateway",
+                environ=settings,
+                amqp_url=node.url,
+                amqp_urls=users,
+                store_server=None,  # the faults of the store are those of files
+            )
             async with Stack(plan) as stack, Gateway.of(stack, node, node.url) as gateway:
                 await _with_a_clock_to_set(stack.services[CLOCK_OF], folder / "clock")
                 async with running_prometheus(folder / "prometheus", _targets(stack, node), factor) as prometheus:

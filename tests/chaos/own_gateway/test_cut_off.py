@@ -7,17 +7,14 @@ later is answered `pending`, nothing is lost or sent twice, and a node that is s
 
 import asyncio
 import contextlib
-import itertools
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +24,7 @@ import pytest_asyncio
 
 from libs.chassis.topology import MESSAGES, WEBHOOKS
 from tests.chaos.load import Load
+from tests.chaos.steady_traffic import Traffic
 from tests.e2e import scenarios
 from tests.e2e.driver import Gateway, sum_of_samples
 from tests.e2e.waiting import eventually
@@ -37,13 +35,10 @@ from tools.stack.processes import ServiceProcess
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long, pytest.mark.alone]
 
-PER_SECOND = 20.0
 FAR = ("policy", "sender", "audit")
 """The services that have a replica behind the link."""
 MOST_PENDING_SECONDS = 10.0
 """How long after the cut a message may be asked for and still be answered `pending`."""
-STEADY = 100
-"""Messages in a row that are sent, before the link comes back and after it."""
 FREEZES = 3
 FROZEN_SECONDS = 2.0
 BUSY_ROUNDS = 3
@@ -128,64 +123,6 @@ async def site(where: Namespace, tmp_path_factory: pytest.TempPathFactory) -> As
                 stack.services[service].append(process)
             await asyncio.gather(*(process.wait_until_ready() for process in far))
             yield Site(gateway, node, link, far)
-
-
-@dataclass
-class Traffic:
-    """Messages that are asked for at a steady rate, whether earlier ones are answered or not."""
-
-    load: Load
-    started: dict[int, float] = field(default_factory=dict)
-    """When each message was asked for."""
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Traffic"]:
-        """Ask while the block runs; returns when every caller has an answer."""
-        stopping = asyncio.Event()
-        task = asyncio.create_task(self._ask(stopping))
-        try:
-            yield self
-        finally:
-            stopping.set()
-            await task
-
-    async def _ask(self, stopping: asyncio.Event) -> None:
-        begun, callers = time.monotonic(), []
-        while not stopping.is_set():
-            serial = len(self.started)
-            await asyncio.sleep(max(0.0, begun + serial / PER_SECOND - time.monotonic()))
-            self.started[serial] = time.monotonic()
-            callers.append(asyncio.create_task(self.load.send(serial)))
-        await asyncio.gather(*callers)
-
-    async def steady(self, since: float = 0.0) -> None:
-        """Return once so many messages in a row were sent that were asked for after a time."""
-        last: Counter[str] = Counter()
-
-        async def sent() -> bool:
-            last.clear()
-            last.update(self._answered(since)[-STEADY:])
-            return last == {"sent": STEADY}
-
-        try:
-            await eventually(sent, seconds=60, pause=0.1)
-        except AssertionError:
-            waiting = sorted(set(self.started) - set(self.load.answers))[:5]
-            raise AssertionError(f"{last}, not answered: {waiting}, tried again: {self.load.unanswered}") from None
-
-    def _answered(self, since: float) -> list[str]:
-        """The results of the messages asked for after a time, up to the first that is not answered yet."""
-        asked = [serial for serial, at in self.started.items() if at >= since]
-        answers = self.load.answers
-        return [answers[serial][1].result for serial in itertools.takewhile(answers.__contains__, asked)]
-
-    def pending(self, *, since: float) -> list[float]:
-        """How many seconds after `since` each message was asked for that was answered `pending`."""
-        return sorted(
-            round(self.started[serial] - since, 2)
-            for serial, (_, answer) in self.load.answers.items()
-            if answer.result == "pending" and self.started[serial] >= since - 1
-        )
 
 
 async def seconds_until(look: Any, since: float) -> float:

@@ -71,6 +71,7 @@ def stack(
         plan = StackPlan(
             data_dir=folder,
             environ=SETTINGS,
+            store_server=None,  # the store is on this disk
             amqp_url=amqp_url,
             amqp_urls=run_apart(broker.add_users(amqp_url.rpartition("/")[2])),
         )

@@ -33,7 +33,9 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
         async with await BrokerNode.start(folder / "broker") as node:
             settings = {"GATEWAY_REPLY_TIMEOUT": "3", "GATEWAY_PROVIDER_TIMEOUT": "2"}
             urls = await node.add_users()
-            plan = StackPlan(data_dir=folder / "data", environ=settings, amqp_url=node.url, amqp_urls=urls)
+            plan = StackPlan(
+                data_dir=folder / "data", environ=settings, amqp_url=node.url, amqp_urls=urls, store_server=None
+            )
             async with Stack(plan) as stack, Gateway.of(stack, node, node.url) as gateway:
                 await gateway.whatsapp.configure(statuses={"enabled": False})
                 yield gateway, folder / "data"

@@ -7,9 +7,7 @@ import asyncio
 import os
 import re
 import signal
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +27,7 @@ from tools.broker import BrokerNode
 from tools.simulator.faults import Fault, FaultStep, Match
 from tools.stack import Stack, StackPlan
 from tools.stack.ports import free_port
+from tools.stack.stored_data import stored_data
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 WEBHOOK = "POST /integrations/3cx/webhook/{integration_id}"
@@ -284,13 +283,13 @@ async def test_a_sealed_record_that_is_changed_shows_in_the_metrics_until_it_is_
 
     await eventually(verified, seconds=60)
     before = [await gateway.metric("console", sound, scope=scope) for scope in ("incremental", "whole")]
-    await asyncio.to_thread(edit, watched.folder, "altered", record["id"])
+    await asyncio.to_thread(edit, gateway.stack.settings["GATEWAY_STORE_URL"], "altered", record["id"])
 
     async def unsound() -> bool:
         return await gateway.metric("console", sound, scope="whole") == 0
 
     await eventually(unsound, seconds=60)
-    await asyncio.to_thread(edit, watched.folder, record["code"], record["id"])
+    await asyncio.to_thread(edit, gateway.stack.settings["GATEWAY_STORE_URL"], record["code"], record["id"])
 
     async def mended() -> bool:
         return await gateway.metric("console", sound, scope="whole") == 1
@@ -299,10 +298,8 @@ async def test_a_sealed_record_that_is_changed_shows_in_the_metrics_until_it_is_
     assert before == [1, 1]
 
 
-def edit(folder: Path, code: str, record_id: str) -> None:
-    with closing(sqlite3.connect(folder / "gateway-records.db", timeout=10)) as connection:
-        connection.execute("UPDATE records SET code = ? WHERE id = ?", (code, record_id))
-        connection.commit()
+def edit(store_url: str, code: str, record_id: str) -> None:
+    stored_data(store_url).set_code(record_id, code)
 
 
 async def test_a_signal_changes_the_log_level_of_a_running_service(watched: Watched) -> None:

@@ -3,10 +3,22 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+from libs.contracts.content import (
+    ContentProblem,
+    InteractiveRequest,
+    ListRow,
+    MediaKind,
+    MediaRequest,
+    ReplyButton,
+    TemplateButton,
+    TemplateHeader,
+    TemplateRequest,
+)
 from libs.contracts.decisions import Decision, RuleReceipt
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import (
     AccountChanged,
+    ChatParties,
     DeadLetterDiscarded,
     DeadLetterReplayed,
     ErasureRefused,
@@ -16,7 +28,9 @@ from libs.contracts.events import (
     ForwardRequested,
     IntegrationChanged,
     LegalHoldChanged,
+    MediaFetched,
     MessageApproved,
+    MessageMarkedRead,
     MessageReplaced,
     MessageSettled,
     MessageStatusUpdated,
@@ -58,6 +72,7 @@ NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 ID = UUID("01234567-89ab-4cde-8f01-23456789abcd")
 PHONE = "+966500000000"
 WHOSE = {"account_id": "acc_1", "integration_id": "int_1"}
+CHAT = ChatParties(customer="+966500000000", main_number="+966112345678")
 RECEIPT = (
     RuleReceipt(rule="window_is_open", version=1, passed=True, inputs={"closes_at": "2026-11-24T12:00:00+00:00"}),
 )
@@ -91,6 +106,12 @@ RESTRICTION = {
 }
 OPERATOR = {**WHOSE, "actor": "admin", "changes": {"name": ["old", "new"]}}
 
+UPLOAD = "upl_0123456789abcdef0123456789abcdef"
+PICTURE = MediaRequest(kind=MediaKind.IMAGE, url="https://files.example.com/a.jpg", caption="Your order")
+CHOICE = InteractiveRequest(
+    text="When?", button="Choose", rows=(ListRow(id="1", title="Monday", description="in the morning"),)
+)
+
 EXAMPLES: tuple[Event, ...] = (
     WebhookReceived(
         **WHOSE,
@@ -115,6 +136,17 @@ EXAMPLES: tuple[Event, ...] = (
             answered=False,
             did="main line",
             language="ar",
+            template=TemplateRequest(
+                name="order_ready",
+                language="de",
+                header=TemplateHeader(media=MediaRequest(kind=MediaKind.DOCUMENT, upload_id=UPLOAD, filename="a.pdf")),
+                body=("Anna", "12:30"),
+                buttons=(TemplateButton(index=0, type="url", value="AB12"),),
+            ),
+            media=PICTURE,
+            interactive=CHOICE,
+            reply_to="wamid.2",
+            content_problem=ContentProblem(field="media.caption", problem="too_long", limit=1024),
         ),
     ),
     WebhookRejected(claimed_integration="int_1", reason="wrong_secret", client_address="192.0.2.1", count=3),
@@ -139,6 +171,10 @@ EXAMPLES: tuple[Event, ...] = (
         after=ID,
         replaces=ID,
         template={"name": "hello"},
+        chat=CHAT,
+        media=PICTURE,
+        interactive=InteractiveRequest(text="When?", buttons=(ReplyButton(id="1", title="Now"),)),
+        reply_to_message_id="wamid.2",
         risk_score=55,
         flagged=True,
         receipt=RECEIPT,
@@ -163,6 +199,10 @@ EXAMPLES: tuple[Event, ...] = (
         after=ID,
         replaces=ID,
         template={"name": "hello"},
+        chat=CHAT,
+        media=None,
+        interactive=None,
+        reply_to_message_id="wamid.2",
         risk_score=55,
         flagged=True,
         receipt=RECEIPT,
@@ -181,6 +221,7 @@ EXAMPLES: tuple[Event, ...] = (
         customer_key="0a1b",
         received_at=NOON,
         flagged=True,
+        chat=None,
         receipt=RECEIPT,
     ),
     WhatsAppMessageReceived(
@@ -324,6 +365,18 @@ EXAMPLES: tuple[Event, ...] = (
     ForwardDelivered(**WHOSE, event_id=ID, forward_id=ID, kind="message.received", attempts=2, status=200),
     ForwardFailed(
         **WHOSE, event_id=ID, forward_id=ID, kind="message.status_updated", attempts=30, reason="timeout", status=503
+    ),
+    MessageMarkedRead(**WHOSE, event_id=ID, number_id="num_1", message_id="wamid.2", customer_key="ab" * 32, at=NOON),
+    MediaFetched(
+        **WHOSE,
+        number_id="num_1",
+        message_id="wamid.2",
+        customer_key="ab" * 32,
+        kind="image",
+        bytes=48_213,
+        sha256="cd" * 32,
+        address="203.0.113.9",
+        outcome="delivered",
     ),
     AccountChanged(**OPERATOR, created=True),
     NumberChanged(**OPERATOR, number_id="num_1", created=True),

@@ -33,8 +33,16 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         "WhatsAppAccountUpdated.business_account_id",
         "WhatsAppStatusReceived.callback_data",
     ),
+    "a name of WhatsApp's templates, an id of an upload, or a word of our own": (
+        "ContentProblem.field",
+        "ContentProblem.problem",
+        "MediaRequest.upload_id",
+        "TemplateRequest.language",
+        "TemplateRequest.name",
+    ),
     "a keyed hash, a pseudonym or a masked phone number": (
         "*.customer_key",
+        "SuppressionEvent.customer_keys",
         "*.masked_phone",
         "SubjectErased.pseudonyms",
         "SubjectExported.pseudonyms",
@@ -43,13 +51,17 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         "RestrictionEvent.key",
     ),
     "the name of a process": ("*.reply_to",),
-    "encrypted with a key of the deployment's settings": ("WhatsAppPostSetAside.sealed",),
+    "encrypted with a key of the deployment's settings": (
+        "SubjectErased.sealed_customer_keys",
+        "WhatsAppPostSetAside.sealed",
+    ),
     "a word from a closed list, or a name from our own code or configuration": (
         "DeadLetterDiscarded.queue",
         "DeadLetterReplayed.queue",
         "Decision.reason",
         "ErasureRefused.code",
         "ForwardFailed.reason",
+        "MediaFetched.outcome",
         "MessageApproved.event_type",
         "MessageApproved.purpose",
         "MessageSettled.outcome",
@@ -76,6 +88,7 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         "WebhookAnswered.reason",
         "WebhookReceived.dialect",
         "WhatsAppPostSetAside.endpoint",
+        "WebhookPayload.command",
         "WebhookRejected.reason",
         "WindowTemplate.language",
         "WindowTemplate.name",
@@ -86,6 +99,7 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         "RestrictionEvent.cause",
         "WhatsAppAccountUpdated.topic",
         "WhatsAppAccountUpdated.update",
+        "MediaFetched.kind",
         "WhatsAppCallReceived.direction",
         "WhatsAppCallReceived.event",
         "WhatsAppMessageReceived.type",
@@ -103,7 +117,8 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
     ),
     "a provider's message id, which may contain a phone number: audit encrypts it with the person's key": (
         "*.message_id",
-        "WhatsAppMessageReceived.reply_to_message_id",
+        "*.reply_to_message_id",
+        "WebhookPayload.reply_to",
         "WhatsAppCallReceived.call_id",
     ),
     "a phone system's own id or label: audit removes numbers from it and encrypts conversation ids": (
@@ -133,6 +148,10 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         "SuppressionEvent.reason",
         "TokenCreated.label",
     ),
+    "the address of who opened a link to a file, recorded because the link opens for everybody who has it": (
+        "MediaFetched.address",
+    ),
+    "the digest of a file, which is recorded in place of its content": ("MediaFetched.sha256",),
     "the address of a rejected caller, recorded to find attackers": (
         "OperatorRejected.client_address",
         "WebhookRejected.client_address",

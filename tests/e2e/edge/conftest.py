@@ -73,7 +73,8 @@ async def edge(
 ) -> AsyncIterator[Edge]:
     """The edge before both replicas of ingress."""
     replicas = [Replica.of(process) for process in stack.services["ingress"]]
-    async with Edge.before(replicas, certificates, tmp_path_factory.mktemp("edge"), program) as edge:
+    media = Replica.of_media(stack.services["sender"][0])
+    async with Edge.before(replicas, certificates, tmp_path_factory.mktemp("edge"), program, media=media) as edge:
         yield edge
 
 

@@ -39,6 +39,11 @@ class Replica:
         """The addresses of a running ingress."""
         return cls(f"127.0.0.1:{process.environ['GATEWAY_PORT']}", urlsplit(process.ready_url).netloc)
 
+    @classmethod
+    def of_media(cls, process: ServiceProcess) -> "Replica":
+        """The addresses at which a running sender serves links to files."""
+        return cls(f"127.0.0.1:{process.environ['GATEWAY_MEDIA_PORT']}", urlsplit(process.ready_url).netloc)
+
 
 @unique
 class Program(StrEnum):
@@ -83,6 +88,8 @@ class Edge:
     folder: Path
     replicas: Sequence[Replica]
     source: str
+    media: Replica
+    """Where links to files are served."""
 
     @classmethod
     @asynccontextmanager
@@ -94,9 +101,10 @@ class Edge:
         program: Program = Program.HAPROXY,
         *,
         source: str = EDGE_ADDRESS,
+        media: Replica | None = None,
     ) -> AsyncIterator["Edge"]:
         """Run the edge before two replicas, which it calls from the address `source`."""
-        edge = cls(program, free_port(), certificates, folder, replicas, source)
+        edge = cls(program, free_port(), certificates, folder, replicas, source, media or replicas[0])
         environ = edge.environ()
         edge.write_configuration()
         with edge.log.open("ab") as log:
@@ -136,6 +144,10 @@ class Edge:
             "INGRESS_2": second.requests,
             "PROBES_1": first.probes,
             "PROBES_2": second.probes,
+            "MEDIA_1": self.media.requests,
+            "MEDIA_2": self.media.requests,
+            "MEDIA_PROBES_1": self.media.probes,
+            "MEDIA_PROBES_2": self.media.probes,
         }
 
     def write_configuration(self, *, without: Replica | None = None) -> None:

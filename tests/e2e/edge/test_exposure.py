@@ -23,6 +23,7 @@ PRIVATE = (
     "/readyz",
     "/integrations",
     "/integrations/3cx/webhook",
+    "/integrations/3cx/chat",
     "/integrations/evolution/webhook",
     "/integrations/example/webhook",
 )

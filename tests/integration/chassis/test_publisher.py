@@ -59,6 +59,41 @@ async def test_a_full_queue_refuses_instead_of_dropping(vhost: str) -> None:
         assert await eventually(refused)
 
 
+async def test_after_a_refusal_it_publishes_on_another_channel(broker: BrokerNode, vhost: str) -> None:
+    """RabbitMQ 3.10 may refuse on one channel what it takes on another, once the leader of a queue was killed."""
+    full: FieldTable = {"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"}
+    async with broker_at(vhost) as publishing, outside(vhost) as channel:
+        queue = await channel.declare_queue("small", durable=True, arguments=full)
+        await queue.bind(EXCHANGE, "#")
+        before = await confirming_channels(broker, vhost)
+
+        async def refused() -> bool:
+            try:
+                await publishing.publish(webhook(), id=uuid4())
+            except GatewayError:
+                return True
+            return False
+
+        await eventually(refused)
+
+        async def another() -> bool:
+            now = await confirming_channels(broker, vhost)
+            return len(now) == len(before) and now != before  # the old one is closed
+
+        await eventually(another, seconds=30)
+        await queue.purge()
+        await publish_patiently(publishing, webhook())
+
+        assert await publishing.healthy()
+
+
+async def confirming_channels(node: BrokerNode, url: str) -> set[str]:
+    """The broker's processes for the channels of a vhost that confirm."""
+    listed = await node.rabbitmqctl("list_channels", "--no-table-headers", "pid", "vhost", "confirm")
+    rows = [line.split("\t") for line in listed.splitlines()]
+    return {pid for pid, vhost, confirms in rows if vhost == url.rpartition("/")[2] and confirms == "true"}
+
+
 async def test_with_the_broker_away_a_publish_fails_at_once(vhost: str, proxy: Proxy) -> None:
     async with broker_at(proxy.url(vhost)) as broker:
         await proxy.refuse()

@@ -52,6 +52,7 @@ def broker_at(
     check_interval: float = CHECK_INTERVAL,
     handle_limit: float = 60.0,
     watch_interval: float = 0.1,
+    drain_seconds: float = 1.0,
 ) -> AbstractAsyncContextManager[Broker]:
     """The broker of one service, with pauses short enough for a test."""
     return Broker.connected(
@@ -63,6 +64,7 @@ def broker_at(
         check_interval=check_interval,
         handle_limit=handle_limit,
         watch_interval=watch_interval,
+        drain_seconds=drain_seconds,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.k8s.rendered.overlay import JOBS, SERVICES, Overlay
+from tests.k8s.rendered.overlay import CRON_JOBS, JOBS, SERVICES, Overlay
 from tests.k8s.rendered.pod_rules import PORTS
 from tests.k8s.rendered.reachability import (
     BROKER,
@@ -24,7 +24,7 @@ from tests.k8s.rendered.reachability import (
 def meant(overlay: Overlay) -> set[Reach]:
     """The table: everything that should be reached, and nothing else."""
     has: set[str] = {name for name in ("rabbitmq", "mongodb", "simulator") if name in peers(overlay)}
-    every = (*SERVICES, *JOBS)
+    every = (*SERVICES, *JOBS, *CRON_JOBS)
     found: set[Reach] = {
         (name, "dns", DNS) for name in (*every, *(has - {"rabbitmq"} if "local" in overlay.name else has))
     }
@@ -32,7 +32,7 @@ def meant(overlay: Overlay) -> set[Reach]:
     found |= {(name, "rabbitmq", BROKER) for name in (*SERVICES, "declare")} | {("declare", "rabbitmq", MANAGEMENT)}
     found |= {("prometheus", name, PORTS[name]["metrics"]) for name in SERVICES}
     found |= {("collector", name, PORTS[name]["metrics"]) for name in SERVICES}  # it is in the monitoring namespace
-    found |= {("edge", "ingress", 8080), ("operators", "console", 8090)}
+    found |= {("edge", "ingress", 8080), ("edge", "sender", 8081), ("operators", "console", 8090)}
     found |= {("sender", public, port) for public in ("public", "public v6") for port in FORWARDS}
     found |= set(_of_operators(overlay, has)) | set(_of_overlay(overlay, has))
     return found
@@ -41,7 +41,7 @@ def meant(overlay: Overlay) -> set[Reach]:
 def _of_operators(overlay: Overlay, has: set[str]) -> Iterator[Reach]:
     monitoring = ("prometheus", "collector")
     if "mongodb" in has:
-        yield from ((name, "mongodb", STORE) for name in (*SERVICES, "migrate", "mongodb"))
+        yield from ((name, "mongodb", STORE) for name in (*SERVICES, "migrate", "backup", "mongodb"))
         yield from ((name, "mongodb", METRICS_OF_STORE) for name in monitoring)
     if overlay.has("RabbitmqCluster", "rabbitmq"):
         yield ("keda", "rabbitmq", BROKER)
@@ -57,7 +57,7 @@ def _of_overlay(overlay: Overlay, has: set[str]) -> Iterator[Reach]:
     if overlay.name == "production":
         yield ("audit", "sink", HTTPS)
     if overlay.name == "local-mongodb":
-        yield from ((name, "store outside", STORE) for name in (*SERVICES, "migrate"))
+        yield from ((name, "store outside", STORE) for name in (*SERVICES, "migrate", "backup"))
     if overlay.find("ConfigMap", "gateway-settings")["data"].get("GATEWAY_ALLOW_PRIVATE_FORWARD") == "true":
         private = [name for name in ("private", "api server") if name in peers(overlay)]
         yield from (("sender", name, port) for name in private for port in (80, 443, 5001, 8080, 8443))

@@ -10,9 +10,10 @@ from tools.manifests.overlays import Manifest
 
 SERVICES = ("audit", "console", "ingress", "policy", "sender")
 JOBS = ("declare", "migrate")
+CRON_JOBS = ("backup",)
 HASH = re.compile(r"-[2456789bcdfghkmt]{10}$")
 """Of kustomize, which leaves out letters that could make a word."""
-WORKLOADS = ("Deployment", "StatefulSet", "Job")
+WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,21 @@ def without_hash(full: str) -> str:
 
 def pod_of(workload: Mapping[str, Any]) -> dict[str, Any]:
     """The specification of its pods."""
-    spec: dict[str, Any] = workload["spec"]["template"]["spec"]
+    spec: dict[str, Any] = template_of(workload)["spec"]
     return spec
+
+
+def template_of(workload: Mapping[str, Any]) -> dict[str, Any]:
+    """The template of its pods."""
+    spec = workload["spec"].get("jobTemplate", workload)["spec"]
+    template: dict[str, Any] = spec["template"]
+    return template
+
+
+def batch_of(overlay: "Overlay") -> dict[str, Manifest]:
+    """The Jobs and CronJobs by name."""
+    kinds = dict.fromkeys(JOBS, "Job") | dict.fromkeys(CRON_JOBS, "CronJob")
+    return {name: overlay.find(kind, name) for name, kind in kinds.items()}
 
 
 def container_of(workload: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +96,7 @@ def container_of(workload: Mapping[str, Any]) -> dict[str, Any]:
 
 def labels_of(workload: Mapping[str, Any]) -> dict[str, str]:
     """The labels of its pods."""
-    found: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]
+    found: dict[str, str] = template_of(workload)["metadata"]["labels"]
     return found
 
 

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 from libs.chassis.health import PROBE_TIMEOUT
 from libs.chassis.settings import ServiceSettings
-from tests.k8s.rendered.overlay import JOBS, SERVICES, Overlay, container_of, labels_of, name_of, pod_of, selects
+from tests.k8s.rendered.overlay import SERVICES, Overlay, batch_of, container_of, labels_of, name_of, pod_of, selects
 
 PORTS = {
     "ingress": {"http": 8080, "metrics": 9101},
     "policy": {"metrics": 9102},
-    "sender": {"metrics": 9103},
+    "sender": {"media": 8081, "metrics": 9103},
     "audit": {"metrics": 9104},
     "console": {"http": 8090, "metrics": 9105},
 }
 RESOURCES = {
-    "ingress": ("250m", "128Mi", "256Mi"),
+    "ingress": ("250m", "128Mi", "384Mi"),
     "policy": ("250m", "128Mi", "256Mi"),
     "sender": ("300m", "128Mi", "256Mi"),
     "audit": ("300m", "128Mi", "256Mi"),
@@ -33,6 +33,7 @@ def pods_are_restricted(overlay: Overlay) -> Iterator[str]:
     for workload in overlay.workloads:
         pod, container, name = pod_of(workload), container_of(workload), name_of(workload)
         context, own = pod.get("securityContext", {}), container.get("securityContext", {})
+        tmp = "512Mi" if workload["metadata"]["name"] in SERVICES else "64Mi"  # sender keeps files there
         expected = {
             "enableServiceLinks": pod.get("enableServiceLinks") is False,
             "automountServiceAccountToken": pod.get("automountServiceAccountToken") is False,
@@ -43,14 +44,14 @@ def pods_are_restricted(overlay: Overlay) -> Iterator[str]:
             "readOnlyRootFilesystem": own.get("readOnlyRootFilesystem") is True,
             "capabilities": own.get("capabilities") == {"drop": ["ALL"]},
             "no hostPath": not any("hostPath" in volume for volume in pod.get("volumes", ())),
-            "a small tmp": {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}} in pod["volumes"],
+            "a small tmp": {"name": "tmp", "emptyDir": {"sizeLimit": tmp}} in pod["volumes"],
         }
         yield from (f"{name}: {what}" for what, holds in expected.items() if not holds)
 
 
 def users_are_ours(overlay: Overlay) -> Iterator[str]:
     """Our image runs as 10001:10001."""
-    for workload in (*overlay.services.values(), *(overlay.find("Job", name) for name in JOBS)):
+    for workload in (*overlay.services.values(), *batch_of(overlay).values()):
         context = pod_of(workload)["securityContext"]
         if {context.get(name) for name in ("runAsUser", "runAsGroup", "fsGroup")} != {10001}:
             yield f"{name_of(workload)}: another user than 10001"
@@ -85,7 +86,7 @@ def pods_have_time_to_end(overlay: Overlay) -> Iterator[str]:
     for name, deployment in overlay.services.items():
         command = container_of(deployment).get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", [])
         waits = int(command[1]) if command[:1] == ["sleep"] else 0
-        if waits != (10 if name in {"ingress", "console"} else 0):
+        if waits != (10 if name in {"ingress", "sender", "console"} else 0):
             yield f"{name}: preStop of {waits} s"
         if pod_of(deployment)["terminationGracePeriodSeconds"] < max(60, waits + drain + BUFFERS_SECONDS):
             yield f"{name}: terminationGracePeriodSeconds"

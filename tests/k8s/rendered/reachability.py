@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.k8s.rendered.overlay import JOBS, SERVICES, Overlay, labels_of, selects
+from tests.k8s.rendered.overlay import CRON_JOBS, JOBS, SERVICES, Overlay, labels_of, selects
 from tests.k8s.rendered.pod_rules import PORTS
 
 DNS, BROKER, STORE, COLLECTOR, HTTPS = 53, 5671, 27017, 4318, 443
@@ -70,7 +70,7 @@ PORTS_ASKED = {
 
 def peers(overlay: Overlay) -> dict[str, Peer]:
     """Every pod of the overlay, of its operators and of its neighbours."""
-    names = (*SERVICES, *JOBS)
+    names = (*SERVICES, *JOBS, *CRON_JOBS)
     found = {name: Peer(name, labels_of(w)) for w in overlay.workloads if (name := w["metadata"]["name"]) in names}
     if overlay.has("RabbitmqCluster", "rabbitmq") or overlay.has("StatefulSet", "rabbitmq"):
         found["rabbitmq"] = Peer("rabbitmq", {"app.kubernetes.io/name": "rabbitmq"})  # the cluster operator's label

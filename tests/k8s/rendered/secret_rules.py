@@ -4,21 +4,22 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tests.k8s.rendered.overlay import JOBS, SERVICES, Overlay, pod_of, without_hash
+from tests.k8s.rendered.overlay import CRON_JOBS, JOBS, SERVICES, Overlay, pod_of, without_hash
 from tests.k8s.rendered.settings_rules import secret_values
 from tools.manifests.secrets import CA_FILE
 
 BROKER_URLS = re.compile(r"^gateway-broker-(\w+)$")
 HOLDERS = {
-    "gateway-store": {*SERVICES, "migrate"},
+    "gateway-store": {*SERVICES, "migrate", "backup"},
     "gateway-hash": set(SERVICES),
     "gateway-sealing": {"policy", "sender", "audit", "console"},
     "gateway-signing": {"audit"},
-    "gateway-verifying": {"console"},
+    "gateway-sink": {"audit", "console"},
+    "gateway-verifying": {"console", "backup"},
     "gateway-meta": {"ingress", "simulator"},
     "gateway-posts": {"ingress", "console"},
     "gateway-admin": {"console"},
-    "gateway-ca": {*SERVICES, *JOBS},
+    "gateway-ca": {*SERVICES, *JOBS, *CRON_JOBS},
     **{f"gateway-broker-{user}": {user} for user in (*SERVICES, "declare")},
     **{f"gateway-events-{service}": {service} for service in SERVICES},
 }

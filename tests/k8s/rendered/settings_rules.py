@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from libs.chassis.settings import PREFIX, ServiceSettings, Settings, SettingsError
-from tests.k8s.rendered.overlay import JOBS, SERVICES, Overlay, container_of, name_of, pod_of
+from tests.k8s.rendered.overlay import SERVICES, Overlay, batch_of, container_of, name_of, pod_of
+from tools.cli.commands.backup import BackupSettings
 from tools.cli.commands.declare import DeclareSettings
 from tools.cli.commands.migrate import MigrateSettings
 from tools.event_keys import new_event_keys
@@ -22,7 +23,11 @@ FILES = re.compile(r"^/run/secrets/gateway/([a-z.-]+)$")
 
 def settings_of(name: str) -> type[Settings]:
     """The class that reads a service's or a Job's environment."""
-    of_jobs: dict[str, type[Settings]] = {"declare": DeclareSettings, "migrate": MigrateSettings}
+    of_jobs: dict[str, type[Settings]] = {
+        "declare": DeclareSettings,
+        "migrate": MigrateSettings,
+        "backup": BackupSettings,
+    }
     if name in of_jobs:
         return of_jobs[name]
     module = importlib.import_module(f"services.{name}.settings")
@@ -101,8 +106,7 @@ def services_accept_their_settings(overlay: Overlay) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         ca = Path(folder, "ca.crt")
         ca.write_text("a certificate")
-        for name in (*SERVICES, *JOBS):
-            workload = overlay.find("Job" if name in JOBS else "Deployment", name)
+        for name, workload in (overlay.services | batch_of(overlay)).items():
             environ, problems = environment(overlay, workload, ca)
             yield from (f"{name}: {problem}" for problem in problems)
             try:
@@ -117,8 +121,7 @@ def every_setting_exists(overlay: Overlay) -> Iterator[str]:
     for name in overlay.find("ConfigMap", "gateway-settings")["data"]:
         if name not in every:
             yield f"gateway-settings: {name}"
-    for service in (*SERVICES, *JOBS):
-        workload = overlay.find("Job" if service in JOBS else "Deployment", service)
+    for service, workload in (overlay.services | batch_of(overlay)).items():
         own = {f"{PREFIX}{field.upper()}" for field in settings_of(service).model_fields}
         for each in container_of(workload)["env"]:
             if each["name"].startswith(PREFIX) and each["name"].removesuffix("_FILE") not in own:

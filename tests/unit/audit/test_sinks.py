@@ -119,6 +119,26 @@ async def test_a_webhook_is_posted_all_of_them_and_must_say_that_they_arrived(de
     assert arrived == [{"checkpoints": [checkpoint.as_json() for checkpoint in checkpoints]}] * 3
 
 
+async def test_restore_lines_go_to_every_sink_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines, arrived = ['{"kind":"subject.erased","id":"1"}', '{"kind":"suppression.added","id":"2"}'], list[object]()
+
+    async def receive(request: web.Request) -> web.Response:
+        arrived.append(await request.json())
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/kept", receive)
+    file = tmp_path / "a.jsonl"
+    async with TestServer(app) as server:
+        sinks = CheckpointSinks((file,), (str(server.make_url("/kept")),), log=True)
+        await sink_from(sinks).ship_lines(lines)
+
+    assert file.read_text().splitlines() == lines
+    assert arrived == [{"lines": [json.loads(line) for line in lines]}]
+    assert capsys.readouterr().out.count("restore line") in {0, 2}  # 0: nothing has set up the log
+    assert shipped_checkpoints_from(file.read_bytes().splitlines()) == []
+
+
 async def test_every_sink_is_given_all(desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoints = await checkpoints_of(desk)
     files = (tmp_path / "a.jsonl", tmp_path / "b.jsonl")

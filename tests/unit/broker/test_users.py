@@ -46,7 +46,7 @@ def test_a_user_of_a_later_release_gets_a_password_and_the_others_keep_theirs(tm
 async def test_each_user_gets_its_url_and_the_import_is_gone_afterwards(tmp_path: Path) -> None:
     rabbitmqctl = Rabbitmqctl()
 
-    urls = await add_users(rabbitmqctl, tmp_path, port=5672, vhost="an office")
+    urls = await add_users(rabbitmqctl, tmp_path, address="127.0.0.1:5672", vhost="an office")
 
     password = passwords_in(tmp_path)["sender"]
     assert urls["sender"] == f"amqp://sender:{password}@127.0.0.1:5672/an%20office"
@@ -57,7 +57,7 @@ async def test_each_user_gets_its_url_and_the_import_is_gone_afterwards(tmp_path
 
 async def test_a_failed_import_leaves_no_file_with_passwords(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
-        await add_users(Rabbitmqctl(fails=True), tmp_path, port=5672, vhost="/")
+        await add_users(Rabbitmqctl(fails=True), tmp_path, address="127.0.0.1:5672", vhost="/")
 
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 

@@ -3,7 +3,11 @@
 import json
 
 import pytest
+from pydantic import BaseModel
 
+from libs.chassis.version import VERSION
+from services.console.domain.accounts import CreateAccountRequest
+from services.console.domain.integration_requests import CreateIntegrationRequest
 from tests.unit.cli.shell import Shell
 from tools.cli.console_client import ExitCode
 from tools.cli.program import run
@@ -58,3 +62,34 @@ def test_wrong_usage_is_reported_and_nothing_is_sent(arguments: list[str], capsy
 
     assert run(arguments, environ) is ExitCode.USAGE
     assert "".join(capsys.readouterr()).strip()
+
+
+def test_the_release_is_told_without_a_console(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"], {}) is ExitCode.DONE
+    assert capsys.readouterr().out == f"gateway {VERSION}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "request_"), [("accounts", CreateAccountRequest), ("integrations", CreateIntegrationRequest)]
+)
+def test_the_help_marks_the_options_that_the_api_requires(
+    command: str, request_: type[BaseModel], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    required = {name for name, info in request_.model_fields.items() if info.is_required()}
+
+    run([command, "create", "--help"], {})
+
+    lines = capsys.readouterr().out.splitlines()
+    marked = {line.split()[1].removeprefix("--").replace("-", "_") for line in lines if "[required to create]" in line}
+    assert marked == required
+
+
+@pytest.mark.parametrize("command", [("explain",), ("events", "show")])
+def test_what_is_no_events_id_is_told_before_the_console_is_asked(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {"GATEWAY_ADMIN_TOKEN": "t", "GATEWAY_CONSOLE_URL": "http://console.invalid"}
+
+    assert run([*command, "recipient_suppressed"], environ) is ExitCode.USAGE
+    assert "gateway errors explain CODE" in capsys.readouterr().err

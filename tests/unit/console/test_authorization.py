@@ -1,6 +1,7 @@
 """Every call of the API, every role, and tokens for other accounts. A call that is not in the table fails the build."""
 
 import base64
+import io
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -81,6 +82,7 @@ TABLE = {
     "show_integration": Decided(AUDITOR, By.PATH),
     "edit_integration": Decided(OPERATOR, By.PATH, {"enabled": False}),
     "rotate_secret": Decided(OPERATOR, By.PATH, {}),
+    "post_chat_test": Decided(OPERATOR, By.PATH, {}),
     "rotate_path_token": Decided(OPERATOR, By.PATH, {}),
     "show_crm_template": Decided(AUDITOR, By.PATH),
     "create_crm_template": Decided(OPERATOR, By.PATH, {}),
@@ -90,6 +92,9 @@ TABLE = {
     "lift_suppression": Decided(OPERATOR, By.PATH),
     "list_restrictions": Decided(AUDITOR, By.QUERY),
     "lift_restriction": Decided(OPERATOR, By.PATH, query={"reason": "checked with WhatsApp"}),
+    "list_templates": Decided(AUDITOR, By.PATH, query={"instance_id": "{instance}"}),
+    "sync_templates": Decided(OPERATOR, By.BODY, {"instance_id": "{instance}"}),
+    "upload_file": Decided(OPERATOR, By.QUERY_ID, query=OF_ACCOUNT),
     "list_events": Decided(AUDITOR, By.QUERY),
     "show_event": Decided(AUDITOR, By.PATH),
     "list_forwards": Decided(AUDITOR, By.QUERY),
@@ -135,6 +140,14 @@ def calls_of(world: World) -> dict[str, tuple[str, str]]:
     }
 
 
+def chat_settings(instance: str, number: int) -> dict[str, Any]:
+    return {
+        "chat_enabled": True,
+        "chat_numbers": {f"+49301234{number:04}": instance},
+        "chat_webhook_url": "https://pbx.example.com/sms/generic/1",
+    }
+
+
 async def an_account_with_everything(world: World, number: int) -> dict[str, str]:
     """Ids of one thing of every kind, all of one account."""
     integration = await world.integration()
@@ -168,6 +181,7 @@ async def an_account_with_everything(world: World, number: int) -> dict[str, str
     )
     await store_dead_letter_from(settings(), world.deps)(letter)
     token = await world.ok("POST", "/tokens", {"label": "x", "role": "auditor", "accounts": [account]})
+    await world.ok("PATCH", f"/integrations/{integration['id']}", chat_settings(integration["instance_id"], number))
     return {
         "account": account,
         "instance": integration["instance_id"],
@@ -197,7 +211,9 @@ async def call(world: World, name: str, ids: Mapping[str, str], *, token: str, n
     path = path.format(**{f"{kind}_id": id_ for kind, id_ in ids.items()})
     query = {**(OF_ACCOUNT if decided.by is By.QUERY and named else {}), **decided.query}
     path += f"?{urlencode(filled(query, ids))}" if query else ""
-    said = {} if decided.body is None else {"json": filled(decided.body, ids)}
+    said: dict[str, Any] = {} if decided.body is None else {"json": filled(decided.body, ids)}
+    if name == "upload_file":
+        said = {"data": {"file": io.BytesIO(b"%PDF-1.7")}}
     response = await world.call(method, path, token=token, **said)
     return response.status, await response.text()
 

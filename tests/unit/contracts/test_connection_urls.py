@@ -2,7 +2,7 @@
 
 import pytest
 
-from libs.contracts.connection_urls import require_amqp_url, require_store_url
+from libs.contracts.connection_urls import amqp_node_urls, require_amqp_url, require_store_url
 
 SECRET = "hunter2"
 
@@ -14,6 +14,8 @@ SECRET = "hunter2"
         "amqps://broker/vhost?cafile=/etc/ssl/ca.pem&heartbeat=10",
         "amqp://[::1]:5672/%2F",
         "amqp://broker",
+        "amqp://user:hunter2@one:5672,two:5673,three/vhost?heartbeat=5",
+        "amqps://user:hunter2@[::1]:5671,[::2]:5671/",
     ],
 )
 def test_a_broker_url_is_accepted(url: str) -> None:
@@ -33,6 +35,9 @@ def test_a_broker_url_is_accepted(url: str) -> None:
         ("amqp://user:hunter2@broker:65536/", "port must be a number from 1 to 65535"),
         ("amqp://user:hunter2@broker:amqp/", "port must be a number from 1 to 65535"),
         ("amqp://user:hunter2@broker:/", "port must be a number from 1 to 65535"),
+        ("amqp://user:hunter2@one:5672,two:65536/", "port must be a number from 1 to 65535"),
+        ("amqp://user:hunter2@one:5672,/", "names no host"),
+        ("amqp://user:hunter2@,two:5672/", "names no host"),
         ("amqp://user:hun[ter2@broker/", "escaped as %XX"),
         ("amqp://user:hunter2@broker/a/b", "%2F"),
         ("amqp://user:hunter2@broker/?timeout=soon", "timeout must be a number"),
@@ -43,6 +48,21 @@ def test_a_broker_url_is_refused_with_a_sentence(url: str, sentence: str) -> Non
         require_amqp_url(url)
 
     assert SECRET not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "nodes"),
+    [
+        ("amqp://user:p@broker:5672/", ("amqp://user:p@broker:5672/",)),
+        (
+            "amqps://user:p@one:5671,[::1]/v%2Fhost?cafile=/a,b",
+            ("amqps://user:p@one:5671/v%2Fhost?cafile=/a,b", "amqps://user:p@[::1]/v%2Fhost?cafile=/a,b"),
+        ),
+        ("amqp://one,two", ("amqp://one", "amqp://two")),
+    ],
+)
+def test_each_node_has_the_user_the_vhost_and_the_options_of_the_url(url: str, nodes: tuple[str, ...]) -> None:
+    assert amqp_node_urls(url) == nodes
 
 
 @pytest.mark.parametrize(

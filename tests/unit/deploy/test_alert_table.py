@@ -7,6 +7,7 @@ import pytest
 
 from tests.chaos.alerts.catalogue import PARTS
 from tests.chaos.alerts.fault import ALLOWANCE, Expected, Fault, Row
+from tests.chaos.alerts.pressure import Moment, stalled_seconds
 from tests.chaos.alerts.table import PAGE, REAL, SCALED, page, read, written
 
 GOOD = Row(
@@ -45,6 +46,24 @@ def test_a_scaled_row_has_the_scaled_limit_and_what_the_machine_takes() -> None:
 
     assert scaled.holds
     assert not replace(scaled, fired_after=120 / 15 + ALLOWANCE + 0.1).holds
+
+
+def test_a_scaled_row_does_not_count_what_it_waited_for_a_cpu_and_a_real_one_does() -> None:
+    late = 120 / 15 + ALLOWANCE + 5
+
+    assert replace(GOOD, factor=15.0, fired_after=late, stalled=5.0).holds
+    assert not replace(GOOD, factor=15.0, fired_after=late, stalled=4.9).holds
+    assert not replace(GOOD, fired_after=125.0, stalled=5.0).holds
+
+
+def test_the_wait_for_a_cpu_is_read_from_the_kernel_and_is_nothing_where_it_does_not_tell(tmp_path: Path) -> None:
+    file = tmp_path / "cpu"
+    file.write_text("some avg10=18.02 avg60=30.99 total=15827860947\nfull avg10=0.00 total=7\n", "utf-8")
+
+    assert stalled_seconds(file) == 15_827.860947
+    assert stalled_seconds(tmp_path / "missing") == 0.0
+    assert Moment(20.0, 9.0).stalled_since(Moment(10.0, 5.0)) == 4.0
+    assert Moment(20.0, 95.0).stalled_since(Moment(10.0, 5.0)) == 10.0
 
 
 def test_an_alert_is_told_from_others_of_its_name_by_its_labels() -> None:

@@ -1,10 +1,11 @@
 """The form of the runbook, and how its commands are read."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.alerts.runbook import PARTS, Command, commands, commands_in, sections
+from tests.chaos.alerts.runbook import PARTS, Command, commands, commands_in, fault_of, sections
 from tests.unit.deploy.rule_files import rules_by_file
 
 
@@ -43,3 +44,22 @@ def test_a_block_holds_commands_with_their_status_and_their_outputs() -> None:
 )
 def test_lines_must_be_printed_in_their_order_and_an_ellipsis_is_anything(printed: str, unmet: str | None) -> None:
     assert Command("x", 0, ("a … b", "c")).unmet(printed) == unmet
+
+
+async def test_a_command_is_run_again_until_its_figures_have_followed_the_fault() -> None:
+    answers = iter([(0, ""), (1, ""), (0, "waiting 1\n"), (0, "never asked for")])
+
+    assert await fault_of(Command("x", 0, ("waiting …",)), lambda: _next(answers)) is None
+    assert await _next(answers) == (0, "never asked for")
+
+
+async def test_a_command_that_never_answers_as_it_stands_is_a_fault_with_its_last_answer() -> None:
+    answers = iter([(0, "first\n"), (3, "last\n")])
+
+    fault = await fault_of(Command("x", 0, ("waiting …",)), lambda: _next(answers), settles=0.001)
+
+    assert fault == "last\n[exit status 3]\nwithout 'waiting …'"
+
+
+async def _next(answers: Iterator[tuple[int, str]]) -> tuple[int, str]:
+    return next(answers)

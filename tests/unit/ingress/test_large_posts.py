@@ -1,8 +1,6 @@
-"""Large posts: read beside the event loop, published in slices, and in turns by account."""
+"""Large posts: read elsewhere, few at a time, published in slices, and in turns by account."""
 
 import asyncio
-import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -10,8 +8,10 @@ import pytest
 from multidict import CIMultiDict
 
 from libs.chassis.loop_time import LoopTime
+from libs.contracts.errors import ErrorCode, GatewayError
 from libs.providers.cloud_api.webhook import CloudApiWebhooks
-from libs.providers.inbound import Inbound, WebhookRequest, WebhookSecrets
+from libs.providers.inbound import Inbound, WebhookRequest, WebhookSecrets, WebhookSource
+from services.ingress.adapters.reading_process import ReadingProcess
 from services.ingress.handlers.business_accounts import AttributeUpdates
 from services.ingress.handlers.large_posts import (
     CALLERS_SECONDS,
@@ -19,10 +19,12 @@ from services.ingress.handlers.large_posts import (
     LARGE_BODY,
     LOOK_SECONDS,
     REST_SECONDS,
+    UNREAD_POSTS,
     LargePosts,
 )
 from services.ingress.handlers.receive import MAX_UNCONFIRMED, ReceiveProviderWebhook
-from tests.unit.ingress.world import NOW, World, number
+from services.ingress.ports import PostReader
+from tests.unit.ingress.world import NOW, ReadsAtOnce, World, number
 from tests.unit.providers.cloud_api.samples import MESSAGE, document_of
 
 NUMBER = "106540352242922"
@@ -30,19 +32,15 @@ SOURCE = CloudApiWebhooks(WebhookSecrets(app_secret=b"secret", verify_token=b"to
 
 
 @dataclass
-class Source:
-    """A source that notes the threads in which it reads."""
+class Reader:
+    """A PostReader that reads nothing until it may."""
 
-    threads: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    may: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def challenge(self, query: Mapping[str, str]) -> str | None:
-        return None
-
-    def authenticate(self, request: WebhookRequest) -> bool:
-        return True
-
-    def parse(self, request: WebhookRequest) -> Inbound:
-        self.threads.append(threading.get_ident())
+    async def read(self, source: WebhookSource, request: WebhookRequest) -> Inbound:
+        self.sizes.append(len(request.body))
+        await self.may.wait()
         return Inbound()
 
 
@@ -55,42 +53,66 @@ def a_post(messages: int) -> WebhookRequest:
     return WebhookRequest(headers=CIMultiDict(), received_at=NOW, body=orjson.dumps(document_of(messages=said)))
 
 
-def a_receiver(world: World) -> ReceiveProviderWebhook:
+def a_receiver(world: World, reader: PostReader) -> ReceiveProviderWebhook:
     world.directory.numbers[NUMBER] = number(NUMBER)
     directory = world.directory
     attribute = AttributeUpdates(business_accounts=directory, learn=directory.learn, clock=lambda: NOW)
-    return ReceiveProviderWebhook(directory=directory, publisher=world.broker, attribute=attribute)
+    return ReceiveProviderWebhook(
+        directory=directory,
+        publisher=world.broker,
+        attribute=attribute,
+        large_posts=LargePosts(reader),
+    )
 
 
-async def test_a_large_post_is_read_in_another_thread_and_a_small_one_at_once() -> None:
-    source, here = Source(), threading.get_ident()
+async def test_a_large_post_is_read_elsewhere_and_a_small_one_at_once() -> None:
+    reader = Reader()
+    posts = LargePosts(reader)
 
-    await LargePosts().read(source, a_request(LARGE_BODY))
-    await LargePosts().read(source, a_request(LARGE_BODY + 1))
+    await posts.read(SOURCE, a_request(LARGE_BODY))
+    assert reader.sizes == []
 
-    small, large = source.threads
-    assert small == here
-    assert large != here
+    reader.may.set()
+    await posts.read(SOURCE, a_request(LARGE_BODY + 1))
+    assert reader.sizes == [LARGE_BODY + 1]
+
+
+async def test_large_posts_are_read_one_at_a_time_and_the_provider_repeats_what_is_too_many() -> None:
+    reader = Reader()
+    posts = LargePosts(reader)
+    waiting = [asyncio.create_task(posts.read(SOURCE, a_request(LARGE_BODY + 1))) for _ in range(UNREAD_POSTS)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(GatewayError) as refused:
+        await posts.read(SOURCE, a_request(LARGE_BODY + 1))
+
+    assert refused.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+    assert len(reader.sizes) == 1
+    reader.may.set()
+    await asyncio.gather(*waiting)
+    assert len(reader.sizes) == UNREAD_POSTS
+    await posts.read(SOURCE, a_request(LARGE_BODY + 1))
 
 
 async def test_a_post_of_15000_messages_never_holds_the_loop_for_50_ms() -> None:
-    receive = a_receiver(World())
     post = a_post(15_000)
+    async with ReadingProcess() as reader:
+        receive = a_receiver(World(), reader)
 
-    async def handle() -> int:
-        inbound = await receive.large_posts.read(SOURCE, post)
-        await receive("cloud_api", inbound)
-        return len(inbound.events)
+        async def handle() -> int:
+            inbound = await receive.large_posts.read(SOURCE, post)
+            await receive("cloud_api", inbound)
+            return len(inbound.events)
 
-    handling = LoopTime(handle())
+        handling = LoopTime(handle())
 
-    assert await handling == 15_000
+        assert await handling == 15_000
     assert handling.longest < 0.05
 
 
 async def test_every_event_of_a_large_post_is_published_in_order_with_others_between() -> None:
     world = World()
-    receive = a_receiver(world)
+    receive = a_receiver(world, ReadsAtOnce())
     inbound = SOURCE.parse(a_post(200))
     others = 0
 
@@ -107,7 +129,7 @@ async def test_every_event_of_a_large_post_is_published_in_order_with_others_bet
 
 
 async def test_the_slices_of_several_accounts_take_turns() -> None:
-    posts = LargePosts()
+    posts = LargePosts(ReadsAtOnce())
     slices: list[str] = []
 
     async def publish(account: str, count: int) -> None:
@@ -132,7 +154,7 @@ async def test_the_slices_of_several_accounts_take_turns() -> None:
 )
 async def test_a_slice_waits_for_callers_and_not_for_ever(published: int, seconds: float) -> None:
     looks = iter([2, 1, 0, 0])
-    after_callers = LargePosts(lambda: next(looks))
+    after_callers = LargePosts(ReadsAtOnce(), lambda: next(looks))
     always = 0
 
     def waiting() -> int:
@@ -140,7 +162,7 @@ async def test_a_slice_waits_for_callers_and_not_for_ever(published: int, second
         always += 1
         return 1
 
-    beside_callers = LargePosts(waiting)
+    beside_callers = LargePosts(ReadsAtOnce(), waiting)
 
     async with after_callers.turn("a", published=published), beside_callers.turn("b", published=published):
         left = list(looks)

@@ -1,5 +1,6 @@
 """A webhook without a result is answered `pending`; refused credentials of the number are a cause of its own."""
 
+import asyncio
 from uuid import UUID, uuid4
 
 import pytest
@@ -50,6 +51,20 @@ async def test_any_other_pending_answer_is_the_gateway_s_own(restrictions: FakeR
 
     assert (pending.status, pending.code, pending.cause) == (202, "pending", AnswerCause.NONE)
     assert (str(event_id), "int-1") in answers.known
+
+
+async def test_what_the_store_could_not_take_is_known_at_the_status_address_once_it_is_back() -> None:
+    answers = FakeAnswers(failures=5)
+    answer = PendingAnswers(answers=answers, restrictions=FakeRestrictions(), clock=CLOCK, pauses=(0.0,))
+    event_ids = [uuid4() for _ in range(3)]
+
+    told = [await answer(integration(), event_id) for event_id in event_ids]
+    await asyncio.gather(*answer.marking)
+
+    assert [each.code for each in told] == ["pending"] * 3
+    assert [await answers.find(str(event_id), "int-1") for event_id in event_ids] == [{}, {}, {}]
+    assert not answer.unmarked
+    assert not answer.marking
 
 
 async def test_the_answer_s_cause_is_a_label_of_its_count() -> None:

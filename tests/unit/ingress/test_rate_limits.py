@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +115,38 @@ async def test_refused_requests_use_up_nothing(tmp_path: Path) -> None:
     clock.at += 60.1
 
     assert await limits.hit(CALLER) is None
+
+
+class RefusesFirst(MemoryStorage):
+    """Refuses the first requests of a new window, as a database does in which others make the window meanwhile."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        if self.refusals:
+            self.refusals -= 1
+            return False
+        return await super().acquire_entry(key, limit, expiry, amount)
+
+
+async def test_a_refusal_stands_only_if_the_window_has_no_room() -> None:
+    limits = MovingWindowRateLimits(RefusesFirst(1), now=time.time)
+
+    told = [await limits.hit(CALLER) for _ in range(61)]
+
+    assert told[:60] == [None] * 60
+    assert told[60] is not None
+
+
+async def test_a_storage_that_refuses_without_end_although_there_is_room_is_an_outage() -> None:
+    limits = MovingWindowRateLimits(RefusesFirst(1_000), now=time.time)
+
+    with pytest.raises(GatewayError) as caught:
+        await limits.hit(CALLER)
+
+    assert caught.value.code is ErrorCode.GATEWAY_UNAVAILABLE
 
 
 async def refunded(limits: MovingWindowRateLimits, count: int) -> None:
@@ -267,3 +300,22 @@ async def test_a_file_of_counters_that_was_lost_is_opened_anew(
     assert told == [None, None]
     assert file.stat().st_mode & 0o077 == 0
     assert await limits.healthy()
+
+
+async def test_a_chat_has_a_limit_and_a_window_of_its_own_in_every_process(tmp_path: Path) -> None:
+    clock = Clock()
+    one, other = opened(tmp_path, clock), opened(tmp_path, clock)
+    chat = Caller("int-1", CredentialKind.CHAT_KEY)
+
+    counted = [await (one, other)[n % 2].hit(chat, 600) for n in range(600)]
+    refused = await one.hit(chat, 600)
+    secret = await other.hit(CALLER)
+
+    assert counted == [None] * 600
+    assert refused == pytest.approx(60)
+    assert secret is None
+
+    other.refund(chat, 600)
+    await asyncio.gather(*other.pending)
+
+    assert await one.hit(chat, 600) is None

@@ -22,6 +22,7 @@ from libs.contracts.decisions import Decision
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, WebhookAnswered, WebhookReceived
 from libs.contracts.results import AnswerCode, AnswerStatus
+from libs.providers.inbound import Inbound, WebhookRequest, WebhookSource
 from libs.providers.provider import Provider
 from libs.providers.registry import PROVIDERS
 from libs.store.accounts import Account, AuthMode, Integration, Number, SecretHash
@@ -35,7 +36,7 @@ from libs.store.decisions import (
     StandingDecision,
     StoredFacts,
 )
-from libs.store.idempotency import Duplicate, Fresh, Reused
+from libs.store.idempotency import KEPT, Duplicate, Fresh, Reused
 from libs.store.restrictions import Restriction, Subject
 from services.ingress.app.dependencies import Dependencies
 from services.ingress.app.wiring import Application, application
@@ -210,13 +211,13 @@ class FakeIdempotency:
     failure: Exception | None = None
 
     async def claim(
-        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime
+        self, *, caller: Caller, key: str, body_hash: str, event_id: str, now: datetime, kept: timedelta = KEPT
     ) -> Fresh | Duplicate | Reused:
         if self.failure is not None:
             raise self.failure
         owner = self.owners.get((caller, key))
-        if owner is None:
-            self.owners[caller, key] = {"event_id": event_id, "hash": body_hash, "answer": None}
+        if owner is None or owner["at"] <= now - kept:
+            self.owners[caller, key] = {"event_id": event_id, "hash": body_hash, "answer": None, "at": now}
             return Fresh()
         return Duplicate(owner["event_id"], owner["answer"]) if owner["hash"] == body_hash else Reused()
 
@@ -230,8 +231,13 @@ class FakeIdempotency:
 @dataclass
 class FakeAnswers:
     known: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    failures: int = 0
+    """The next so many marks fail."""
 
     async def mark_pending(self, event_id: str, integration_id: str, *, now: datetime) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise unavailable("store")
         self.known.setdefault((event_id, integration_id), {})
 
     async def find(self, event_id: str, integration_id: str) -> dict[str, Any] | None:
@@ -264,16 +270,23 @@ class FakeRateLimits:
     down: bool = False
     counted: Counter[Caller] = field(default_factory=Counter)
 
-    async def hit(self, caller: Caller) -> float | None:
+    async def hit(self, caller: Caller, per_minute: int = 60) -> float | None:
         if self.down:
             raise unavailable("rate limits")
-        if self.counted[caller] >= self.room:
+        if self.counted[caller] >= (self.room if per_minute == 60 else per_minute):
             return 12.3
         self.counted[caller] += 1
         return None
 
-    def refund(self, caller: Caller) -> None:
+    def refund(self, caller: Caller, per_minute: int = 60) -> None:
         self.counted[caller] -= 1
+
+
+class ReadsAtOnce:
+    """A PostReader that reads in the caller's thread."""
+
+    async def read(self, source: WebhookSource, request: WebhookRequest) -> Inbound:
+        return source.parse(request)
 
 
 @dataclass
@@ -340,6 +353,7 @@ class World:
                 answers=self.answers,
                 restrictions=self.restrictions,
                 rate_limits=self.rate_limits,
+                post_reader=ReadsAtOnce(),
                 recorder=self.recorder,
                 rejections=self.rejections,
                 replica="ingress-test",

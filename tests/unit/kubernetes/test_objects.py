@@ -6,6 +6,7 @@ import yaml
 
 from tools.kubernetes.addons import dns_objects, storage_objects
 from tools.kubernetes.archive import write_image
+from tools.kubernetes.binary import DNS_IMAGE
 from tools.kubernetes.cluster import Cluster
 from tools.kubernetes.gateway import GatewayDeployment
 from tools.kubernetes.layout import DNS_ADDRESS, Layout
@@ -17,13 +18,13 @@ def cluster(folder: Path) -> Cluster:
 
 
 def test_pods_ask_the_dns_server_where_it_is(tmp_path: Path) -> None:
-    objects = list(yaml.safe_load_all(dns_objects("localhost/dns:1")))
+    objects = list(yaml.safe_load_all(dns_objects()))
     service = next(each for each in objects if each["kind"] == "Service")
     pod = next(each for each in objects if each["kind"] == "Deployment")["spec"]["template"]["spec"]
 
     assert service["spec"]["clusterIP"] == DNS_ADDRESS
     assert kubelet_configuration(Layout(tmp_path), "node1")["clusterDNS"] == [DNS_ADDRESS]
-    assert pod["containers"][0]["image"] == "localhost/dns:1"
+    assert pod["containers"][0]["image"] == DNS_IMAGE
 
 
 def test_a_claim_without_a_class_gets_a_volume_whose_folder_exists(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tools.kubernetes.cgroups import create_cgroups, groups, processes_in, remove_cgroups
 from tools.kubernetes.layout import Layout
-from tools.kubernetes.teardown import mounts_below, remove_log_links
+from tools.kubernetes.teardown import keep_pod_logs, mounts_below, remove_log_links
 
 
 def test_mounts_are_found_in_the_clusters_folders_alone_and_the_innermost_comes_first(tmp_path: Path) -> None:
@@ -86,3 +86,16 @@ def test_links_to_logs_of_other_clusters_stay(tmp_path: Path) -> None:
     remove_log_links(Layout(Path("/srv/own")), tmp_path)
 
     assert [link.name for link in tmp_path.iterdir()] == ["other.log"]
+
+
+def test_the_logs_of_a_nodes_pods_stay_until_the_next_cluster(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for text in ("first", "second"):
+        (layout.node("node1") / "logs" / "pod").mkdir(parents=True)
+        (layout.node("node1") / "logs" / "pod" / "0.log").write_text(text)
+        keep_pod_logs(layout, "node1")
+        assert not (layout.node("node1") / "logs").exists()
+
+    keep_pod_logs(layout, "node2")  # it has none
+
+    assert (layout.pod_logs("node1") / "pod" / "0.log").read_text() == "second"

@@ -1,12 +1,15 @@
 """Fakes of policy's ports, with state."""
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from libs.contracts.decisions import Decision
+from libs.contracts.known_templates import KnownTemplate
 from libs.store.accounts import Account, Integration, Number
+from libs.store.chats import PseudoCustomer
 from libs.store.conversations import Suppression, SuppressionKind
 from libs.store.customer_links import CustomerLink, Relation
 from libs.store.decisions import (
@@ -21,10 +24,15 @@ from libs.store.decisions import (
     StoredFacts,
 )
 from libs.store.identities import Identity
+from libs.store.inbound_messages import InboundMessage
 from libs.store.outbox import OutboxEvent
 from libs.store.restrictions import Added, EventsOf, Restriction, RestrictionKind, Subject
+from libs.store.statuses import StatusUpdate, TrackedMessage
 from libs.store.template_recipients import COUNTED, TemplateUse
+from services.policy.handlers.chat_customers import ChatCustomers
 from services.policy.handlers.customer_contacts import CustomerContacts
+from services.policy.handlers.find_quoted import FindQuoted
+from services.policy.handlers.gather_requests import GatherRequests
 from tests.builders import PSEUDONYMS, SEALER, a_number, an_account, an_integration, stored
 
 
@@ -107,8 +115,17 @@ class FakeDecisions:
 @dataclass
 class FakeConversations:
     opened: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    quotable: dict[str, InboundMessage] = field(default_factory=dict)
+    """Customers' messages by event id and by hash."""
 
-    async def open_window(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
+    async def find(self, reference: str) -> InboundMessage | None:
+        return self.quotable.get(reference)
+
+    async def open_window(
+        self, number_id: str, customer_keys: Sequence[str], at: datetime, *, message: InboundMessage | None = None
+    ) -> None:
+        if message is not None:
+            self.quotable |= {message.event_id: message, message.message_hash: message}
         for key in customer_keys:
             self.opened[number_id, key] = max(at, self.opened.get((number_id, key), at))
 
@@ -119,6 +136,50 @@ class FakeConversations:
                 await self.open_window(number_id, [main_key], max(times))
 
     async def close_window(self, number_id: str, customer_key: str, at: datetime) -> None: ...
+
+
+@dataclass
+class FakeMessages:
+    """Messages that the gateway sent."""
+
+    sent: list[TrackedMessage] = field(default_factory=list)
+
+    async def apply(self, update: StatusUpdate) -> TrackedMessage | None:
+        raise NotImplementedError
+
+    async def find(self, event_id: str) -> TrackedMessage | None:
+        return next((each for each in self.sent if each.event_id == event_id), None)
+
+    async def find_message(self, number_id: str, message_id: str) -> TrackedMessage | None:
+        named = (each for each in self.sent if (each.number_id, each.message_id) == (number_id, message_id))
+        return next(named, None)
+
+
+@dataclass
+class FakeTemplates:
+    """The templates of business accounts, by owner."""
+
+    known: dict[str, list[KnownTemplate]] = field(default_factory=dict)
+
+    async def of_name(self, owner: str, name: str) -> Sequence[KnownTemplate]:
+        return [each for each in self.known.get(owner, ()) if each.name == name]
+
+
+def gather_requests(
+    templates: FakeTemplates | None = None,
+    messages: FakeMessages | None = None,
+    inbound: FakeConversations | None = None,
+    links: "FakeCustomerLinks | None" = None,
+) -> GatherRequests:
+    """What messages refer to, from fakes."""
+    quoted = FindQuoted(
+        messages or FakeMessages(),
+        inbound or FakeConversations(),
+        links or FakeCustomerLinks(),
+        PSEUDONYMS,
+        SEALER,
+    )
+    return GatherRequests(templates or FakeTemplates(), quoted, PSEUDONYMS)  # type: ignore[arg-type]  # read alone
 
 
 @dataclass
@@ -333,3 +394,32 @@ def _alone(key: str) -> CustomerLink:
 def contacts_over(links: FakeCustomerLinks) -> CustomerContacts:
     """Contacts with a sealing key of the tests."""
     return CustomerContacts(links, PSEUDONYMS, SEALER)
+
+
+@dataclass
+class FakePseudoNumbers:
+    """The pseudo numbers of one integration."""
+
+    given: dict[str, PseudoCustomer] = field(default_factory=dict)
+    """By number."""
+    taken: int = 0
+    """How many proposals are another customer's."""
+
+    async def number_of(self, integration_id: str, customer: PseudoCustomer, *, proposed: str) -> str | None:
+        known = (number for number, each in self.given.items() if each.customer_key == customer.customer_key)
+        if (number := next(known, None)) is not None:
+            return number
+        if self.taken:
+            self.taken -= 1
+            return None
+        self.given[proposed] = customer
+        return proposed
+
+    async def customer_of(self, integration_id: str, number: str) -> PseudoCustomer | None:
+        return self.given.get(number)
+
+
+def chat_customers(numbers: FakePseudoNumbers | None = None) -> ChatCustomers:
+    """Customers of chats; pseudo numbers are counted from 1."""
+    count = itertools.count(1)
+    return ChatCustomers(numbers or FakePseudoNumbers(), PSEUDONYMS, SEALER, lambda: f"+999{next(count):011}")

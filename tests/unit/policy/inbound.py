@@ -58,6 +58,7 @@ class InboundMessages:
             self.customer_identities,
             self.contacts,
             HoldIdentity(self.customers, self.customer_identities, self.restrictions),
+            self.conversations,
         )
         self.handle = HandleInboundMessage(
             directory,

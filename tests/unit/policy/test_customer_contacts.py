@@ -21,7 +21,14 @@ from services.policy.handlers.link_identity import LinkAnswer
 from services.policy.handlers.notify_integrations import NotifyIntegrations
 from services.policy.handlers.template_limits import TemplateLimits
 from tests.builders import NOON, PHONE, PSEUDONYMS, a_customers_message, a_webhook, an_integration, received, stored
-from tests.unit.policy.fakes import FakeCustomers, FakeDecisions, FakeDirectory, FakeTemplateRecipients
+from tests.unit.policy.fakes import (
+    FakeCustomers,
+    FakeDecisions,
+    FakeDirectory,
+    FakeTemplateRecipients,
+    chat_customers,
+    gather_requests,
+)
 from tests.unit.policy.inbound import BY_NEW_PHONE, BY_PHONE, BY_USER, NEW_PHONE, USER, InboundMessages, suppressed
 from tests.unit.policy.test_notify_integrations import Rows
 
@@ -57,6 +64,8 @@ def deciding(inbound: InboundMessages, **fields: Any) -> tuple[DecideWebhook, Li
         FindCustomer(FakeCustomers(), PSEUDONYMS),
         inbound.contacts,
         limits,
+        chat_customers(),
+        gather_requests(),
     )
     return DecideWebhook(gather_facts, decisions, decisions.delivery_order, limits, lambda: 0.0), decisions
 

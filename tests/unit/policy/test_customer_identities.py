@@ -95,13 +95,13 @@ async def test_a_crash_between_any_two_steps_of_an_opt_out_is_made_good_by_its_r
             raise RuntimeError
         return await write(*args)
 
-    async def dying_open(*args: Any) -> Any:
+    async def dying_open(*args: Any, **message: Any) -> Any:
         if next(steps) == crash_after:
             raise RuntimeError
-        return await opened(*args)
+        return await opened(*args, **message)
 
     inbound.suppressions.suppress = dying_write  # type: ignore[method-assign,assignment]  # a process that dies
-    inbound.conversations.open_window = dying_open  # type: ignore[method-assign,assignment]  # a process that dies
+    inbound.conversations.open_window = dying_open  # type: ignore[method-assign]  # a process that dies
     same = {"id": EVENT_ID, "message_id": "wamid.stop"}
     try:
         result = await by_user_id(inbound, "STOP", **same)

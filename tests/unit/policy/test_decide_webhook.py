@@ -15,6 +15,7 @@ from services.policy.domain.content_policy import ContentPolicy
 from services.policy.handlers.decide_webhook import DecideWebhook
 from services.policy.handlers.find_customer import FindCustomer
 from services.policy.handlers.gather_facts import GatherFacts
+from services.policy.handlers.gather_requests import GatherRequests
 from services.policy.handlers.simulate_decision import SimulateDecision
 from services.policy.handlers.template_limits import TemplateLimits
 from tests.builders import (
@@ -31,7 +32,9 @@ from tests.unit.policy.fakes import (
     FakeDecisions,
     FakeDirectory,
     FakeTemplateRecipients,
+    chat_customers,
     contacts_over,
+    gather_requests,
 )
 from tests.unit.policy.inbound import (
     CUSTOMER_KEY,
@@ -45,6 +48,7 @@ def a_decide_webhook(
     directory: FakeDirectory | None = None,
     customers: FakeCustomers | None = None,
     recipients: FakeTemplateRecipients | None = None,
+    requests: GatherRequests | None = None,
 ) -> DecideWebhook:
     decisions = decisions or FakeDecisions()
     limits = TemplateLimits(recipients or FakeTemplateRecipients())
@@ -56,6 +60,8 @@ def a_decide_webhook(
         FindCustomer(customers or FakeCustomers(), PSEUDONYMS),
         contacts_over(FakeCustomerLinks()),
         limits,
+        chat_customers(),
+        requests or gather_requests(),
     )
     return DecideWebhook(gather_facts, decisions, decisions.delivery_order, limits, lambda: 0.0)
 

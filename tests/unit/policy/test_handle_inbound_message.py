@@ -19,7 +19,9 @@ from tests.builders import (
 )
 from tests.unit.policy.inbound import (
     CUSTOMER_KEY,
+    USER,
     InboundMessages,
+    by_user_id,
 )
 
 
@@ -107,6 +109,19 @@ async def test_an_old_stop_that_arrives_after_a_newer_start_changes_nothing() ->
     result = await inbound("STOP", message_id="wamid.0", sent_at=NOON + timedelta(minutes=1), id=uuid4())
 
     assert result == []
+
+
+async def test_a_further_key_of_a_customer_who_opted_out_is_told_for_the_sink_and_confirmed_to_nobody() -> None:
+    inbound = InboundMessages()
+    await by_user_id(inbound, "STOP")
+
+    both = {"customer_user_id": USER, "message_id": "wamid.2", "sent_at": NOON + timedelta(minutes=1), "id": uuid4()}
+    [added] = await inbound("STOP", **both)
+    again = await inbound("STOP", **both | {"message_id": "wamid.3", "id": uuid4()})
+
+    assert isinstance(added, SuppressionAdded)
+    assert set(added.customer_keys) == {CUSTOMER_KEY, PSEUDONYMS.customer_key("acc_1", USER)}
+    assert again == []
 
 
 async def test_an_account_has_its_own_words() -> None:

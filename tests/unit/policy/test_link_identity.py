@@ -23,6 +23,7 @@ from tests.unit.policy.inbound import (
     USER,
     InboundMessages,
     as_both,
+    by_user_id,
     suppressed,
 )
 
@@ -60,6 +61,21 @@ async def test_a_window_does_not_follow_to_a_new_phone() -> None:
     await inbound.link_identity(a_change(customer=PHONE, new_customer=NEW_PHONE))
 
     assert ("num_1", BY_NEW_PHONE) not in inbound.conversations.opened
+
+
+async def test_a_phone_that_a_customer_shares_on_request_is_a_name_of_the_same_person_who_keeps_the_window() -> None:
+    inbound = InboundMessages()
+    await by_user_id(inbound)
+    await by_user_id(inbound, "STOP")
+
+    for _ in range(2):  # repeated
+        await inbound.link_identity(a_change(customer_user_id=USER, new_customer=NEW_PHONE))
+
+    linked = await inbound.customer_identities.link("acc_1", [BY_USER], NOON)
+    assert set(linked.keys) == {BY_USER, BY_NEW_PHONE}
+    assert {BY_USER, BY_NEW_PHONE} <= suppressed(inbound)
+    main = await inbound.customer_identities.main_key("acc_1", BY_NEW_PHONE)
+    assert ("num_1", main) in inbound.conversations.opened
 
 
 # ---------------------------------------------------------------- a change that names nobody who is known

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from libs.contracts.events import WhatsAppIdentityChanged, WhatsAppMessageReceived
-from libs.providers.identity_changes import identity_change_from
+from libs.providers.identity_changes import identity_change_from, shared_contact_from
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OLD, NEW = "+16505551234", "+12195555358"
@@ -83,3 +83,50 @@ def test_what_names_no_new_identity_is_no_change(
     system: dict[str, Any], phone: str | None, user_id: str | None
 ) -> None:
     assert change_of(system, phone, user_id) is None
+
+
+# ---------------------------------------------------------------- a phone number that was asked for
+
+SHARED = {"origin": "contact_request", "phones": [{"phone": NEW, "wa_id": NEW[1:], "type": "CELL"}]}
+
+
+def shared_by(message: dict[str, Any], phone: str | None = None, user_id: str | None = "US.1") -> Any:
+    received = WhatsAppMessageReceived(
+        number_id="1", message_id="wamid.1", customer=phone, customer_user_id=user_id, type="contacts", sent_at=AT
+    )
+    return shared_contact_from(message, received)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param({"contacts": [SHARED]}, id="the contact says so"),
+        pytest.param(
+            {"contacts": [{"phones": [{"phone": NEW}]}], "origin": "contact_request"}, id="the message says so"
+        ),
+    ],
+)
+@pytest.mark.parametrize("phone", [None, NEW])
+def test_a_phone_that_whatsapp_asked_for_is_the_senders(message: dict[str, Any], phone: str | None) -> None:
+    assert shared_by(message, phone) == WhatsAppIdentityChanged(
+        number_id="1", at=AT, customer_user_id="US.1", new_customer=NEW
+    )
+
+
+FOREIGN: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
+    "a contact of the address book": ({"contacts": [SHARED | {"origin": "other"}]}, None, "US.1"),
+    "a contact without origin": ({"contacts": [{"phones": SHARED["phones"]}]}, None, "US.1"),
+    "two contacts": ({"contacts": [SHARED, SHARED]}, None, "US.1"),
+    "two phones": ({"contacts": [SHARED | {"phones": [{"phone": NEW}, {"phone": OLD}]}]}, None, "US.1"),
+    "no phone": ({"contacts": [SHARED | {"phones": []}]}, None, "US.1"),
+    "a phone that is none": ({"contacts": [SHARED | {"phones": [{"phone": "soon"}]}]}, None, "US.1"),
+    "an origin that is none": ({"contacts": [SHARED | {"origin": ["contact_request"]}]}, None, "US.1"),
+    "another phone than the sender's": ({"contacts": [SHARED]}, OLD, "US.1"),
+    "a sender without a user id": ({"contacts": [SHARED]}, NEW, None),
+    "contacts that are no list": ({"contacts": SHARED}, None, "US.1"),
+}
+
+
+@pytest.mark.parametrize(("message", "phone", "user_id"), FOREIGN.values(), ids=FOREIGN)
+def test_any_other_contact_is_never_linked(message: dict[str, Any], phone: str | None, user_id: str | None) -> None:
+    assert shared_by(message, phone, user_id) is None

@@ -1,16 +1,19 @@
 """Stand-ins with state for what sender talks to; each step can be the one at which the process dies."""
 
 import asyncio
+import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
+from libs.contracts.content import MediaRequest
 from libs.contracts.errors import unavailable
+from libs.contracts.known_templates import KnownTemplate
 from libs.providers.cloud_api.responses import ERRORS
 from libs.providers.errors import ErrorTable
-from libs.providers.outcomes import Accepted, OutcomeUnknown, ProbeOutcome, SendOutcome, Usable
-from libs.providers.outgoing import NumberCredentials, Outgoing
+from libs.providers.outcomes import Accepted, OutcomeUnknown, ProbeOutcome, SendOutcome, Uploaded, UploadOutcome, Usable
+from libs.providers.outgoing import MediaFile, NumberCredentials, Outgoing
 from libs.store.accounts import Number, Page
 from libs.store.claim_rules import (
     Bucket,
@@ -26,6 +29,7 @@ from libs.store.claim_rules import (
 )
 from libs.store.conversations import Suppression, SuppressionKind
 from libs.store.decisions import Cooldown, CoolingDown, DecisionResult, FactsQuery, Proposal, StoredFacts
+from libs.store.inbound_messages import InboundMessage
 from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Finished, RateLimited
 from libs.store.outbox import OutboxEvent
 from libs.store.progress import Progress
@@ -41,6 +45,8 @@ from libs.store.restrictions import (
     slots_of,
 )
 from libs.store.statuses import StatusUpdate, TrackedMessage
+from libs.store.templates import SYNC_EVERY, Synchronisation
+from services.sender.domain.outbound_files import NoFile
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -167,6 +173,10 @@ class FakeLedger:
             contact=claim.contact,
         )
 
+    async def find_message(self, number_id: str, message_id: str) -> TrackedMessage | None:
+        named = self._named(message_id)
+        return None if named is None else await self.find(named)
+
     def _named(self, message_id: str) -> str | None:
         return next((event for event, name in self.message_ids.items() if name == message_id), None)
 
@@ -219,6 +229,101 @@ class FakeProvider:
         return outcome
 
 
+@dataclass(frozen=True)
+class FakeFile:
+    """A fetched file."""
+
+    file: BinaryIO
+    declared: str | None = None
+
+
+@dataclass
+class FakeFiles:
+    """Gives each address its content; `deleted` are the uploads that were sent."""
+
+    world: World
+    contents: dict[str, bytes | NoFile] = field(default_factory=dict)
+    gets: int = 0
+    opened: list[BinaryIO] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+
+    async def get(self, media: MediaRequest, account_id: str) -> FakeFile | NoFile:
+        await self.world.step()
+        self.gets += 1
+        found = self.contents.get(media.url or media.upload_id or "", NoFile("not_found"))
+        if isinstance(found, NoFile):
+            return found
+        file = tempfile.TemporaryFile()  # noqa: SIM115 -- the sender closes it
+        file.write(found)
+        self.opened.append(file)
+        return FakeFile(file)
+
+    async def delete(self, media: MediaRequest) -> None:
+        await self.world.step()
+        if media.upload_id is not None:
+            self.deleted.append(media.upload_id)
+
+
+@dataclass
+class FakeUploads:
+    """Plays outcomes back, then takes every file; `taken` are the contents."""
+
+    world: World
+    outcomes: list[UploadOutcome] = field(default_factory=list)
+    calls: int = 0
+    taken: list[bytes] = field(default_factory=list)
+
+    async def upload(self, number: NumberCredentials, file: MediaFile) -> UploadOutcome:
+        await self.world.step()
+        self.calls += 1
+        outcome = self.outcomes.pop(0) if self.outcomes else Uploaded(f"media-{self.calls}")
+        if isinstance(outcome, Uploaded):
+            with file.open() as content:
+                self.taken.append(content.read())
+        await self.world.step()
+        return outcome
+
+
+@dataclass
+class FakeTemplates:
+    """Known templates by owner; the dates as in the store, without a take."""
+
+    known: dict[str, list[KnownTemplate]] = field(default_factory=dict)
+    states: dict[str, Synchronisation] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
+
+    async def of_name(self, owner: str, name: str) -> Sequence[KnownTemplate]:
+        return [each for each in self.known.get(owner, ()) if each.name == name]
+
+    async def all_of(self, owner: str) -> Sequence[KnownTemplate]:
+        return self.known.get(owner, [])
+
+    async def replace(self, owner: str, templates: Sequence[KnownTemplate], *, at: datetime) -> None:
+        self.known[owner] = list(templates)
+        due = at + SYNC_EVERY
+        self.states[owner] = Synchronisation(owner=owner, synced_at=at, due_at=due, templates=len(templates))
+
+    async def note_problem(self, owner: str, problem: str, *, at: datetime, due_at: datetime) -> None:
+        before = self.states[owner]
+        self.states[owner] = replace(before, problem=problem, due_at=due_at)
+
+    async def request(self, owner: str, number_id: str, at: datetime) -> None:
+        self.numbers[owner] = number_id
+        before = self.states.get(owner) or Synchronisation(owner=owner, synced_at=None, due_at=at)
+        self.states[owner] = replace(before, due_at=min(before.due_at, at))
+
+    async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        return [(each.owner, self.numbers.get(each.owner, "")) for each in self.states.values() if each.due_at <= now]
+
+    async def take(self, owner: str, *, now: datetime, until: datetime) -> bool:
+        before = self.states[owner]
+        self.states[owner] = replace(before, due_at=until)
+        return before.due_at <= now
+
+    async def synchronisation(self, owner: str) -> Synchronisation | None:
+        return self.states.get(owner)
+
+
 @dataclass
 class FakeDecisions:
     """Counts released quotas, once per event."""
@@ -252,7 +357,9 @@ class FakeConversations:
     world: World
     closed: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
-    async def open_window(self, number_id: str, customer_keys: Sequence[str], at: datetime) -> None:
+    async def open_window(
+        self, number_id: str, customer_keys: Sequence[str], at: datetime, *, message: InboundMessage | None = None
+    ) -> None:
         raise NotImplementedError
 
     async def join_windows(self, account_id: str, customer_keys: Sequence[str], main_key: str) -> None:

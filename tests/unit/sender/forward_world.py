@@ -9,6 +9,7 @@ from uuid import UUID
 from libs.chassis.subscriptions import Received
 from libs.contracts.errors import unavailable
 from libs.contracts.events import ForwardRequested
+from libs.contracts.forwards import ForwardKind
 from libs.contracts.identity import Pseudonyms
 from libs.store.forwards import (
     AlreadyDelivered,
@@ -23,10 +24,12 @@ from libs.store.forwards import (
 )
 from services.sender.domain.circuit_breaker import BreakerLimits
 from services.sender.domain.forwards import ForwardResponse
+from services.sender.domain.media_links import MediaLinks
 from services.sender.handlers.bulkheads import BulkheadLimits, Bulkheads
 from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.forwards import DeliverForward, ForwardOptions
 from services.sender.ports import ForwardTarget, NoForwardTarget
+from tests.builders import SEALER
 from tests.unit.sender.domain.test_forwards import requested
 from tests.unit.sender.fakes import FakeErasedCustomers, FakeSuppressions
 
@@ -110,7 +113,7 @@ class FakeTargets:
         default_factory=lambda: ForwardTarget("https://pbx.example.com/hook", "a-secret")
     )
 
-    async def target(self, integration_id: str) -> ForwardTarget | NoForwardTarget:
+    async def target(self, integration_id: str, kind: ForwardKind) -> ForwardTarget | NoForwardTarget:
         return self.standing
 
 
@@ -130,6 +133,7 @@ class World:
             forwards=self.ledger,
             cancellations=Cancellations(self.erased, FakeSuppressions(), PSEUDONYMS),
             targets=self.targets,
+            links=MediaLinks(base_url="https://media.example.com", keys=SEALER.keys, pseudonyms=PSEUDONYMS),
             client=self.target,
             bulkheads=Bulkheads(self.limits, self.time.monotonic),
             clock=self.time.clock,

@@ -30,6 +30,7 @@ from services.sender.handlers.error_tables import ErrorTables
 from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.follow_ups import FollowUps
 from services.sender.handlers.message_contacts import MessageContacts
+from services.sender.handlers.prepare_media import PrepareMedia
 from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
 from services.sender.handlers.refusal_effects import RefusalEffects
@@ -43,6 +44,7 @@ from tests.unit.sender.fakes import (
     FakeConversations,
     FakeDecisions,
     FakeErasedCustomers,
+    FakeFiles,
     FakeJobLeases,
     FakeLedger,
     FakeNumbers,
@@ -50,6 +52,8 @@ from tests.unit.sender.fakes import (
     FakeRegistry,
     FakeRestrictions,
     FakeSuppressions,
+    FakeTemplates,
+    FakeUploads,
     World,
 )
 
@@ -107,9 +111,13 @@ class Gateway:
     numbers: FakeNumbers = field(default_factory=lambda: FakeNumbers((a_number(),)))
     limits: RetryLimits = field(default_factory=RetryLimits)
     hold: timedelta = timedelta(minutes=15)
+    uploads: FakeUploads | None = None
+    """None: messages hold their files themselves."""
     breaker: BreakerLimits = field(default_factory=lambda: BreakerLimits(calls=100))
 
     def __post_init__(self) -> None:
+        self.files = FakeFiles(self.world)
+        self.templates = FakeTemplates()
         self.ledger = FakeLedger(self.world)
         self.provider = FakeProvider(self.world)
         self.decisions = FakeDecisions(self.world)
@@ -134,6 +142,15 @@ class Gateway:
         gateway = cls(**fields)
         gateway.provider.outcomes = list(outcomes)
         return gateway
+
+    def media(self) -> PrepareMedia:
+        return PrepareMedia(
+            files=self.files,
+            numbers=self.numbers,
+            uploads={} if self.uploads is None else {"cloud_api": self.uploads},
+            errors={"cloud_api": self.provider.errors},
+            sleep=self.world.sleep,
+        )
 
     def process(self, owner: str = "sender-1") -> DeliverMessage:
         world = self.world
@@ -166,6 +183,7 @@ class Gateway:
             checks=checks,
             fallbacks=FALLBACKS,
             prepare=PrepareMessage(numbers=self.numbers, providers=self.providers),
+            media=self.media(),
             call=CallProvider(
                 breakers=CircuitBreakers(self.breaker),
                 rules=OutcomeRules(limits=self.limits, random=lambda: 0.5),

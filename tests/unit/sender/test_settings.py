@@ -32,6 +32,11 @@ def test_defaults_are_those_of_the_design() -> None:
         ("GATEWAY_SECRET_KEYS", "k1:short"),
         ("GATEWAY_SEND_ATTEMPTS", "0"),
         ("GATEWAY_PROVIDER_TIMEOUTS", "15"),
+        ("GATEWAY_MEDIA_URL", "nowhere"),
+        ("GATEWAY_MEDIA_MAX_BYTES", "0"),
+        ("GATEWAY_MEDIA_DOWNLOAD_HOSTS", "https://lookaside.fbsbx.com"),
+        ("GATEWAY_MEDIA_DOWNLOAD_HOSTS", "*"),
+        ("GATEWAY_TRUSTED_PROXIES", "0.0.0.0/0"),
     ],
 )
 def test_a_setting_at_fault_is_named_without_its_value(name: str, value: str) -> None:

@@ -19,8 +19,8 @@ BodyFile = Annotated[Path | None, Parameter(help="A JSON object with the request
 class AccountFields:
     """The fields of an account that can be set by options."""
 
-    name: Annotated[str | None, Parameter(help="Name shown to operators.")] = None
-    business_name: Annotated[str | None, Parameter(help="Name shown to customers.")] = None
+    name: Annotated[str | None, Parameter(help="Name shown to operators. [required to create]")] = None
+    business_name: Annotated[str | None, Parameter(help="Name shown to customers. [required to create]")] = None
     plan: Annotated[str | None, Parameter(help="starter, growth or scale.")] = None
     timezone: Annotated[str | None, Parameter(help="Time zone of the account's days, such as Asia/Riyadh.")] = None
     default_region: Annotated[str | None, Parameter(help="Region of national phone numbers, such as SA.")] = None

@@ -2,11 +2,12 @@
 
 from dataclasses import asdict, dataclass
 from typing import Annotated
+from uuid import UUID
 
 from cyclopts import App, Parameter
 
 from tools.cli.commands.session import CurrentSession, Paging, Phone, UserId, customer_from
-from tools.cli.console_client import path_of
+from tools.cli.console_client import CommandFailed, ExitCode, path_of
 from tools.cli.event_timeline import print_timeline
 
 app = App(name="events", help="Recorded events, newest first.")
@@ -55,14 +56,28 @@ def list_(criteria: RecordFilter | None = None, paging: Paging | None = None, *,
 @app.command
 def show(event_id: str, *, session: CurrentSession) -> None:
     """Show every record of one webhook or WhatsApp message, oldest first."""
+    _require_id(event_id)
     timeline = session.console.get(path_of("events", event_id))
     session.output.pages([timeline | {"next_cursor": None}], TIMELINE_COLUMNS)
 
 
 def explain(event_id: str, *, session: CurrentSession) -> None:
     """Explain one event: its records in order, every rule with its inputs, and how to fix an error."""
+    _require_id(event_id)
     timeline = session.console.get(path_of("events", event_id))
     if session.output.as_json:
         session.output.item(timeline)
     else:
         print_timeline(timeline, session.output.out)
+
+
+def _require_id(event_id: str) -> None:
+    """Raise CommandFailed unless it is an event's id, which is a UUID as `event_id` in an answer has it."""
+    try:
+        UUID(event_id)
+    except ValueError:
+        raise CommandFailed(
+            "This is no event's id: it is the `event_id` of an answer, such as 01234567-89ab-4cde-8f01-23456789abcd. "
+            "For an error code, run `gateway errors explain CODE`.",
+            ExitCode.USAGE,
+        ) from None

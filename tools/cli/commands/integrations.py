@@ -20,7 +20,9 @@ SECRETS = ("secret", "forward_secret")
 class IntegrationFields:
     """The fields of an integration that can be set by options; set business hours and the template with `--file`."""
 
-    instance_id: Annotated[str | None, Parameter(help="The number that sends its messages.")] = None
+    instance_id: Annotated[str | None, Parameter(help="The number that sends its messages. [required to create]")] = (
+        None
+    )
     auth_mode: Annotated[str | None, Parameter(help="secret or secret_hmac.")] = None
     enabled: bool | None = None
     inbound_enabled: bool | None = None
@@ -34,6 +36,30 @@ class IntegrationFields:
     ] = None
     allow_get: Annotated[bool | None, Parameter(help="Accept call events as GET at the URL with a path token.")] = None
     forward_url: Annotated[str | None, Parameter(help="URL that customers' messages are forwarded to.")] = None
+    media_links: Annotated[
+        Literal["off", "images", "all"] | None, Parameter(help="Files of customers that have a link in forwards.")
+    ] = None
+    read_receipts: Annotated[
+        Literal["off", "on_forward"] | None, Parameter(help="Whether WhatsApp shows forwarded messages as read.")
+    ] = None
+    media_link_hours: Annotated[int | None, Parameter(help="Hours for which such a link can be opened.")] = None
+    chat_enabled: Annotated[bool | None, Parameter(help="Take agents' messages from 3CX's own chat.")] = None
+    chat_numbers: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--chat-number",
+            negative="",
+            help="`+4930123456=num_…`: a trunk's main number; repeatable; `none` clears.",
+        ),
+    ] = None
+    chat_webhook_url: Annotated[str | None, Parameter(help="The webhook URL of the trunk's SMS settings.")] = None
+    chat_purpose: Annotated[str | None, Parameter(help="message_purpose of agents' messages.")] = None
+    chat_notes: Annotated[bool | None, Parameter(help="Tell refusals and late failures in the chat.")] = None
+    chat_commands: Annotated[bool | None, Parameter(help="Let agents write /template, /stop and /why.")] = None
+    chat_repeat_seconds: Annotated[
+        int | None, Parameter(help="Within it an equal message is a repetition; 0: off.")
+    ] = None
+    chat_per_minute: Annotated[int | None, Parameter(help="Messages of the chat in any minute.")] = None
     allowed_ips: Annotated[
         list[str] | None,
         Parameter(name="--allowed-ip", negative="", help="Address or CIDR that may call it; repeatable; `any` clears."),
@@ -51,6 +77,8 @@ def _body(fields: IntegrationFields | None, file: BodyFile, account_id: str | No
     given = body_from(fields, account_id=account_id)
     if given.get("allowed_ips") == ["any"]:
         given["allowed_ips"] = []
+    if (numbers := given.get("chat_numbers")) is not None:
+        given["chat_numbers"] = {} if numbers == ["none"] else dict(_pair(each, "--chat-number") for each in numbers)
     if roles := given.get("extension_roles"):
         given["extension_roles"] = dict(_pair(role, "--extension-role") for role in roles)
     if templates := given.get("templates"):
@@ -82,7 +110,7 @@ def show(integration_id: str, *, session: CurrentSession) -> None:
 def create(
     fields: IntegrationFields | None = None,
     *,
-    account_id: str | None = None,
+    account_id: Annotated[str | None, Parameter(help="The account that it is for. [required to create]")] = None,
     file: BodyFile = None,
     session: CurrentSession,
 ) -> None:
@@ -104,7 +132,7 @@ def rotate_secret(
     integration_id: str,
     *,
     overlap_seconds: Annotated[int, Parameter(help="Seconds for which old secrets stay valid.")] = 0,
-    which: Literal["webhook", "path", "forward"] = "webhook",
+    which: Literal["webhook", "path", "forward", "chat"] = "webhook",
     session: CurrentSession,
 ) -> None:
     """Create a new secret for an integration. It is shown only once."""

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
+from libs.contracts.time_zones import TZ_DATABASE
 from libs.store.accounts import Account
 from libs.store.plans import daily_limit, monthly_limit
 from services.console.domain.reports import model
@@ -81,6 +82,7 @@ def _period(period: Period, days: tuple[Day, ...], at: datetime) -> model.Period
         from_=period.from_,
         to=period.to,
         timezone=period.zone.key,
+        timezone_database=TZ_DATABASE,
         first_day=days[0].date,
         last_day=days[-1].date,
         days=len(days),

@@ -38,6 +38,8 @@ class PeriodView(View):
     from_: AwareDatetime = Field(serialization_alias="from")
     to: AwareDatetime
     timezone: str
+    timezone_database: str
+    """The version of the tz database whose rules made the days, such as `2026f`."""
     first_day: date
     last_day: date
     days: Count

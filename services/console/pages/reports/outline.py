@@ -91,7 +91,7 @@ def _facts(report: ComplianceReport) -> tuple[tuple[str, str], ...]:
         ("Business", account.business_name),
         ("Plan", account.plan),
         ("Period", f"{_local(period.from_, period.timezone)} to before {_local(period.to, period.timezone)}{ended}"),
-        ("Time zone", period.timezone),
+        ("Time zone", f"{period.timezone} (tz database {period.timezone_database})"),
         ("Created", f"{_local(report.generated_at, period.timezone)} by {report.generated_by}"),
     )
 

@@ -25,7 +25,7 @@ from libs.providers.inbound import (
 )
 from libs.providers.json_values import Json, codes_in, dict_in, id_in, json_in, list_in, phone_in, time_in
 from libs.providers.outcomes import Accepted, NotSent, OutcomeUnknown, ProbeOutcome, Refused, SendOutcome, Usable
-from libs.providers.outgoing import NumberCredentials, Outgoing, OutgoingText
+from libs.providers.outgoing import NumberCredentials, Outgoing
 from libs.providers.parts import inbound_from
 from libs.providers.provider import NumberProblem, Provider, SenderOptions
 
@@ -105,7 +105,7 @@ class ExampleSender:
         return await post_json(
             self.options.guarded_session,
             f"{base}/send",
-            {"to": outgoing.to.phone, "text": outgoing.text if isinstance(outgoing, OutgoingText) else outgoing.name},
+            {"to": outgoing.to.phone, "text": getattr(outgoing, "text", None) or getattr(outgoing, "name", "")},
             headers={"X-Token": number.access_token},
             outcome_from=outcome_from,
             clock=self.options.clock,

@@ -120,4 +120,6 @@ def test_no_answer_breaks_the_reader_and_no_5xx_proves_that_nothing_was_sent(sta
 
 
 def test_every_reason_has_a_row() -> None:
-    assert {*REASONS, "not_on_whatsapp", "invalid_request", "no_phone"} == set(ERRORS.by_reason)
+    assert {*REASONS, "not_on_whatsapp", "invalid_request", "no_phone", "media_header_not_supported"} == set(
+        ERRORS.by_reason
+    )

@@ -46,7 +46,10 @@ def a_notice(topic: str, word: str, *, seconds: float = 0.0, **update: Any) -> R
 def world() -> tuple[Gateway, HandleAccountUpdate, FakeThroughputs]:
     gateway, throughputs = Gateway(numbers=FakeNumbers(NUMBERS)), FakeThroughputs()
     handle = HandleAccountUpdate(
-        restrictions=gateway.restrictions, business_accounts=gateway.registry, throughputs=throughputs
+        restrictions=gateway.restrictions,
+        business_accounts=gateway.registry,
+        templates=gateway.templates,
+        throughputs=throughputs,
     )
     return gateway, handle, throughputs
 

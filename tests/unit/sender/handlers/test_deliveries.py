@@ -166,6 +166,16 @@ async def test_what_whatsapp_echoes_names_our_event_and_stands_in_the_ledger() -
     assert claim.callback_id == offered.callback
 
 
+async def test_a_claim_that_waits_for_the_store_is_judged_by_the_time_at_which_its_turn_comes() -> None:
+    gateway = Gateway.answering(Accepted(message_id="wamid.1"))
+
+    await gateway.process()(approved())
+    [claim] = gateway.ledger.claims
+    gateway.world.elapsed += 3
+
+    assert claim.as_of_now().now - claim.now >= timedelta(seconds=3)
+
+
 async def test_nothing_personal_is_kept_in_the_ledger() -> None:
     gateway = Gateway()
 

@@ -10,6 +10,7 @@ import pytest
 from libs.chassis.settlement import GiveUp, RetryLater
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import ForwardFailed
+from libs.contracts.forwards import ForwardKind
 from libs.store.forwards import ForwardState
 from services.sender.domain.forwards import ForwardResponse
 from services.sender.ports import NoForwardTarget
@@ -277,3 +278,42 @@ async def test_what_happened_before_the_erasure_is_cancelled_and_what_happened_a
 
     assert isinstance(told, ForwardFailed) == bool(changes)
     assert len(world.target.taken) == (not changes)
+
+
+def a_test_line(**changes: Any) -> Any:
+    content = {"chat": {"from": "+99900000000000", "to": "+4930123456", "text": "Test"}}
+    return delivery(kind=ForwardKind.CHAT_TEST, content=content, customer=None, **changes)
+
+
+async def test_a_test_of_the_chat_is_posted_once_and_its_failure_is_no_dead_letter() -> None:
+    world = World.answering(ForwardResponse(500, "http_500"))
+
+    told = await world.process()(a_test_line())
+
+    assert isinstance(told, ForwardFailed)
+    assert told.reason == "http_500"
+    assert len(world.target.taken) == 1
+    assert (world.ledger.rows[ID].state, world.ledger.rows[ID].tries) == (ForwardState.FAILED, 1)
+
+
+async def test_a_test_of_a_chat_that_is_off_fails_at_once() -> None:
+    world = World(targets=FakeTargets(NoForwardTarget("chat_off")))
+
+    told = await world.process()(a_test_line())
+
+    assert isinstance(told, ForwardFailed)
+    assert (told.reason, world.target.taken) == ("chat_off", [])
+
+
+async def test_a_line_of_the_chat_is_posted_unsigned_and_again_as_it_was() -> None:
+    world = World.answering(ForwardResponse(503, "http_503"), ForwardResponse(200))
+    content = {"chat": {"from": "+966512345678", "to": "+4930123456", "text": "Hello"}}
+    line = delivery(kind=ForwardKind.CHAT_NOTE, content=content)
+
+    with pytest.raises(RetryLater):
+        await world.process()(line)
+    await world.process()(line)
+
+    (_, first, headers), (_, second, _) = world.target.taken
+    assert first == second
+    assert headers == {"Content-Type": "application/json"}

@@ -7,7 +7,7 @@ import pytest
 
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import MessageStatusUpdated, WhatsAppIdentityLinked, WhatsAppStatusReceived
-from libs.providers.cloud_api.client import body_from
+from libs.providers.cloud_api.message_bodies import body_from
 from libs.providers.evolution.client import recipient_from
 from libs.providers.outcomes import Accepted
 from tests.unit.sender.fakes import NOON

@@ -1,0 +1,98 @@
+"""Restores a SQLite store: in a folder beside its place, whose files are moved there when they are ready.
+
+The rule: no file at the store's path is ever replaced. The main file is moved last, so that a store without it is none.
+"""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from libs.store.backups import STORE, SUBJECTS, BackupRefused, Manifest
+from libs.store.migration import Say
+from libs.store.restored_store import RestoredStore
+from libs.store.sqlite.files import PRIVATE_FILE, make_private_folder
+from libs.store.sqlite.store import SIBLINGS, create_subjects, migrate_sqlite, open_sqlite, sibling_path
+
+_STATE = "backup_id"
+_NAMES = (*SIBLINGS, "main")
+"""The order in which the files are moved."""
+
+
+@asynccontextmanager
+async def restoring_sqlite(path: Path, backup: Path, manifest: Manifest, say: Say) -> AsyncIterator[RestoredStore]:
+    """As `libs.store.factory.restoring_store`."""
+    make_private_folder(path.parent)
+    staging = path.with_name(f".{path.name}.restoring")
+    _require_empty(path, staging)
+    if not _holds(staging, manifest):
+        _copy(backup, staging, path, say)
+        (staging / _STATE).write_text(manifest.backup_id)
+    await migrate_sqlite(staging / path.name, say)
+    store = await open_sqlite(staging / path.name)
+    closed = False
+
+    async def finish() -> None:
+        nonlocal closed
+        closed = True
+        await store.close()
+        _move(staging, path)
+
+    try:
+        yield RestoredStore(store=store, finish=finish)
+    finally:
+        if not closed:
+            await store.close()
+
+
+def _files(path: Path) -> list[Path]:
+    return [path if name == "main" else sibling_path(path, name) for name in _NAMES]
+
+
+def _require_empty(path: Path, staging: Path) -> None:
+    """Raise BackupRefused when a file of a store is there that is not one of `staging`'s, which this run moves on."""
+    for file, staged in zip(_files(path), _files(staging / path.name), strict=True):
+        if file.exists() and not (staged.exists() and file.samefile(staged)):
+            raise BackupRefused(f"{file} exists: a restore replaces nothing; move it away, or name another store")
+
+
+def _holds(staging: Path, manifest: Manifest) -> bool:
+    state = staging / _STATE
+    return state.exists() and state.read_text() == manifest.backup_id
+
+
+def _copy(backup: Path, staging: Path, path: Path, say: Say) -> None:
+    """Copy the backup's files; what another restore left in `staging` is removed."""
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(mode=0o700)
+    for name, target in zip(_NAMES, _files(staging / path.name), strict=True):
+        source = backup / (SUBJECTS if name == "subjects" else STORE) / f"{name}.db"
+        if name == "subjects" and not source.exists():
+            create_subjects(target)
+            continue
+        shutil.copyfile(source, target)
+        target.chmod(PRIVATE_FILE)
+        _sync(target)
+        say(f"{name}.db: copied")
+
+
+def _move(staging: Path, path: Path) -> None:
+    """Link each file to its place, the main one last, and remove the staging folder; no file is replaced."""
+    staged: Sequence[Path] = _files(staging / path.name)
+    for file, target in zip(staged, _files(path), strict=True):
+        if not target.exists():
+            _sync(file)
+            os.link(file, target)
+        elif not target.samefile(file):
+            raise BackupRefused(f"{target} was made meanwhile: stop the services, remove it, and restore again")
+    _sync(path.parent)
+    shutil.rmtree(staging)
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

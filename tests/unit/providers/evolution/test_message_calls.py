@@ -1,0 +1,75 @@
+"""The calls and bodies of Evolution API v2."""
+
+import base64
+import io
+import json
+from typing import Any
+
+from libs.contracts.content import InteractiveRequest, MediaKind
+from libs.providers.evolution.message_calls import PIECE_BYTES, body_with_file, call_from
+from libs.providers.outgoing import (
+    Customer,
+    MediaFile,
+    OutgoingInteractive,
+    OutgoingMedia,
+    OutgoingTemplate,
+    OutgoingText,
+    ReadyMedia,
+)
+
+TO = Customer(phone="+966500000001")
+CONTENT = bytes(range(256)) * (PIECE_BYTES // 256 + 7) + b"!"
+FILE = MediaFile(mime_type="image/png", bytes=len(CONTENT), sha256="ab", open=lambda: io.BytesIO(CONTENT))
+
+
+def interactive(**fields: Any) -> OutgoingInteractive:
+    content = InteractiveRequest.model_validate({"text": "When?"} | fields)
+    return OutgoingInteractive(to=TO, content=content, callback="c", quotes="3EB0")
+
+
+def test_a_text_quotes_by_key() -> None:
+    call = call_from(OutgoingText(to=TO, text="Hi", callback="c", quotes="3EB0"), "966500000001")
+
+    assert call is not None
+    assert (call.name, call.body["quoted"]) == ("sendText", {"key": {"id": "3EB0"}})
+
+
+async def test_a_file_is_in_the_body_in_base64_piece_by_piece() -> None:
+    media = ReadyMedia(kind=MediaKind.DOCUMENT, file=FILE, filename="a.pdf")
+    call = call_from(OutgoingMedia(to=TO, media=media, caption="Here", callback="c"), "966500000001")
+    assert call is not None
+    assert call.file is FILE
+
+    body = json.loads(b"".join([piece async for piece in body_with_file(call.body, FILE)]))
+
+    assert base64.b64decode(body.pop("media")) == CONTENT
+    assert body == {
+        "number": "966500000001",
+        "mediatype": "document",
+        "mimetype": "image/png",
+        "fileName": "a.pdf",
+        "caption": "Here",
+    }
+
+
+def test_buttons_and_lists_have_evolutions_names() -> None:
+    pressed = call_from(interactive(buttons=[{"id": "1", "title": "Now"}]), "9665")
+    chosen = call_from(interactive(button="Choose", rows=[{"id": "1", "title": "Red"}]), "9665")
+
+    assert pressed is not None
+    assert chosen is not None
+    assert (pressed.name, pressed.body["buttons"]) == (
+        "sendButtons",
+        [{"type": "reply", "displayText": "Now", "id": "1"}],
+    )
+    assert (chosen.name, chosen.body["buttonText"], chosen.body["sections"][0]["rows"]) == (
+        "sendList",
+        "Choose",
+        [{"title": "Red", "description": "", "rowId": "1"}],
+    )
+
+
+def test_a_template_that_shows_our_file_cannot_be_sent() -> None:
+    media = ReadyMedia(kind=MediaKind.IMAGE, file=FILE)
+
+    assert call_from(OutgoingTemplate(to=TO, name="a", language="en", header_media=media, callback="c"), "9") is None
