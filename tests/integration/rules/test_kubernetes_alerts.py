@@ -32,6 +32,12 @@ CASES = [
         fires=True,
         job_name="migrate",
     ),
+    case(
+        'kube_job_failed{namespace="ours", job_name="backup-29912345", condition="true"}',
+        "GatewayJobFailed",
+        fires=True,
+        job_name="backup-29912345",
+    ),
     case('kube_job_failed{namespace="theirs", job_name="migrate", condition="true"}', "GatewayJobFailed", fires=False),
     case('kube_job_failed{namespace="ours", job_name="backup", condition="true"}', "GatewayJobFailed", fires=False),
     case('kube_job_failed{namespace="ours", job_name="declare", condition="false"}', "GatewayJobFailed", fires=False),
