@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tools.image.chroot import STDERR
+
 _LEFT_OUT: Final = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*")
 _KEPT: Final = "/usr/share/doc/*/copyright"
 """Who passes on a package passes on its licence; the bill of materials reads it."""
@@ -53,7 +55,8 @@ class Base:
         command += [f"--dpkgopt=path-include={_KEPT}"]
         command += [f"--customize-hook={script}" for script in self.scripts]
         archive = folder.parent / "base.tar"
-        subprocess.run([*command, "trixie", str(archive), *mirrors()], check=True, stdin=subprocess.DEVNULL)
+        command += ["trixie", str(archive), *mirrors()]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=STDERR)
         folder.mkdir()
         subprocess.run(["tar", "--numeric-owner", "-C", str(folder), "-xpf", str(archive)], check=True)
         (folder / "dev").mkdir(exist_ok=True)  # left out with what is in it, and every step mounts its own there

@@ -16,6 +16,8 @@ from tools.image.layers import EPOCH
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSED_ON: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT")
 """The builder's network settings, which no image keeps; Docker passes the first three as build arguments by itself."""
+STDERR: Final = 2
+"""Where programs write what they do: standard output names the image alone."""
 _BUNDLE: Final = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -100,5 +102,5 @@ def _unshared(script: str) -> None:
         "-euc",
         script,
     ]
-    if code := subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode:
+    if code := subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=STDERR).returncode:
         raise StepError(f"exit code {code}")

@@ -154,7 +154,7 @@ async def build_image(image: str, archive: Path, *, tag: str | None = None) -> s
     """Build one image from this checkout and write its archive; its name."""
     tags = [] if tag is None else ["--tag", tag]
     said = await run(sys.executable, "-m", "tools.image", image, str(archive), *tags)
-    name = said.split()[0] if said.split() else ""
+    name = said.splitlines()[-1].partition(" ")[0] if said else ""
     if not name.startswith("localhost/"):
         raise ClusterFailed(f"tools.image names no image: {said[-500:]}")
     return name
