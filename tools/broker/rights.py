@@ -35,7 +35,11 @@ REPLICA = "{replica}"
 """Stands for a replica's name."""
 
 PRIVATE_BINDINGS: Mapping[str, tuple[str, ...]] = {
-    "ingress": (*CONFIGURATION_CHANGES, f"result.{REPLICA}.#"),
+    "ingress": (
+        *CONFIGURATION_CHANGES,
+        f"result.{REPLICA}.#",
+        f"result.{REPLICA}.*",
+    ),  # the last: replicas of releases before chats
     "policy": CONFIGURATION_CHANGES,
     "sender": CONFIGURATION_CHANGES,
     "audit": (SubjectErased.binding,),

@@ -16,7 +16,7 @@ from services.console.domain.known_templates import (
     templates_view_from,
 )
 from services.console.domain.principals import Principal
-from services.console.domain.refusals import invalid, not_found
+from services.console.domain.refusals import invalid
 from services.console.handlers.calls import Answer, Call
 
 
@@ -32,7 +32,7 @@ class KnownTemplates:
         """The templates of a number that the caller may see."""
         number = await self._number(call.principal, call.query.instance_id)
         if number is None:
-            raise not_found()
+            raise invalid("instance_id", "is not the id of a number")
         return Answer(await self._view(number))
 
     async def sync(self, call: Call[None, SyncTemplatesRequest]) -> Answer:

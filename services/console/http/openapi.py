@@ -85,7 +85,12 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
         content = {"application/json": {"schema": names[route.body, "validation"]}}
         operation["requestBody"] = {"required": True, "content": content}
     if route.takes_file:
-        form = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
+        form = {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {"type": "string", "format": "binary"}},
+            "additionalProperties": False,
+        }
         operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     return operation
 
@@ -143,7 +148,7 @@ def _codes(route: Route) -> Iterator[AnyCode]:
         yield OperatorCode.NOT_REPLAYABLE
     if route.limited:
         yield OperatorCode.TOO_MANY_REQUESTS
-    if route.body is not None:
+    if route.body is not None or route.takes_file:
         yield ErrorCode.INVALID_JSON
         yield ErrorCode.PAYLOAD_TOO_LARGE
 

@@ -87,6 +87,7 @@ SUPPRESSION = {
     "customer_wa_id": "9665000000000",
     "customer_parent_user_id": "SA.ENT.1",
     "customer_key": "0a1b",
+    "customer_keys": ("0a1b",),
     "masked_phone": "+9665•••••000",
     "evidence": {"word": "en.stop.stop"},
     "actor": "admin",
@@ -393,7 +394,12 @@ EXAMPLES: tuple[Event, ...] = (
         **WHOSE, reason="expired", client_address="192.0.2.1", operation="list_events", token_id="tok_1", count=3
     ),
     SubjectErased(
-        **OPERATOR, erasure_id="era_1", pseudonyms=("0a1b",), reason="asked by letter", removed={"conversations": 1}
+        **OPERATOR,
+        erasure_id="era_1",
+        pseudonyms=("0a1b",),
+        reason="asked by letter",
+        removed={"conversations": 1},
+        sealed_customer_keys="key1.c2VhbGVk",
     ),
     ErasureRefused(**OPERATOR, code="legal_hold", reason="asked by letter"),
     SubjectExported(**OPERATOR, pseudonyms=("0a1b",), reason="asked by letter", records=7),

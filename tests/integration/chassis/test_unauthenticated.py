@@ -127,7 +127,7 @@ async def test_a_forged_answer_reaches_no_caller(urls: dict[str, str]) -> None:
         Broker.connected("ingress-1", urls["ingress"], keys=event_keys("ingress"), service="ingress") as ingress,
         outside(urls["policy"]) as channel,
     ):
-        await ingress.subscribe_exclusive("replies", ["result.ingress-1.*"], hear)
+        await ingress.subscribe_exclusive("replies", ["result.ingress-1.#"], hear)
         exchange = await channel.get_exchange(EXCHANGE, ensure=False)
         event = answer(uuid4())
         for message in (*forgeries(event, "policy").values(), authentic(event, true, service="policy")):

@@ -92,7 +92,7 @@ TABLE = {
     "lift_suppression": Decided(OPERATOR, By.PATH),
     "list_restrictions": Decided(AUDITOR, By.QUERY),
     "lift_restriction": Decided(OPERATOR, By.PATH, query={"reason": "checked with WhatsApp"}),
-    "list_templates": Decided(AUDITOR, By.PATH, query={"instance_id": "{instance}"}),
+    "list_templates": Decided(AUDITOR, By.BODY, query={"instance_id": "{instance}"}),
     "sync_templates": Decided(OPERATOR, By.BODY, {"instance_id": "{instance}"}),
     "upload_file": Decided(OPERATOR, By.QUERY_ID, query=OF_ACCOUNT),
     "list_events": Decided(AUDITOR, By.QUERY),

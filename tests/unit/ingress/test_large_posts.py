@@ -1,6 +1,7 @@
 """Large posts: read elsewhere, few at a time, published in slices, and in turns by account."""
 
 import asyncio
+import gc
 from dataclasses import dataclass, field
 
 import orjson
@@ -105,8 +106,12 @@ async def test_a_post_of_15000_messages_never_holds_the_loop_for_50_ms() -> None
             return len(inbound.events)
 
         handling = LoopTime(handle())
-
-        assert await handling == 15_000
+        gc.collect()
+        gc.freeze()  # a service's heap has no tests in it, which one collection would look at for half a second
+        try:
+            assert await handling == 15_000
+        finally:
+            gc.unfreeze()
     assert handling.longest < 0.05
 
 
