@@ -242,9 +242,7 @@ def readme_blocks() -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
-RECORDED = (
-    "until .venv/bin/gateway explain $(field event_id < var/answer.json) | grep -q message.sent; do sleep 0.2; done"
-)
+RECORDED = "until .venv/bin/gateway explain $(field event_id < var/answer.json) | grep -q 'the answer: sent'; do sleep 0.2; done"
 """Between two blocks: the record is written a moment after the answer, and nobody types as fast as a script."""
 
 
@@ -273,7 +271,7 @@ async def test_the_readmes_commands_do_what_it_says_as_they_stand_and_twice(run:
             "conversation_window_closed",
             '"status":"sent"',
             "acme",
-            "message.sent",
+            "3CX received the answer: sent",
             "Usage: gateway",
         ]
         places = [told.find(each) for each in order]
