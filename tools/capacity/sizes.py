@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from tools.capacity.measured_times import SERVICES, ServiceTimes
 from tools.capacity.model import Deployment, Outcome, simulate
 
-MOST_BUSY = 0.7
-"""The highest utilisation of a replica: above it a short burst already makes a queue. Kubernetes scales at it too."""
+MOST_BUSY = 0.5
+"""The highest utilisation of a replica: a burst must fit in, and measured capacities are up to 1.4 times lower."""
 MOST_STEPS = 50
 FEWEST = {"ingress": 2, "policy": 2, "sender": 2, "audit": 2}
 """The fewest replicas of each service: one may always be away."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tools.capacity.measured_times import SERVICES, ServiceTimes
+from tools.capacity.comparison import compare
+from tools.capacity.measured_times import SERVICES, ServiceTimes, read
 from tools.capacity.model import Deployment, simulate
 from tools.capacity.sizes import FEWEST, MOST_BUSY, OutOfReachError, size
 
@@ -54,3 +55,11 @@ def test_fewer_replicas_than_the_answer_do_not_carry_the_rate() -> None:
     fewer = Deployment(replicas={**found.deployment.replicas, "sender": 1}, broker=9, whatsapp=0.3)
 
     assert simulate(TIMES, fewer, rate=800, messages=2_000).percentile(0.99) > 0.6
+
+
+def test_the_computed_capacity_is_near_the_measured_one() -> None:
+    """The figures of `docs/production.md`; latencies are not that near, which it says."""
+    found = {line.name: line.ratio for line in compare(read(), messages=300)}
+
+    assert 0.8 < found["gateway: capacity"] < 1.3
+    assert 0.8 < found["two replicas of each service: capacity"] < 1.5
