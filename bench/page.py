@@ -12,8 +12,8 @@ import psutil
 PAGE = Path("docs/performance.md")
 _HEAD = """# Performance
 
-`make bench` writes this page. **Compare ratios, never rates**: the machine may be shared, and the same machine gives
-other rates an hour later. All figures are medians of {rounds} rounds of one run, in which ceiling and gateway take
+`python -m bench --page` writes this page. **Compare ratios, never rates**: the machine may be shared, and the same machine gives
+other rates an hour later. All figures are medians of one run (rounds: {rounds}), in which ceiling and gateway take
 turns.
 
 - **Ceiling**: request and reply with aio-pika alone over two hops, with quorum queues, publisher confirms, the

@@ -1,8 +1,9 @@
 """Simulates messages on their way through the services, each of which is a queue with one server for each replica.
 
 A replica handles one thing at a time: it is one event loop on one core at most. Services that share a machine also
-share its cores. Arrivals are a Poisson process, and service times are exponential: real ones vary less, so the
-simulation errs on the side of more replicas.
+share its cores. Arrivals are a Poisson process, and service times are exponential. What it does not know makes real
+latencies longer: time slices of the operating system, commits that wait for the disk, acknowledgements that wait for
+others (`python -m tools.capacity --check` shows by how much).
 """
 
 import random
