@@ -13,8 +13,8 @@ PAGE = Path("docs/performance.md")
 _HEAD = """# Performance
 
 `python -m bench --page` writes this page. **Compare ratios, never rates**: the machine may be shared, and the same
-machine gives other rates an hour later. All figures are medians of one run (rounds: {rounds}), in which ceiling and gateway
-take turns.
+machine gives other rates an hour later. All figures are medians of one run (rounds: {rounds}), in which ceiling
+and gateway take turns.
 
 - **Ceiling**: request and reply with aio-pika alone over two hops, with quorum queues, publisher confirms, the
   services' event loop, message properties and grouped acknowledgements (`bench/ceiling.py`). It validates nothing,

@@ -242,7 +242,8 @@ def readme_blocks() -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
-RECORDED = "until .venv/bin/gateway explain $(field event_id < var/answer.json) | grep -q 'the answer: sent'; do sleep 0.2; done"
+EXPLAIN = ".venv/bin/gateway explain $(field event_id < var/answer.json)"
+RECORDED = f"until {EXPLAIN} | grep -q 'the answer: sent'; do sleep 0.2; done"
 """Between two blocks: the record is written a moment after the answer, and nobody types as fast as a script."""
 
 
