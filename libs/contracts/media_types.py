@@ -26,6 +26,10 @@ DOCUMENTS: Final[Mapping[str, str]] = {
     f"{OOXML}spreadsheetml.sheet": "xlsx",
     f"{OOXML}presentationml.presentation": "pptx",
 }
+_END_BYTES: Final = 22 + 65_535
+"""A ZIP's end record and the longest comment behind it."""
+_LONGEST_DIRECTORY: Final = 1 << 20
+"""Bytes of a ZIP's list of files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,22 @@ def _pdf(file: BinaryIO, head: bytes) -> str | Unsendable:
     return Unsendable("encrypted") if b"/Encrypt" in head or b"/Encrypt" in file.read() else "application/pdf"
 
 
+def _has_short_directory(file: BinaryIO) -> bool:
+    """Whether the archive's list of files is short: zipfile reads all of it, and 100 MB can list two million files.
+
+    An office document lists some hundreds. Where the list's size is in a ZIP64 record, it is not looked for.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _END_BYTES))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    is_zip64 = at >= 0 and b"PK\x06\x07" in tail[max(0, at - 20) : at]
+    return at >= 0 and not is_zip64 and int.from_bytes(tail[at + 12 : at + 16], "little") <= _LONGEST_DIRECTORY
+
+
 def _zip(file: BinaryIO, _: bytes) -> str | Unsendable:
+    if not _has_short_directory(file):
+        return Unsendable("unreadable")
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()

@@ -128,3 +128,17 @@ def test_the_limits_are_whatsapps() -> None:
         "video": 16,
         "document": 100,
     }
+
+
+def test_an_archive_with_a_long_list_of_files_is_refused_before_the_list_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("[Content_Types].xml", "")
+        archive.writestr("word/document.xml", "")
+        for number in range(12_000):
+            archive.writestr(f"word/media/{number:050}", "")
+    monkeypatch.setattr(zipfile, "ZipFile", lambda _: pytest.fail("it was read"))
+
+    assert checked_type(file, MediaKind.DOCUMENT) == Unsendable("unreadable")
