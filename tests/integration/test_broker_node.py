@@ -16,6 +16,7 @@ import pytest
 from aio_pika.abc import AbstractChannel, AbstractQueue
 
 from tools.broker import BrokerFailed, BrokerNode
+from tools.broker.data_version import UPGRADES
 
 
 @asynccontextmanager
@@ -171,3 +172,27 @@ async def test_a_node_for_many_queues_does_not_count_their_file_handles_against_
     limit = await broker.rabbitmqctl("eval", "proplists:get_value(total_limit, file_handle_cache:info()).")
 
     assert int(limit) == 1_000_000  # RabbitMQ 3 sets three aside for each quorum queue: room for 300,000
+
+
+async def test_data_that_the_installed_version_cannot_read_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "rabbitmq_version").write_text("3.7.28\n")
+
+    with pytest.raises(BrokerFailed, match=r"^RabbitMQ 3\.7\.28 wrote .*docs/upgrade\.md") as failed:
+        await BrokerNode.start(tmp_path)
+
+    assert "\n" not in str(failed.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "rabbitmq_version"]
+
+
+async def test_the_version_is_kept_and_after_an_upgrade_all_feature_flags_are_enabled(tmp_path: Path) -> None:
+    async with await BrokerNode.start(tmp_path):
+        kept = (tmp_path / "rabbitmq_version").read_text().strip()
+    series = ".".join(kept.split(".")[:2])
+    (tmp_path / "rabbitmq_version").write_text(f"{UPGRADES[series][-1]}.1\n")
+
+    async with await BrokerNode.start(tmp_path) as upgraded:
+        flags = await upgraded.rabbitmqctl("list_feature_flags", "name", "state", "stability")
+
+    assert (tmp_path / "rabbitmq_version").read_text().strip() == kept
+    assert [line for line in flags.splitlines() if "disabled" in line and "stable" in line.split()] == []

@@ -243,8 +243,25 @@ def readme_blocks() -> list[str]:
 
 
 EXPLAIN = ".venv/bin/gateway explain $(field event_id < var/answer.json)"
-RECORDED = f"until {EXPLAIN} | grep -q 'the answer: sent'; do sleep 0.2; done"
+RECORDED = (
+    f"until {EXPLAIN} > var/explained && grep 'the answer: sent' var/explained; do cat var/explained; sleep 0.2; done"
+)
 """Between two blocks: the record is written a moment after the answer, and nobody types as fast as a script."""
+
+
+async def all_of(process: asyncio.subprocess.Process) -> str:
+    """What a process prints until its end; what it has printed when it takes too long."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    try:
+        async with asyncio.timeout(WITHIN):
+            while line := await process.stdout.readline():
+                lines.append(line.decode())
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        pytest.fail(f"it did not end within {WITHIN:.0f} s and said:\n{''.join(lines)}")
+    return "".join(lines)
 
 
 async def test_the_readmes_commands_do_what_it_says_as_they_stand_and_twice(run: Run, tmp_path: Path) -> None:
@@ -263,21 +280,20 @@ async def test_the_readmes_commands_do_what_it_says_as_they_stand_and_twice(run:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await asyncio.wait_for(process.communicate(), WITHIN)
-
-        told = output.decode()
+        told = await all_of(process)
         assert process.returncode == 0, told
-        order = [
+        expected = [
             '"status":"ok"',
             "conversation_window_closed",
-            '"status":"sent"',
+            '"success":true',  # sent, or pending when the machine is slow
             "acme",
             "3CX received the answer: sent",
             "Usage: gateway",
         ]
-        places = [told.find(each) for each in order]
-        assert -1 not in places, (order[places.index(-1)], told)
-        assert places == sorted(places), told
+        place = 0
+        for each in expected:
+            place = told.find(each, place)
+            assert place >= 0, (each, told)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".venv", "var"]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tools.broker.data_version import FILE, installed_version, refusal, version_of_data
 from tools.broker.installation import ensure_installed
 from tools.broker.layout import Layout, is_free
 from tools.broker.processes import answers_handshake, kill_leftovers, terminate
@@ -54,10 +55,27 @@ class BrokerNode:
             raise BrokerFailed(
                 f"port {port} on 127.0.0.1 is in use: choose another one or stop the program that uses it"
             )
+        programs = ensure_installed()
+        before, now = version_of_data(data_dir), installed_version(programs)
+        if (sentence := refusal(before, now, data_dir)) is not None:
+            raise BrokerFailed(sentence)
         layout = Layout.prepare(data_dir, port, many_queues=many_queues, metrics=metrics, addresses=addresses)
-        node = cls(layout, programs=ensure_installed())
+        node = cls(layout, programs=programs)
         await node.launch()
+        try:
+            await node._keep_version(before, now)
+        except BaseException:
+            await node.stop()
+            raise
         return node
+
+    async def _keep_version(self, before: str | None, now: str | None) -> None:
+        """Note which version uses the data. After an upgrade, enable what the next one will require."""
+        if now is None or now == before:
+            return
+        if before is not None:
+            await self.rabbitmqctl("enable_feature_flag", "all")
+        (self._layout.folder / FILE).write_text(now + "\n", "utf-8")
 
     @property
     def url(self) -> str:

@@ -64,10 +64,22 @@ async def declare_everything(
 ) -> Declared:
     """Declare all exchanges, queues and bindings, set the policy of dead letters, remove old queues that are empty.
 
-    The policy is set through the management API at `management_url`; without it, it has to be there already. Waits up
-    to `wait` seconds for a broker that cannot be reached. Raises DeclareFailed.
+    The policy is set through the management API at `management_url`; without it, it has to be there already. Repeats
+    the step for up to `wait` seconds while the broker cannot be reached, is lost or is silent. Raises DeclareFailed.
     """
     deadline = asyncio.get_running_loop().time() + wait
+    pauses = backoff(*CONNECT_PAUSES)
+    while True:
+        try:
+            return await _declare_once(url, management_url, delays, deadline)
+        except DeclareFailed as failure:
+            pause = next(pauses)
+            if not failure.unreachable or asyncio.get_running_loop().time() + pause > deadline:
+                raise
+        await asyncio.sleep(pause)
+
+
+async def _declare_once(url: str, management_url: str | None, delays: RetryDelays, deadline: float) -> Declared:
     async with _connected(url, deadline) as connection:
         try:
             if management_url is not None:
