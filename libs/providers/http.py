@@ -141,6 +141,25 @@ async def get_json(
         return outcome_from_fault(error)
 
 
+async def delete(
+    session: aiohttp.ClientSession,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    outcome_from: Callable[[HttpAnswer], T],
+    clock: Callable[[], datetime],
+    template: str,
+) -> T | NotSent | OutcomeUnknown:
+    """DELETE once and read the outcome from the answer; `template` as in `post_json`."""
+    try:
+        async with session.delete(url, headers=headers, allow_redirects=False, trace_request_ctx=template) as response:
+            wait = response.headers.get("Retry-After")
+            seconds = retry_after_from(wait, now=clock()) if wait is not None else None
+            return outcome_from(HttpAnswer(response.status, json_in(await _read(response)), seconds))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        return outcome_from_fault(error)
+
+
 async def _read(response: aiohttp.ClientResponse, max_bytes: int = MAX_ANSWER_BYTES) -> bytes:
     """The answer's body; empty when it is too long or breaks off: then the status alone decides."""
     body = bytearray()

@@ -56,7 +56,11 @@ def shared_contact_from(message: Json, received: WhatsAppMessageReceived) -> Wha
     if number is None or (received.customer is not None and not _same(received.customer, number)):
         return None
     return WhatsAppIdentityChanged(
-        number_id=received.number_id, at=received.sent_at, customer_user_id=user_id, new_customer=number
+        number_id=received.number_id,
+        at=received.sent_at,
+        customer_user_id=user_id,
+        new_customer=number,
+        parent_user_id=received.customer_parent_user_id,
     )
 
 

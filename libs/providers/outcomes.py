@@ -69,9 +69,10 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class TemplatesRead:
-    """All templates of the number's business account."""
+    """The templates of the number's business account: all of them, unless the server passes on a first page alone."""
 
     templates: tuple[KnownTemplate, ...]
+    complete: bool = True
 
 
 UploadOutcome = Uploaded | Refused | OutcomeUnknown | NotSent

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 
+from libs.providers.contact_books import ContactBooks
 from libs.providers.errors import ErrorTable
 from libs.providers.http import AddressRules
 from libs.providers.inbound import WebhookEndpoint, WebhookSecrets, WebhookSource
@@ -116,6 +117,8 @@ class Provider:
     """Gets the files that customers send; None: their messages have no links."""
     read_receipts: Callable[[SenderOptions], ReadReceipts] | None = field(default=None, repr=False)
     """Marks customers' messages as read; None: the provider takes no receipts."""
+    contact_books: Callable[[SenderOptions], ContactBooks] | None = field(default=None, repr=False)
+    """Deletes entries of numbers' contact books; None: the provider keeps none."""
     webhook_setup: Callable[[str, str], dict[str, Any]] | None = field(default=None, repr=False)
     """With `endpoint.per_number`: from a number's webhook URL and secret, the body that configures its server."""
     api_end: Callable[[str], date | None] | None = field(default=None, repr=False)

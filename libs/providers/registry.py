@@ -1,10 +1,12 @@
 """The list of providers. To add one, add its package's `PROVIDER` here."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
 
 from libs.providers import cloud_api, evolution
+from libs.providers.outcomes import Refused
 from libs.providers.provider import Provider
 
 
@@ -21,3 +23,12 @@ PROVIDERS: Final = by_kind(
     cloud_api.PROVIDER,
     evolution.PROVIDER,
 )
+
+
+def meaning_of(kind: str, code: int) -> str | None:
+    """What a provider's error code means, as a sentence; None for a provider or a code that no table has."""
+    provider = PROVIDERS.get(kind)
+    if provider is None:
+        return None
+    found = provider.errors.classify(Refused(code=code, http_status=HTTPStatus.OK))
+    return None if found.unclassified else found.meaning

@@ -34,6 +34,7 @@ from libs.providers.provider import MessageSender, SenderOptions
 from libs.providers.registry import PROVIDERS
 from libs.store.accounts import Directory
 from libs.store.directory_cache import CachedDirectory
+from libs.store.do_not_contact import DoNotContact, HashedErasedCustomers, do_not_contact_from
 from libs.store.factory import open_store
 from libs.store.sealer import sealer_from
 from libs.store.store import Store
@@ -56,6 +57,7 @@ from services.sender.handlers.approved_messages import SendMessage
 from services.sender.handlers.bulkheads import BulkheadLimits, Bulkheads
 from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.circuit_changes import CircuitChanges
+from services.sender.handlers.contact_books import DeleteFromContactBooks
 from services.sender.handlers.credential_probes import ProbeCredentials
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
@@ -69,12 +71,13 @@ from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
 from services.sender.handlers.read_receipts import ForwardAndMarkRead, MarkRead
 from services.sender.handlers.refusal_effects import RefusalEffects
+from services.sender.handlers.reply_receipts import MarkReadOnReply
 from services.sender.handlers.restriction_checks import CheckRestrictions
 from services.sender.handlers.result_writer import ResultWriter
 from services.sender.handlers.statuses import HandleStatus
 from services.sender.handlers.template_syncs import SyncTemplates
 from services.sender.http.media_server import MediaDependencies, serve_media
-from services.sender.ports import Numbers
+from services.sender.ports import Numbers, Publisher, ReplyReceipts
 from services.sender.settings import SenderSettings
 
 LEASE_MARGIN_S = 5.0
@@ -85,6 +88,8 @@ OWNERS_LOOK_S = 3600.0
 """How often numbers are looked through for business accounts whose templates were never read; an edit does so too."""
 UPLOADS_LOOK_S = 60.0
 """How often uploads of more than a day ago are deleted."""
+CONTACT_BOOK_LOOK_S = 2.0
+"""How often deletions from contact books are looked for: the answer to an erasure waits for them for some seconds."""
 PROBE_LOOK_S = 5.0
 """How often the restrictions are looked through for credentials whose probe is due."""
 BULKHEAD_WAIT_S = 5.0
@@ -115,7 +120,9 @@ class SenderDependencies:
         return ErrorTables(self.numbers, self.providers)
 
 
-def message_handler(settings: SenderSettings, dependencies: SenderDependencies, media: PrepareMedia) -> SendMessage:
+def message_handler(
+    settings: SenderSettings, dependencies: SenderDependencies, media: PrepareMedia, receipts: ReplyReceipts
+) -> SendMessage:
     """The handler of MessageApproved."""
     store = dependencies.store
     limits = RetryLimits(attempts=settings.send_attempts, total_s=settings.send_retry_seconds)
@@ -161,6 +168,7 @@ def message_handler(settings: SenderSettings, dependencies: SenderDependencies, 
         fallbacks=_fallbacks(settings),
         prepare=PrepareMessage(numbers=dependencies.numbers, providers=dependencies.providers),
         media=media,
+        receipts=receipts,
         call=CallProvider(breakers=breakers, rules=rules, monotonic=monotonic),
         options=DeliveryOptions(
             owner=dependencies.owner,
@@ -187,6 +195,7 @@ def media_preparation(
         numbers=dependencies.numbers,
         uploads={each.kind: each.uploads(options) for each in PROVIDERS.values() if each.uploads is not None},
         errors={kind: sender.errors for kind, sender in dependencies.providers.items()},
+        clock=utc_now,
     )
 
 
@@ -197,6 +206,20 @@ def template_syncs(dependencies: SenderDependencies, options: SenderOptions) -> 
         registry=dependencies.store.registry,
         numbers=dependencies.numbers,
         lists={p.kind: p.template_lists(options) for p in PROVIDERS.values() if p.template_lists is not None},
+        clock=utc_now,
+    )
+
+
+def contact_book_deletions(
+    settings: SenderSettings, dependencies: SenderDependencies, options: SenderOptions, publisher: Publisher
+) -> DeleteFromContactBooks:
+    """The job that deletes erased persons from contact books."""
+    return DeleteFromContactBooks(
+        contact_book=dependencies.store.contact_book,
+        numbers=dependencies.numbers,
+        books={p.kind: p.contact_books(options) for p in PROVIDERS.values() if p.contact_books is not None},
+        sealer=sealer_from(settings.secret_keys.get_secret_value()),
+        publisher=publisher,
         clock=utc_now,
     )
 
@@ -245,7 +268,8 @@ def credential_probes(dependencies: SenderDependencies) -> ProbeCredentials:
 
 def cancellations(settings: SenderSettings, store: Store) -> Cancellations:
     """The look for opt-outs and erasures before each call."""
-    return Cancellations(store.erased_customers, store.suppressions, _pseudonyms(settings))
+    hashes = do_not_contact(settings, store)
+    return Cancellations(HashedErasedCustomers(store.erased_customers, hashes), hashes)
 
 
 def refusal_effects(dependencies: SenderDependencies) -> RefusalEffects:
@@ -368,8 +392,26 @@ async def _consume(
         providers={provider.kind: provider.sender(options) for provider in PROVIDERS.values()},
         owner=runtime.replica,
     )
+    mark = MarkRead(
+        directory=directory,
+        numbers=dependencies.numbers,
+        receipts={p.kind: p.read_receipts(options) for p in PROVIDERS.values() if p.read_receipts is not None},
+        pseudonyms=_pseudonyms(settings),
+        clock=utc_now,
+    )
     send = message_handler(
-        settings, dependencies, media_preparation(settings, dependencies, options, sessions.forwards)
+        settings,
+        dependencies,
+        media_preparation(settings, dependencies, options, sessions.forwards),
+        MarkReadOnReply(
+            integrations=directory,
+            marking=mark,
+            inbound_messages=store.inbound_messages,
+            sealer=sealer_from(settings.secret_keys.get_secret_value()),
+            pseudonyms=_pseudonyms(settings),
+            publisher=broker,
+            clock=utc_now,
+        ),
     )
     messages = (on(MessageApproved, send), on(MessageReplaced, send))
     await broker.consume(
@@ -387,13 +429,6 @@ async def _consume(
         settings, store=store, directory=directory, session=sessions.forwards, owner=runtime.replica
     )
     metrics.FORWARD_CIRCUITS_STOPPED.set_function(forward.bulkheads.stopped)
-    mark = MarkRead(
-        directory=directory,
-        numbers=dependencies.numbers,
-        receipts={p.kind: p.read_receipts(options) for p in PROVIDERS.values() if p.read_receipts is not None},
-        pseudonyms=_pseudonyms(settings),
-        clock=utc_now,
-    )
     await broker.consume(
         FORWARDS,
         (on(ForwardRequested, ForwardAndMarkRead(forward, mark)),),
@@ -411,10 +446,12 @@ async def _consume(
         options=options,
     )
     syncs = template_syncs(dependencies, options)
+    deletions = contact_book_deletions(settings, dependencies, options, broker)
     async with (
         periodic("credential probes", credential_probes(dependencies), PROBE_LOOK_S, wake=edited),
         periodic("template owners", syncs.find_owners, OWNERS_LOOK_S, wake=renamed),
         periodic("template syncs", syncs, PROBE_LOOK_S),
+        periodic("contact books", deletions, CONTACT_BOOK_LOOK_S),
         periodic("ended uploads", lambda: store.uploads.delete_ended(utc_now()), UPLOADS_LOOK_S),
         serve_media(settings, links) as media_listens,
     ):
@@ -449,6 +486,12 @@ def _breaker_limits(settings: SenderSettings) -> BreakerLimits:
 
 def _contacts(settings: SenderSettings) -> MessageContacts:
     return MessageContacts(sealer_from(settings.secret_keys.get_secret_value()))
+
+
+def do_not_contact(settings: SenderSettings, store: Store) -> DoNotContact:
+    """The hashes of erased customers."""
+    keys = settings.do_not_contact_keys.get_secret_value()
+    return do_not_contact_from(keys, _pseudonyms(settings), store.do_not_contact_entries)
 
 
 def _pseudonyms(settings: SenderSettings) -> Pseudonyms:

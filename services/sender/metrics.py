@@ -134,6 +134,12 @@ READ_RECEIPTS = Counter(
     "gateway_read_receipts_total", "Read receipts that WhatsApp was sent, by outcome: marked or failed.", ["outcome"]
 )
 from_zero(READ_RECEIPTS, ["marked", "failed"])
+CONTACT_BOOK_DELETIONS = Counter(
+    "gateway_contact_book_deletions_total",
+    "Tries to delete erased persons from WhatsApp's contact books, by outcome: deleted, retry or failed (given up).",
+    ["outcome"],
+)
+from_zero(CONTACT_BOOK_DELETIONS, ["deleted", "retry", "failed"])
 MEDIA_REQUESTS = Counter(
     "gateway_media_requests_total",
     "Requests for customers' files by outcome: `delivered`, a refusal, or why a file was cut off.",

@@ -49,6 +49,14 @@ class Fallbacks(Protocol):
         ...
 
 
+class ReplyReceipts(Protocol):
+    """Read receipts of customers' messages that are replied to."""
+
+    def begin(self, approved: MessageApproved, *, waits: bool = False) -> None:
+        """Start the receipt for a reply that was sent or, with `waits`, waits to be sent. Returns at once."""
+        ...
+
+
 class TokenPeers(Protocol):
     """Numbers that share an access token."""
 

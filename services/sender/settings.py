@@ -16,6 +16,9 @@ class SenderSettings(ServiceSettings):
 
     sender_metrics_port: int = Field(default=9103, ge=0, le=65535, description="Port of /metrics and the probes.")
     secret_keys: SecretStr = Field(description="Keys that decrypt the numbers' access tokens, newest first.")
+    do_not_contact_keys: SecretStr = Field(
+        description="Keys of the hashes that still block messages to erased customers, newest first; those of console."
+    )
     whatsapp_api_url: AnyHttpUrl = Field(
         default=AnyHttpUrl("https://graph.facebook.com"), description="Base URL of WhatsApp's Cloud API."
     )
@@ -133,7 +136,7 @@ class SenderSettings(ServiceSettings):
     def _ports_are_listed(cls, ports: object) -> object:
         return tuple(ports.split(",")) if isinstance(ports, str) else ports
 
-    @field_validator("secret_keys")
+    @field_validator("secret_keys", "do_not_contact_keys")
     @classmethod
     def _keys_can_be_read(cls, keys: SecretStr) -> SecretStr:
         sealer_from(keys.get_secret_value())

@@ -106,9 +106,10 @@ class DemoClient:
                     return found
                 await asyncio.sleep(0.2)
 
-    async def customer_writes(self, integration: Integration, customer: str, text: str, **fields: Any) -> None:
-        """Write as a customer; the message is on record when this returns."""
-        wamid = await self.whatsapp.inbound(integration.number, customer.lstrip("+"), text, **fields)
+    async def customer_writes(self, integration: Integration, customer: str | None, text: str, **fields: Any) -> None:
+        """Write as a customer (None: by `user_id` alone); the message is on record when this returns."""
+        sender = None if customer is None else customer.lstrip("+")
+        wamid = await self.whatsapp.inbound(integration.number, sender, text, **fields)
         await self.wait_for_record(integration, "whatsapp.message_received", wamid)
         await asyncio.sleep(0.3)  # audit and policy consume the event independently
 

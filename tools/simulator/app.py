@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from tools.simulator.contact_book_endpoint import ContactBookEndpoint
 from tools.simulator.control import control_routes
 from tools.simulator.graph import checking_version
 from tools.simulator.media_downloads import MediaDownloads
@@ -27,6 +28,7 @@ def simulator_app(settings: SimulatorSettings) -> web.Application:
     app.router.add_get("/_media/{media_id}", MediaDownloads(state).download)
     app.router.add_get("/{version}/{business_account_id}/message_templates", TemplateEndpoint(state).__call__)
     app.router.add_post("/{version}/{phone_number_id}/media", UploadEndpoint(state).__call__)
+    app.router.add_delete("/{version}/{phone_number_id}/contact_book", ContactBookEndpoint(state).__call__)
     app.router.add_get("/{version}/{object_id}", reads.read)
     app.cleanup_ctx.append(_webhooks_running)
     return app

@@ -67,6 +67,8 @@ class MediaPlan(BaseModel):
     code: int | None = None
     status: int | None = None
     """The HTTP status of a Graph answer without an error of Meta's."""
+    silent: bool = False
+    """Graph gives no answer about a file."""
     told_type: str | None = None
     told_sha256: str | None = None
     told_size: int | None = None

@@ -164,6 +164,10 @@ class SimulatorClient:
         """The uploaded files by id: number, MIME type, bytes and SHA-256."""
         return dict((await self._call("GET", "uploads"))["uploads"])
 
+    async def contact_book_deletions(self) -> list[tuple[str, str]]:
+        """What was deleted from contact books: number and user id, in order."""
+        return [(number, user_id) for number, user_id in (await self._call("GET", "contact_book"))["deleted"]]
+
     async def stats(self) -> Stats:
         """All counts."""
         return Stats(**await self._call("GET", "stats"))

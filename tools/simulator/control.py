@@ -96,6 +96,10 @@ class Control:
         self.state.templates[business_account_of(wanted.phone_number_id)] = wanted.templates
         return control_answer({"templates": len(wanted.templates)})
 
+    async def contact_book(self, _: web.Request) -> web.Response:
+        """What was deleted from contact books: pairs of number and user id, in order."""
+        return control_answer({"deleted": [list(each) for each in self.state.contact_book]})
+
     async def uploads(self, _: web.Request) -> web.Response:
         """The uploaded files by id."""
         return control_answer({"uploads": {name: asdict(each) for name, each in self.state.uploads.items()}})
@@ -152,6 +156,7 @@ def control_routes(state: SimulatorState) -> list[web.RouteDef]:
         ("GET", "stats", control.stats),
         ("POST", "templates", control.set_templates),
         ("GET", "uploads", control.uploads),
+        ("GET", "contact_book", control.contact_book),
         ("POST", "reset", control.reset),
         ("POST", "config", control.configure),
         ("GET", "config", control.configuration),

@@ -58,7 +58,7 @@ class Match(BaseModel):
     phone_number_id: str | None = None
     to: str | None = Field(default=None, repr=False)
     callback: str | None = None
-    kind: Literal["message", "read", "probe", "upload", "any"] = "message"
+    kind: Literal["message", "read", "probe", "upload", "contact_book", "any"] = "message"
     type: str | None = None
     after: int = Field(default=0, ge=0)
     times: int | None = Field(default=None, ge=0)
@@ -67,8 +67,7 @@ class Match(BaseModel):
 
     def covers(self, send: Send) -> bool:
         """True when the fields match the send, whatever the counts."""
-        kind = "upload" if send.is_upload else "probe" if send.is_probe else "read" if send.is_read else "message"
-        if self.kind not in {"any", kind}:
+        if self.kind not in {"any", _kind_of(send)}:
             return False
         return (
             self.type in {None, send.type}
@@ -76,6 +75,16 @@ class Match(BaseModel):
             and (self.to is None or digits_of(self.to) == send.to)
             and self.callback in {None, send.callback}
         )
+
+
+def _kind_of(send: Send) -> str:
+    kinds = {
+        "upload": send.is_upload,
+        "contact_book": send.is_contact_book,
+        "probe": send.is_probe,
+        "read": send.is_read,
+    }
+    return next((kind for kind, holds in kinds.items() if holds), "message")
 
 
 class FaultStep(BaseModel):

@@ -38,7 +38,7 @@ class AcceptedMessage:
 class ReceivedRequest:
     """Any request to a messages endpoint, accepted or not.
 
-    `outcome` is `accepted`, `read`, `error:<code>` or `fault:<kind>`.
+    `outcome` is `accepted`, `read`, `typing` (a read that shows typing too), `error:<code>` or `fault:<kind>`.
     """
 
     order: int

@@ -26,9 +26,11 @@ class MediaDownloads:
 
     state: SimulatorState
 
-    def describe(self, request: web.Request, media_id: str, mime_type: str) -> web.Response:
+    async def describe(self, request: web.Request, media_id: str, mime_type: str) -> web.Response:
         """Where the file is, for five minutes."""
         plan = self.state.behaviour.media
+        if plan.silent:
+            await self.state.released.wait()
         if (error := token_error(request, self.state.settings)) is not None:
             return self._refusal(error)
         if plan.code is not None:
@@ -79,7 +81,7 @@ class MediaDownloads:
         if plan.download == "hang":
             await self.state.released.wait()
         if plan.download in ("cut", "hang") and request.transport is not None:
-            request.transport.abort()
+            request.transport.close()  # not aborted: a reset may overtake the head of the answer
         return response
 
     def _refusal(self, error: MetaError) -> web.Response:

@@ -9,6 +9,7 @@ from tools.simulator.meta_errors import MetaError, error_from, invalid_parameter
 Template = Mapping[str, Any]
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _BREAKS: Final = re.compile(r"[\n\t]| {5,}")
+CONTACT_REQUEST: Final = "request_contact_info"
 _MAX_CAPTION, _MAX_BODY, _MAX_LIST_BODY = 1_024, 1_024, 4_096
 
 
@@ -29,14 +30,17 @@ def error_in_media(kind: str, media: Any, is_uploaded: Callable[[str], bool]) ->
 
 
 def error_in_interactive(content: Any) -> MetaError | None:
-    """The error of a message with buttons or a list."""
-    if not isinstance(content, dict) or content.get("type") not in {"button", "list"}:
-        return invalid_parameter("interactive['type']", "button or list")
+    """The error of a message with buttons, a list, or the question for the phone number."""
+    if not isinstance(content, dict) or content.get("type") not in {"button", "list", CONTACT_REQUEST}:
+        return invalid_parameter("interactive['type']", f"button, list or {CONTACT_REQUEST}")
     text = (content.get("body") or {}).get("text")
-    longest = _MAX_BODY if content["type"] == "button" else _MAX_LIST_BODY
+    longest = _MAX_LIST_BODY if content["type"] == "list" else _MAX_BODY
     if not isinstance(text, str) or not 0 < len(text) <= longest:
         return invalid_parameter("interactive['body']['text']", f"1 to {longest} characters")
     action = content.get("action") or {}
+    if content["type"] == CONTACT_REQUEST:
+        wanted = {"name": CONTACT_REQUEST}
+        return None if action == wanted else invalid_parameter("interactive['action']['name']", CONTACT_REQUEST)
     return _error_in_buttons(action) if content["type"] == "button" else _error_in_list(action)
 
 

@@ -85,7 +85,8 @@ class MessagesEndpoint:
         """Store the message and schedule its statuses; a mark-as-read has neither."""
         state, now = self.state, time.time()
         if send.is_read:
-            state.history.add_request(send, "read" if fault is None else f"fault:{fault.kind}", at=now)
+            outcome = "typing" if send.shows_typing else "read"
+            state.history.add_request(send, outcome if fault is None else f"fault:{fault.kind}", at=now)
             return json_answer(_SUCCESS)
         wamid = state.ids.wamid()
         state.history.add_message(send, wamid, at=now)

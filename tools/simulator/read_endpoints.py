@@ -32,7 +32,7 @@ class ReadEndpoints:
             return self._refusal(unknown_number(object_id, verb="get"))
         if mime_type is None:
             return await self._number(request, Send(object_id, None, is_probe=True))
-        return MediaDownloads(self.state).describe(request, object_id, mime_type)
+        return await MediaDownloads(self.state).describe(request, object_id, mime_type)
 
     async def _number(self, request: web.Request, probe: Send) -> web.StreamResponse:
         error = token_error(request, self.state.settings)

@@ -34,11 +34,18 @@ class Send:
     """True for a request that reads the number, `GET /{version}/{phone_number_id}`, and sends nothing."""
     is_upload: bool = False
     """True for an upload, `POST /{version}/{phone_number_id}/media`, which sends nothing either."""
+    is_contact_book: bool = False
+    """True for a deletion from the contact book, `DELETE /{version}/{phone_number_id}/contact_book`."""
 
     @property
     def is_read(self) -> bool:
         """True when it marks a customer's message as read."""
         return self.payload is not None and "status" in self.payload
+
+    @property
+    def shows_typing(self) -> bool:
+        """True when it also shows the customer that somebody is typing."""
+        return self.is_read and "typing_indicator" in (self.payload or {})
 
     @property
     def type(self) -> str:
@@ -90,6 +97,8 @@ def _error_in_read(payload: Mapping[str, Any]) -> MetaError | None:
         return missing_parameter("message_id")
     if not str(payload["message_id"]).startswith("wamid."):
         return invalid_parameter("message_id", "no message has this id")
+    if payload.get("typing_indicator", {"type": "text"}) != {"type": "text"}:
+        return invalid_parameter("typing_indicator['type']", "text")
     return None
 
 

@@ -57,6 +57,7 @@ class SimulatorState:
         self.media = Media()
         self.ended_urls: dict[str, int] = {}  # how often each file's download was answered 404 for an ended URL
         self.uploads: dict[str, UploadedMedia] = {}
+        self.contact_book: list[tuple[str, str]] = []  # what was deleted from it: number and user id
         self.templates: dict[str, tuple[dict[str, Any], ...]] = {}  # by business account; none: not checked
         self.user_ids: dict[str, str] = {}  # by the phone of a customer who wrote with both
         self.released = asyncio.Event()  # set: hanging requests end
@@ -82,6 +83,7 @@ class SimulatorState:
         self.media = Media()
         self.ended_urls = {}
         self.uploads = {}
+        self.contact_book = []
         self.templates = {}
         self.user_ids = {}
 

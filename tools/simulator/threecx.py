@@ -6,7 +6,7 @@ line is shown only when the whole of Telnyx's shape is there.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -63,6 +63,8 @@ class SimulatedThreeCx:
         """Why posts were no lines."""
         self.posts: list[dict[str, Any]] = []
         """Every post, also those that were answered with another status than 2xx."""
+        self.files: dict[str, tuple[str, bytes]] = {}
+        """Files that agents send: type and content by the name in their address."""
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
 
@@ -70,6 +72,7 @@ class SimulatedThreeCx:
         """Listen for lines."""
         app = web.Application()
         app.router.add_post("/sms/generic/{token}", self._receive)
+        app.router.add_get("/files/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
@@ -99,6 +102,20 @@ class SimulatedThreeCx:
             body["media_urls"] = list(media_urls)
         return await self.post(body, url=url)
 
+    async def wait_for_new_customer(self, known: Collection[str], seconds: float = 15.0) -> ChatLine | None:
+        """Wait for a line of somebody who is not among the `known` customers; None when time is up."""
+        end = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < end:
+            for line in self.lines:
+                if line.customer not in known:
+                    return line
+            await asyncio.sleep(0.03)
+        return None
+
+    def file_url(self, name: str) -> str:
+        """The address of one of `files`, as 3CX hands it to its provider."""
+        return f"http://127.0.0.1:{self.port}/files/{name}"
+
     async def open_link(self, url: str) -> SentMessage:
         """An agent opens the link of a file; `body` is the JSON of an answer that is none."""
         async with aiohttp.ClientSession() as http, http.get(url) as answer:
@@ -124,6 +141,11 @@ class SimulatedThreeCx:
                     return line
             await asyncio.sleep(0.03)
         return None
+
+    async def _file(self, request: web.Request) -> web.Response:
+        if (found := self.files.get(request.match_info["name"])) is None:
+            raise web.HTTPNotFound
+        return web.Response(body=found[1], content_type=found[0])
 
     async def _receive(self, request: web.Request) -> web.Response:
         body = _object_in(await request.read())

@@ -5,6 +5,7 @@ from typing import Final
 
 from libs.providers.cloud_api.api_versions import end_of
 from libs.providers.cloud_api.client import CloudApiSender
+from libs.providers.cloud_api.contact_books import CloudApiContactBooks
 from libs.providers.cloud_api.media import CloudApiMedia
 from libs.providers.cloud_api.read_receipts import CloudApiReadReceipts
 from libs.providers.cloud_api.responses import ERRORS
@@ -35,5 +36,6 @@ PROVIDER: Final = Provider(
     template_lists=CloudApiTemplateLists,
     media=CloudApiMedia,
     read_receipts=CloudApiReadReceipts,
+    contact_books=CloudApiContactBooks,
     api_end=end_of,
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from libs.contracts.content import InteractiveRequest, MediaKind
+from libs.contracts.content import REQUEST_CONTACT_INFO, InteractiveForm, InteractiveRequest, MediaKind
 from libs.providers.outgoing import (
     Customer,
     Outgoing,
@@ -86,6 +86,8 @@ def _named(media: ReadyMedia) -> dict[str, Any]:
 
 def _interactive(content: InteractiveRequest) -> dict[str, Any]:
     body = {"text": content.text}
+    if content.form is InteractiveForm.CONTACT_REQUEST:
+        return {"type": REQUEST_CONTACT_INFO, "body": body, "action": {"name": REQUEST_CONTACT_INFO}}
     if content.buttons:
         buttons = [{"type": "reply", "reply": {"id": each.id, "title": each.title}} for each in content.buttons]
         return {"type": "button", "body": body, "action": {"buttons": buttons}}

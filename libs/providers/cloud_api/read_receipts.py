@@ -1,7 +1,11 @@
-"""The Cloud API's read receipt: `POST /{phone_number_id}/messages` with `status: read` (Meta, "Mark as read")."""
+"""The Cloud API's read receipt: `POST /{phone_number_id}/messages` with `status: read`.
+
+Meta, "Mark messages as read" and "Typing indicators": the message is of the last 30 days.
+"""
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from libs.providers.http import HttpAnswer, fits_header, post_json
 from libs.providers.json_values import dict_in
@@ -19,15 +23,18 @@ class CloudApiReadReceipts:
 
     options: SenderOptions
 
-    async def mark_read(self, number: NumberCredentials, message_id: str) -> bool:
+    async def mark_read(self, number: NumberCredentials, message_id: str, *, typing: bool = False) -> bool:
         """As `libs.providers.read_receipts.ReadReceipts.mark_read`."""
         if not fits_header(number.access_token):
             return False
         base = (number.base_url or self.options.api_url).rstrip("/")
+        body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
+        if typing:
+            body["typing_indicator"] = {"type": "text"}
         outcome = await post_json(
             self.options.session,
             f"{base}/{self.options.api_version}/{number.phone_number_id}/messages",
-            {"messaging_product": "whatsapp", "status": "read", "message_id": message_id},
+            body,
             headers={"Authorization": f"Bearer {number.access_token}"},
             outcome_from=_outcome_from,
             clock=self.options.clock,

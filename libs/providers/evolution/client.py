@@ -11,7 +11,7 @@ import orjson
 
 from libs.providers.errors import ErrorTable
 from libs.providers.evolution.jids import LID_SUFFIX
-from libs.providers.evolution.message_calls import body_with_file, call_from
+from libs.providers.evolution.message_calls import body_with_file, call_from, unsupported_part_of
 from libs.providers.evolution.responses import ERRORS, outcome_from, probe_outcome_from
 from libs.providers.http import fits_header, get_json, post
 from libs.providers.outcomes import NotSent, ProbeOutcome, Refused, SendOutcome
@@ -37,9 +37,9 @@ class EvolutionSender:
         recipient = recipient_from(outgoing.to)
         if recipient is None:
             return Refused(code=None, http_status=NO_HTTP_STATUS, reason="no_phone")
+        if (reason := unsupported_part_of(outgoing)) is not None:
+            return Refused(code=None, http_status=NO_HTTP_STATUS, reason=reason)
         call = call_from(outgoing, recipient)
-        if call is None:
-            return Refused(code=None, http_status=NO_HTTP_STATUS, reason="media_header_not_supported")
         try:
             data = orjson.dumps(call.body) if call.file is None else body_with_file(call.body, call.file)
         except orjson.JSONEncodeError:

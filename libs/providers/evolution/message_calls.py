@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from libs.contracts.content import InteractiveRequest
+from libs.contracts.content import InteractiveForm, InteractiveRequest
 from libs.providers.cloud_api.message_bodies import components_from
 from libs.providers.outgoing import (
     MediaFile,
@@ -31,8 +31,19 @@ class Call:
     file: MediaFile | None = None
 
 
-def call_from(outgoing: Outgoing, recipient: str) -> Call | None:
-    """The call for a message; None for one that the server cannot send: a template that shows a file of ours."""
+def unsupported_part_of(outgoing: Outgoing) -> str | None:
+    """Why the server cannot send the message, as a reason of `errors.toml`; None for one that it can."""
+    match outgoing:
+        case OutgoingTemplate() if outgoing.header_media is not None:
+            return "media_header_not_supported"
+        case OutgoingInteractive() if outgoing.content.form is InteractiveForm.CONTACT_REQUEST:
+            return "contact_request_not_supported"
+        case _:
+            return None
+
+
+def call_from(outgoing: Outgoing, recipient: str) -> Call:
+    """The call for a message that the server can send (`unsupported_part_of`)."""
     common: dict[str, Any] = {"number": recipient}
     if outgoing.quotes is not None:
         common["quoted"] = {"key": {"id": outgoing.quotes}}
@@ -40,8 +51,6 @@ def call_from(outgoing: Outgoing, recipient: str) -> Call | None:
         case OutgoingText():
             return Call("sendText", common | {"text": outgoing.text, "linkPreview": False})
         case OutgoingTemplate():
-            if outgoing.header_media is not None:
-                return None
             template = {"name": outgoing.name, "language": outgoing.language, "components": components_from(outgoing)}
             return Call("sendTemplate", common | template)
         case OutgoingMedia():

@@ -1,6 +1,8 @@
 """Templates of an Evolution instance on WhatsApp's business API: `GET {base_url}/template/find/{instance}`.
 
-The server passes on Meta's list, its first page alone (2.3.7). An instance of another kind has no templates.
+The server passes on the first page of Meta's list without its cursor, and takes no query that would ask for another
+one (2.3.7, and its development branch in November 2026). So a full page is told as incomplete. An instance of another
+kind has no templates.
 """
 
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from libs.providers.outcomes import NotSent, OutcomeUnknown, Refused, TemplatesO
 from libs.providers.outgoing import NumberCredentials
 from libs.providers.provider import SenderOptions
 
+META_PAGE: Final = 25
+"""Templates on a page of Meta's list when no number is asked for (Meta, "Paginated results")."""
 NO_TEMPLATES: Final = TemplatesRead(())
 
 
@@ -44,11 +48,10 @@ def _templates_from(answer: HttpAnswer) -> TemplatesOutcome:
     """The list, bare or under `data`; an answer without one is an instance that has no templates, or a failure."""
     body = answer.body if isinstance(answer.body, list) else dict_in(answer.body).get("data")
     if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        return (
-            TemplatesRead(tuple(templates_in([dict_in(each) for each in body])))
-            if isinstance(body, list)
-            else NO_TEMPLATES
-        )
+        if not isinstance(body, list):
+            return NO_TEMPLATES
+        found = tuple(templates_in([dict_in(each) for each in body]))
+        return TemplatesRead(found, complete=len(body) < META_PAGE)
     if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Refused(code=None, http_status=answer.status, retry_after=answer.retry_after)
     return OutcomeUnknown("server_error", answer.status)

@@ -141,7 +141,7 @@ def result_with_content(outgoing: Outgoing, result: Result) -> Result:
         case OutgoingMedia():
             details = {"media": media_details(outgoing.media)}
         case OutgoingInteractive() if result.code is AnswerStatus.SENT:
-            details = {"interactive": "buttons" if outgoing.content.buttons else "list"}
+            details = {"interactive": outgoing.content.form.value}
         case _:
             return result
     return replace(result, details={**result.details, **details})

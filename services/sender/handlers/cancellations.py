@@ -5,8 +5,8 @@ from datetime import datetime
 
 from libs.contracts.decisions import CONFIRMATION
 from libs.contracts.events import MessageApproved
-from libs.contracts.identity import Pseudonyms
-from libs.store.conversations import SuppressionKind, Suppressions
+from libs.store.conversations import SuppressionKind
+from libs.store.do_not_contact import DoNotContact
 from libs.store.erased_customers import ErasedCustomers, cancels
 from services.sender.domain.results import ERASED_WHILE_WAITING, OPTED_OUT_WHILE_WAITING
 
@@ -20,15 +20,14 @@ class Cancellations:
     """
 
     erased_customers: ErasedCustomers
-    suppressions: Suppressions
-    pseudonyms: Pseudonyms
+    do_not_contact: DoNotContact
 
     async def by_erasure(
         self, account_id: str | None, *values: str | None, key: str | None = None, times: tuple[datetime, ...]
     ) -> bool:
         """Whether the customer with these phones and user ids (or this key) was erased after any of `times`."""
         account = account_id or ""
-        made = [self.pseudonyms.customer_key(account, value) for value in values if value]
+        made = [self.do_not_contact.pseudonyms.customer_key(account, value) for value in values if value]
         keys = {*made, *([key] if key else [])}
         return bool(keys) and cancels(await self.erased_customers.erased_at(account, keys), *times)
 
@@ -47,6 +46,5 @@ class Cancellations:
             return ERASED_WHILE_WAITING
         if approved.event_type == CONFIRMATION:
             return None
-        keys = (approved.customer_key, self.pseudonyms.do_not_contact_hash(approved.customer_key))
-        standing = await self.suppressions.standing(approved.account_id or "", keys)
-        return OPTED_OUT_WHILE_WAITING if standing - {SuppressionKind.MARKETING} else None
+        standing = await self.do_not_contact.standing(approved.account_id or "", [approved.customer_key])
+        return OPTED_OUT_WHILE_WAITING if standing.kinds - {SuppressionKind.MARKETING} else None

@@ -40,12 +40,14 @@ from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
 from services.sender.handlers.restriction_checks import CheckRestrictions
 from services.sender.handlers.result_writer import RECHECK_CLAIM, ResultWriter
-from services.sender.ports import Fallbacks
+from services.sender.ports import Fallbacks, ReplyReceipts
 
 _MAX_BLOCKED = 10_000
 _BLOCKED_RETRY = timedelta(seconds=1)
 _OWNER_HEAD_START_S = 1.0
 """For so long after a pause's end only the sender that paused may claim the message again."""
+_SHOWN_WAIT_S = 1.0
+"""A wait that a customer may be shown: somebody is typing. A file that is fetched and uploaded is one too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class DeliverMessage:
     results: ResultWriter
     fallbacks: Fallbacks
     options: DeliveryOptions
+    receipts: ReplyReceipts
     _blocked_since: dict[UUID, float] = field(default_factory=dict)
     """Since when, by the monotonic clock, messages have waited in this process for one that no sender had claimed."""
 
@@ -78,6 +81,8 @@ class DeliverMessage:
                 result = await self._try(approved, number, progress)
                 if result is not None:
                     await self._finish_media(approved, result)
+                    if result.code is AnswerStatus.SENT:
+                        self.receipts.begin(approved)
                     return result
         finally:
             self.media.close_file(approved.event_id)
@@ -122,7 +127,7 @@ class DeliverMessage:
         claimed: Claimed,
         found: Restriction | None,
     ) -> Result | None:
-        if await self._wait_for_slot(progress, claimed.wait):
+        if await self._wait_for_slot(approved, progress, claimed.wait):
             found = await self._restriction(approved, number, progress)
         cancelled = await self.results.retry(lambda: self.deps.cancellations.of_message(approved))
         if cancelled is not None:
@@ -181,9 +186,11 @@ class DeliverMessage:
         known = await self.results.retry(lambda: self.deps.statuses.find(str(approved.event_id)))
         if known is not None and known.outcome is not None:
             return None
+        self.receipts.begin(approved, waits=True)
         progress.media = await self.media(approved, number)
-        if isinstance(progress.media, Result) and known is None:
-            return await self.results.write(approved, progress.media)
+        if isinstance(progress.media, Result):
+            await self.finish.hold_after_upload(approved, progress.media.refusal)
+            return await self.results.write(approved, progress.media) if known is None else None
         return None
 
     async def _finish_media(self, approved: MessageApproved, result: Result) -> None:
@@ -222,12 +229,14 @@ class DeliverMessage:
         await self.finish.mark_not_sent(approved, step.wait_s + _OWNER_HEAD_START_S)
         return None
 
-    async def _wait_for_slot(self, progress: Progress, wait: float) -> bool:
+    async def _wait_for_slot(self, approved: MessageApproved, progress: Progress, wait: float) -> bool:
         """Wait for the slot; True when that took time."""
         wait = max(wait, progress.not_before - self.deps.monotonic())
         metrics.PACING_SECONDS.observe(max(0.0, wait))
         if wait > 0:
             progress.waited += wait
+            if wait >= _SHOWN_WAIT_S:
+                self.receipts.begin(approved, waits=True)
             await self.deps.sleep(wait)
         return wait > 0
 

@@ -76,6 +76,19 @@ class FinishCall:
             return step.result
         return replace(step.result, refusal=_refusal_from(step.refused, message, self.deps))
 
+    async def hold_after_upload(self, approved: MessageApproved, refusal: Refusal | None) -> None:
+        """Hold the message whose upload was refused because of the number's credentials: the number is restricted.
+
+        Raises RetryLater then, while the hold lasts. The ledger is left alone: whether the message was called for
+        before, only its claim knows.
+        """
+        if refusal is None:
+            return
+        errors = await self.results.retry(lambda: self.errors.of(approved.number_id))
+        if errors.classify(refusal.outcome()).effect in HELD and self.checks.lasts(approved):
+            await self._restrict(approved, refusal)
+            self.checks.hold_on(approved)
+
     async def _hold(self, approved: MessageApproved, result: Result) -> None:
         """Restrict the number, and hold the message: neither does the refused call count, nor is the caller answered.
 
@@ -83,14 +96,17 @@ class FinishCall:
         back, and never the message.
         """
         await self.mark_not_sent(approved, 0.0, counts=False)
-        if (refusal := result.refusal) is not None:
-            answer = refusal.outcome()
-            errors = await self.results.retry(lambda: self.errors.of(approved.number_id))
-            refused = refused_message_from(
-                approved, answer, errors.classify(answer), at=refusal.at, customer=approved.customer
-            )
-            await self.results.retry(lambda: self.effects(refused))
+        if result.refusal is not None:
+            await self._restrict(approved, result.refusal)
         self.checks.hold_on(approved)
+
+    async def _restrict(self, approved: MessageApproved, refusal: Refusal) -> None:
+        answer = refusal.outcome()
+        errors = await self.results.retry(lambda: self.errors.of(approved.number_id))
+        refused = refused_message_from(
+            approved, answer, errors.classify(answer), at=refusal.at, customer=approved.customer
+        )
+        await self.results.retry(lambda: self.effects(refused))
 
     async def _close_window(self, approved: MessageApproved) -> None:
         close = partial(self.deps.conversations.close_window, approved.number_id, approved.customer_key)

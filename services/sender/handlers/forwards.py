@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from libs.chassis.clock import Clock, Monotonic
 from libs.chassis.settlement import GiveUp, RetryLater
-from libs.contracts.events import ForwardDelivered, ForwardFailed
+from libs.contracts.events import ForwardDelivered, ForwardFailed, ForwardRequested
 from libs.contracts.forwards import ForwardKind
 from libs.store.forwards import (
     AlreadyDelivered,
@@ -28,6 +29,8 @@ from services.sender.ports import ForwardClient, ForwardTarget, ForwardTargets, 
 
 ERASED = "erased"
 """Why a forward was cancelled: the customer was erased while it waited."""
+EVER: Final = datetime.min.replace(tzinfo=UTC)
+"""Before every erasure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +119,19 @@ class DeliverForward:
 
     async def _start(self, received: Request, *, erased: bool = False) -> StartResult:
         now = self.clock()
-        event, pseudonyms = received.event, self.cancellations.pseudonyms
+        event, pseudonyms = received.event, self.cancellations.do_not_contact.pseudonyms
+        erased = erased or await self._is_late_status(event)
         customer = None if erased else event.customer or event.customer_user_id
         key = pseudonyms.customer_key(event.account_id or "", customer) if customer else None
         forward = forward_from(received, now, customer_key=key)
         return await self.forwards.start(forward, owner=self.options.owner, now=now, lease=self.options.lease)
+
+    async def _is_late_status(self, event: ForwardRequested) -> bool:
+        """Whether it is a status, and the customer was erased lately: of such a message nothing about them is kept."""
+        if event.kind is not ForwardKind.MESSAGE_STATUS_UPDATED:
+            return False
+        values = (event.customer, event.customer_user_id)
+        return await self.cancellations.by_erasure(event.account_id, *values, times=(EVER,))
 
     async def _post(self, received: Request, target: ForwardTarget) -> tuple[ForwardResponse, Attempt]:
         link = self.links.in_forward(received.event, target.links)

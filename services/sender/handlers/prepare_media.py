@@ -6,10 +6,11 @@ The rule: nothing here sends a message, so all of it may be repeated: after a cr
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final, Protocol
 from uuid import UUID
 
+from libs.chassis.clock import Clock
 from libs.chassis.telemetry import logger
 from libs.contracts.content import MediaRequest
 from libs.contracts.events import MessageApproved
@@ -20,7 +21,7 @@ from libs.providers.provider import MediaUploads
 from libs.store.accounts import Number
 from services.sender import metrics
 from services.sender.domain.outbound_files import CheckedFile, NoFile, check, media_of, shown_name
-from services.sender.domain.results import Result, failed, refused
+from services.sender.domain.results import Refusal, Result, failed, refused
 from services.sender.ports import Numbers
 
 log = logger(__name__)
@@ -68,6 +69,7 @@ class PrepareMedia:
     uploads: Mapping[str, MediaUploads]
     """By provider; one without uploads is given the file with the message."""
     errors: Mapping[str, ErrorTable]
+    clock: Clock
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _ready: dict[UUID, ReadyMedia] = field(default_factory=dict)
@@ -148,9 +150,14 @@ class PrepareMedia:
             return outcome
         log.warning("upload failed", number_id=credentials.number_id, outcome=type(outcome).__name__)
         if isinstance(outcome, Refused):
-            found = errors.classify(outcome)
-            return refused(found, provider_code=outcome.code, attempts=UPLOAD_TRIES, trace_id=outcome.trace_id)
+            return self._refused(outcome, errors.classify(outcome))
         return failed("media_upload_failed", problem=outcome.reason)
+
+    def _refused(self, outcome: Refused, found: Classification) -> Result:
+        """The result of a refused upload; it has the effects that a refused message has."""
+        result = refused(found, provider_code=outcome.code, attempts=UPLOAD_TRIES, trace_id=outcome.trace_id)
+        refusal = Refusal(code=outcome.code, http_status=outcome.http_status, reason=outcome.reason, at=self.clock())
+        return replace(result, refusal=refusal)
 
 
 def _may_pass(outcome: UploadOutcome, errors: ErrorTable) -> bool:

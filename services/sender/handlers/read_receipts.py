@@ -40,11 +40,7 @@ class MarkRead:
         message_id = message_id_in(requested)
         if message_id is None or requested.number_id is None or not await self._is_wanted(requested):
             return None
-        marked = await self._mark(requested.number_id, message_id)
-        if marked is None:
-            return None
-        metrics.READ_RECEIPTS.labels("marked" if marked else "failed").inc()
-        if not marked:
+        if not await self.mark(requested.number_id, message_id):
             return None
         customer = requested.customer or requested.customer_user_id
         account = requested.account_id or ""
@@ -62,7 +58,14 @@ class MarkRead:
         integration = await self.directory.integration(requested.integration_id or "")
         return integration is not None and integration.read_receipts is ReadReceiptMode.ON_FORWARD
 
-    async def _mark(self, number_id: str, message_id: str) -> bool | None:
+    async def mark(self, number_id: str, message_id: str, *, typing: bool = False) -> bool:
+        """Mark a message, once; whether WhatsApp confirmed it. A receipt that fails is counted."""
+        marked = await self._marked(number_id, message_id, typing=typing)
+        if marked is not None:
+            metrics.READ_RECEIPTS.labels("marked" if marked else "failed").inc()
+        return marked is True
+
+    async def _marked(self, number_id: str, message_id: str, *, typing: bool) -> bool | None:
         """Whether WhatsApp confirmed the receipt; None where the number's provider takes none."""
         number = await self.numbers.number(number_id)
         receipts = None if number is None else self.receipts.get(number.provider)
@@ -74,7 +77,7 @@ class MarkRead:
         try:
             async with asyncio.timeout(self.seconds):
                 with span("POST", Kind.CLIENT):
-                    return await receipts.mark_read(credentials, message_id)
+                    return await receipts.mark_read(credentials, message_id, typing=typing)
         except TimeoutError:
             return False
 

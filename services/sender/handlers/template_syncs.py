@@ -21,6 +21,8 @@ PAGE_SIZE: Final = 200
 TAKEN_FOR: Final = timedelta(minutes=3)
 """How long a read may take; afterwards another process tries."""
 RETRY_AFTER: Final = timedelta(minutes=5)
+FIRST_PAGE_ALONE: Final = "first_page_alone"
+"""The problem of a list that the server passes on in part; the templates in it can be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class SyncTemplates:
         outcome = await self._read(number)
         if isinstance(outcome, TemplatesRead):
             await self.templates.replace(owner, outcome.templates, at=at)
+            if not outcome.complete:
+                await self.templates.note_problem(owner, FIRST_PAGE_ALONE, at=at, due_at=at + SYNC_EVERY)
             metrics.TEMPLATE_SYNCS.labels("read").inc()
             log.info("templates read", number_id=number.id, templates=len(outcome.templates))
             return

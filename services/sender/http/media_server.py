@@ -18,6 +18,7 @@ from libs.providers.http import open_session
 from libs.providers.provider import MediaOptions, SenderOptions
 from libs.providers.registry import PROVIDERS
 from libs.store.accounts import Directory
+from libs.store.do_not_contact import HashedErasedCustomers, do_not_contact_from
 from libs.store.sealer import sealer_from
 from libs.store.store import Store
 from services.sender.handlers.error_tables import ErrorTables
@@ -94,7 +95,14 @@ def media_endpoint(settings: SenderSettings, dependencies: MediaDependencies, op
         open_link=OpenLink(
             keys=sealer_from(settings.secret_keys.get_secret_value()).keys,
             directory=dependencies.directory,
-            erased_customers=dependencies.store.erased_customers,
+            erased_customers=HashedErasedCustomers(
+                dependencies.store.erased_customers,
+                do_not_contact_from(
+                    settings.do_not_contact_keys.get_secret_value(),
+                    settings.pseudonyms,
+                    dependencies.store.do_not_contact_entries,
+                ),
+            ),
             clock=utc_now,
         ),
         downloads=MediaDownloads(

@@ -6,9 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
+from uuid import UUID
 
 from libs.contracts.content import MediaRequest
 from libs.contracts.errors import unavailable
+from libs.contracts.events import MessageApproved
 from libs.contracts.known_templates import KnownTemplate
 from libs.providers.cloud_api.responses import ERRORS
 from libs.providers.errors import ErrorTable
@@ -282,6 +284,16 @@ class FakeUploads:
                 self.taken.append(content.read())
         await self.world.step()
         return outcome
+
+
+@dataclass
+class FakeReceipts:
+    """The replies whose receipts began: the event's id, and whether the reply waited."""
+
+    begun: list[tuple[UUID, bool]] = field(default_factory=list)
+
+    def begin(self, approved: MessageApproved, *, waits: bool = False) -> None:
+        self.begun.append((approved.event_id, waits))
 
 
 @dataclass

@@ -30,8 +30,9 @@ from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.forwards import DeliverForward, ForwardOptions
 from services.sender.ports import ForwardTarget, NoForwardTarget
 from tests.builders import SEALER
+from tests.do_not_contact import hashes_over
 from tests.unit.sender.domain.test_forwards import requested
-from tests.unit.sender.fakes import FakeErasedCustomers, FakeSuppressions
+from tests.unit.sender.fakes import FakeErasedCustomers
 
 PSEUDONYMS = Pseudonyms(b"k" * 32)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -131,7 +132,7 @@ class World:
     def process(self) -> DeliverForward:
         return DeliverForward(
             forwards=self.ledger,
-            cancellations=Cancellations(self.erased, FakeSuppressions(), PSEUDONYMS),
+            cancellations=Cancellations(self.erased, hashes_over(pseudonyms=PSEUDONYMS)),
             targets=self.targets,
             links=MediaLinks(base_url="https://media.example.com", keys=SEALER.keys, pseudonyms=PSEUDONYMS),
             client=self.target,

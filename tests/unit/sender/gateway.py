@@ -38,6 +38,7 @@ from services.sender.handlers.restriction_checks import CheckRestrictions
 from services.sender.handlers.result_writer import ResultWriter
 from services.sender.handlers.statuses import HandleStatus
 from tests.builders import SEALER
+from tests.do_not_contact import FakeEntries, hashes_over
 from tests.unit.sender.fakes import (
     NOON,
     Crash,
@@ -49,6 +50,7 @@ from tests.unit.sender.fakes import (
     FakeLedger,
     FakeNumbers,
     FakeProvider,
+    FakeReceipts,
     FakeRegistry,
     FakeRestrictions,
     FakeSuppressions,
@@ -124,10 +126,11 @@ class Gateway:
         self.conversations = FakeConversations(self.world)
         self.suppressions = FakeSuppressions()
         self.erased = FakeErasedCustomers()
-        self.cancellations = Cancellations(self.erased, self.suppressions, PSEUDONYMS)
+        self.cancellations = Cancellations(self.erased, hashes_over(FakeEntries(self.suppressions), PSEUDONYMS))
         self.restrictions = FakeRestrictions()
         self.registry = FakeRegistry(self.numbers)
         self.job_leases = FakeJobLeases()
+        self.receipts = FakeReceipts()
 
     @property
     def providers(self) -> Mapping[str, MessageSender]:
@@ -149,6 +152,7 @@ class Gateway:
             numbers=self.numbers,
             uploads={} if self.uploads is None else {"cloud_api": self.uploads},
             errors={"cloud_api": self.provider.errors},
+            clock=self.world.clock,
             sleep=self.world.sleep,
         )
 
@@ -184,6 +188,7 @@ class Gateway:
             fallbacks=FALLBACKS,
             prepare=PrepareMessage(numbers=self.numbers, providers=self.providers),
             media=self.media(),
+            receipts=self.receipts,
             call=CallProvider(
                 breakers=CircuitBreakers(self.breaker),
                 rules=OutcomeRules(limits=self.limits, random=lambda: 0.5),

@@ -14,6 +14,7 @@ NEEDED = {
     "GATEWAY_HASH_KEY": "h" * 32,
     **key_setting("sender"),
     "GATEWAY_SECRET_KEYS": "k1:" + base64.b64encode(bytes(32)).decode(),
+    "GATEWAY_DO_NOT_CONTACT_KEYS": "d1:" + base64.b64encode(bytes(32)).decode(),
 }
 
 

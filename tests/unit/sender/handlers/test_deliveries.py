@@ -302,6 +302,24 @@ async def test_a_short_wait_for_the_numbers_turn_is_smoothed_over() -> None:
     assert gateway.world.slept == pytest.approx([1.0, 1.0])
 
 
+async def test_receipts_begin_when_a_reply_waits_visibly_and_when_it_was_sent() -> None:
+    gateway = Gateway(numbers=FakeNumbers((a_number(messages_per_second=1.0),)))
+    deliver, events = gateway.process(), [UUID(int=n) for n in (1, 2)]
+
+    for event_id in events:
+        await deliver(approved(event_id=event_id, customer_key=f"c{event_id.int}"))
+
+    assert gateway.receipts.begun == [(events[0], False), (events[1], True), (events[1], False)]
+
+
+async def test_no_receipt_begins_for_a_reply_that_was_not_sent() -> None:
+    gateway = Gateway.answering(refused(131026))
+
+    await gateway.process()(approved())
+
+    assert gateway.receipts.begun == []
+
+
 async def test_a_message_that_another_process_calls_for_is_asked_for_later() -> None:
     gateway = Gateway()
     gateway.provider.gate = asyncio.Event()

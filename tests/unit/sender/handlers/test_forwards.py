@@ -280,6 +280,25 @@ async def test_what_happened_before_the_erasure_is_cancelled_and_what_happened_a
     assert len(world.target.taken) == (not changes)
 
 
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [(ForwardKind.MESSAGE_STATUS_UPDATED, False), (ForwardKind.MESSAGE_RECEIVED, True)],
+    ids=["a status of an earlier message", "a message, which is new"],
+)
+async def test_after_an_erasure_a_forward_is_kept_without_the_customer_unless_they_wrote(
+    kind: ForwardKind,
+    named: bool,  # noqa: FBT001 -- a column of the table
+) -> None:
+    world = World()
+    world.erased.times[KEY] = NOON - timedelta(minutes=1)
+
+    await world.process()(delivery(kind=kind))
+
+    row = world.ledger.rows[ID]
+    assert len(world.target.taken) == 1
+    assert (row.customer_key == KEY, row.masked_phone is not None) == (named, named)
+
+
 def a_test_line(**changes: Any) -> Any:
     content = {"chat": {"from": "+99900000000000", "to": "+4930123456", "text": "Test"}}
     return delivery(kind=ForwardKind.CHAT_TEST, content=content, customer=None, **changes)

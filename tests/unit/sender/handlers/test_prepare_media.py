@@ -1,18 +1,22 @@
 """Media of messages: checked and uploaded before the claim, refused with a reason, and sent once whatever dies when."""
 
+import asyncio
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from libs.chassis.settlement import RetryLater
 from libs.contracts.content import InteractiveRequest, MediaKind, MediaRequest
 from libs.contracts.errors import ErrorCode
 from libs.contracts.results import AnswerStatus
 from libs.providers.outcomes import NotSent, OutcomeUnknown, Refused, Uploaded, UploadOutcome
 from libs.providers.outgoing import OutgoingInteractive, OutgoingMedia, OutgoingTemplate
+from libs.store.claim_rules import State
 from services.sender.domain.outbound_files import NoFile
 from services.sender.handlers.prepare_media import AT_ONCE
-from tests.unit.sender.fakes import Crash, FakeUploads, World
+from tests.unit.sender.fakes import NOON, Crash, FakeUploads, World
 from tests.unit.sender.gateway import EVENT, Gateway, answer_in, approved, received
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00"
@@ -44,6 +48,7 @@ async def test_media_are_uploaded_and_named_by_their_id() -> None:
     assert (sent.media.id, sent.caption, sent.quotes) == ("media-1", "Your order", "wamid.Q")
     assert world.uploads is not None
     assert world.uploads.taken == [PNG]
+    assert world.receipts.begun == [(EVENT, True), (EVENT, False)]
 
 
 async def test_a_provider_without_uploads_gets_the_file_with_the_message() -> None:
@@ -212,3 +217,48 @@ async def test_buttons_are_sent_in_the_window_alone() -> None:
     closed = gateway()
     answer = await closed.answered(approved(text="", interactive=content, window_closes_at="2026-11-23T11:00:00Z"))
     assert (answer.code, closed.provider.offered) == (ErrorCode.CONVERSATION_WINDOW_CLOSED, [])
+
+
+async def test_credentials_that_an_upload_is_refused_for_hold_the_message_and_restrict_the_number() -> None:
+    world = gateway(Refused(code=190, http_status=401), Uploaded("media-1"))
+    with pytest.raises(RetryLater):
+        await world.handler()(received(with_media()))
+    assert world.restrictions.kinds() == [("credentials", "n1")]
+    assert (world.ledger.entries, world.provider.offered) == ({}, [])
+
+    with pytest.raises(RetryLater):
+        await world.handler("sender-2")(received(with_media()))
+    assert len(world.uploads.outcomes) == 1  # type: ignore[union-attr]  # no upload while the number is restricted
+    world.restrictions.rows.clear()
+    answer = answer_in(await world.handler("sender-3")(received(with_media())))
+
+    assert answer.code is AnswerStatus.SENT
+    assert len(world.provider.took) == 1
+
+
+async def test_a_hold_of_an_upload_ends_as_a_failure_that_restricts_the_number() -> None:
+    world = gateway(Refused(code=190, http_status=401), Uploaded("media-1"))
+    late = with_media(received_at=NOON - timedelta(minutes=15))
+
+    answer = answer_in(await world.handler()(received(late)))
+
+    assert answer.code is ErrorCode.GATEWAY_SEND_FAILED
+    assert world.restrictions.kinds() == [("credentials", "n1")]
+
+
+async def test_an_upload_that_is_refused_does_not_free_a_call_that_may_have_been_made() -> None:
+    """Of a message whose call may have been made, only its claim says what became of it."""
+    world = gateway(Uploaded("media-1"), Refused(code=190, http_status=401))
+    dying = asyncio.ensure_future(world.handler("sender-1")(received(with_media())))
+    while not world.provider.offered:
+        await asyncio.sleep(0)
+    world.world.dies_at = world.world.steps + 1
+    with pytest.raises(Crash):
+        await dying
+    calling = dict(world.ledger.entries)
+
+    with pytest.raises(RetryLater):
+        await world.handler("sender-1")(received(with_media()))
+
+    assert [entry.state for entry in calling.values()] == [State.CALLING]
+    assert world.ledger.entries == calling

@@ -26,9 +26,11 @@ class WhatsApp:
     takes: bool = True
     hangs: bool = False
     marked: list[str] = field(default_factory=list)
+    typing: list[bool] = field(default_factory=list)
 
-    async def mark_read(self, number: NumberCredentials, message_id: str) -> bool:
+    async def mark_read(self, number: NumberCredentials, message_id: str, *, typing: bool = False) -> bool:
         self.marked.append(message_id)
+        self.typing.append(typing)
         if self.hangs:
             await asyncio.Event().wait()
         return self.takes

@@ -7,7 +7,7 @@ from libs.contracts.known_templates import KnownTemplate
 from libs.providers.outcomes import NotSent, OutcomeUnknown, Refused, TemplatesOutcome, TemplatesRead
 from libs.providers.outgoing import NumberCredentials
 from libs.store.templates import SYNC_EVERY
-from services.sender.handlers.template_syncs import RETRY_AFTER, TAKEN_FOR, SyncTemplates
+from services.sender.handlers.template_syncs import FIRST_PAGE_ALONE, RETRY_AFTER, TAKEN_FOR, SyncTemplates
 from tests.unit.sender.fakes import NOON, FakeNumbers, FakeRegistry, FakeTemplates, World
 from tests.unit.sender.gateway import a_number
 
@@ -119,3 +119,13 @@ async def test_a_process_that_dies_leaves_the_read_to_another_one() -> None:
     job.world.elapsed = (TAKEN_FOR + timedelta(seconds=1)).total_seconds()
     await job.sync()
     assert job.lists.read_for == [("n1", "w1")]
+
+
+async def test_a_list_that_may_not_be_all_is_used_and_says_so() -> None:
+    job = Job(lists=FakeLists(TemplatesRead((READY,), complete=False)))
+    await job.templates.request("w1", "n1", NOON)
+
+    await job.sync()
+
+    state = job.templates.states["w1"]
+    assert (state.problem, state.due_at, job.templates.known["w1"]) == (FIRST_PAGE_ALONE, NOON + SYNC_EVERY, [READY])
