@@ -14,13 +14,14 @@ import orjson
 
 from libs.record.keys import PublicKey, SigningKey
 from libs.record.merkle import root_of
+from libs.record.strict_json import parsed, require_names
 
 FIRST_PREVIOUS: Final = bytes(32)
 """The `previous` of a chain's first checkpoint."""
 NO_KEY: Final = ""
 """The key id of a stored statement that cannot be read; it counts as unsigned."""
-_HEX: Final = frozenset({"root", "head", "previous"})
-_TEXTS: Final = frozenset({"chain", "key", "reason"})
+_HEX: Final = frozenset({"root", "head", "previous", "digest"})
+_TEXTS: Final = frozenset({"chain", "key", "reason", "replica"})
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,10 @@ def stored_purge_from(text: object, *, chain: str) -> Purge:
 
 def _stored(kind: type[K], text: object) -> K | None:
     try:
-        return kind.from_json(orjson.loads(text)) if isinstance(text, str) else None
+        if not isinstance(text, str):
+            return None
+        body = parsed(text.encode())
+        require_names(body, frozenset(kind.__dataclass_fields__))
+        return kind.from_json(body)
     except ValueError:
         return None

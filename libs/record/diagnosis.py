@@ -6,11 +6,11 @@ The rule: a record's hash covers its position, so an authentic record can be ass
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from libs.record.canonical import Link, link_hash
+from libs.record.canonical import Link, are_types, link_hash
 from libs.record.faults import Fault, FaultKind
 
 WINDOW = 256
-"""Number of positions around the mismatch in which the right position, or the right record, is searched."""
+"""Number of records after the mismatch that are kept for its diagnosis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,17 @@ class Mismatch:
     before: Link | None
     """The last record that fits."""
     found: Sequence[Link]
+    fits_later: bool
+    """Whether the record that belongs to `expected` was found later in the chain, however far."""
+    last: int
+    """The last position that a record can have been moved from."""
 
 
 def fault_in(mismatch: Mismatch) -> Fault:
     """The fault, as far as the records show it."""
     found, expected = mismatch.found[0], mismatch.expected
-    if any(_is_authentic(link, expected, mismatch.previous) for link in mismatch.found[1:]):
-        position = _position_of(found, expected)
+    if mismatch.fits_later:
+        position = _position_of(found, expected, mismatch.last)
         moved = position is not None and position > expected
         return _fault_at(mismatch, FaultKind.REORDERED if moved else FaultKind.INSERTED, found)
     if found.seq != expected:
@@ -40,7 +44,7 @@ def fault_in(mismatch: Mismatch) -> Fault:
 
 def _fault_at_expected(mismatch: Mismatch, found: Link) -> Fault:
     """The record claims the expected position, and no record nearby fits there."""
-    position = _position_of(found, mismatch.expected)
+    position = _position_of(found, mismatch.expected, mismatch.last)
     if position is None:
         return _fault_at(mismatch, FaultKind.ALTERED, found)
     if position > mismatch.expected:
@@ -68,17 +72,20 @@ def _fault_before(mismatch: Mismatch, kind: FaultKind, found: Link) -> Fault:
     return Fault(kind, mismatch.chain, mismatch.before.seq, mismatch.before.record_id)
 
 
-def _position_of(link: Link, near: int) -> int | None:
-    """The position that the record's hash was made for; None when it is none nearby."""
-    for distance in range(WINDOW + 1):
+def _position_of(link: Link, near: int, last: int) -> int | None:
+    """The position that the record's hash was made for, the nearest ones first; None when it is none of the chain."""
+    for distance in range(max(near, last - near) + 1):
         for position in {near + distance, near - distance}:
-            if _is_authentic(link, position, link.previous):
+            if 1 <= position <= last and is_authentic(link, position, link.previous):
                 return position
     return None
 
 
-def _is_authentic(link: Link, position: int, previous: bytes) -> bool:
+def is_authentic(link: Link, position: int, previous: bytes) -> bool:
+    """Whether the record's hash is that of its content at this position, behind this record."""
     try:
-        return link.previous == previous and link_hash(previous, position, link.values) == link.hash
+        if link.previous != previous or not are_types(tuple(map(type, link.values))):
+            return False
+        return link_hash(previous, position, link.values) == link.hash
     except (ValueError, TypeError):
         return False

@@ -88,6 +88,12 @@ def key_ring_from(text: str) -> KeyRing:
     return KeyRing(keys, signing if first.retired_at is None else None)
 
 
+def signing_keys_from(text: str) -> tuple[SigningKey, ...]:
+    """The keys of `GATEWAY_SIGNING_KEYS` that have a seed, the active one first. Raises ValueError as above."""
+    parsed = [_key_from(part.strip(), number) for number, part in enumerate(text.split(","), start=1)]
+    return tuple(signing for _, signing in parsed if signing is not None)
+
+
 def public_keys_from(exported: Sequence[Mapping[str, Any]]) -> PublicKeys:
     """Public keys from their exported form. Raises ValueError for anything else."""
     try:

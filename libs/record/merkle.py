@@ -21,9 +21,14 @@ class Tree:
 
     __slots__ = ("_subtrees", "size")
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._subtrees: list[bytes] = []
+    def __init__(self, size: int = 0, subtrees: Sequence[bytes] = ()) -> None:
+        self.size = size
+        self._subtrees = list(subtrees)
+
+    @property
+    def subtrees(self) -> tuple[bytes, ...]:
+        """The roots of the complete subtrees, the largest first: with `size`, all that adding leaves needs."""
+        return tuple(self._subtrees)
 
     def add(self, leaf: bytes) -> None:
         """Add a leaf at the right end."""

@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from libs.record.canonical import FIELDS, Link, chain_of, link_hash
+from libs.record.canonical import Link, are_types, body_of, chain_of, link_hash, values_from_body
 from libs.record.checkpoints import Checkpoint
 from libs.record.keys import PublicKeys
+from libs.record.log_entries import Span
+from libs.record.log_proofs import log_problem
 from libs.record.merkle import path_of, root_from
+from libs.record.strict_json import require_names
 
 PROOF: Final = "gateway-record-proof/1"
+_NAMES: Final = {"proof", "seq", "previous", "record", "path", "checkpoint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ def proof_from(link: Link, hashes: Sequence[bytes], checkpoint: Checkpoint) -> d
         "proof": PROOF,
         "seq": link.seq,
         "previous": link.previous.hex(),
-        "record": dict(zip(FIELDS, link.values, strict=True)),
+        "record": body_of(link.values),
         "path": [step.hex() for step in path_of(hashes, link.seq - checkpoint.first)],
         "checkpoint": checkpoint.as_json(),
     }
@@ -46,13 +50,15 @@ def proof_from(link: Link, hashes: Sequence[bytes], checkpoint: Checkpoint) -> d
 def verify_proof(proof: Mapping[str, Any], keys: PublicKeys) -> ProofResult:
     """Verify a proof with trusted public keys. Never raises for the proof's content."""
     try:
+        require_names(proof["checkpoint"], frozenset(Checkpoint.__dataclass_fields__))
         checkpoint = Checkpoint.from_json(proof["checkpoint"])
         record, seq = proof["record"], proof["seq"]
-        values = [record[name] for name in FIELDS]
+        values = values_from_body(record)
         leaf = link_hash(bytes.fromhex(proof["previous"]), seq, values)
         path = [bytes.fromhex(step) for step in proof["path"]]
         chain = chain_of(record["account_id"])
-        readable = proof["proof"] == PROOF and record.keys() == set(FIELDS) and type(seq) is int
+        readable = proof["proof"] == PROOF and proof.keys() - {"log"} == _NAMES and type(seq) is int
+        readable = readable and are_types(tuple(map(type, values)))
     except (KeyError, TypeError, ValueError, AttributeError):
         readable = False
     if not readable:
@@ -61,6 +67,8 @@ def verify_proof(proof: Mapping[str, Any], keys: PublicKeys) -> ProofResult:
     root = root_from(leaf, path, index=seq - checkpoint.first, size=checkpoint.count)
     if problem is None and (root != checkpoint.root or checkpoint.count != checkpoint.last - checkpoint.first + 1):
         problem = "the record is not the one that the checkpoint covers"
+    if problem is None and proof.get("log") is not None:
+        problem = log_problem(proof["log"], keys, Span(chain, seq, leaf))
     return ProofResult(str(record["id"]), checkpoint.chain, seq, problem)
 
 

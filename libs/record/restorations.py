@@ -50,6 +50,18 @@ class Restoration(SignedStatement):
         return found
 
 
+@dataclass(frozen=True)
+class SignerReset(SignedStatement):
+    """The signer lost its memory of what it signed before, and took `chains` chains as the store has them.
+
+    It excuses nothing. Its chain is that of the records without an account.
+    """
+
+    replica: str
+    reason: str
+    chains: int
+
+
 def stored_restorations_from(details: Iterable[object]) -> tuple[Restoration, ...]:
     """The statements in the `details` of records of type `RESTORED`; without those that cannot be read."""
     found = []

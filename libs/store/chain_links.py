@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from libs.record.canonical import ACCOUNT_ID, FIELDS, ID, Link, Value, chain_of, genesis, link_hash
-from libs.store.instants import instant_from, micros_from
+from libs.store.instants import instant_from, micros_from, optional_instant_from
 from libs.store.records import Record
 
 
@@ -34,6 +34,8 @@ def values_from(record: Record) -> tuple[Value, ...]:
         record.masked_phone,
         json_text_from(record.details),
         record.personal,
+        record.producer,
+        None if record.recorded_at is None else micros_from(record.recorded_at),
     )
 
 
@@ -49,7 +51,8 @@ def json_text_from(value: object) -> str:
 def record_from(values: Sequence[Any]) -> Record:
     """The record with these values."""
     fields = dict(zip(FIELDS, values, strict=True))
-    return Record(**fields | {"at": instant_from(fields["at"]), "details": orjson.loads(fields["details"])})
+    times = {"at": instant_from(fields["at"]), "recorded_at": optional_instant_from(fields["recorded_at"])}
+    return Record(**fields | times | {"details": orjson.loads(fields["details"])})
 
 
 def rows_by_id(rows: Iterable[tuple[Value, ...]]) -> dict[str, tuple[Value, ...]]:

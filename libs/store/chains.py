@@ -3,7 +3,7 @@
 Each account has a chain; records without an account share one more (`libs.record.canonical.chain_of`).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +29,8 @@ class Head:
     purge: Purge | None
     stray: str | None = None
     """The id of a record whose `seq` is no integer: it was written from outside the gateway."""
+    hash: bytes | None = None
+    """The hash of its last record, where the store keeps that apart from the record."""
     restorations: tuple[Restoration, ...] = ()
     """The statements in the chain's records that it was restored; whoever uses one checks its signature."""
 
@@ -67,6 +69,9 @@ class Chains(Protocol):
     async def links(self, chain: str, *, after: int | None, limit: int) -> Sequence[Link]:
         """Links in the order of their `seq`, from the first or from `after` on, exactly as stored."""
 
+    async def links_at(self, chain: str, seqs: Collection[int]) -> Sequence[Link]:
+        """The links at these positions, in the order of their `seq`; where there is none, none."""
+
     async def hash_pairs(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
         """The hash of the previous record and of the record itself, for each link in the same order."""
 
@@ -85,6 +90,9 @@ class Checkpoints(Protocol):
 
     async def unshipped(self, limit: int) -> Sequence[Checkpoint]:
         """Checkpoints that are not shipped yet; within a chain, lower numbers come first."""
+
+    async def first_unshipped(self, chain: str) -> int | None:
+        """The lowest number of the chain's checkpoints that are not shipped; None: all are."""
 
     async def mark_shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Mark checkpoints as stored in the sink. Safe to repeat."""

@@ -1,7 +1,7 @@
 """`Chains`, `Checkpoints` and `Purges` in MongoDB. Checkpoints and purges are stored as JSON text, as signed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import orjson
@@ -55,7 +55,13 @@ class MongoChains:
     async def links(self, chain: str, *, after: int | None, limit: int) -> Sequence[Link]:
         """As `Chains.links`."""
         found = await self._after(chain, after, limit, None)
-        return [Link(d.get("seq"), d.get("previous"), d.get("hash"), values_from_document(d)) for d in found]  # type: ignore[arg-type]  # as stored; the verifier checks it
+        return [_link_from(document) for document in found]
+
+    async def links_at(self, chain: str, seqs: Collection[int]) -> Sequence[Link]:
+        """As `Chains.links_at`."""
+        query = {"account_id": account_of(chain), "seq": {"$in": sorted(seqs)}}
+        found: list[Document] = await run(self._records.find(query).sort([("seq", 1)]).to_list(None))
+        return [_link_from(document) for document in found]
 
     async def hash_pairs(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
         """As `Chains.hash_pairs`."""
@@ -81,8 +87,18 @@ class MongoChains:
         without_account = await run(self._records.find_one({"account_id": None}, {"_id": 1}))
         checkpointed = await run(self._checkpoints.distinct("chain"))
         purged = await run(self._purges.distinct("_id"))
-        names = {*accounts, *checkpointed, *purged, *([] if without_account is None else [NO_ACCOUNT_CHAIN])} - {None}
-        return sorted(str(name) for name in names)
+        names = [*accounts, *checkpointed, *purged, *([] if without_account is None else [NO_ACCOUNT_CHAIN])]
+        texts = {name for name in names if isinstance(name, str)}
+        odd = any(name is not None and not isinstance(name, str) for name in accounts)
+        return sorted(texts | ({NO_ACCOUNT_CHAIN} if odd else set()))
+
+    async def _record_of_no_chain(self) -> str | None:
+        """The id of a record that no chain's name reads, which only somebody outside the gateway writes."""
+        for name in await run(self._records.distinct("account_id")):
+            if name == NO_ACCOUNT_CHAIN or (name is not None and not isinstance(name, str)):
+                found = await run(self._records.find_one({"account_id": name}, {"id": 1}))
+                return None if found is None else str(found.get("id"))
+        return None
 
     async def _head(self, chain: str) -> Head:
         # The records are read last: they only grow, so the checkpoint covers no record beyond `seq`.
@@ -95,15 +111,26 @@ class MongoChains:
         purge = None if purged is None else stored_purge_from(purged.get("body"), chain=chain)
         restored = await run(self._records.find(mine | {"type": RESTORED}, {"details": 1}).to_list(None))
         seq = max(0 if last is None else int(last["seq"]), 0 if purge is None else purge.seq)
+        stray = None if has_seq or greatest is None else str(greatest.get("id"))
+        if stray is None and chain == NO_ACCOUNT_CHAIN:
+            stray = await self._record_of_no_chain()
         return Head(
             chain=chain,
             seq=seq,
             last=seq,
             checkpoint=None if checkpoint is None else _checkpoint_from(checkpoint),
             purge=purge,
-            stray=None if has_seq or greatest is None else str(greatest.get("id")),
+            stray=stray,
             restorations=stored_restorations_from(document.get("details") for document in restored),
         )
+
+
+def _link_from(document: Document) -> Link:
+    """The link as it is stored; the verifier checks it."""
+    seq: Any = document.get("seq")
+    previous: Any = document.get("previous")
+    hash_: Any = document.get("hash")
+    return Link(seq, previous, hash_, values_from_document(document))
 
 
 def _newest_from(group: Document | None) -> Checkpoint | None:
@@ -142,6 +169,12 @@ class MongoCheckpoints:
         """As `Checkpoints.unshipped`."""
         cursor = self._checkpoints.find({"shipped": False}).sort([("chain", 1), ("number", 1)]).limit(limit)
         return [_checkpoint_from(document) for document in await run(cursor.to_list(None))]
+
+    async def first_unshipped(self, chain: str) -> int | None:
+        """As `Checkpoints.first_unshipped`."""
+        waiting = {"chain": chain, "shipped": False}
+        found = await run(self._checkpoints.find_one(waiting, {"number": 1}, sort=[("number", 1)]))
+        return None if found is None else int(found["number"])
 
     async def mark_shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
         """As `Checkpoints.mark_shipped`."""

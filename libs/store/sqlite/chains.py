@@ -1,17 +1,17 @@
 """`Chains`, `Checkpoints` and `Purges` in SQLite. Chains are read in a thread, exactly as stored."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from libs.record.canonical import FIELDS, Link, account_of, chain_of
+from libs.record.canonical import FIELDS, NO_ACCOUNT_CHAIN, Link, account_of, chain_of
 from libs.record.checkpoints import Checkpoint, Purge, stored_checkpoint_from, stored_purge_from
 from libs.record.restorations import RESTORED, stored_restorations_from
 from libs.store.chains import ChainEnd, Head, chain_end_from
-from libs.store.sqlite.database import Database
+from libs.store.sqlite.database import Database, json_list
 
 _NAMES = """
 WITH RECURSIVE accounts (name) AS (
@@ -33,8 +33,11 @@ SELECT coalesce((SELECT seq FROM chains WHERE chain = :chain), 0),
   (SELECT body FROM checkpoints WHERE chain = :chain ORDER BY number DESC LIMIT 1),
   (SELECT max(number) FROM checkpoints WHERE chain = :chain),
   (SELECT body FROM purges WHERE chain = :chain),
-  (SELECT id FROM records WHERE account_id IS :account_id ORDER BY chain_seq DESC LIMIT 1)
+  (SELECT id FROM records WHERE account_id IS :account_id ORDER BY chain_seq DESC LIMIT 1),
+  (SELECT hash FROM chains WHERE chain = :chain),
+  CASE :chain WHEN '-' THEN (SELECT id FROM records WHERE account_id = '-' OR account_id >= x'' LIMIT 1) END
 """
+"""The last value: a record that no chain's name reads, which only somebody outside the gateway writes."""
 _ENDS = f"""
 SELECT name, coalesce((SELECT seq FROM chains WHERE chain = name), 0),
   (SELECT max(number) FROM checkpoints WHERE chain = name),
@@ -45,6 +48,10 @@ FROM ({_NAMES})
 _LINKS = (
     f"SELECT chain_seq, previous, hash, {', '.join(FIELDS)} FROM records INDEXED BY records_of_chain "  # noqa: S608 -- names from the format
     "WHERE account_id IS ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?"
+)
+_LINKS_AT = (
+    f"SELECT chain_seq, previous, hash, {', '.join(FIELDS)} FROM records INDEXED BY records_of_chain "  # noqa: S608 -- names from the format
+    "WHERE account_id IS ? AND chain_seq IN (SELECT value FROM json_each(?)) ORDER BY chain_seq"
 )
 _LOWEST = -(2**63)
 
@@ -63,7 +70,7 @@ class SqliteChains:
         def read(connection: sqlite3.Connection) -> list[Head]:
             connection.execute("BEGIN")  # one snapshot for all heads
             try:
-                names = [name for (name,) in connection.execute(_NAMES)] if chain is None else [chain]
+                names = _readable(connection.execute(_NAMES)) if chain is None else [chain]
                 heads = [_head_from(connection, name) for name in names]
             finally:
                 connection.execute("COMMIT")
@@ -73,11 +80,20 @@ class SqliteChains:
 
     async def ends(self) -> Sequence[ChainEnd]:
         """As `Chains.ends`."""
-        return await self.records.scan(lambda connection: [_end_from(row) for row in connection.execute(_ENDS)])
+        rows = await self.records.scan(lambda connection: connection.execute(_ENDS).fetchall())
+        found = {row[0]: _end_from(row) for row in rows if type(row[0]) is str}
+        if len(found) < len(rows):  # a name that is no text: its records are reported in this chain
+            found.setdefault(NO_ACCOUNT_CHAIN, chain_end_from(NO_ACCOUNT_CHAIN, 0, None))
+        return [found[name] for name in sorted(found)]
 
     async def links(self, chain: str, *, after: int | None, limit: int) -> Sequence[Link]:
         """As `Chains.links`."""
         rows = await self.records.rows(_LINKS, (account_of(chain), _LOWEST if after is None else after, limit))
+        return [Link(row[0], row[1], row[2], row[3:]) for row in rows]
+
+    async def links_at(self, chain: str, seqs: Collection[int]) -> Sequence[Link]:
+        """As `Chains.links_at`."""
+        rows = await self.records.rows(_LINKS_AT, (account_of(chain), json_list(sorted(seqs))))
         return [Link(row[0], row[1], row[2], row[3:]) for row in rows]
 
     async def hash_pairs(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
@@ -94,6 +110,13 @@ class SqliteChains:
         return (chain_of(rows[0][0]), rows[0][1]) if rows else None
 
 
+def _readable(rows: Iterable[tuple[object]]) -> list[str]:
+    """The names that are text; records under another one are reported in the chain of records without an account."""
+    names = [name for (name,) in rows]
+    texts = {name for name in names if isinstance(name, str)}
+    return sorted(texts | ({NO_ACCOUNT_CHAIN} if len(texts) < len(names) else set()))
+
+
 def _end_from(row: Any) -> ChainEnd:
     chain, seq, number, checkpoint = row
     return chain_end_from(chain, seq, None if number is None else _checkpoint_from((checkpoint, chain, number)))
@@ -101,15 +124,17 @@ def _end_from(row: Any) -> ChainEnd:
 
 def _head_from(connection: sqlite3.Connection, chain: str) -> Head:
     asked = {"chain": chain, "account_id": account_of(chain), "type": RESTORED}
-    seq, last, checkpoint, number, purge, last_id = connection.execute(_HEAD, asked).fetchone()
+    seq, last, checkpoint, number, purge, last_id, tail, lost = connection.execute(_HEAD, asked).fetchone()
     has_seq = last is None or type(last) is int
+    stray = lost if has_seq else last_id
     return Head(
         chain=chain,
         seq=seq,
         last=(last or 0) if has_seq else 0,
-        checkpoint=None if number is None else stored_checkpoint_from(checkpoint, chain=chain, number=number),
+        checkpoint=None if number is None else _checkpoint_from((checkpoint, chain, number)),
         purge=None if purge is None else stored_purge_from(purge, chain=chain),
-        stray=None if has_seq else str(last_id),
+        stray=None if stray is None else str(stray),
+        hash=None if tail is None else tail if isinstance(tail, bytes) else b"",
         restorations=stored_restorations_from(details for (details,) in connection.execute(_RESTORED, asked)),
     )
 
@@ -136,6 +161,11 @@ class SqliteCheckpoints:
         sql = "SELECT body, chain, number FROM checkpoints WHERE shipped = 0 ORDER BY chain, number LIMIT ?"
         return [_checkpoint_from(row) for row in await self.records.rows(sql, (limit,))]
 
+    async def first_unshipped(self, chain: str) -> int | None:
+        """As `Checkpoints.first_unshipped`: along the index of those to ship."""
+        rows = await self.records.rows("SELECT min(number) FROM checkpoints WHERE shipped = 0 AND chain = ?", (chain,))
+        return None if rows[0][0] is None else int(rows[0][0])
+
     async def mark_shipped(self, checkpoints: Sequence[Checkpoint]) -> None:
         """As `Checkpoints.mark_shipped`."""
         values = [(checkpoint.chain, checkpoint.number) for checkpoint in checkpoints]
@@ -144,7 +174,7 @@ class SqliteCheckpoints:
 
 
 def _checkpoint_from(row: Any) -> Checkpoint:
-    return stored_checkpoint_from(row[0], chain=row[1], number=row[2])
+    return stored_checkpoint_from(row[0], chain=row[1], number=row[2] if type(row[2]) is int else 0)
 
 
 @dataclass(frozen=True, slots=True)
