@@ -1,5 +1,6 @@
 """Reports equal what the driver did; a simulation equals the later decision and has no effect."""
 
+import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from libs.record.keys import public_keys_from
+from libs.record.pdf_signatures import pdf_problem
+from libs.record.reports import report_problem, text_problem
 from tests.e2e.driver import Answer, Gateway, Integration, outbound
 from tests.e2e.waiting import eventually
 from tools.simulator.faults import Fault, FaultStep, Match
@@ -102,6 +106,55 @@ async def test_reading_a_report_is_recorded_with_its_digest(gateway: Gateway) ->
     assert read["details"]["sha256"] == report_body["proof"]["sha256"]
 
 
+async def test_a_report_is_proven_and_signed_as_a_whole(gateway: Gateway) -> None:
+    integration = await gateway.create_integration()
+    keys = public_keys_from((await gateway.done("GET", "/audit/keys"))["keys"])
+
+    report_body = await report(gateway, integration)
+
+    assert report_body["verification"]["state"] == "proven"
+    assert report_body["verification"]["recomputed"] >= report_body["record"]["count"] > 0
+    assert report_problem(report_body, keys) is None
+    assert report_problem(report_body | {"generated_by": "somebody else"}, keys) is not None
+
+
+async def test_the_record_of_a_refusal_names_the_opt_out_behind_it(gateway: Gateway) -> None:
+    integration = await gateway.create_integration()
+    leaver = await gateway.a_customer_who_wrote(integration)
+    await gateway.whatsapp.inbound(integration.number, leaver.removeprefix("+"), "STOP")
+    answers: list[Answer] = []
+
+    async def stopped() -> bool:
+        answers.append(await gateway.reply(integration, leaver))
+        return answers[-1].result == "recipient_suppressed"
+
+    assert await eventually(stopped, pause=0.2)
+
+    async def explained() -> dict[str, Any] | None:  # audit records behind the answer
+        shown: dict[str, Any] = await gateway.done("GET", f"/events/{answers[-1].event_id}")
+        return shown if shown["suppressions"] else None
+
+    await gateway.wait_for_records(event_id=answers[-1].event_id, type="webhook.answered")
+    shown = await eventually(explained)
+    assert shown is not None
+    [suppression] = shown["suppressions"]
+    assert (suppression["kind"], suppression["source"]) == ("opt_out", "keyword")
+    asked, taken = (datetime.fromisoformat(suppression[name]) for name in ("asked_at", "recorded_at"))
+    assert asked <= taken
+    recorded = await gateway.records(account_id=integration.account_id, type="suppression.added")
+    assert suppression["record_id"] == recorded[0]["id"]
+
+
+async def test_a_reused_key_leads_to_the_first_request(gateway: Gateway) -> None:
+    integration = await gateway.create_integration()
+    first = await gateway.post(integration, {"event_type": "test"}, Idempotency_Key="one")
+
+    other = await gateway.post(integration, {"event_type": "queue_event"}, Idempotency_Key="one")
+
+    assert other.result == "idempotency_key_reused"
+    assert other.body["details"]["first_event_id"] == first.event_id
+
+
 @pytest.mark.parametrize(
     ("form", "begins"), [("pdf", b"%PDF-"), ("html", b"<!doctype html>"), ("csv", b"\xef\xbb\xbf")]
 )
@@ -120,6 +173,9 @@ async def test_every_report_format_is_complete(gateway: Gateway, form: str, begi
 
     assert answer.status == 200
     assert answer.content.startswith(begins)
+    keys = public_keys_from((await gateway.done("GET", "/audit/keys"))["keys"])
+    problem_of = pdf_problem if form == "pdf" else text_problem
+    assert await asyncio.to_thread(problem_of, answer.content, keys) is None
     assert b"<b>Acme" not in answer.content or form == "csv"
 
 

@@ -1,97 +1,53 @@
-"""`Tallies` in MongoDB: the server groups, and Python reads the details, whose JSON text the server cannot read.
+"""`Tallies` in MongoDB: `_id` is chain and number, so each number exists once."""
 
-The rule: a tally walks the account's index once, from one time to the next, and reads each record once.
-"""
-
-from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Sequence
 
 import orjson
 
-from libs.store.instants import micros_from
-from libs.store.mongo.database import Database, Document, aggregate, run
-from libs.store.mongo.records import query_from, record_from_document
-from libs.store.records import Record, RecordFilter
-from libs.store.tallies import FACETS, Tally, facets_of, late_of, minute_of
-
-BATCH: Final = 10_000
-"""Records counted in one call. At 50 microseconds each, which a slow server takes, that is a quarter of its time."""
-_GROUP: Final = {
-    "type": "$type",
-    "code": "$code",
-    "purpose": "$purpose",
-    "details": {"$cond": [{"$in": ["$type", sorted(FACETS)]}, "$details", None]},
-}
+from libs.record.tallies import Tally, stored_tally_from
+from libs.store.mongo.database import DUPLICATE_KEY, Database, Document, run, unless_duplicate
 
 
 class MongoTallies:
     """`Tallies`."""
 
-    def __init__(self, database: Database, *, batch: int = BATCH) -> None:
-        self._records = database["records"]
-        self._batch = batch
+    def __init__(self, database: Database) -> None:
+        self._tallies = database["tallies"]
 
-    async def tally(self, account_id: str, *, from_: datetime, to: datetime, day_began: datetime) -> Sequence[Tally]:
-        """As `Tallies.tally`."""
-        began, counts = minute_of(day_began.astimezone(UTC)), Counter[tuple[Any, ...]]()
-        start, end = micros_from(from_), micros_from(to)
-        while start < end:
-            stop = await self._batch_end(account_id, start, end)
-            for group in await self.groups(account_id, start, stop):
-                counts[_key_of(group["_id"], began)] += group["records"]
-            start = stop
-        return [_tally_from(key, records) for key, records in counts.items()]
+    async def add(self, tally: Tally, body: bytes) -> bool:
+        """As `Tallies.add`."""
+        document = {
+            "_id": f"{tally.chain}:{tally.number}",
+            "chain": tally.chain,
+            "number": tally.number,
+            "last": tally.last,
+            "statement": orjson.dumps(tally.as_json()).decode(),
+            "body": body,
+        }
+        return await unless_duplicate(self._tallies.insert_one(document)) is not DUPLICATE_KEY
 
-    async def groups(self, account_id: str, start: int, stop: int) -> Sequence[Document]:
-        """The records of a span, in microseconds, by what tells them apart; `records` is the number of each."""
-        wanted = {"account_id": account_id, "at": {"$gte": start, "$lt": stop}}
-        return await aggregate(self._records, [{"$match": wanted}, {"$group": {"_id": _GROUP, "records": {"$sum": 1}}}])
+    async def newest(self, chain: str) -> Tally | None:
+        """As `Tallies.newest`."""
+        shown = {"chain": 1, "number": 1, "statement": 1}
+        found = await run(self._tallies.find_one({"chain": chain}, shown, sort=[("number", -1)]))
+        return None if found is None else _tally_from(found)
 
-    async def _batch_end(self, account_id: str, start: int, end: int) -> int:
-        """The end of the span that begins at `start` and has a batch of records; reads the index alone.
+    async def page(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[Tally, bytes]]:
+        """As `Tallies.page`."""
+        query = {"chain": chain, "number": {"$gt": after}}
+        cursor = self._tallies.find(query).sort([("number", 1)]).limit(limit)
+        return [(_tally_from(document), _body_of(document)) for document in await run(cursor.to_list(None))]
 
-        All records of one microsecond are counted together, so that every step moves forward in time.
-        """
-        wanted = {"account_id": account_id, "at": {"$gte": start, "$lt": end}}
-        cursor = self._records.find(wanted, {"_id": 0, "at": 1}).sort([("at", 1)]).skip(self._batch).limit(1)
-        found: list[Document] = await run(cursor.to_list(None))
-        return max(found[0]["at"], start + 1) if found else end
-
-    async def scan(
-        self, wanted: RecordFilter, *, batch: int = 1_000, customers: Collection[str] | None = None
-    ) -> AsyncIterator[Sequence[Record]]:
-        """As `Tallies.scan`."""
-        query = query_from(wanted, None)
-        if customers is not None:
-            query = {"$and": [query, {"customer_hash": {"$in": sorted(customers)}}]}
-        async for documents in self._batches(query, batch):
-            yield [record_from_document(document) for document in documents]
-
-    async def _batches(self, query: Document, batch: int) -> AsyncIterator[Sequence[Document]]:
-        """Documents, oldest first. Each batch is a separate call, so that a long scan is not one long call."""
-        ahead = query
-        while True:
-            cursor = self._records.find(ahead).sort([("at", 1), ("id", 1)]).limit(batch)
-            found: list[Document] = await run(cursor.to_list(None))
-            if found:
-                yield found
-            if len(found) < batch:
-                return
-            at, record_id = found[-1]["at"], found[-1]["id"]
-            later = [{"at": {"$gte": at}}, {"$or": [{"at": {"$gt": at}}, {"id": {"$gt": record_id}}]}]
-            ahead = {"$and": [query, *later]}
+    async def drop(self, chain: str, *, up_to: int) -> int:
+        """As `Tallies.drop`."""
+        removed = await run(self._tallies.delete_many({"chain": chain, "last": {"$lte": up_to}}))
+        return int(removed.deleted_count)
 
 
-def _key_of(group: Document, day_began: str) -> tuple[Any, ...]:
-    type_ = group["type"]
-    details = orjson.loads(group["details"]) if type_ in FACETS else {}
-    # True and 1 are equal keys in Python, but different facets.
-    facets = tuple((type(value), value) for value in facets_of(type_, details))
-    return (type_, group.get("code"), group.get("purpose"), facets, late_of(type_, details, day_began))
+def _tally_from(document: Document) -> Tally:
+    return stored_tally_from(document.get("statement"), chain=document["chain"], number=document["number"])
 
 
-def _tally_from(key: tuple[Any, ...], records: int) -> Tally:
-    type_, code, purpose, facets, late = key
-    return Tally(type_, code, purpose, tuple(value for _, value in facets), late, records)
+def _body_of(document: Document) -> bytes:
+    body = document.get("body")
+    return body if isinstance(body, bytes) else b""

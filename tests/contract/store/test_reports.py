@@ -12,17 +12,22 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from libs.record.checkpoints import checkpoint_from
-from libs.record.keys import SigningKey
+from libs.record.checkpoints import Checkpoint, checkpoint_from
+from libs.record.keys import PublicKey, PublicKeys, SigningKey
+from libs.record.sinks import checkpoint_sinks_from
 from libs.store.accounts import Account
 from libs.store.records import Record
-from libs.store.sqlite.tallies import SqliteTallies
 from libs.store.store import Store
-from services.console.adapters.null_proofs import no_signature, no_verification
+from services.audit.adapters.sinks import sink_from
+from services.audit.handlers.checkpoints import SignCheckpoints
+from services.audit.handlers.tallies import SignTallies
+from services.console.adapters.null_proofs import no_signature
 from services.console.domain.reports.builder import digest_of
 from services.console.domain.reports.model import ComplianceReport
 from services.console.domain.reports.periods import Period, period_from
 from services.console.handlers.reports.builder import BuildReport
+from services.console.handlers.reports.counted_records import CountRecords
+from services.console.handlers.reports.verification import DescribeVerification, open_erasures_of
 from tests.contract.store.builders import an_account
 
 MADE_AT = datetime(2027, 1, 1, tzinfo=UTC)
@@ -193,14 +198,45 @@ def counted(named: Any) -> dict[str, int]:
     return {one.name: one.count for one in named}
 
 
-async def built_report(store: Store, account: Account, period: Period) -> ComplianceReport:
-    tallies = store.tallies
-    small = replace(tallies, batch_size=29) if isinstance(tallies, SqliteTallies) else tallies
+KEY = SigningKey("k1", bytes(range(32)))
+KEYS = {"k1": PublicKey("k1", KEY.public)}
+
+
+async def sealed(store: Store) -> None:
+    """Checkpoints over every record, and tallies over most of them."""
+    sink = sink_from(checkpoint_sinks_from(None))
+    asked: dict[str, Any] = {"chains": store.chains, "checkpoints": store.checkpoints, "key": KEY}
+    await SignCheckpoints(**asked, sink=sink, clock=lambda: MADE_AT, records=17)()
+    made = await SignTallies(**asked, tallies=store.tallies, keys=KEYS, clock=lambda: MADE_AT, records=40)()
+    assert made > 2
+
+
+async def built_report(
+    store: Store,
+    account: Account,
+    period: Period,
+    *,
+    keys: PublicKeys | None = None,
+    recomputed: int = 0,
+    shipped: Sequence[Checkpoint] = (),
+) -> ComplianceReport:
+    """With tallies where there are some, whatever the length of the chain."""
+
+    async def read_shipped() -> Sequence[Checkpoint]:
+        return shipped
+
     build = BuildReport(
-        tallies=small,
-        records=store.records,
+        count=CountRecords(
+            chains=store.chains,
+            checkpoints=store.checkpoints,
+            tallies=store.tallies,
+            keys=KEYS if keys is None else keys,
+            recomputed=recomputed,
+        ),
         chains=store.chains,
-        verify=no_verification,
+        read_shipped=read_shipped,
+        describe=DescribeVerification(store.verification_states),
+        open_erasures=open_erasures_of(store.erasures),
         sign=no_signature,
         clock=lambda: MADE_AT,
         seconds=60,
@@ -217,16 +253,24 @@ PERIODS = [
 ]
 
 
+@pytest.mark.parametrize("tallied", [True, False], ids=["with tallies", "record by record"])
 @pytest.mark.parametrize(("zone_name", "from_", "to"), PERIODS)
-async def test_the_figures_are_those_of_a_recount(store: Store, zone_name: str, from_: str, to: str) -> None:
+async def test_the_figures_are_those_of_a_recount(
+    store: Store, zone_name: str, from_: str, to: str, *, tallied: bool
+) -> None:
     zone = ZoneInfo(zone_name)
     period = period_from(from_, to, zone)
     records = list(Day(random.Random(zone_name), period).records(600))
     await store.records.append(records)
     account = an_account(timezone=zone_name)
+    if tallied:
+        await sealed(store)
 
     report = await built_report(store, account, period)
 
+    # At an edge within a quarter of an hour each record's own time is needed, and every tally here has some there.
+    usable = tallied and period.from_.minute % 15 == 0
+    assert (report.verification.state, bool(report.verification.tallied)) == ("proven", usable)
     recount = Recount(records, period)
     assert report.record.count == len(recount.inside) > 200
     assert (report.record.first_id, report.record.last_id) == (recount.inside[0].id, recount.inside[-1].id)
@@ -340,9 +384,48 @@ async def test_a_report_names_the_newest_checkpoint_of_the_accounts_chain(store:
     period = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
     await store.records.append([Record(id=f"r-{n}", at=period.from_, type="x", account_id="acc-1") for n in range(3)])
     hashes = [joint[1] for joint in await store.chains.hash_pairs("acc-1", after=0, limit=10)]
-    await store.checkpoints.add(checkpoint_from("acc-1", hashes, before=None, at=1, key=SigningKey("k1", bytes(32))))
+    await store.checkpoints.add(checkpoint_from("acc-1", hashes, before=None, at=1, key=KEY))
 
     report = await built_report(store, an_account(), period)
 
     assert report.verification.checkpoint == "1, up to place 3, signed with key k1"
-    assert report.verification.performed is False
+    assert report.verification.state == "proven"
+
+
+async def test_without_keys_nothing_is_proven(store: Store) -> None:
+    period = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
+    await store.records.append([Record(id="r-1", at=period.from_, type="x", account_id="acc-1")])
+
+    report = await built_report(store, an_account(), period, keys={})
+
+    assert (report.verification.state, report.record.count) == ("unproven", 1)
+    assert "GATEWAY_SIGNING_KEYS" in (report.verification.note or "")
+
+
+async def test_records_that_no_checkpoint_covers_yet_are_told(store: Store) -> None:
+    period = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
+    records = list(Day(random.Random(1), period).records(200))
+    await store.records.append(records)
+    await sealed(store)
+    more = [Record(id=f"r-{n}", at=period.from_, type="x", account_id="acc-1") for n in range(5)]
+    await store.records.append(more)
+
+    report = await built_report(store, an_account(), period)
+
+    assert (report.verification.state, report.verification.unsealed) == ("proven", 5)
+    assert report.verification.tallied > 0
+    assert report.verification.recomputed < report.verification.tallied
+
+
+async def test_a_truncated_chain_is_broken_when_a_checkpoint_outside_the_database_has_more(store: Store) -> None:
+    period = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
+    await store.records.append([Record(id=f"r-{n}", at=period.from_, type="x", account_id="acc-1") for n in range(3)])
+    hashes = [joint[1] for joint in await store.chains.hash_pairs("acc-1", after=0, limit=10)]
+    shipped = checkpoint_from("acc-1", [*hashes, bytes(32)], before=None, at=1, key=KEY)
+
+    report = await built_report(store, an_account(), period, shipped=[shipped])
+
+    assert report.verification.state == "broken"
+    assert report.verification.fault is not None
+    assert report.verification.fault.kind == "truncated"
+    assert report.verification.shipped == 1

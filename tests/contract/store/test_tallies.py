@@ -1,152 +1,296 @@
-"""The contract of `Tallies`, on every adapter: the sums equal a recount, record by record."""
+"""Signed tallies on every adapter, and what somebody with the whole database can do to a report's figures: nothing.
+
+The edits go past the gateway: SQL on the file, and MongoDB's own driver.
+"""
 
 import random
-from collections import Counter
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pymongo
 import pytest
 
-from libs.store.records import Record, RecordFilter
-from libs.store.sqlite.tallies import SqliteTallies
+from libs.record.checkpoints import Checkpoint, purge_from
+from libs.record.summary import Summary
+from libs.record.tallies import body_from, summary_from
+from libs.store.records import Record
 from libs.store.store import Store
-from libs.store.tallies import Tallies, Tally
-from tests.contract.store.builders import NOW, a_record, after
+from services.audit.handlers.tallies import SignTallies
+from services.console.domain.reports.model import ComplianceReport
+from services.console.domain.reports.periods import Period
+from tests.contract.store.builders import an_account
+from tests.contract.store.test_reports import KEY, KEYS, MADE_AT, Day, built_report, sealed
 
-TYPES = (
-    "webhook.answered",
-    "webhook.rejected",
-    "webhook.throttled",
-    "message.approved",
-    "whatsapp.status_received",
-    "suppression.added",
-    "forward.failed",
-    "account.changed",
-)
+PERIOD = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
+ACCOUNT = an_account()
+Edit = Callable[..., None]
 
 
-def records_by_chance(chance: random.Random, count: int) -> list[Record]:
-    """Records with all kinds of details, many of them nothing that the gateway would write."""
-    return [
-        a_record(
-            f"record-{number:05}",
-            at=after(chance.randrange(1_000) / 4),
-            type=chance.choice(TYPES),
-            account_id=chance.choice(["acc-1", "acc-1", "acc-2", None]),
-            code=chance.choice([None, "sent", "ok", 'it\'s "quoted"']),
-            purpose=chance.choice([None, "support"]),
-            customer_hash=chance.choice([None, "c1", "c2"]),
-            details=details_by_chance(chance),
-        )
-        for number in range(count)
-    ]
+@pytest.fixture
+async def records(store: Store) -> list[Record]:
+    """Two accounts' records under checkpoints, most of them in tallies."""
+    written = list(Day(random.Random(7), PERIOD).records(300))
+    await store.records.append(written)
+    await sealed(store)
+    return written
 
 
-def details_by_chance(chance: random.Random) -> dict[str, Any]:
-    odd: list[Any] = [None, True, 1, 0, 2**53, 1.5, "", "x", "ünï\u202e\"'", [], {}, [1], {"a": 1}]
-    details: dict[str, Any] = {}
-    for name in ("event_type", "flagged", "reason", "count", "status", "source", "kind"):
-        if chance.random() < 0.5:
-            details[name] = chance.choice(odd)
-    if chance.random() < 0.5:
-        details["details"] = chance.choice([{"outcome": chance.choice(odd), "scope": "pair"}, [], None, "x"])
-    if chance.random() < 0.5:
-        lines = [{"rule": "a", "passed": True}, {"rule": "b", "passed": chance.choice([True, False])}]
-        details["receipt"] = chance.choice([[], lines, lines[:1], None, {"rule": "x"}])
-    if chance.random() < 0.5:
-        details["provider_codes"] = chance.choice([[], [131026], [131047, 1], 5])
-    if chance.random() < 0.5:
-        received = NOW - timedelta(minutes=chance.randrange(3))
-        details["received_at"] = chance.choice([received.isoformat(), received.replace(microsecond=0).isoformat()])
-    return details
+@pytest.fixture
+def edit(store_url: str) -> Edit:
+    """Change the rows or documents of a table with these values, or delete them without a change."""
+
+    def run(table: str, wanted: dict[str, Any], change: dict[str, Any] | None) -> None:
+        if store_url.startswith("sqlite"):
+            where = " AND ".join(f"{name} = ?" for name in wanted) or "1"
+            names = ", ".join(f"{name} = ?" for name in change or ())
+            sql = f"DELETE FROM {table}" if change is None else f"UPDATE {table} SET {names}"  # noqa: S608 -- names from below
+            connection = sqlite3.connect(file_of(store_url))
+            with connection:
+                connection.execute(f"{sql} WHERE {where}", (*(change or {}).values(), *wanted.values()))
+            connection.close()
+            return
+        database: Any = pymongo.MongoClient(store_url).get_default_database()
+        if change is None:
+            database[table].delete_many(wanted)
+        else:
+            database[table].update_many(wanted, {"$set": change})
+
+    return run
 
 
-def recounted(records: Sequence[Record], began_minute: str) -> Counter[str]:
-    """The same figures from the records alone, told in another way."""
-    counts: Counter[str] = Counter()
-    for record in records:
-        told, late = [], None
-        d = record.details
-        inner: dict[str, Any] = d["details"] if isinstance(d.get("details"), dict) else {}
-        match record.type:
-            case "webhook.answered":
-                last = d["receipt"][-1] if isinstance(d.get("receipt"), list) and d["receipt"] else {}
-                told = [d.get("event_type"), d.get("flagged"), inner.get("outcome"), inner.get("scope")]
-                told += [d.get("reason"), inner.get("period"), last.get("rule"), last.get("passed")]
-                received = d.get("received_at")
-                late = received[:16] if received and received[:16] < began_minute else None
-            case "webhook.rejected" | "webhook.throttled":
-                told = [d.get("count")]
-            case "whatsapp.status_received":
-                codes = d.get("provider_codes")
-                told = [d.get("status"), codes[0] if isinstance(codes, list) and codes else None]
-            case "suppression.added":
-                told = [d.get("source"), d.get("kind")]
-            case "forward.failed":
-                told = [d.get("reason")]
-            case _:
-                pass
-        told = [None if isinstance(value, list | dict) else value for value in told]
-        counts[repr((record.type, record.code, record.purpose, tuple(told), late))] += 1
-    return counts
+def file_of(store_url: str) -> Path:
+    return Path(store_url.removeprefix("sqlite:///")).with_name("gateway-records.db")
 
 
-def in_pieces(tallies: Tallies) -> Tallies:
-    """Counts that take several statements where the adapter has such."""
-    return replace(tallies, batch_size=37) if isinstance(tallies, SqliteTallies) else tallies
+def figures(report: ComplianceReport) -> dict[str, Any]:
+    return report.model_dump(exclude={"verification"})
 
 
-def summed(tallies: Sequence[Tally]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for tally in tallies:
-        counts[repr((tally.type, tally.code, tally.purpose, tally.facets, tally.late))] += tally.records
-    return counts
+def sign_tallies(store: Store, records: int = 40) -> SignTallies:
+    return SignTallies(
+        chains=store.chains,
+        checkpoints=store.checkpoints,
+        tallies=store.tallies,
+        key=KEY,
+        keys=KEYS,
+        clock=lambda: MADE_AT,
+        records=records,
+    )
 
 
-@pytest.mark.parametrize("seed", range(5))
-async def test_tallies_are_what_a_recount_of_the_records_finds(store: Store, seed: int) -> None:
-    records = records_by_chance(random.Random(seed), 500)
-    await store.records.append(records)
-    from_, to, began = after(20), after(200), NOW
+@pytest.mark.usefixtures("records")
+async def test_tallies_follow_each_other_and_cover_whole_checkpoints(store: Store) -> None:
+    page = await store.tallies.page("acc-1", after=0, limit=100)
+    tallies = [tally for tally, _ in page]
 
-    tallies = await in_pieces(store.tallies).tally("acc-1", from_=from_, to=to, day_began=began)
-
-    wanted = [record for record in records if record.account_id == "acc-1" and from_ <= record.at < to]
-    assert len(wanted) > 100
-    assert summed(tallies) == recounted(wanted, began.isoformat()[:16])
-
-
-async def test_a_period_without_records_has_no_tallies(store: Store) -> None:
-    await store.records.append([a_record(at=after(1))])
-
-    assert await store.tallies.tally("acc-1", from_=NOW, to=after(1), day_began=NOW) == []
-    assert await store.tallies.tally("acc-1", from_=NOW, to=NOW, day_began=NOW) == []
+    assert len(tallies) > 2
+    assert [tally.number for tally in tallies] == list(range(1, len(tallies) + 1))
+    assert all(after.first == before.last + 1 for before, after in pairwise(tallies))
+    assert all(after.previous == before.hash for before, after in pairwise(tallies))
+    assert all(tally.is_trusted(KEYS) and tally.is_of(body) for tally, body in page)
+    assert await store.tallies.newest("acc-1") == tallies[-1]
+    assert await store.tallies.newest("acc-3") is None
+    assert [tally for tally, _ in await store.tallies.page("acc-1", after=1, limit=1)] == tallies[1:2]
 
 
-@pytest.mark.parametrize("batch", [1, 7, 1_000])
-async def test_a_scan_meets_every_record_once_oldest_first(store: Store, batch: int) -> None:
-    records = records_by_chance(random.Random(batch), 60)
-    await store.records.append(records)
+@pytest.mark.usefixtures("records")
+async def test_a_tally_of_a_number_is_stored_once(store: Store) -> None:
+    [(tally, body)] = await store.tallies.page("acc-1", after=0, limit=1)
 
-    seen = [r async for found in store.tallies.scan(RecordFilter(account_id="acc-1"), batch=batch) for r in found]
-
-    assert seen == sorted((r for r in records if r.account_id == "acc-1"), key=lambda r: (r.at, r.id))
+    assert await store.tallies.add(tally, body) is False
+    assert await sign_tallies(store)() == 0
 
 
-async def test_a_scan_looks_for_some_customers_alone(store: Store) -> None:
-    records = records_by_chance(random.Random(3), 60)
-    await store.records.append(records)
-    wanted = RecordFilter(account_id="acc-1", type="webhook.answered", from_=after(10))
+@pytest.mark.usefixtures("records")
+async def test_a_body_is_what_its_records_give_whoever_counts_them(store: Store) -> None:
+    [(tally, body)] = await store.tallies.page("acc-1", after=0, limit=1)
+    links = await store.chains.links("acc-1", after=tally.first - 1, limit=tally.last - tally.first + 1)
 
-    seen = [r.id async for found in store.tallies.scan(wanted, customers={"c1", "nobody"}) for r in found]
-    nobody = [r async for found in store.tallies.scan(wanted, customers=()) for r in found]
+    summary = Summary()
+    summary.add(reversed(links))
 
-    assert sorted(seen) == [
-        r.id
-        for r in records
-        if (r.account_id, r.type, r.customer_hash) == ("acc-1", "webhook.answered", "c1") and r.at >= after(10)
-    ]
-    assert seen
-    assert nobody == []
+    assert body_from(summary) == body
+    assert body_from(summary_from(body)) == body
+
+
+@pytest.mark.usefixtures("records")
+async def test_later_records_are_counted_by_later_tallies(store: Store) -> None:
+    before = await store.tallies.newest("acc-1")
+    more = list(Day(random.Random(8), PERIOD).records(200))
+    await store.records.append(more)
+    await sealed(store)
+
+    after = await store.tallies.newest("acc-1")
+
+    assert before is not None
+    assert after is not None
+    assert after.number > before.number
+    report = await built_report(store, ACCOUNT, PERIOD)
+    assert figures(report) == figures(await built_report(store, ACCOUNT, PERIOD, recomputed=100_000))
+
+
+@pytest.mark.usefixtures("records")
+async def test_after_a_purge_tallies_of_removed_records_are_dropped_and_the_rest_counts(store: Store) -> None:
+    [first, second, *_] = [tally for tally, _ in await store.tallies.page("acc-1", after=0, limit=10)]
+    checkpoint = await checkpoint_at(store, second.checkpoint - 1)
+    assert first.last < checkpoint.last < second.last
+    await store.purges.purge(purge_from(checkpoint, at=checkpoint.at, key=KEY), limit=10_000)
+
+    report = await built_report(store, ACCOUNT, PERIOD)
+    await sign_tallies(store)()
+
+    assert report.verification.state == "proven"
+    assert report.retention.purged_up_to == checkpoint.last
+    assert figures(report) == figures(await built_report(store, ACCOUNT, PERIOD, recomputed=100_000))
+    kept = [tally for tally, _ in await store.tallies.page("acc-1", after=0, limit=10)]
+    assert first not in kept
+    assert figures(await built_report(store, ACCOUNT, PERIOD)) == figures(report)
+
+
+async def checkpoint_at(store: Store, number: int) -> Checkpoint:
+    [found] = await store.checkpoints.page("acc-1", after=number - 1, limit=1)
+    return found
+
+
+@pytest.mark.usefixtures("records")
+async def test_rows_that_are_hidden_from_all_indexes_but_the_chains_change_no_figure(
+    store: Store, store_url: str
+) -> None:
+    if not store_url.startswith("sqlite"):
+        pytest.skip("MongoDB does not let an index be made that lacks documents")
+    before = await built_report(store, ACCOUNT, PERIOD)
+    hide(file_of(store_url))
+
+    tallied, recounted = [await built_report(store, ACCOUNT, PERIOD, recomputed=most) for most in (0, 100_000)]
+
+    assert figures(tallied) == figures(recounted) == figures(before)
+
+
+def hide(file: Path) -> None:
+    """Make indexes that lack half of the rows, and say nothing of it."""
+    connection = sqlite3.connect(file)
+    sql = "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'records' AND type = 'index' AND sql IS NOT NULL"
+    for name, made in connection.execute(sql).fetchall():
+        if name != "records_of_chain":
+            partial = f"{made} AND chain_seq % 2 = 0" if " WHERE " in made else f"{made} WHERE chain_seq % 2 = 0"
+            connection.executescript(f"DROP INDEX {name}; {partial}; PRAGMA writable_schema = 1;")
+            connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (made, name))
+            connection.commit()
+    connection.close()
+
+
+EDITS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
+    "every tally is deleted": ({}, None),
+    "their bodies are emptied": ({}, {"body": b""}),
+    "their bodies are texts": ({}, {"body": "x"}),
+    "their statements are nothing": ({}, {"statement": "x"}),
+    "one is missing": ({"number": 2}, None),
+}
+
+
+@pytest.mark.usefixtures("records")
+@pytest.mark.parametrize("name", EDITS)
+async def test_whoever_edits_the_tallies_changes_no_figure(store: Store, edit: Edit, name: str) -> None:
+    before = await built_report(store, ACCOUNT, PERIOD)
+    edit("tallies", *EDITS[name])
+
+    report = await built_report(store, ACCOUNT, PERIOD)
+
+    assert before.verification.tallied > 0
+    assert report.verification.state == "proven"
+    assert figures(report) == figures(before)
+
+
+@pytest.mark.usefixtures("records")
+async def test_a_tally_of_another_history_with_the_same_positions_is_not_counted(store: Store, edit: Edit) -> None:
+    """Such as one from before a restore: it is signed, and its records are not those of the chain any more."""
+    before = await built_report(store, ACCOUNT, PERIOD)
+    [(tally, body)] = await store.tallies.page("acc-1", after=1, limit=1)
+    edit("tallies", {"chain": "acc-1", "number": 2}, None)
+    forged = body.replace(b'answered","sent"', b'answered","lost"')
+    stated = replace(tally, digest=sha256(forged).digest(), previous=bytes(32)).signed_with(KEY)
+    await store.tallies.add(stated, forged)
+
+    report = await built_report(store, ACCOUNT, PERIOD)
+
+    assert forged != body
+    assert stated.is_trusted(KEYS)
+    assert (report.verification.state, figures(report)) == ("proven", figures(before))
+
+
+@pytest.mark.usefixtures("records")
+async def test_a_body_that_was_changed_is_not_counted(store: Store, edit: Edit) -> None:
+    before = await built_report(store, ACCOUNT, PERIOD)
+    [(_, body)] = await store.tallies.page("acc-1", after=0, limit=1)
+    forged = body.replace(b'answered","sent"', b'answered","lost"')
+    assert forged != body
+    edit("tallies", {"chain": "acc-1", "number": 1}, {"body": forged})
+
+    report = await built_report(store, ACCOUNT, PERIOD)
+
+    assert figures(report) == figures(before)
+    assert report.verification.tallied < before.verification.tallied
+
+
+@pytest.mark.usefixtures("records")
+async def test_tallies_of_another_account_are_not_counted(store: Store, edit: Edit) -> None:
+    before = await built_report(store, ACCOUNT, PERIOD)
+    await store.records.append([Record(id=f"o-{n}", at=PERIOD.from_, type="x", account_id="acc-2") for n in range(200)])
+    await sealed(store)
+    edit("tallies", {"chain": "acc-1"}, None)
+    edit("tallies", {"chain": "acc-2"}, {"chain": "acc-1"})
+
+    report = await built_report(store, ACCOUNT, PERIOD)
+
+    assert (report.verification.state, report.verification.tallied) == ("proven", 0)
+    assert figures(report) == figures(before)
+
+
+@pytest.mark.parametrize("removed", [True, False])
+async def test_a_suppression_that_was_removed_or_changed_under_a_tally_breaks_the_report(
+    store: Store, edit: Edit, records: list[Record], *, removed: bool
+) -> None:
+    mine = [record for record in records if record.account_id == "acc-1"]
+    seq, stop = next((n, r) for n, r in enumerate(mine, 1) if r.type == "suppression.added" and r.at < PERIOD.to)
+    edit("records", {"id": stop.id}, None if removed else {"customer_hash": "c9"})
+
+    report = await built_report(store, ACCOUNT, PERIOD)
+
+    assert report.verification.state == "broken"
+    assert report.verification.fault is not None
+    assert report.verification.fault.seq == seq
+    assert report.verification.fault.kind == ("removed" if removed else "altered")
+
+
+async def test_a_record_that_was_changed_after_the_last_tally_breaks_the_report(
+    store: Store, edit: Edit, records: list[Record]
+) -> None:
+    last = [record for record in records if record.account_id == "acc-1"][-1]
+    edit("records", {"id": last.id}, {"code": "other"})
+
+    report = await built_report(store, ACCOUNT, PERIOD)
+
+    assert report.verification.state == "broken"
+    assert report.verification.fault is not None
+    assert report.verification.fault.kind == "altered"
+
+
+async def test_records_that_were_changed_before_they_are_counted_get_no_tally(
+    store: Store, edit: Edit, records: list[Record]
+) -> None:
+    made = await store.tallies.newest("acc-1")
+    assert made is not None
+    edit("tallies", {}, None)
+    mine = next(record for record in records if record.account_id == "acc-1")
+    edit("records", {"id": mine.id}, {"code": "other"})
+
+    await sign_tallies(store)()
+
+    assert await store.tallies.newest("acc-1") is None

@@ -1,25 +1,29 @@
 """Builds the report from counts; pure and ordered, so that equal records give equal reports."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from libs.contracts.time_zones import TZ_DATABASE
+from libs.record.reports import canonical
 from libs.store.accounts import Account
 from libs.store.plans import daily_limit, monthly_limit
 from services.console.domain.reports import model
 from services.console.domain.reports.counters import FAILED, NO_MESSAGE, REFUSED, SENT, Counts, group_of
 from services.console.domain.reports.opt_outs import OptOutEffects
 from services.console.domain.reports.periods import Day, Period
+from services.console.domain.reports.privacy import consents_of, readings_of
 
 DELIVERED, READ, PLAYED = "delivered", "read", "played"
 NOT_DIGESTED: Final = frozenset({"generated_at", "generated_by", "verification", "proof"})
-"""Fields that are not part of the digest: two reports with the same figures may differ in them."""
+"""Fields that are not part of the digest of the figures: two reports with the same figures may differ in them.
+
+The signature covers them too (`libs.record.reports`).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class ReportInputs:
     """Events whose outcome was unknown, each with its final outcome: `sent`, `failed` or None."""
     record: model.RecordRange
     verification: model.Verification
+    requests: tuple[model.PersonRequest, ...]
+    retention: model.Retention
 
 
 def report_from(inputs: ReportInputs, *, at: datetime, by: str) -> model.ComplianceReport:
@@ -58,6 +64,11 @@ def report_from(inputs: ReportInputs, *, at: datetime, by: str) -> model.Complia
         unknown=_unknown(inputs.unknown),
         forwards=_named_counts(counts.forwards),
         changes=_named_counts(counts.changes),
+        contents=model.Contents(by_kind=_named_counts(counts.contents), templates=_named_counts(counts.templates)),
+        readings=readings_of(counts),
+        requests=inputs.requests,
+        retention=inputs.retention,
+        consents=consents_of(counts),
         record=inputs.record,
         verification=inputs.verification,
         proof=model.Proof(sha256=""),
@@ -70,11 +81,6 @@ def digest_of(report: model.ComplianceReport) -> str:
     digested = report.model_dump(mode="json", by_alias=True, exclude=set(NOT_DIGESTED))
     digested["period"].pop("complete")
     return hashlib.sha256(canonical(digested)).hexdigest()
-
-
-def canonical(value: Any) -> bytes:
-    """Canonical JSON: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _period(period: Period, days: tuple[Day, ...], at: datetime) -> model.PeriodView:

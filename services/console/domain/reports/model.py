@@ -9,8 +9,6 @@ from services.console.domain.pagination import View
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0)] | None
-SIGNATURE_PREFIX = b"whatsapp-gateway report 1\n"
-"""Prefix of the signed digest, so that a report's signature is never valid for a checkpoint."""
 MAX_LISTED = 100
 """How many events a report lists one by one; the counts beside them are complete."""
 
@@ -212,18 +210,110 @@ class RecordRange(View):
     last_id: str | None
     last_at: AwareDatetime | None
     last_place: int | None
+    backdated: Count = 0
+    """Records that came more than an hour after the time that they state; audit flagged them."""
+
+
+class Contents(View):
+    """Sent messages by the kind of their content."""
+
+    by_kind: tuple[NamedCount, ...]
+    """`text`, `template`, `media: <kind>` and `interactive: <kind>`."""
+    templates: tuple[NamedCount, ...]
+    """Messages that were sent as a template, by the template's name."""
+
+
+class Reading(View):
+    """Who read data of the account."""
+
+    actor: str
+    record: str
+    """The kind of record that the reading left, such as `report.read`."""
+    what: str
+    """What was read: an operation, or a format; `none`: the record says no more."""
+    count: Count
+
+
+class PersonRequest(View):
+    """A request of a person: erasure, or access to their data (Articles 15 and 17 GDPR)."""
+
+    kind: Literal["erasure", "erasure_refused", "access"]
+    at: AwareDatetime
+    """When it was carried out or refused; of an open one, when it was entered."""
+    actor: str
+    done: bool
+    answer_by: date
+    """A month after it was entered (Article 12 (3) GDPR); of one that is done, a month after it was carried out."""
+
+
+class HoldChange(View):
+    """A legal hold began or ended."""
+
+    at: AwareDatetime
+    held: bool
+    actor: str
+
+
+class PurgeSummary(View):
+    """Records that were removed after their retention."""
+
+    at: AwareDatetime
+    up_to: Count
+    """The position in the chain of the last one."""
+    count: Count
+    before: AwareDatetime | None
+    """Every one of them was older."""
+
+
+class Retention(View):
+    """What is kept, and what was removed in the period; the settings are those of the time of the report."""
+
+    record_days: Count
+    legal_hold: bool
+    hold_changes: tuple[HoldChange, ...]
+    purges: tuple[PurgeSummary, ...]
+    purged_up_to: Count
+    """The position of the last record that was ever purged; 0 without one."""
+
+
+class ConsentCount(View):
+    """Records of consent: what was recorded, and from which source."""
+
+    record: str
+    source: str
+    count: Count
+
+
+class FaultView(View):
+    """The first fault of the chain."""
+
+    kind: str
+    seq: int | None
+    """The position in the chain."""
+    record_id: str | None
+    checkpoint: int | None
+    meaning: str
 
 
 class Verification(View):
-    """The verification of the account's chain when the report was made."""
+    """What was proven when the report was made."""
 
-    performed: bool
-    ok: bool | None = None
-    records: Count | None = None
-    checkpoints: Count | None = None
+    state: Literal["proven", "unproven", "broken"]
+    """`proven`: each record that the figures count was verified, or is counted by a signed tally. `unproven`: nothing
+    could be verified. `broken`: the chain has a fault, and figures may be wrong."""
+    recomputed: Count = 0
+    """Records of the chain whose hashes were recomputed for this report."""
+    tallied: Count = 0
+    """Records of the chain that signed tallies count."""
+    unsealed: Count = 0
+    """Records at the end of the chain that no checkpoint covers yet: whoever writes the database can change them."""
     checkpoint: str | None = None
     """The newest checkpoint of the account's chain."""
-    first_fault: str | None = None
+    shipped: Count = 0
+    """Checkpoints outside the database with which the chain was compared."""
+    fault: FaultView | None = None
+    whole_at: AwareDatetime | None = None
+    """When the scheduled verification last recomputed every record of the deployment."""
     note: str | None = None
 
 
@@ -237,14 +327,17 @@ class Proof(View):
     """
     key_id: str | None = None
     signature: str | None = None
-    """Ed25519, base64, of `whatsapp-gateway report 1`, a line feed, and `sha256` as written here (ASCII)."""
+    """Ed25519, base64, of the whole report without this field.
+
+    `docs/reports.md` says it byte by byte; `gateway reports verify FILE` checks it.
+    """
 
 
 class ComplianceReport(View):
     """All figures of one account and period."""
 
     report: Literal["compliance"] = "compliance"
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     account: AccountSummary
     period: PeriodView
     generated_at: AwareDatetime
@@ -261,7 +354,12 @@ class ComplianceReport(View):
     forwards: tuple[NamedCount, ...]
     """Forwards to 3CX systems: `delivered`, or `failed` with its reason."""
     changes: tuple[NamedCount, ...]
-    """Operators' changes and readings, by kind."""
+    """Operators' changes, by kind."""
+    contents: Contents
+    readings: tuple[Reading, ...]
+    requests: tuple[PersonRequest, ...]
+    retention: Retention
+    consents: tuple[ConsentCount, ...]
     record: RecordRange
     verification: Verification
     proof: Proof

@@ -1,41 +1,49 @@
-"""`BuildReport` reads an account's records once, day by day, and builds the report from the counts.
+"""`BuildReport` counts an account's records once, in the pass that verifies them, and builds the report.
 
-A few reports are built at a time, each within a time limit. The store counts in its own thread or server, so the
-event loop only receives small results.
+A few reports are built at a time, each within a time limit. Counting and verifying run in threads, so the event loop
+stays free.
 """
 
 import asyncio
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from libs.chassis.clock import Clock
-from libs.contracts.errors import ErrorCode, unavailable
+from libs.contracts.errors import unavailable
 from libs.record.canonical import chain_of
+from libs.record.facets import BACKDATED
+from libs.record.summary import Edge, Kept, exact_quarters, prefix_of
 from libs.store.accounts import Account
 from libs.store.chains import Chains
-from libs.store.records import Record, RecordFilter, Records
-from libs.store.tallies import Tallies
+from libs.store.instants import instant_from, micros_from
+from libs.store.records import Record
 from services.console import metrics
 from services.console.domain.reports.builder import ReportInputs, report_from
 from services.console.domain.reports.counters import Counts
-from services.console.domain.reports.model import ComplianceReport, RecordRange, Verification
+from services.console.domain.reports.model import ComplianceReport, RecordRange
 from services.console.domain.reports.opt_outs import ADDED, LIFTED, OptOutEffects, events_with_unknown_outcome
-from services.console.domain.reports.periods import Day, Period
-from services.console.ports import SignReport, VerifyRecord
+from services.console.domain.reports.periods import Period
+from services.console.domain.reports.privacy import requests_in, retention_of
+from services.console.handlers.reports.counted_records import ChainCount, CountRecords
+from services.console.handlers.reports.listed_records import listed_records
+from services.console.handlers.reports.verification import DescribeVerification
+from services.console.ports import OpenErasures, ReadShippedCheckpoints, SignReport
 
 AT_ONCE = 2
-_DAYS_AT_ONCE = 2
 _SETTLED = "message.settled"
+_SUPPRESSIONS = frozenset({ADDED, LIFTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildReport:
     """Builds compliance reports."""
 
-    tallies: Tallies
-    records: Records
+    count: CountRecords
     chains: Chains
-    verify: VerifyRecord
+    read_shipped: ReadShippedCheckpoints
+    describe: DescribeVerification
+    open_erasures: OpenErasures
     sign: SignReport
     clock: Clock
     seconds: float
@@ -50,94 +58,114 @@ class BuildReport:
                     inputs = await self._inputs(account, period)
         except TimeoutError:
             raise unavailable("report") from None
-        report = report_from(inputs, at=self.clock(), by=by)
-        return report.model_copy(update={"proof": self.sign(report.proof)})
+        return self.sign(report_from(inputs, at=self.clock(), by=by))
 
     async def _inputs(self, account: Account, period: Period) -> ReportInputs:
-        verification = await self._verification(account.id)
-        counts, effects = await asyncio.gather(self._count(account.id, period), self._effects(account.id, period))
+        chain = chain_of(account.id)
+        shipped = [each for each in await self.read_shipped() if each.chain == chain]
+        found = await self.count(chain, _exact(period), shipped)
+        counts, edges = await asyncio.to_thread(_counts, found, period)
+        records = await listed_records(self.chains, found, _wanted(found, period))
+        effects = await self._effects(found, period, records)
+        within = [record for record in records if period.from_ <= record.at < period.to]
+        waiting = await self.open_erasures(account.id)
         return ReportInputs(
             account=account,
             period=period,
             counts=counts,
             effects=effects,
-            unknown=await self._unknown(account.id, period) if counts.unknown else {},
-            record=await self._range(account.id, period, counts.records),
-            verification=verification,
+            unknown=_unknown(records, within),
+            record=_range(account.id, counts.records, edges, _backdated(found, period)),
+            verification=await self.describe(found),
+            requests=requests_in(within, waiting, zone=account.zone),
+            retention=retention_of(account, within, found.purged),
         )
 
-    async def _count(self, account_id: str, period: Period) -> Counts:
-        """Counts over every record of the period, a few days at a time."""
-        counts, turns = Counts(period.zone), asyncio.Semaphore(_DAYS_AT_ONCE)
-
-        async def count(day: Day) -> None:
-            async with turns:
-                tallies = await self.tallies.tally(account_id, from_=day.from_, to=day.to, day_began=day.began)
-            for tally in tallies:
-                counts.add(day, tally)
-
-        await asyncio.gather(*(count(day) for day in period.days()))
-        return counts
-
-    async def _effects(self, account_id: str, period: Period) -> OptOutEffects:
+    async def _effects(self, found: ChainCount, period: Period, records: Sequence[Record]) -> OptOutEffects:
         """All suppressions up to the period's end, since earlier ones still apply, and the messages despite them."""
         effects = OptOutEffects(period.from_)
-        events = [await self._all(account_id, type_, period.to) for type_ in (ADDED, LIFTED)]
-        for record in sorted((r for found in events for r in found), key=lambda r: (r.at, r.id)):
-            effects.add_suppression(record)
-        if effects.customers:
-            sent = RecordFilter(account_id=account_id, code="sent", from_=period.from_, to=period.to)
-            wanted = replace(sent, type="webhook.answered")
-            async for batch in self.tallies.scan(wanted, customers=effects.customers):
-                for record in batch:
-                    effects.add_sent(record)
+        for record in sorted(records, key=lambda each: (each.at, each.id)):
+            if record.type in _SUPPRESSIONS and record.at < period.to:
+                effects.add_suppression(record)
+        prefixes = {prefix_of(customer) for customer in effects.customers}
+        began, ends = micros_from(period.from_), micros_from(period.to)
+        sent = [
+            each
+            for summary in found.summaries
+            for each in summary.sent_messages()
+            if each.customer in prefixes and began <= each.at < ends
+        ]
+        answers = await listed_records(self.chains, found, sent)
+        for record in sorted(answers, key=lambda each: (each.at, each.id)):
+            if record.customer_hash in effects.customers:
+                effects.add_sent(record)
         return effects
 
-    async def _all(self, account_id: str, type_: str, to: datetime) -> list[Record]:
-        wanted = RecordFilter(account_id=account_id, type=type_, to=to)
-        return [record async for batch in self.tallies.scan(wanted) for record in batch]
 
-    async def _unknown(self, account_id: str, period: Period) -> dict[str, str | None]:
-        code = ErrorCode.GATEWAY_SEND_FAILED.value
-        wanted = RecordFilter(account_id=account_id, code=code, from_=period.from_, to=period.to)
-        outcomes: dict[str, str | None] = {}
-        async for batch in self.tallies.scan(wanted):
-            outcomes |= dict.fromkeys(events_with_unknown_outcome(batch))
-        # An outcome that became known after the period's end counts too.
-        async for batch in self.tallies.scan(RecordFilter(account_id=account_id, type=_SETTLED, from_=period.from_)):
-            for record in batch:
-                if record.event_id is not None and record.event_id in outcomes:
-                    outcomes[record.event_id] = str(record.details.get("outcome"))
-        return outcomes
+def _exact(period: Period) -> frozenset[int]:
+    days = tuple(period.days())
+    edges = [period.from_, period.to, *(at for day in days for at in (day.began, day.from_, day.to))]
+    return exact_quarters(map(micros_from, edges))
 
-    async def _range(self, account_id: str, period: Period, count: int) -> RecordRange:
-        wanted = RecordFilter(account_id=account_id, from_=period.from_, to=period.to)
-        first = None
-        async for batch in self.tallies.scan(wanted, batch=1):
-            first = batch[0]
-            break
-        last = next(iter((await self.records.page(wanted, limit=1, cursor=None)).items), None)
-        return RecordRange(
-            count=count,
-            chain=chain_of(account_id),
-            first_id=first.id if first else None,
-            first_at=first.at if first else None,
-            first_place=await self._seq_of(first),
-            last_id=last.id if last else None,
-            last_at=last.at if last else None,
-            last_place=await self._seq_of(last),
-        )
 
-    async def _seq_of(self, record: Record | None) -> int | None:
-        found = None if record is None else await self.chains.position_of(record.id)
-        return None if found is None else found[1]
+def _counts(found: ChainCount, period: Period) -> tuple[Counts, list[Edge]]:
+    """The counters over every cell of the period, and the first and last records of its units of time."""
+    counts, days = Counts(period.zone), tuple(period.days())
+    starts = [micros_from(day.from_) for day in days]
+    ends = micros_from(period.to)
+    edges: list[Edge] = []
+    for summary in found.summaries:
+        for cell, n in summary.cells.items():
+            if starts and starts[0] <= cell.at < ends:
+                counts.add(days[bisect_right(starts, cell.at) - 1], cell, n)
+        for unit, span in summary.spans.items():
+            edges += span if starts and starts[0] <= unit < ends else ()
+    return counts, edges
 
-    async def _verification(self, account_id: str) -> Verification:
-        """The verification's result, with the newest checkpoint of the account's chain."""
-        verification = await self.verify(account_id)
-        head = next(iter(await self.chains.heads(chain_of(account_id))), None)
-        newest = None if head is None else head.checkpoint
-        if newest is None:
-            return verification
-        text = f"{newest.number}, up to place {newest.last}, signed with key {newest.key}"
-        return verification.model_copy(update={"checkpoint": text})
+
+def _wanted(found: ChainCount, period: Period) -> list[Kept]:
+    """The listed records that the report needs."""
+    began, ends = micros_from(period.from_), micros_from(period.to)
+    return [each for each in _kept(found) if _is_needed(each, began, ends)]
+
+
+def _is_needed(entry: Kept, began: int, ends: int) -> bool:
+    if entry.type in _SUPPRESSIONS:
+        return entry.at < ends
+    if entry.type == BACKDATED:
+        return False  # it is counted, not shown
+    # An outcome that became known after the period's end counts too.
+    return entry.at >= began and (entry.at < ends or entry.type == _SETTLED)
+
+
+def _unknown(records: Iterable[Record], within: Sequence[Record]) -> dict[str, str | None]:
+    """The events of the period whose outcome was unknown, each with its final outcome."""
+    outcomes: dict[str, str | None] = dict.fromkeys(events_with_unknown_outcome(within))
+    for record in records:
+        if record.type == _SETTLED and record.event_id in outcomes:
+            outcomes[record.event_id] = str(record.details.get("outcome"))
+    return outcomes
+
+
+def _backdated(found: ChainCount, period: Period) -> int:
+    began, ends = micros_from(period.from_), micros_from(period.to)
+    return sum(each.type == BACKDATED and began <= each.at < ends for each in _kept(found))
+
+
+def _kept(found: ChainCount) -> Iterable[Kept]:
+    return (each for summary in found.summaries for each in summary.kept)
+
+
+def _range(account_id: str, count: int, edges: Sequence[Edge], backdated: int) -> RecordRange:
+    first, last = min(edges, default=None), max(edges, default=None)
+    return RecordRange(
+        count=count,
+        chain=chain_of(account_id),
+        first_id=first.id if first else None,
+        first_at=instant_from(first.at) if first else None,
+        first_place=first.seq if first else None,
+        last_id=last.id if last else None,
+        last_at=instant_from(last.at) if last else None,
+        last_place=last.seq if last else None,
+        backdated=backdated,
+    )

@@ -14,7 +14,7 @@ from services.console.handlers.accounts import account_in_field
 from services.console.handlers.calls import Answer, Call
 from services.console.handlers.changes import Changes
 from services.console.handlers.reports.builder import BuildReport
-from services.console.ports import ReportRenderer
+from services.console.ports import ReportRenderer, SealDocument
 
 NAME = "compliance"
 
@@ -27,6 +27,7 @@ class Reports:
     build: BuildReport
     changes: Changes
     renderers: Mapping[Format, ReportRenderer]
+    seal: SealDocument
 
     async def compliance(self, call: Call[ReportQuery, None]) -> Answer | Document:
         """The compliance report of an account and a period; it is answered once its reading is on record."""
@@ -53,8 +54,8 @@ class Reports:
         await self.changes.record(event, at=report.generated_at)
 
     async def document(self, report: ComplianceReport, format_: Format) -> Document:
-        """The report as a file; rendered in a thread, since a PDF takes long."""
+        """The report as a signed file; made in a thread, since a PDF takes long."""
         renderer = self.renderers[format_]
-        content = await asyncio.to_thread(renderer.content, report)
+        content = await asyncio.to_thread(lambda: self.seal(format_, renderer.content(report)))
         name = f"{NAME}-{report.account.id}-{report.period.first_day}-{report.period.last_day}.{format_.value}"
         return Document(content, renderer.media_type, name, renderer.content_security_policy)

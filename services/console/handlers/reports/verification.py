@@ -1,37 +1,83 @@
-"""`VerifyAccountRecord` verifies an account's record for its report, within a time limit."""
+"""`DescribeVerification` says in a report what was proven of the records that it counts."""
 
-import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from libs.contracts.errors import GatewayError
-from services.console.domain.reports.model import Verification
-from services.console.handlers.audit import Audit
+import orjson
+
+from libs.record.faults import Fault
+from libs.store.erasures import Erasure, Erasures
+from libs.store.verified import Scope, VerificationState, VerificationStates
+from services.console.domain.reports.model import FaultView, Verification
+from services.console.handlers.reports.counted_records import ChainCount
+from services.console.ports import OpenErasures
+
+_OPEN = 1_000
+NO_KEY = "This console has no key to verify with (GATEWAY_SIGNING_KEYS): nothing is proven"
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyAccountRecord:
-    """`VerifyRecord`."""
+class DescribeVerification:
+    """Describes a count, together with what the scheduled verifications found."""
 
-    audit: Audit
-    seconds: float
+    states: VerificationStates
 
-    async def __call__(self, account_id: str) -> Verification:
-        """As `VerifyRecord`."""
-        if not self.audit.keys:
-            return Verification(performed=False, note="This console has no key to verify with")
-        try:
-            async with asyncio.timeout(self.seconds):
-                result, _ = await self.audit.verify_chain(account_id)
-        except TimeoutError:
-            note = f"It takes longer than {self.seconds:g} s: run `gateway audit verify`"
-            return Verification(performed=False, note=note)
-        except GatewayError as failure:
-            return Verification(performed=False, note=f"The record could not be read: {failure.code.value}")
-        fault = result.first_fault
+    async def __call__(self, count: ChainCount) -> Verification:
+        """The verification of a report."""
+        states = await self.states.all()
+        whole, head = states.get(Scope.WHOLE), count.head
+        newest = None if head is None else head.checkpoint
+        checkpoint = None
+        if newest is not None:
+            checkpoint = f"{newest.number}, up to place {newest.last}, signed with key {newest.key}"
+        fault = _view(count.fault) or _noted(states.values(), "" if head is None else head.chain)
         return Verification(
-            performed=True,
-            ok=result.ok,
-            records=result.records,
-            checkpoints=result.checkpoints,
-            first_fault=None if fault is None else f"{fault.kind.value} at {fault.seq}: {fault.kind.meaning}",
+            state="unproven" if not count.verified else "proven" if fault is None else "broken",
+            recomputed=count.recomputed if count.verified else 0,
+            tallied=count.tallied,
+            unsealed=0 if head is None else head.seq - max(newest.last if newest else 0, count.purged),
+            checkpoint=checkpoint,
+            shipped=count.shipped,
+            fault=fault,
+            whole_at=None if whole is None else whole.verified_at,
+            note=_note(count),
         )
+
+
+def open_erasures_of(erasures: Erasures) -> OpenErasures:
+    """Reads an account's erasures that are not finished."""
+
+    async def open_erasures(account_id: str) -> list[Erasure]:
+        return [each for each in await erasures.unfinished(_OPEN) if each.account_id == account_id]
+
+    return open_erasures
+
+
+def _note(count: ChainCount) -> str | None:
+    if not count.verified:
+        return NO_KEY
+    if count.restorations:
+        return f"The record was restored from a backup: {count.restorations[-1].reason}"
+    return None
+
+
+def _view(fault: Fault | None) -> FaultView | None:
+    if fault is None:
+        return None
+    return FaultView(
+        kind=fault.kind.value,
+        seq=fault.seq,
+        record_id=fault.record_id,
+        checkpoint=fault.checkpoint,
+        meaning=fault.kind.meaning,
+    )
+
+
+def _noted(states: Iterable[VerificationState], chain: str) -> FaultView | None:
+    """The fault of this chain that a scheduled verification found and that still stands."""
+    for state in states:
+        found = None if state.sound or state.fault is None else orjson.loads(state.fault)
+        if isinstance(found, dict) and found.get("chain") == chain:
+            fields = {name: found.get(name) for name in ("kind", "seq", "record_id", "checkpoint", "meaning")}
+            return FaultView.model_validate(fields)
+    return None

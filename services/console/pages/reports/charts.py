@@ -6,6 +6,7 @@ from datetime import date
 
 from services.console.domain.reports.model import ComplianceReport, DayFigures, Delivery
 from services.console.pages.reports.drawings import Drawing, Ink, Label, Line, Rect, Shape
+from services.console.pages.reports.texts import share_of
 
 WIDTH, HEIGHT = 680.0, 190.0
 LEFT, TOP, BOTTOM = 44.0, 10.0, 24.0
@@ -64,7 +65,7 @@ def delivery_chart(delivery: Delivery) -> Drawing:
     shapes: list[Shape] = []
     for index, (name, count, ink) in enumerate(bars):
         y, width = index * row + 4.0, widest * count / most
-        share = f" ({count / delivery.sent:.1%})" if delivery.sent and index else ""
+        share = f" ({share_of(count, delivery.sent)})" if delivery.sent and index else ""
         shapes += [Label(left - 8, y + 11, name, "end"), Rect(left, y, max(width, 0.6), 14.0, ink, f"{name}: {count}")]
         shapes.append(Label(left + width + 6, y + 11, f"{count:,}{share}"))
     summary = ", ".join(f"{name} {count}" for name, count, _ in bars)

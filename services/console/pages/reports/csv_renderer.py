@@ -14,7 +14,7 @@ _FORMULA = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]*[=+\-@\t
 stands only what nobody sees: spaces, controls and marks without a width.
 """
 _DAY = "day"
-_NAMES = ("name", "code", "purpose", "month", "source", "event_id")
+_NAMES = ("at", "name", "code", "purpose", "month", "source", "event_id", "actor", "record", "what")
 Row = tuple[str, str, str, str, Any]
 
 
@@ -59,6 +59,10 @@ def _rows(section: str, value: Any) -> Iterator[Row]:
 
 
 def _figure(section: str, figure: str, value: Any) -> Iterator[Row]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _figure(section, f"{figure}.{name}", each)
+        return
     if not isinstance(value, list):
         yield (section, figure, "", "", value)
         return

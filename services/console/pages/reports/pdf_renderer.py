@@ -9,6 +9,7 @@ from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import (
     CondPageBreak,
     Flowable,
@@ -21,7 +22,8 @@ from reportlab.platypus import (
 )
 
 from services.console.domain.reports.model import ComplianceReport
-from services.console.pages.reports.outline import Outline, Section, Statement, Table, Tone, outline_from
+from services.console.pages.reports.outline import outline_from
+from services.console.pages.reports.outline_parts import Outline, Section, Statement, Table, Tone
 from services.console.pages.reports.pdf_drawings import (
     BOLD,
     INK,
@@ -159,7 +161,7 @@ def _table(table: Table) -> list[Flowable]:
     rows = [
         [_text(cell, CELL if i < table.text_columns else NUMBER) for i, cell in enumerate(row)] for row in table.rows
     ]
-    number_width = min(62.0, WIDTH * 0.6 / max(numbers, 1))
+    number_width = width_of_numbers(table, numbers)
     text_width = (WIDTH - number_width * numbers) / table.text_columns
     widths = (
         [text_width] * table.text_columns
@@ -179,6 +181,14 @@ def _table(table: Table) -> list[Flowable]:
         )
     )
     return [_text(table.caption, CAPTION), flowable]
+
+
+def width_of_numbers(table: Table, numbers: int) -> float:
+    """The width of the columns of numbers: no word in them is broken."""
+    words = [word for head in table.columns[table.text_columns :] for word in head.split()]
+    longest: float = max([stringWidth(word, BOLD, HEAD.fontSize) for word in words], default=0.0)
+    even: float = min(62.0, WIDTH * 0.6 / max(numbers, 1))
+    return max(even, longest + 8.0)
 
 
 def _paddings(points: float) -> list[tuple[Any, ...]]:

@@ -11,13 +11,17 @@ import jsonschema  # type: ignore[import-untyped]  # it has no types
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from services.console.domain.reports.model import ComplianceReport
 from services.console.pages.reports.csv_renderer import COLUMNS, CsvRenderer, safe_cell
 from services.console.pages.reports.html_renderer import HtmlRenderer
 from services.console.pages.reports.json_renderer import JsonRenderer
-from services.console.pages.reports.pdf_renderer import PdfRenderer
-from tests.unit.console.reports.samples import a_report
+from services.console.pages.reports.outline import outline_from
+from services.console.pages.reports.outline_parts import Tone
+from services.console.pages.reports.pdf_drawings import BOLD, register_fonts
+from services.console.pages.reports.pdf_renderer import HEAD, PdfRenderer, width_of_numbers
+from tests.unit.console.reports.samples import BROKEN, a_cell, a_report, an_answer
 
 FORMS = [JsonRenderer(), CsvRenderer(), HtmlRenderer(), PdfRenderer()]
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>{{ 7*7 }}&amp;</style></svg><b>"
@@ -118,7 +122,7 @@ def test_a_name_is_text_on_the_page_and_never_markup(name: str) -> None:
 
     assert page.tags == plain.tags
     assert [key for key, _ in page.attributes] == [key for key, _ in plain.attributes]
-    assert page.text.count(name) == 4  # title, heading, and twice among the facts
+    assert page.text.count(name) == 6  # title, heading, twice among the facts, controller, sign-off
 
 
 def test_the_page_asks_nothing_of_a_network_and_runs_nothing() -> None:
@@ -154,7 +158,7 @@ def test_charts_and_tables_tell_everybody_what_they_show() -> None:
 def test_the_page_says_first_what_matters() -> None:
     text = Page(HtmlRenderer().content(a_report()).decode()).text
 
-    for told in ("messages sent after an opt-out or block was in effect", "intact", "e-2", "+9665•••••000", "131026"):
+    for told in ("messages sent after an opt-out or block was in effect", "proven", "e-2", "+9665•••••000", "131026"):
         assert told in text
 
 
@@ -171,3 +175,68 @@ def test_the_json_form_keeps_the_published_schema() -> None:
     jsonschema.validate(told, ComplianceReport.model_json_schema(mode="serialization"))
     assert told["period"]["from"] == "2026-11-22T21:00:00Z"
     assert told["account"]["name"] == EVIL
+
+
+def test_a_broken_record_says_where_and_no_figure_beside_it_is_green() -> None:
+    statements = outline_from(a_report(verification=BROKEN)).statements
+
+    assert statements[0].tone is Tone.BAD
+    assert statements[0].figure == "BROKEN"
+    assert "altered at place 7 of the chain, record r-7" in statements[0].text
+    assert Tone.GOOD not in {statement.tone for statement in statements}
+
+
+def test_a_report_that_is_not_proven_is_red() -> None:
+    unproven = BROKEN.model_copy(update={"state": "unproven", "fault": None, "note": "no key"})
+
+    statement = outline_from(a_report(verification=unproven)).statements[0]
+
+    assert (statement.tone, statement.figure, statement.text) == (Tone.BAD, "UNPROVEN", "no key")
+
+
+def test_records_without_a_checkpoint_are_mentioned() -> None:
+    statements = outline_from(a_report(verification=BROKEN)).statements
+
+    assert any(statement.figure == "3" and "no checkpoint covers" in statement.text for statement in statements)
+
+
+@pytest.mark.parametrize("form", [HtmlRenderer(), PdfRenderer()], ids=lambda form: type(form).__name__)
+def test_a_share_is_the_same_wherever_it_stands(form: Any) -> None:
+    """183.5 of 1000: rounded to 0.1835 and again, it was 18.4 % here and 18.3 % there."""
+    report = a_report(
+        [an_answer(records=10_000), a_cell("whatsapp.status_received", None, "delivered", None, records=1_835)]
+    )
+    outline = outline_from(report)
+
+    [statement] = [each for each in outline.statements if each.text == "of sent messages delivered"]
+    [delivery] = [each for each in outline.sections if each.name == "delivery"]
+    labels = [shape.text for shape in delivery.charts[0].shapes if hasattr(shape, "text")]
+    assert f"1,835 ({statement.figure})" in labels
+    assert f"{statement.figure} delivered" in delivery.note
+    assert len(form.content(report)) > 1000
+
+
+def test_the_page_has_what_a_compliance_officer_signs() -> None:
+    text = Page(HtmlRenderer().content(a_report()).decode()).text
+
+    for told in (
+        "Who read what",
+        "list_events",
+        "Requests of persons",
+        "2026-12-23",
+        "Legal holds",
+        "Purges in the period",
+    ):
+        assert told in text
+    for told in ("Art. 30 GDPR", "Glossary", "Sign-off", "order_ready", "media: image", "interactive: buttons"):
+        assert told in text
+
+
+def test_no_word_in_a_head_of_numbers_is_broken() -> None:
+    register_fonts()
+    [days] = [t for s in outline_from(a_report()).sections for t in s.tables if t.caption == "By day"]
+
+    width = width_of_numbers(days, len(days.columns) - 1)
+
+    words = [word for head in days.columns[1:] for word in head.split()]
+    assert all(stringWidth(word, BOLD, HEAD.fontSize) + 6 <= width for word in words)
