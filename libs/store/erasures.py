@@ -4,9 +4,12 @@ The rule: every step is safe to repeat, and a job is deleted only in the step th
 identifies the person by customer key only, and that key is deleted with the job.
 """
 
+import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final, Protocol
 
 import orjson
@@ -16,6 +19,7 @@ from libs.store.outbox import OutboxEvent
 ERASURE_SOURCE: Final = "erasure"
 """The source of a suppression that remains under a do-not-contact hash."""
 _MESSAGE_ID = "message_id"
+_NUMBER = re.compile(r"(?:\d[\W_]{0,4}){7}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,10 @@ class Erasure:
     reason: str
     actor: str
     asked_at: datetime
+    approval_id: str | None = None
+    """The approval of a second person that it needed; None: none."""
+    fast_hashes: tuple[str, ...] = ()
+    """The hashes under which earlier releases stored the customer's opt-ins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class StoredPersonalData:
     """Active and lifted ones."""
     restrictions: Sequence[Mapping[str, Any]] = ()
     """What WhatsApp forbids to send to the person: those that are not lifted."""
+    consents: Sequence[Mapping[str, Any]] = ()
+    """The person's consents, and when they took them back (`libs.store.consent_rows.exported_from`)."""
     messages: Sequence[Mapping[str, Any]] = ()
     """Messages to the person in the last 30 days: event, number, state, message id."""
 
@@ -52,7 +62,7 @@ class Erasures(Protocol):
     """Erasure jobs."""
 
     async def add(self, erasure: Erasure) -> None:
-        """Store the job; durable when it returns."""
+        """Store the job, unless one with its id is stored already; durable when it returns."""
 
     async def unfinished(self, limit: int) -> Sequence[Erasure]:
         """The oldest jobs that are not finished."""
@@ -75,10 +85,10 @@ class PersonalData(Protocol):
     ) -> Mapping[str, int]:
         """Remove the person's data; returns how many items of each kind. Safe to repeat after an interruption.
 
-        Deleted: windows, lifts, links, cooldowns, restrictions, pseudo numbers, and the `dead_letters` with these ids.
-        Active suppressions remain under the do-not-contact hash, without masked phone, reason, actor, evidence and time
-        of day. Ledger entries, forwards and stored answers of `event_ids` (ids of the person's events and records) lose
-        what identifies the person.
+        Deleted: windows, lifts, consents, links, cooldowns, restrictions, pseudo numbers, and the `dead_letters` with
+        these ids. Active suppressions remain under the do-not-contact hash, without masked phone, reason, actor,
+        evidence and time of day. Ledger entries, forwards, decisions and stored requests of `event_ids` (ids of the
+        person's events and records) lose what identifies the person.
 
         Raises GatewayError(gateway_unavailable) while the outbox has an event about the person: that event contains
         the customer key and must be published first.
@@ -116,7 +126,9 @@ def erasure_text(erasure: Erasure) -> str:
 def erasure_from(text: str) -> Erasure:
     """The job from the text that `erasure_text` made."""
     fields = orjson.loads(text)
-    lists = {name: tuple(fields[name]) for name in ("customer_keys", "do_not_contact", "pseudonyms")}
+    lists = {
+        name: tuple(fields.get(name, ())) for name in ("customer_keys", "do_not_contact", "pseudonyms", "fast_hashes")
+    }
     return Erasure(**fields | lists | {"asked_at": datetime.fromisoformat(fields["asked_at"])})
 
 
@@ -127,4 +139,20 @@ def start_of_day(at: datetime) -> datetime:
 
 def do_not_contact_id(do_not_contact: str, kind: str) -> str:
     """The id of the remaining suppression; the same for every repetition of the erasure."""
-    return f"sup_{do_not_contact[:24]}{kind.encode().hex()[:8]}"
+    return f"sup_{sha256(do_not_contact.encode()).hexdigest()[:24]}{kind.encode().hex()[:8]}"
+
+
+def without_masked_phone(stored: bytes) -> bytes:
+    """A stored decision without the masked phone that rules of earlier releases noted in its receipt."""
+    if b'"phone"' not in stored:
+        return stored
+    decision = orjson.loads(stored)
+    for line in decision.get("receipt", ()):
+        for name in ("inputs", "saw"):
+            line.get(name, {}).pop("phone", None)
+    return orjson.dumps(decision)
+
+
+def holds_a_number(key: str) -> bool:
+    """Whether an idempotency key may hold a phone number: seven digits or more, with signs between them."""
+    return _NUMBER.search(unicodedata.normalize("NFKC", key)) is not None

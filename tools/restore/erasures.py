@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from libs.chassis.clock import Clock, new_id, utc_now
 from libs.contracts.errors import GatewayError
-from libs.contracts.identity import Pseudonyms
 from libs.store.backups import BackupRefused
+from libs.store.do_not_contact import DoNotContact, HashedErasedCustomers
 from libs.store.erasures import Erasure
 from libs.store.outbox import OutboxEvent
 from libs.store.posts import post_sealer_from
@@ -31,7 +31,7 @@ class EraseAgain:
     """Safe to repeat: an erasure whose event waits in the outbox is done."""
 
     store: Store
-    pseudonyms: Pseudonyms
+    do_not_contact: DoNotContact
     sealer: Sealer = field(repr=False)
     post_keys: str = field(repr=False)
     sink_sealer: Sealer = field(repr=False)
@@ -61,7 +61,8 @@ class EraseAgain:
             id=erasure_id,
             account_id=line.account_id,
             customer_keys=line.customer_keys,
-            do_not_contact=tuple(map(self.pseudonyms.do_not_contact_hash, line.customer_keys)),
+            do_not_contact=await self.do_not_contact.newest(line.customer_keys),
+            fast_hashes=tuple(map(self.do_not_contact.pseudonyms.do_not_contact_hash, line.customer_keys)),
             pseudonyms=tuple(line.details["pseudonyms"]),
             reason=REASON,
             actor=RESTORED,
@@ -91,11 +92,11 @@ class EraseAgain:
 
     def _steps(self) -> ErasureSteps:
         store = self.store
-        customers = DeadLetterCustomers(self.pseudonyms, post_sealer_from(self.post_keys))
+        customers = DeadLetterCustomers(self.do_not_contact.pseudonyms, post_sealer_from(self.post_keys))
         return ErasureSteps(
             erasures=store.erasures,
             personal_data=store.personal_data,
-            erased_customers=store.erased_customers,
+            erased_customers=HashedErasedCustomers(store.erased_customers, self.do_not_contact),
             subjects=store.subjects,
             records=store.records,
             dead_letters=SubjectDeadLetters(

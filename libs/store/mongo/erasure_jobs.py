@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from libs.store.erasures import Erasure, erasure_from, erasure_text
 from libs.store.instants import micros_from
-from libs.store.mongo.database import Database, run
+from libs.store.mongo.database import Database, run, unless_duplicate
 from libs.store.mongo.outbox import entries_from
 from libs.store.outbox import OutboxEvent
 
@@ -18,7 +18,8 @@ class MongoErasures:
     async def add(self, erasure: Erasure) -> None:
         """As `Erasures.add`."""
         at = micros_from(erasure.asked_at)
-        await run(self._erasures.insert_one({"_id": erasure.id, "at": at, "body": erasure_text(erasure)}))
+        job = {"_id": erasure.id, "at": at, "body": erasure_text(erasure)}
+        await unless_duplicate(self._erasures.insert_one(job))
 
     async def unfinished(self, limit: int) -> Sequence[Erasure]:
         """As `Erasures.unfinished`."""

@@ -7,20 +7,23 @@ from typing import Any
 
 from libs.contracts.errors import unavailable
 from libs.store.claim_rules import State, bucket_id
-from libs.store.conversations import SuppressionKind
+from libs.store.consent_rows import exported_from as exported_consents
 from libs.store.erasures import (
-    ERASURE_SOURCE,
     Erasure,
     StoredPersonalData,
-    do_not_contact_id,
+    holds_a_number,
     start_of_day,
+    without_masked_phone,
     without_message_ids,
 )
 from libs.store.forwards import ForwardState
 from libs.store.instants import instant_from, micros_from, optional_instant_from
+from libs.store.mongo.approvals import empty_approvals
+from libs.store.mongo.consents import MongoConsents
 from libs.store.mongo.database import Database, Document, run
+from libs.store.mongo.do_not_contact import keep
 from libs.store.mongo.leases import lease_runs
-from libs.store.mongo.suppression_documents import suppression_id, suppressions_in
+from libs.store.mongo.suppression_documents import suppressions_in
 from libs.store.restriction_rows import exported_from
 
 _TRIES = 10
@@ -47,6 +50,7 @@ class MongoPersonalData:
             windows=[{"number_id": each["_id"].rpartition(":")[0], **_times(each, _WINDOW_TIMES)} for each in windows],
             suppressions=[_json_from(row) for each in suppressions for row in suppressions_in(each)],
             restrictions=[exported_from(each) for each in restrictions],
+            consents=exported_consents(await MongoConsents(database).of_customer(account_id, customer_keys)),
             messages=[
                 {
                     "event_id": each["_id"],
@@ -69,7 +73,7 @@ class MongoPersonalData:
     ) -> Mapping[str, int]:
         """As `PersonalData.erase`."""
         database, person = self._database, _person(erasure.account_id, erasure.customer_keys)
-        for collection in ("suppressions", "restrictions"):
+        for collection in ("suppressions", "consents", "restrictions"):
             if await run(database[collection].find_one({**person, "outbox.0": {"$exists": True}})) is not None:
                 raise unavailable("broker")
         pairs = await self._pairs(erasure.account_id, erasure.customer_keys)
@@ -83,10 +87,14 @@ class MongoPersonalData:
         }
         either = [{"customer_key": {"$in": keys}}, {"main_key": {"$in": keys}}]
         joined = {"account_id": erasure.account_id, "$or": either}
+        await empty_approvals(database, erasure.account_id, erasure.customer_keys)
         await self._delete("template_recipients", person)
         await self._delete("inbound_messages", person)
         await self._delete("pseudo_numbers", person)
         await self._delete("chat_refusals", person)
+        await self._anonymize_decisions(events)
+        lifted = {**_person(erasure.account_id, erasure.fast_hashes), "active": False}
+        await self._delete("suppressions", lifted)
         await self._delete("turns", {"_id": {"$in": pairs}})
         await self._delete("cooldowns", {"_id": {"$regex": f":({ends})$"}})
         numbers = {"_id": {"$in": [bucket_id("number", pair.rpartition(":")[0]) for pair in pairs]}}
@@ -95,6 +103,7 @@ class MongoPersonalData:
             "suppressions": await self._erase_suppressions(erasure),
             "windows": await self._delete("conversations", {"_id": {"$in": pairs}}),
             "restrictions": await self._delete("restrictions", person),
+            "consents": await self._delete("consents", person),
             "links": await self._delete("identities", links) + await self._delete("customer_links", joined),
             "dead_letters": await self._delete("dead_letters", {"_id": {"$in": list(dead_letters)}}),
             "messages": await self._anonymize_messages(events),
@@ -120,17 +129,13 @@ class MongoPersonalData:
                 return removed
             for document in found:
                 if document["active"]:
-                    await self._keep_suppression(erasure.account_id, hashes[document["customer_key"]], document)
+                    day = micros_from(start_of_day(instant_from(document["stop_at"])))
+                    hash_ = hashes[document["customer_key"]]
+                    await keep(self._database, erasure.account_id, hash_, document, day)
                 read = {name: document.get(name) for name in ("active", "id", "stop_at", "lift_at")}
                 deleted = await run(suppressions.delete_one({"_id": document["_id"], **read}))
                 removed += deleted.deleted_count if document.get("rows") else 0
         raise unavailable("store")
-
-    async def _keep_suppression(self, account_id: str, hash_: str, document: Document) -> None:
-        kind = document["_id"].rpartition(":")[2]
-        name = {"_id": suppression_id(account_id, hash_, SuppressionKind(kind))}
-        kept = _kept_suppression(account_id, hash_, kind, document["stop_at"])
-        await run(self._database["suppressions"].update_one(name, {"$set": kept}, upsert=True))
 
     async def _delete(self, collection: str, wanted: Document) -> int:
         deleted = await run(self._database[collection].delete_many(wanted))
@@ -154,32 +159,29 @@ class MongoPersonalData:
         return int(changed.modified_count)
 
     async def _anonymize_answers(self, events: Sequence[str]) -> int:
+        """Remove message ids from answers, and the digest of the body; a key that may hold the phone goes whole."""
         keys, changed = self._database["idempotency"], 0
-        answered = {"event_id": {"$in": list(events)}, "answer": {"$exists": True}}
-        for kept in await run(keys.find(answered).to_list(None)):
-            cleaned = without_message_ids(kept["answer"])
-            if cleaned != kept["answer"]:
-                await run(keys.update_one({"_id": kept["_id"]}, {"$set": {"answer": cleaned}}))
-                changed += 1
+        for kept in await run(keys.find({"event_id": {"$in": list(events)}}).to_list(None)):
+            cleaned = without_message_ids(kept.get("answer"))
+            changed += cleaned != kept.get("answer")
+            if holds_a_number(str(kept["_id"]).partition(":")[2]):
+                await run(keys.delete_one({"_id": kept["_id"]}))
+            else:
+                bare = {"body_hash": ""} | ({"answer": cleaned} if "answer" in kept else {})
+                await run(keys.update_one({"_id": kept["_id"]}, {"$set": bare}))
         return changed
+
+    async def _anonymize_decisions(self, events: Sequence[str]) -> None:
+        decisions = self._database["decisions"]
+        decided = {"_id": {"$in": list(events)}, "outcome": {"$exists": True}}
+        for made in await run(decisions.find(decided, {"outcome": 1}).to_list(None)):
+            bare = without_masked_phone(made["outcome"])
+            if bare != made["outcome"]:
+                await run(decisions.update_one({"_id": made["_id"]}, {"$set": {"outcome": bare}}))
 
 
 def _person(account_id: str, customer_keys: Collection[str]) -> Document:
     return {"account_id": account_id, "customer_key": {"$in": list(customer_keys)}}
-
-
-def _kept_suppression(account_id: str, hash_: str, kind: str, stop_at: int) -> Document:
-    day = micros_from(start_of_day(instant_from(stop_at)))
-    row_id = do_not_contact_id(hash_, kind)
-    row = {"id": row_id, "kind": kind, "masked_phone": "", "source": ERASURE_SOURCE, "reason": None, "actor": None}
-    return {
-        "account_id": account_id,
-        "customer_key": hash_,
-        "active": True,
-        "id": row_id,
-        "stop_at": day,
-        "rows": [row | {"since": day, "evidence": "{}"}],
-    }
 
 
 def _json_from(row: Any) -> dict[str, Any]:

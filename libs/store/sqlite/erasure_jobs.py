@@ -20,7 +20,7 @@ class SqliteErasures:
     async def add(self, erasure: Erasure) -> None:
         """As `Erasures.add`."""
         values = (erasure.id, micros_from(erasure.asked_at), erasure_text(erasure))
-        await self.main.change(lambda c: c.execute("INSERT INTO erasures VALUES (?, ?, ?)", values).rowcount)
+        await self.main.change(lambda c: c.execute("INSERT OR IGNORE INTO erasures VALUES (?, ?, ?)", values).rowcount)
 
     async def unfinished(self, limit: int) -> Sequence[Erasure]:
         """As `Erasures.unfinished`."""

@@ -11,18 +11,23 @@ import orjson
 from libs.contracts.errors import unavailable
 from libs.contracts.stored_times import latest_beginning
 from libs.store.claim_rules import LONGEST_LEASE, State, bucket_id
+from libs.store.consent_rows import exported_from as exported_consents
 from libs.store.erasures import (
-    ERASURE_SOURCE,
     Erasure,
     StoredPersonalData,
-    do_not_contact_id,
+    holds_a_number,
     start_of_day,
+    without_masked_phone,
     without_message_ids,
 )
 from libs.store.forwards import ForwardState
 from libs.store.instants import instant_from, micros_from, optional_instant_from
 from libs.store.restriction_rows import exported_from
+from libs.store.sqlite.approvals import empty_approvals
+from libs.store.sqlite.consents import TABLES as CONSENTS
+from libs.store.sqlite.consents import SqliteConsents
 from libs.store.sqlite.database import Database, json_list
+from libs.store.sqlite.do_not_contact import OF_OPT_INS, keep
 from libs.store.sqlite.restrictions import restrictions_of_customer
 
 _KEYS = "(SELECT value FROM json_each(:keys))"
@@ -37,6 +42,8 @@ _BARE_FORWARDS = (
     f"WHERE account_id = :account_id AND (customer_key IN {_KEYS} OR id IN (SELECT value FROM json_each(:ids))) "
     "AND (json_extract(body, '$.masked_phone') IS NOT NULL OR customer_key IS NOT NULL)"
 )
+_REQUESTS = "SELECT rowid, key, answer FROM claimed_keys WHERE event_id IN (SELECT value FROM json_each(?))"
+_DECISIONS = "SELECT event_id, outcome FROM decisions WHERE event_id IN (SELECT value FROM json_each(?))"
 _SUPPRESSION_FIELDS = ("id", "kind", "source", "reason", "actor", "since", "masked_phone", "evidence", "active")
 
 
@@ -66,6 +73,7 @@ class SqlitePersonalData:
             ],
             suppressions=[_suppression_from(row) for row in await self.main.rows(suppressions, wanted)],
             restrictions=[exported_from(row) for row in await restrictions_of_customer(self.main, wanted)],
+            consents=exported_consents(await SqliteConsents(self.main).of_customer(account_id, customer_keys)),
             messages=[
                 {
                     "event_id": event_id,
@@ -102,12 +110,10 @@ class SqlitePersonalData:
         # Read in a thread: these queries have no index, and the writers must not wait for them.
         entries = await self.ledger.rows(f"SELECT event_id FROM entries WHERE {_OF_PERSON}", wanted)  # noqa: S608 -- names from above
         events = sorted({*event_ids, *(event_id for (event_id,) in entries)})
-        answers = await self.requests.rows(
-            "SELECT rowid, answer FROM claimed_keys WHERE answer IS NOT NULL "
-            "AND event_id IN (SELECT value FROM json_each(?))",
-            (json_list(events),),
-        )
+        answers = await self.requests.rows(_REQUESTS, (json_list(events),))
+        decisions = await self.main.rows(_DECISIONS, (json_list(events),))
         removed = await self.main.change(lambda c: _erase_main(c, erasure, wanted, pairs, dead_letters))
+        await self.main.change(lambda c: _erase_decisions(c, decisions))
         removed |= await self.ledger.change(lambda c: _erase_ledger(c, wanted, pairs, events))
         removed |= await self.requests.change(lambda c: _erase_answers(c, answers))
         for file in (self.main, self.ledger, self.requests):
@@ -132,16 +138,15 @@ def _erase_main(
         "suppressions": delete("suppressions", _OF_PERSON),
         "windows": delete("conversations", _WINDOWS),
         "restrictions": delete("restrictions", _OF_PERSON),
+        "consents": sum(delete(table, _OF_PERSON) for table in CONSENTS),
         "links": delete("identities", _LINKS) + delete("customer_links", _JOINED),
         "dead_letters": delete("dead_letters", f"id {listed}", {"listed": json_list(dead_letters)}),
     }
+    empty_approvals(connection, erasure.account_id, erasure.customer_keys)
     delete("template_recipients", _OF_PERSON)
     delete("inbound_messages", _OF_PERSON)
     delete("pseudo_numbers", _OF_PERSON)
-    delete("chat_refusals", _OF_PERSON)
-    delete("lifts", _OF_PERSON)
-    delete("lifting_words", _OF_PERSON)
-    delete("known_stops", _OF_PERSON)
+    _erase_opt_ins(connection, erasure, wanted)
     delete("turns", f"pair {listed}", {"listed": json_list(pairs)})
     for key in erasure.customer_keys:
         delete("cooldowns", "id LIKE '%:' || :key", {"key": key})
@@ -154,12 +159,21 @@ def _keep_suppressions(connection: sqlite3.Connection, erasure: Erasure) -> None
     for key, hash_ in zip(erasure.customer_keys, erasure.do_not_contact, strict=True):
         for kind, *times in connection.execute(sql, (erasure.account_id, key)).fetchall():
             days = [micros_from(start_of_day(instant_from(each))) for each in times]
-            connection.execute(
-                "INSERT INTO suppressions (id, account_id, customer_key, masked_phone, kind, source, since, evidence, "
-                "active, repeated_at) VALUES (?, ?, ?, '', ?, ?, ?, '{}', 1, ?) "
-                "ON CONFLICT DO UPDATE SET active = 1, since = excluded.since, repeated_at = excluded.repeated_at",
-                (do_not_contact_id(hash_, kind), erasure.account_id, hash_, kind, ERASURE_SOURCE, *days),
-            )
+            keep(connection, erasure.account_id, hash_, kind, days)
+
+
+def _erase_opt_ins(connection: sqlite3.Connection, erasure: Erasure, wanted: Mapping[str, Any]) -> None:
+    """Delete opt-ins and requests, also those that earlier releases stored under hashes, and lifted suppressions."""
+    connection.execute(f"DELETE FROM chat_refusals WHERE {_OF_PERSON}", wanted)  # noqa: S608 -- names from above
+    hashed = {"account_id": erasure.account_id, "keys": json_list((*erasure.customer_keys, *erasure.fast_hashes))}
+    for table in OF_OPT_INS:
+        connection.execute(f"DELETE FROM {table} WHERE {_OF_PERSON}", hashed)  # noqa: S608 -- names from above
+    connection.execute(f"DELETE FROM suppressions WHERE {_OF_PERSON} AND active = 0", hashed)  # noqa: S608 -- names from above
+
+
+def _erase_decisions(connection: sqlite3.Connection, decisions: Sequence[Any]) -> None:
+    changed = [(bare, id_) for id_, outcome in decisions if (bare := without_masked_phone(outcome)) != outcome]
+    connection.executemany("UPDATE decisions SET outcome = ? WHERE event_id = ?", changed)
 
 
 def _erase_ledger(
@@ -179,10 +193,13 @@ def _erase_ledger(
     return {"messages": max(0, messages), "forwards": forwards}
 
 
-def _erase_answers(connection: sqlite3.Connection, answers: Sequence[Any]) -> dict[str, int]:
-    changed = [(cleaned, rowid) for rowid, answer in answers if (cleaned := without_message_ids(answer)) != answer]
-    connection.executemany("UPDATE claimed_keys SET answer = ? WHERE rowid = ?", changed)
-    return {"answers": len(changed)}
+def _erase_answers(connection: sqlite3.Connection, requests: Sequence[Any]) -> dict[str, int]:
+    """Remove message ids from answers, and the digest of the body; a key that may hold the phone goes with its row."""
+    named = [(rowid,) for rowid, key, _ in requests if holds_a_number(key)]
+    connection.executemany("DELETE FROM claimed_keys WHERE rowid = ?", named)
+    bare = [(without_message_ids(answer), rowid) for rowid, _, answer in requests]
+    connection.executemany("UPDATE claimed_keys SET answer = ?, body_hash = '' WHERE rowid = ?", bare)
+    return {"answers": sum(without_message_ids(answer) != answer for *_, answer in requests)}
 
 
 def _suppression_from(row: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`PurgeRecords`: removes records after their account's retention, up to a checkpoint, so that the rest still verifies.
 
-The rule: nothing is removed under a legal hold, or without a checkpoint that covers it. A record's age is computed from
-the newest record too, so that a clock that is ahead removes nothing early.
+The rule: nothing is removed under a legal hold, or without a checkpoint that covers it and that the sink has. The age
+of a record is the time since audit recorded it, by a clock that no other clock contradicts (`TrustedClock`).
 """
 
 from collections import Counter
@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
-from libs.chassis.clock import Clock
 from libs.chassis.telemetry import logger
 from libs.contracts.events import RecordsPurged
-from libs.record.canonical import FIELDS, Link, account_of
+from libs.record.canonical import AT, FIELDS, RECORDED_AT, Link, account_of, has_format_1
 from libs.record.checkpoints import Checkpoint, Purge, purge_from
 from libs.record.keys import PublicKeys, SigningKey
 from libs.store.accounts import Directory
@@ -24,6 +23,7 @@ from libs.store.job_leases import JobLeases
 from libs.store.records import RecordFilter, Records
 from libs.store.subjects import Subjects
 from services.audit import metrics
+from services.audit.handlers.purge_clock import TrustedClock
 from services.audit.ports import Publisher
 
 log = logger(__name__)
@@ -31,7 +31,7 @@ PAGE: Final = 1_000
 LEASE_SECONDS: Final = 600.0
 MAX_CLOCK_LEAD: Final = timedelta(days=1)
 """The clock counts at most so far ahead of the newest record."""
-_AT, _CUSTOMER = FIELDS.index("at"), FIELDS.index("customer_hash")
+_CUSTOMER = FIELDS.index("customer_hash")
 _EVENTS: Final = UUID("2f1d3c9e-7a55-5b7e-8d0e-1c5f7d9b6a30")
 """The namespace of the ids of RecordsPurged events: a purge has one event."""
 
@@ -50,23 +50,26 @@ class PurgeRecords:
     publisher: Publisher
     key: SigningKey = field(repr=False)
     keys: PublicKeys
-    clock: Clock
+    clock: TrustedClock
     owner: str
     retention_days: int
     """Of the records without an account."""
     page: int = PAGE
 
     async def __call__(self) -> None:
-        """Purge every chain, unless that was done today or another replica does it."""
-        job = f"purge:{self.clock().date().isoformat()}"
-        if not await self.job_leases.acquire(job, owner=self.owner, now=self.clock(), lease_seconds=LEASE_SECONDS):
+        """Purge every chain, unless the clocks disagree, that was done today, or another replica does it."""
+        now = await self.clock()
+        if now is None:
+            return
+        job = f"purge:{now.date().isoformat()}"
+        if not await self.job_leases.acquire(job, owner=self.owner, now=now, lease_seconds=LEASE_SECONDS):
             return
         for head in await self.chains.heads():
-            await self.purge(head)
-        await self.job_leases.complete(job, owner=self.owner, now=self.clock())
+            await self.purge(head, now)
+        await self.job_leases.complete(job, owner=self.owner, now=now)
 
-    async def purge(self, head: Head) -> None:
-        """Purge one chain and publish the event; first finish an earlier purge that was interrupted."""
+    async def purge(self, head: Head, now: datetime) -> None:
+        """Purge one chain as of `now` and publish the event; first finish an earlier purge that was interrupted."""
         if head.purge is not None:  # a purge is stored before its first record is removed
             if not self._is_trusted(head.purge):
                 log.error("purge is forged: verify the record", seq=head.purge.seq)
@@ -76,11 +79,11 @@ class PurgeRecords:
         days = await self._retention(head.chain)
         if days is None:
             return
-        before = await self._reference_time() - timedelta(days=days)
+        before = await self._reference_time(now) - timedelta(days=days)
         checkpoint = await self._checkpoint_before(head, before)
         if checkpoint is None:
             return
-        purge = purge_from(checkpoint, at=max(micros_from(self.clock()), checkpoint.at), key=self.key)
+        purge = purge_from(checkpoint, at=max(micros_from(now), checkpoint.at), key=self.key)
         if await self._remove(head, purge):
             await self._publish(head.chain, purge, before)
 
@@ -96,29 +99,31 @@ class PurgeRecords:
         account = await self.directory.account(account_id)
         return None if account is None or account.legal_hold else account.retention_days
 
-    async def _reference_time(self) -> datetime:
+    async def _reference_time(self, now: datetime) -> datetime:
         page = await self.records.page(RecordFilter(), limit=1, cursor=None)
-        newest = page.items[0].at if page.items else self.clock()
-        return min(self.clock(), newest + MAX_CLOCK_LEAD)
+        newest = page.items[0].at if page.items else now
+        return min(now, newest + MAX_CLOCK_LEAD)
 
     async def _checkpoint_before(self, head: Head, before: datetime) -> Checkpoint | None:
-        """The newest checkpoint whose records, and all records before them, are older than `before`."""
+        """The newest shipped checkpoint whose records, and all records before them, are older than `before`."""
+        unshipped = await self.checkpoints.first_unshipped(head.chain)
         after = 0 if head.purge is None else head.purge.seq
         old = await self._old_up_to(head.chain, after, micros_from(before))
         found: Checkpoint | None = None
         number = 0
         while page := await self.checkpoints.page(head.chain, after=number, limit=self.page):
-            found = next((c for c in reversed(page) if after < c.last <= old), found)
-            if page[-1].last > old:
+            shipped = [c for c in page if unshipped is None or c.number < unshipped]
+            found = next((c for c in reversed(shipped) if after < c.last <= old), found)
+            if page[-1].last > old or len(shipped) < len(page):
                 break
             number = page[-1].number
         return found
 
     async def _old_up_to(self, chain: str, after: int, before: int) -> int:
-        """The seq up to which every record is older than `before`."""
+        """The seq up to which every record was recorded before `before`; of format 1, published before it."""
         while links := await self.chains.links(chain, after=after, limit=self.page):
             for link in links:
-                at = link.values[_AT]
+                at = link.values[AT] if has_format_1(link.values) else link.values[RECORDED_AT]
                 if not isinstance(at, int) or at >= before:
                     return after
                 after = link.seq
@@ -153,7 +158,7 @@ class PurgeRecords:
             count=purge.seq - max((seq for seq in up_to if seq < purge.seq), default=0),
             before=before,
         )
-        await self.publisher.publish(event, id=id_, at=self.clock())
+        await self.publisher.publish(event, id=id_, at=self.clock.clock())
         log.info("records purged", count=event.count)
 
     async def _delete_keys(self, links: Sequence[Link]) -> None:

@@ -65,6 +65,7 @@ class ErasureSteps:
             pseudonyms=erasure.pseudonyms,
             reason=erasure.reason,
             removed=removed,
+            approval_id=erasure.approval_id,
             sealed_customer_keys=self.seal(erasure),
         )
         stored = self.changes.outbox_event(event, self.changes.clock())

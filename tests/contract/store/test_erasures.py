@@ -68,7 +68,7 @@ async def everything_about(store: Store, key: str, *, event_id: str) -> None:
     await store.suppressions.lift(
         account_id="acc-1", customer_key=key, kind=SuppressionKind.MARKETING, at=NOW, events=[], deduplication_key=WAMID
     )
-    cooldown = Cooldown(integration_id="int-1", event_type="missed_call", customer_key=key, seconds=900)
+    cooldown = Cooldown(owner_id="int-1", event_type="missed_call", customer_key=key, seconds=900)
     await store.decisions.decide(an_approval(event_id, cooldown=cooldown))
     await store.delivery_order.enqueue(number_id="num-1", customer_key=key, event_id=event_id, now=NOW)
     await store.ledger.claim(a_claim(event_id, customer_key=key, pace=replace(UNPACED, pair_interval=6.0)))
@@ -173,6 +173,7 @@ async def test_nothing_is_found_of_an_erased_person(peopled: Store, other: Store
     assert not await other.standing_restrictions.standing("acc-1", [of_customer(KEY), of_pair("num-1", KEY)], NOW)
     assert removed == {
         "suppressions": 1,
+        "consents": 0,
         "windows": 1,
         "restrictions": 3,
         "links": 2,

@@ -8,13 +8,18 @@ from uuid import UUID
 
 import pytest
 
+from libs.chassis.clock import utc_now
 from libs.contracts.errors import GatewayError, unavailable
 from libs.contracts.events import Event, RecordsPurged
 from libs.record.checkpoints import Purge
 from libs.record.faults import FaultKind, VerificationResult
+from libs.store.purge_clock import PurgeClock
 from libs.store.records import Record, RecordFilter
 from libs.store.store import Store
 from libs.store.subjects import Subject
+from services.audit import metrics
+from services.audit.domain.clocks import Disagreement
+from services.audit.handlers.purge_clock import TrustedClock
 from services.audit.handlers.purges import LEASE_SECONDS, PurgeRecords
 from tests.contract.store.builders import NOW, a_record, an_account
 from tests.contract.store.test_chains import seal, verdict_of
@@ -42,14 +47,38 @@ class Told:
 
 
 @dataclass
+class WithServerTime:
+    """The store's `PurgeClock`, and the time of a server that tests choose: their clock is far in the future."""
+
+    rest: PurgeClock
+    server: datetime | None
+
+    async def accepted(self) -> datetime | None:
+        return await self.rest.accepted()
+
+    async def accept(self, at: datetime) -> None:
+        await self.rest.accept(at)
+
+    async def server_time(self) -> datetime | None:
+        return self.server
+
+
+@dataclass
 class Job:
     """The job, its clock and what it told."""
 
     store: Store
     told: Told
     now: datetime = NOW
+    accepted: datetime | None = None
+    """The time of the last look; None: an hour ago."""
+    server: datetime | None = None
+    shipped: bool = True
 
     async def __call__(self, **ports: Any) -> None:
+        if self.shipped:
+            await self.store.checkpoints.mark_shipped(await self.store.checkpoints.unshipped(1_000))
+        await self.store.purge_clock.accept(self.accepted or self.now - timedelta(hours=1))
         known = {
             name: getattr(self.store, name)
             for name in ("directory", "chains", "checkpoints", "purges", "records", "subjects", "job_leases")
@@ -59,7 +88,12 @@ class Job:
             publisher=self.told,
             key=KEY,
             keys=KEYS,
-            clock=lambda: self.now,
+            clock=TrustedClock(
+                clock=lambda: self.now,
+                accepted=WithServerTime(self.store.purge_clock, self.server),
+                chains=self.store.chains,
+                records=self.store.records,
+            ),
             owner="audit-1",
             retention_days=30,
         )()
@@ -310,3 +344,111 @@ async def test_keys_of_persons_without_records_are_deleted(store: Store, job: Jo
 
     known = await store.subjects.find(customer_keys=[f"c{n}" for n in range(10)])
     assert sorted(subject.pseudonym for subject in known) == ["p0", "p1", "p2", "p3", "p4", "p5", "p8"]
+
+
+def stopped_by() -> set[str]:
+    return {each.value for each in Disagreement if metrics.PURGE_STOPPED.labels(each.value)._value.get()}
+
+
+async def fresh_records(store: Store, *, at: datetime = NOW, recorded: datetime | None = None, count: int = 10) -> None:
+    """Records of today, under shipped checkpoints; they are kept for 5 days."""
+    await store.registry.save(an_account("acc-1", retention_days=5), [], created=True)
+    made = [
+        replace(a_record(f"f{n}", at=at), producer="sender", recorded_at=(recorded or at) + n * timedelta(seconds=1))
+        for n in range(count)
+    ]
+    await store.records.append(made)
+    await seal(store, every=2)
+
+
+async def test_a_clock_that_jumps_sixty_days_removes_nothing_although_events_have_its_time_too(
+    store: Store, job: Job
+) -> None:
+    await fresh_records(store)
+    job.now, job.accepted = NOW + 60 * DAY, NOW
+    await store.records.append([replace(a_record("wrong", at=job.now), producer="sender", recorded_at=job.now)])
+
+    await job()
+
+    assert len(await left(store)) == 11
+    assert stopped_by() == {"jump"}
+    assert job.told.events == []
+
+
+async def test_it_goes_on_once_an_operator_has_confirmed_the_time(store: Store, job: Job) -> None:
+    await fresh_records(store)
+    job.now, job.accepted = NOW + 60 * DAY, NOW
+    await store.records.append([replace(a_record("late", at=job.now), producer="sender", recorded_at=job.now)])
+    await job()
+
+    job.accepted = job.now
+    await job()
+
+    assert await left(store) == ["late"]
+    assert stopped_by() == set()
+
+
+@pytest.mark.parametrize("days", [60, -60])
+async def test_a_clock_that_the_stores_server_contradicts_removes_nothing(store: Store, job: Job, days: int) -> None:
+    await an_old_record(store)
+    job.server = NOW + days * DAY
+
+    await job()
+
+    assert len(await left(store)) == 10
+    assert stopped_by() == {"store"}
+
+
+async def test_a_clock_that_all_other_services_contradict_removes_nothing(store: Store, job: Job) -> None:
+    await fresh_records(store, at=NOW - 60 * DAY, recorded=NOW)
+
+    await job()
+
+    assert len(await left(store)) == 10
+    assert stopped_by() == {"producers"}
+
+
+async def test_a_first_look_compares_the_clock_with_the_newest_checkpoint(store: Store) -> None:
+    await fresh_records(store)
+    clock = TrustedClock(
+        clock=lambda: NOW, accepted=WithServerTime(store.purge_clock, None), chains=store.chains, records=store.records
+    )
+
+    found = await clock()  # the checkpoints of this test are of 1970
+
+    assert (found, stopped_by()) == (None, {"jump"})
+    assert await store.purge_clock.accepted() is None
+
+
+async def test_age_is_the_time_since_a_record_was_recorded_not_since_it_claims_to_have_happened(
+    store: Store, job: Job
+) -> None:
+    await fresh_records(store, at=NOW - 300 * DAY, recorded=NOW - 3 * DAY)
+
+    await job()
+
+    assert len(await left(store)) == 10
+    assert job.told.events == []
+
+
+async def test_nothing_is_removed_whose_checkpoint_the_sink_has_not(store: Store, job: Job) -> None:
+    await an_old_record(store)
+    job.shipped = False
+    first, *_ = await store.checkpoints.page("acc-1", after=0, limit=1)
+    await store.checkpoints.mark_shipped([first])
+
+    await job()
+
+    assert len(await left(store)) == 8
+    assert [(event.up_to, event.count) for event in job.told.events] == [(2, 2)]
+    await verified(store)
+
+
+async def test_the_stores_own_time_is_the_servers_or_none(store: Store, store_url: str) -> None:
+    found = await store.purge_clock.server_time()
+
+    if store_url.startswith("sqlite"):
+        assert found is None
+    else:
+        assert found is not None
+        assert abs(found - utc_now()) < DAY

@@ -31,7 +31,7 @@ from libs.store.posts import post_sealer_from
 from libs.store.store import Store
 from libs.store.verification import verify
 from services.console.app.dead_letters import store_dead_letter_from
-from services.console.app.wiring import erasure_from
+from services.console.app.subjects import erasure_from
 from services.console.domain.principals import Principal, Role
 from tests.contract.store.builders import a_claim
 from tests.unit.console.subjects import WAMID, a_subject, customer_key, records_about
@@ -130,7 +130,7 @@ async def test_somebody_erased_who_was_blocked_stays_blocked_and_shows_no_mask(w
     assert lifted.customer_key is None
     assert (row["masked_phone"], row["source"], row["reason"], row["actor"]) == ("", "erasure", None, None)
     assert kept is not None
-    assert kept.customer_key == Pseudonyms(KEY.encode()).do_not_contact_hash(customer_key(account_id))
+    assert kept.customer_key == (await world.deps.do_not_contact.newest([customer_key(account_id)]))[0]
 
 
 def a_letter(number: int, body: dict[str, Any], account_id: str) -> DeadLettered:
@@ -291,7 +291,7 @@ async def test_an_erasure_that_dies_between_any_two_steps_is_finished_by_the_nex
         id="era_1",
         account_id=account_id,
         customer_keys=(customer_key(account_id),),
-        do_not_contact=(Pseudonyms(KEY.encode()).do_not_contact_hash(customer_key(account_id)),),
+        do_not_contact=await world.deps.do_not_contact.newest([customer_key(account_id)]),
         pseudonyms=((await a_subject(world, account_id)).pseudonym,),
         reason="asked",
         actor="admin",
@@ -336,7 +336,7 @@ async def test_an_erasure_cancels_what_waits_and_waits_for_a_call_that_is_in_pro
     await world.store.ledger.claim(claim)
 
     response = await world.call("POST", "/erasures", json=asked(account_id))
-    marked = await world.store.erased_customers.erased_at(account_id, [customer_key(account_id)])
+    marked = await world.deps.erased_customers.erased_at(account_id, [customer_key(account_id)])
     await world.store.ledger.finish("event-1", b"{}", now=NOON, message_id=WAMID)
     world.clock.pass_by(seconds=15)
     await _erase(world, world.store).resume()
@@ -345,7 +345,7 @@ async def test_an_erasure_cancels_what_waits_and_waits_for_a_call_that_is_in_pro
     assert (response.status, (await response.json())["status"], marked) == (202, "under_way", NOON)
     assert len(told(world, SubjectErased)) == 1
     assert list(found.messages) == []
-    marked = await world.store.erased_customers.erased_at(account_id, [customer_key(account_id)])
+    marked = await world.deps.erased_customers.erased_at(account_id, [customer_key(account_id)])
     assert marked == NOON + timedelta(seconds=15)
 
 
@@ -368,7 +368,7 @@ async def test_markers_of_erased_customers_are_forgotten(world: World) -> None:
 
     await _erase(world, world.store).resume()
 
-    assert await world.store.erased_customers.erased_at(account_id, [customer_key(account_id)]) is None
+    assert await world.deps.erased_customers.erased_at(account_id, [customer_key(account_id)]) is None
 
 
 # ---------------------------------------------------------------- the legal hold
