@@ -2,9 +2,10 @@
 
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
+from libs.store.consents import Consent, ConsentScope
 from libs.store.conversations import SuppressionKind
 from libs.store.restrictions import RestrictionKind, RestrictionScope
-from services.policy.domain.decisions import delivery_plan
+from services.policy.domain.decisions import delivery_plan, intended_plan, opt_in_of
 from services.policy.domain.delivery_plans import Delivery, DeliveryPlan
 from services.policy.domain.facts import Facts, Finding, Objection, Pass, RuleInputs
 
@@ -18,6 +19,32 @@ def customer_has_not_opted_out(_: WebhookReceived, facts: Facts) -> Finding:
     if kinds:
         return Objection(ErrorCode.RECIPIENT_SUPPRESSED, {"reason": kinds[0]}, {"suppressed": list(kinds)})
     return Pass({"suppressed": False})
+
+
+def customer_has_opted_in(webhook: WebhookReceived, facts: Facts) -> Finding:
+    """There is evidence that the customer agreed to such messages, or the message begins no conversation.
+
+    A template begins one, and so does the fallback outside the window. The receipt cites the evidence.
+    """
+    consent = opt_in_of(webhook, facts)
+    if consent is not None:
+        return Pass(_cited(consent))
+    if intended_plan(webhook, facts).delivery is not Delivery.TEMPLATE:
+        return Pass({"consent_id": None, "delivery": "reply"})
+    purpose = webhook.payload.message_purpose or ""
+    withdrawn = [each.at for each in facts.stored.consents.withdrawals if each.scope in {ConsentScope.ALL, purpose}]
+    details = {"purpose": purpose} | ({"withdrawn_at": max(withdrawn).isoformat()} if withdrawn else {})
+    return Objection(ErrorCode.OPT_IN_REQUIRED, dict(details), {"consent_id": None, **details})
+
+
+def _cited(consent: Consent) -> RuleInputs:
+    return {
+        "consent_id": consent.id,
+        "scope": consent.scope.value,
+        "source": consent.source.value,
+        "wording_version": consent.wording_version,
+        "at": consent.at.isoformat(),
+    }
 
 
 def window_is_open(webhook: WebhookReceived, facts: Facts) -> Finding:
