@@ -11,6 +11,7 @@ from libs.store.conversations import Suppression, SuppressionKind
 from tests.unit.console.world import KEY, NOON, PHONE, World
 
 USER = "SA.77x"
+REASON = {"reason": "The customer asked for it on the phone today"}
 
 
 def key_of(account_id: str, value: str = PHONE) -> str:
@@ -46,7 +47,7 @@ async def test_a_lift_covers_every_key_of_the_customer_and_is_told_once(world: W
     copy = a_stop(account_id, "sup_2", customer_key=key_of(account_id, USER))
     await world.store.suppressions.suppress(copy, [])
 
-    lifted = await world.ok("DELETE", "/suppressions/sup_1")
+    lifted = await world.ok("DELETE", "/suppressions/sup_1", params=REASON)
 
     assert (lifted["id"], lifted["active"]) == ("sup_1", False)
     assert await standing(world, account_id) == set()
@@ -62,11 +63,11 @@ async def test_a_customer_who_opts_out_in_the_second_of_the_lift_stays_opted_out
     await world.store.suppressions.suppress(again, [])
     world.clock.pass_by(seconds=0.7)
 
-    response = await world.call("DELETE", "/suppressions/sup_1")
+    response = await world.call("DELETE", "/suppressions/sup_1", params=REASON)
     body = await response.json()
     in_the_tie = await standing(world, account_id)
     world.clock.pass_by(seconds=1)
-    await world.ok("DELETE", "/suppressions/sup_1")
+    await world.ok("DELETE", "/suppressions/sup_1", params=REASON)
 
     assert (response.status, body["error"]) == (409, "conflict")
     assert in_the_tie == {SuppressionKind.OPT_OUT}
@@ -84,7 +85,7 @@ async def test_an_operator_lifts_a_block_in_the_second_in_which_it_was_made(worl
 async def test_an_opt_out_from_before_the_lift_counts_when_it_arrives_after_it(world: World) -> None:
     account_id = (await world.account())["id"]
     await world.store.suppressions.suppress(a_stop(account_id), [])
-    await world.ok("DELETE", "/suppressions/sup_1")
+    await world.ok("DELETE", "/suppressions/sup_1", params=REASON)
 
     await world.store.suppressions.suppress(a_stop(account_id, since=NOON - timedelta(hours=1)), [])
     repeated = await standing(world, account_id)
