@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import psutil
@@ -28,9 +28,13 @@ from libs.store.store import Store
 from libs.store.verification import verify
 from services.audit.adapters.sinks import sink_from
 from services.audit.handlers.checkpoints import SignCheckpoints
-from services.console.adapters.null_proofs import no_signature, no_verification
+from services.audit.handlers.tallies import SignTallies
+from services.console.adapters.null_proofs import no_signature
+from services.console.adapters.shipped_checkpoints import ShippedCheckpointFiles
 from services.console.domain.reports.periods import Period
 from services.console.handlers.reports.builder import BuildReport
+from services.console.handlers.reports.counted_records import CountRecords
+from services.console.handlers.reports.verification import DescribeVerification, open_erasures_of
 from tools.stack.given_store import given_server, own_database
 from tools.stack.stack import sqlite_store
 from tools.stack.stored_data import stored_data
@@ -72,20 +76,26 @@ async def _measure(store: Store, count: int) -> None:
     verdict = await _timed("verified", count, verify(store.chains, store.checkpoints, keys=keys))
     if not verdict.ok or verdict.records != count:
         raise RuntimeError(f"verified {verdict.records} of {count} records: {verdict.first_fault}")
+    asked: dict[str, Any] = {"chains": store.chains, "checkpoints": store.checkpoints, "keys": keys}
+    asked["tallies"] = store.tallies
+    await _timed("tallied", count, SignTallies(**asked, key=key, clock=utc_now)())
     compile_ = BuildReport(
-        tallies=store.tallies,
-        records=store.records,
+        count=CountRecords(**asked),
         chains=store.chains,
-        verify=no_verification,
+        read_shipped=ShippedCheckpointFiles(()),
+        describe=DescribeVerification(store.verification_states),
+        open_erasures=open_erasures_of(store.erasures),
         sign=no_signature,
         clock=utc_now,
         seconds=600,
     )
     account = Account(id=ACCOUNT, name="bench", business_name="Bench", created_at=now, updated_at=now)
-    period = Period(now - timedelta(days=30), now + timedelta(days=1), account.zone)
+    period = Period(now - timedelta(seconds=2 * count + 1), now + timedelta(days=1), account.zone)
     report = await _timed("reported", count, compile_(account, period, by="bench"))
-    if report.record.count != count:
-        raise RuntimeError(f"{report.record.count} of {count} records are in the report")
+    if report.record.count != count or report.verification.state != "proven":
+        raise RuntimeError(f"{report.record.count} of {count} records are in the report: {report.verification}")
+    proven = report.verification
+    print(f"  proven: {proven.tallied:,} records by tallies, {proven.recomputed:,} recomputed")
 
 
 async def _timed(what: str, count: int, work: Awaitable[T]) -> T:
@@ -106,6 +116,7 @@ async def _timed(what: str, count: int, work: Awaitable[T]) -> T:
 
 
 async def write_records(store: Store, count: int, now: datetime) -> None:
+    """Write `count` records as a busy account has them: answers, approvals, statuses, messages and some opt-outs."""
     masked_phone = masked("+966512345678")
     for start in range(0, count, CHUNK):
         await store.records.append(
@@ -113,19 +124,35 @@ async def write_records(store: Store, count: int, now: datetime) -> None:
                 Record(
                     id=str(uuid4()),
                     at=now - timedelta(seconds=2 * (count - i)),
-                    type="webhook.answered",
                     account_id=ACCOUNT,
                     integration_id=f"int_{i % 100}",
                     event_id=str(uuid4()),
-                    code="sent",
-                    purpose="support",
                     customer_hash=f"{i % 50_000:064x}",
                     masked_phone=masked_phone,
-                    details={"message_id_hash": f"{i:064x}"},
+                    **_kind_of(i, now - timedelta(seconds=2 * (count - i) + 1)),
                 )
                 for i in range(start, min(start + CHUNK, count))
             ]
         )
+
+
+def _kind_of(i: int, received: datetime) -> dict[str, Any]:
+    """The type and details of the `i`-th record."""
+    if i % 200 == 0:
+        details = {"source": "keyword", "kind": "opt_out", "evidence": {"at": received.isoformat()}}
+        return {"type": "suppression.added", "details": details}
+    match i % 5:
+        case 0 | 1:
+            code = "sent" if i % 7 else "conversation_window_closed"
+            answer = {"event_type": "outbound_message", "received_at": received.isoformat(), "details": {}}
+            return {"type": "webhook.answered", "code": code, "purpose": "support", "details": answer}
+        case 2:
+            return {"type": "message.approved", "purpose": "support", "details": {"text_length": 40}}
+        case 3:
+            status = ("sent", "delivered", "read")[i % 3]
+            return {"type": "whatsapp.status_received", "details": {"status": status}}
+        case _:
+            return {"type": "whatsapp.message_received", "details": {"text_length": 12}}
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ from libs.contracts.errors import AnyCode, ErrorCode, OperatorCode
 from libs.contracts.events import EVENTS, Event
 from libs.contracts.producers import DEAD_LETTERS_ONLY, PRODUCERS
 from libs.store import metrics as store_metrics
+from services.policy.rules.versions import rule_versions
 from tools.broker import definitions, kubernetes_users
 from tools.cli.commands.backup import BackupSettings
 from tools.cli.commands.declare import DeclareSettings
@@ -49,6 +50,16 @@ def errors_page() -> str:
     operators = "\n".join(_error(code) for code in OperatorCode)
     head = f"# Error codes\n\n{NOTE}\n\n{shape}\n\n## Webhooks, in the order of the checks\n\n"
     return f"{head}{webhooks}\n## The operators' API\n\n{operators}"
+
+
+def rules_page() -> str:
+    """The page of rules, in every version that was ever used."""
+    rows = "\n".join(f"| `{each.name}` | {each.decides} | {each.until or 'today'} |" for each in rule_versions())
+    about = (
+        "A receipt names each rule that ran, with its version (`GET /api/v1/events/{event_id}`, `gateway explain`). "
+        "A version decides the same forever; `gateway rules show NAME@VERSION` prints its row."
+    )
+    return f"# Rules\n\n{NOTE}\n\n{about}\n\n| rule | passes when | until |\n|---|---|---|\n{rows}\n"
 
 
 def _error(code: AnyCode) -> str:
@@ -166,6 +177,7 @@ def _optional(schema: dict[str, Any]) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
+    "rules.md": rules_page,
     "events.md": events_page,
     "settings.md": settings_page,
     "metrics.md": metrics_page,

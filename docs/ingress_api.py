@@ -3,6 +3,7 @@
 import json
 from typing import Any, Final
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from docs.http_errors import FAILURE, REF, failures
@@ -74,7 +75,7 @@ def document() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    parts = {"template": CONTENT[0], "media": CONTENT[1], "interactive": CONTENT[2]}
+    parts: dict[str, type[BaseModel]] = {"template": CONTENT[0], "media": CONTENT[1], "interactive": CONTENT[2]}
     statuses = [status.value for status in AnswerStatus]
     return {
         "Failure": dict(FAILURE),

@@ -95,9 +95,11 @@ def _request(
 
 
 def _body(content: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """An example as JSON; of a form, the fields with the file to choose."""
+    """An example as JSON; of a form, the fields with the file to choose; of another body, the file itself."""
     if "application/json" not in content:
-        fields = next(iter(content.values()))["schema"]["properties"]
+        fields = next(iter(content.values()))["schema"].get("properties")
+        if fields is None:
+            return {"mode": "file", "file": {}}
         return {"mode": "formdata", "formdata": [{"key": name, "type": "file", "src": []} for name in fields]}
     example = json.dumps(example_of(content["application/json"]["schema"], document), indent=2, ensure_ascii=False)
     return {"mode": "raw", "raw": example, "options": {"raw": {"language": "json"}}}

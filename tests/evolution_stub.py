@@ -68,6 +68,7 @@ class EvolutionStub:
     webhooks: dict[str, dict[str, Any]] = field(default_factory=dict)
     media: dict[str, StoredMedia] = field(default_factory=dict)
     """Files by the id of their message."""
+    templates: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -76,6 +77,7 @@ class EvolutionStub:
         app = web.Application()
         app.router.add_post("/message/{call}/{instance}", self._message)
         app.router.add_post("/webhook/set/{instance}", self._webhook)
+        app.router.add_get("/template/find/{instance}", self._templates)
         app.router.add_post("/chat/getBase64FromMediaMessage/{instance}", self._media)
         return app
 
@@ -136,6 +138,12 @@ class EvolutionStub:
             "buffer": None,
         }
         return web.json_response(body, status=201)
+
+    async def _templates(self, request: web.Request) -> web.Response:
+        """The first page of Meta's list, of an instance on WhatsApp's business API."""
+        if (refusal := self._refusal(request)) is not None:
+            return web.json_response(refusal[1], status=refusal[0])
+        return web.json_response(self.templates[:25])
 
     async def _webhook(self, request: web.Request) -> web.Response:
         if (refusal := self._refusal(request)) is not None:

@@ -139,6 +139,7 @@ async def a_media_world(folder: Path, **settings: Any) -> AsyncIterator[MediaWor
                 "GATEWAY_STORE_URL": "sqlite:///unused",
                 "GATEWAY_HASH_KEY": "k" * 32,
                 "GATEWAY_SECRET_KEYS": KEYS,
+                "GATEWAY_DO_NOT_CONTACT_KEYS": KEYS,
                 "GATEWAY_WHATSAPP_API_URL": api_url,
                 "GATEWAY_MEDIA_DOWNLOAD_HOSTS": "127.0.0.1",
                 "GATEWAY_PROVIDER_TIMEOUT": "1",

@@ -129,6 +129,7 @@ OVERVIEW = Dashboard(
                 graph("Files being sent", "short", ("sum(gateway_media_streams)", "now")),
                 rates("Refused or cut, and not on the record", "gateway_media_unrecorded_total", "service"),
                 rates("Read receipts, by outcome", "gateway_read_receipts_total", "outcome"),
+                rates("Deletions from contact books, by outcome", "gateway_contact_book_deletions_total", "outcome"),
             ),
         ),
         Row(

@@ -31,6 +31,9 @@ class Received(Generic[E_co]):
     correlation_id: str | None = None
     """The id of the event that started the chain of events."""
     producer: str = ""
+    """The service that published it, by its authentication code."""
+    backdated: bool = False
+    """Whether it says that it is much older than what its queue delivered before it."""
 
     def age_at(self, now: datetime) -> timedelta:
         """How long ago it was published; since its first delay, when the clock was set back after the publish."""

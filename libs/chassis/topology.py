@@ -13,6 +13,7 @@ from typing import Any
 from libs.chassis.settlement import RETRY_DELAYS, RetryDelays
 from libs.contracts.events import (
     CHAT_RESULTS,
+    ConsentSubmitted,
     ForwardRequested,
     MessageApproved,
     MessageReplaced,
@@ -125,6 +126,7 @@ INBOUND = WorkQueue(
         WhatsAppPreferenceChanged.binding,
         WhatsAppIdentityChanged.binding,
         WhatsAppCallReceived.binding,
+        ConsentSubmitted.binding,
     ),
 )
 IDENTITIES = WorkQueue("policy.identities", (WhatsAppIdentityLinked.binding,))

@@ -5,7 +5,7 @@ from enum import StrEnum, unique
 
 @unique
 class ChatCommand(StrEnum):
-    """A command; `/template` is none of them: it is a message."""
+    """A command; `/template` and `/contact` are none of them: they are messages."""
 
     STOP = "stop"
     """Block the customer."""

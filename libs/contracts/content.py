@@ -19,6 +19,8 @@ MAX_LIST_TEXT: Final = 4_096
 MAX_BUTTONS, MAX_ROWS = 3, 10
 MAX_PARAMETERS: Final = 64
 """Parameters of one part of a template; templates of WhatsApp have fewer."""
+REQUEST_CONTACT_INFO: Final = "request_contact_info"
+"""WhatsApp's name for the question for a customer's phone number (Meta, "Business-scoped user IDs")."""
 
 
 def _wrong(problem: str, **limits: int) -> PydanticCustomError:
@@ -131,16 +133,30 @@ class ListRow(_Part):
     description: Annotated[WrittenText, Field(max_length=72)] | None = Field(default=None, repr=False)
 
 
-class InteractiveRequest(_Part):
-    """A text with buttons to press, or with a list that `button` opens."""
+@unique
+class InteractiveForm(StrEnum):
+    """What stands under the text of an interactive message."""
 
+    BUTTONS = "buttons"
+    LIST = "list"
+    CONTACT_REQUEST = "contact_request"
+    """A button with which the customer shares the phone number; WhatsApp words it."""
+
+
+class InteractiveRequest(_Part):
+    """A text with buttons to press, with a list that `button` opens, or with the question for the phone number."""
+
+    type: Literal["request_contact_info"] | None = Field(default=None, exclude_if=lambda value: value is None)
+    """`request_contact_info` asks the customer for the phone number; neither buttons nor a list go with it."""
     text: Annotated[WrittenText, Field(max_length=MAX_LIST_TEXT)] = Field(repr=False)
     buttons: tuple[ReplyButton, ...] = Field(default=(), max_length=MAX_BUTTONS)
     button: Annotated[WrittenText, Field(max_length=20)] | None = Field(default=None, repr=False)
     rows: tuple[ListRow, ...] = Field(default=(), max_length=MAX_ROWS)
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> Self:
+    def _has_one_form(self) -> Self:
+        if self.type is not None:
+            return self._with_text_alone()
         if bool(self.buttons) == bool(self.rows) or bool(self.rows) != (self.button is not None):
             raise _wrong("buttons_or_a_list")
         for ids in ([each.id for each in self.buttons], [each.id for each in self.rows]):
@@ -152,6 +168,20 @@ class InteractiveRequest(_Part):
         if self.buttons and len(self.text) > MAX_CAPTION:
             raise _wrong("too_long", limit=MAX_CAPTION)
         return self
+
+    def _with_text_alone(self) -> Self:
+        if self.buttons or self.rows or self.button is not None:
+            raise _wrong("contact_request_takes_text_alone")
+        if len(self.text) > MAX_CAPTION:
+            raise _wrong("too_long", limit=MAX_CAPTION)
+        return self
+
+    @property
+    def form(self) -> InteractiveForm:
+        """What stands under the text."""
+        if self.type is not None:
+            return InteractiveForm.CONTACT_REQUEST
+        return InteractiveForm.BUTTONS if self.buttons else InteractiveForm.LIST
 
 
 class ContentProblem(BaseModel):

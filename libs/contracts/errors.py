@@ -173,6 +173,18 @@ class ErrorCode(_Explained):
         "the message waited.",
         fix="Do not send messages to this number. The customer can write START, or an operator can lift a block.",
     )
+    OPT_IN_REQUIRED = Explanation(
+        code="opt_in_required",
+        status=HTTPStatus.FORBIDDEN,
+        message="There is no evidence that the customer agreed to be messaged.",
+        cause="The message is a template, or the conversation window is closed, so it would begin a conversation. The "
+        "account requires evidence of an opt-in for that (`require_opt_in`, which is on for new accounts), and there "
+        "is none for this purpose (`details.purpose`), or the customer withdrew it (`details.withdrawn_at`).",
+        fix="Wait until the customer writes: answers in the window need no opt-in. Or record the opt-in that you have: "
+        "with `POST /api/v1/consents`, with `gateway consents import`, through your web form, or let the customer "
+        "write START. An admin who keeps the evidence elsewhere can set the account's `require_opt_in` to false, also "
+        "when the account is made.",
+    )
     CONVERSATION_WINDOW_CLOSED = Explanation(
         code="conversation_window_closed",
         status=HTTPStatus.CONFLICT,
@@ -203,7 +215,8 @@ class ErrorCode(_Explained):
         code="sending_throttled",
         status=HTTPStatus.TOO_MANY_REQUESTS,
         message="Sending is being slowed down.",
-        cause="The number, the recipient or the account exceeds a sending rate of the gateway or of WhatsApp.",
+        cause="The number, the recipient or the account exceeds a sending rate of the gateway or of WhatsApp. Or "
+        "(`details.scope` is `contact_request`) the customer was asked for the phone number within the last 30 days.",
         fix="Send again after the seconds in `Retry-After`.",
         retryable=True,
     )
@@ -234,7 +247,8 @@ class ErrorCode(_Explained):
         message="The idempotency key was used for another request.",
         cause="A request within 24 hours with the same kind of credentials (secret or path token) had the same "
         "`Idempotency-Key` and a different body.",
-        fix="Use a new key for a new message, and the same key only to repeat the same body.",
+        fix="Use a new key for a new message, and the same key only to repeat the same body. `details.first_event_id` is "
+        "the event of the first request.",
     )
 
 
@@ -253,8 +267,9 @@ class OperatorCode(_Explained):
         code="forbidden",
         status=HTTPStatus.FORBIDDEN,
         message="The token does not allow this.",
-        cause="The token's role or account scope does not cover the request.",
-        fix="Use a token with the role and the account that the call needs.",
+        cause="The token's role or account scope does not cover the request. Or the requester tried to approve the own "
+        "request, with this or another token that the requester made.",
+        fix="Use a token with the role and the account that the call needs. A request is approved by a second person.",
     )
     NOT_FOUND = Explanation(
         code="not_found",
@@ -285,14 +300,24 @@ class OperatorCode(_Explained):
         cause="A field, parameter or header is missing, unknown or has a wrong value.",
         fix="Correct the fields named in `details.errors` and send the request again.",
     )
+    REASON_REQUIRED = Explanation(
+        code="reason_required",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        message="Lifting a customer's own opt-out needs a reason.",
+        cause="The suppression is the customer's own opt-out, and `reason` is missing or is no sentence: it has fewer "
+        "than four different words, or fewer than 16 letters.",
+        fix="Say in a sentence how the customer asked to be messaged again, such as `reason=The customer asked for it "
+        "on the phone today`. The customer can lift it too, by writing START.",
+    )
     TOO_MANY_REQUESTS = Explanation(
         code="too_many_requests",
         status=HTTPStatus.TOO_MANY_REQUESTS,
         message="Too many calls of this kind.",
         cause="More than 30 simulations within one minute with one token, or more than 60 for one account: "
-        "`details.scope` names which, and `details.limit` the number. Or more than 60 links to files were opened "
-        "within one minute from one address, or more than 8 files of one integration are being sent. Each replica "
-        "counts for itself.",
+        "`details.scope` names which, and `details.limit` the number. Or more look-ups of persons by phone or user id "
+        "within one hour with one token than `GATEWAY_PHONE_LOOKUPS_PER_HOUR`. Or more than 60 links to files were "
+        "opened within one minute from one address, or more than 8 files of one integration are being sent. Each replica "
+        "counts for itself; look-ups of persons are counted for all of them together.",
         fix="Wait for the seconds in `Retry-After`, then call again; spread calls over time.",
         retryable=True,
     )

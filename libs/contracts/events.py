@@ -330,6 +330,8 @@ class WhatsAppIdentityChanged(Event):
     new_customer: Phone | None = Field(default=None, repr=False)
     new_customer_wa_id: WaId | None = Field(default=None, repr=False)
     new_customer_user_id: UserId | None = Field(default=None, repr=False)
+    parent_user_id: UserId | None = Field(default=None, repr=False)
+    """The parent of the user id that the customer has after the change."""
 
 
 class WhatsAppIdentityLinked(Event):
@@ -442,7 +444,7 @@ class MessageMarkedRead(Event):
     at: AwareDatetime
 
     def derived_id(self, cause: UUID) -> UUID:
-        """One for each forward."""
+        """One for each forward, or reply."""
         return uuid5(cause, f"{self.name}:{self.integration_id}")
 
 
@@ -505,6 +507,61 @@ class SuppressionLifted(SuppressionEvent):
     """A suppression was lifted."""
 
     name: ClassVar[str] = "suppression.lifted"
+
+    approval_id: str | None = None
+    """The approval of a second person that the lift of a customer's own opt-out needed; None: none."""
+
+
+class ConsentEvent(Event):
+    """A change in the ledger of consents (`libs.store.consents`)."""
+
+    scope: str
+    """`all`, a purpose of messages, or `marketing`."""
+    source: str
+    """`keyword`, `operator`, `import`, `web_form` or `provider`."""
+    at: AwareDatetime
+    """When the customer agreed, or took it back."""
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
+    customer_key: str | None = None
+    """Identifies the customer when the phone number is not known, or must not be stored (in the outbox)."""
+    masked_phone: str | None = None
+    number_id: str | None = None
+    """The number that the customer wrote to; None for other sources."""
+    actor: str | None = None
+
+
+class ConsentRecorded(ConsentEvent):
+    """The evidence that a customer agreed to be messaged was recorded."""
+
+    name: ClassVar[str] = "consent.recorded"
+
+    consent_id: str
+    wording_version: str | None = None
+    evidence_hash: str | None = None
+    """The SHA-256 of the evidence; in the record under the person's key."""
+
+
+class ConsentWithdrawn(ConsentEvent):
+    """A customer took back consents that were recorded."""
+
+    name: ClassVar[str] = "consent.withdrawn"
+
+    reason: str | None = None
+    """The operator's reason."""
+
+
+class ConsentSubmitted(Event):
+    """An integration's web form posted a customer's opt-in; its AMQP message id is the same for a repeated post."""
+
+    name: ClassVar[str] = "consent.submitted"
+
+    scope: str
+    wording_version: str | None = None
+    at: AwareDatetime
+    customer: Phone | None = Field(default=None, repr=False)
+    customer_user_id: UserId | None = Field(default=None, repr=False)
+    evidence_hash: str | None = None
 
 
 # ---------------------------------------------------------------- restrictions
@@ -640,6 +697,8 @@ class AccountChanged(OperatorEvent):
     name: ClassVar[str] = "account.changed"
 
     created: bool = False
+    approval_id: str | None = None
+    """The approval of a second person that it needed; None: none."""
 
 
 class NumberChanged(OperatorEvent):
@@ -678,6 +737,19 @@ class SecretRotated(OperatorEvent):
     which: str = "webhook"
     old_valid_until: AwareDatetime | None = None
 
+
+class ImportApplied(OperatorEvent):
+    """One batch of an import of suppressions or consents was applied: its figures. Nothing in it leads to a person."""
+
+    name: ClassVar[str] = "import.applied"
+
+    import_id: str
+    kind: str
+    """`suppressions` or `consents`."""
+    first_row: int
+    rows: int
+    results: dict[str, int]
+    """The number of rows by result: `added`, `unchanged`, `superseded`, `refused`."""
 
 class DeadLetterReplayed(OperatorEvent):
     """A dead letter was published to its queue again."""
@@ -757,6 +829,82 @@ class OperatorRejected(Event):
     count: int = 1
 
 
+class DataRead(OperatorEvent):
+    """An operator read personal data or the record: one event for each query, which never holds a filter's value."""
+
+    name: ClassVar[str] = "data.read"
+
+    operation: str
+    """The operation of the API, such as `list_events`."""
+    filters: tuple[str, ...] = ()
+    """The names of the query's filters, such as `phone`."""
+    resource: str | None = None
+    """The id of what was read; None: a list."""
+    items: int | None = None
+    """How many items the answer has; None: it is no list."""
+
+
+class AccessRefused(OperatorEvent):
+    """A call with a valid token was refused; `count` is above 1 in the summary of a minute."""
+
+    name: ClassVar[str] = "access.refused"
+
+    code: str
+    operation: str | None = None
+    """The operation of the API; None: several."""
+    filters: tuple[str, ...] = ()
+    count: int = 1
+
+
+# ---------------------------------------------------------------- approvals of a second person
+
+
+class ApprovalRequested(OperatorEvent):
+    """An operator requested what takes effect only when a second person approves it."""
+
+    name: ClassVar[str] = "approval.requested"
+
+    approval_id: str
+    kind: str
+    """A value of `ApprovalKind`."""
+    reason: str | None = None
+    """The requester's reason."""
+    expires_at: AwareDatetime
+
+
+class ApprovalApproved(OperatorEvent):
+    """A second person approved; what was requested takes effect, once."""
+
+    name: ClassVar[str] = "approval.approved"
+
+    approval_id: str
+    kind: str
+    requested_by: str
+
+
+class ApprovalRejected(OperatorEvent):
+    """A second person rejected what was requested, or the requester withdrew it."""
+
+    name: ClassVar[str] = "approval.rejected"
+
+    approval_id: str
+    kind: str
+    requested_by: str
+    reason: str | None = None
+
+
+class ApprovalExpired(Event):
+    """A request ended without effect: nobody decided in time, or what it is about has changed."""
+
+    name: ClassVar[str] = "approval.expired"
+
+    approval_id: str
+    kind: str
+    requested_by: str
+    code: str
+    """A value of `ApprovalEnd`, such as `timed_out`."""
+
+
 # ---------------------------------------------------------------- privacy and retention
 
 
@@ -771,9 +919,25 @@ class SubjectErased(OperatorEvent):
     reason: str
     removed: dict[str, int]
     """The number of removed items by kind."""
+    approval_id: str | None = None
+    """The approval of a second person that it needed; None: none."""
     sealed_customer_keys: str | None = Field(default=None, repr=False)
     """The erased customer keys, sealed with a sink key for the person's `erasure_id`; not in the record. A restore
     of an older backup erases them again."""
+
+
+class ContactBookDeletionEnded(Event):
+    """An erased person's entry in WhatsApp's contact book of a number was deleted, or could not be."""
+
+    name: ClassVar[str] = "contact_book.deletion_ended"
+
+    erasure_id: str
+    number_id: str
+    outcome: str
+    """`deleted`, or `failed`: WhatsApp did not confirm it within seven days."""
+    tries: int
+    problem: str | None = None
+    """Why the last try failed, as a word."""
 
 
 class ErasureRefused(OperatorEvent):
@@ -801,6 +965,8 @@ class LegalHoldChanged(OperatorEvent):
     name: ClassVar[str] = "legal_hold.changed"
 
     held: bool
+    approval_id: str | None = None
+    """The approval of a second person that it needed; None: none."""
 
 
 class RecordsPurged(Event):
@@ -813,6 +979,19 @@ class RecordsPurged(Event):
     count: int
     before: AwareDatetime
     """Every purged record is older than this time."""
+
+
+class RecordSignerReset(Event):
+    """A replica of audit lost its memory of what it signed, and goes on with what the store has; audit signs this."""
+
+    name: ClassVar[str] = "record.signer_reset"
+
+    replica: str
+    """The replica that lost it."""
+    reason: str
+    """`absent` (there is none) or `unreadable` (it is not as the signer left it)."""
+    chains: int = Field(ge=0)
+    """How many chains with checkpoints are taken as the store has them."""
 
 
 class RecordRestored(OperatorEvent):
@@ -884,6 +1063,10 @@ EVENTS: tuple[type[Event], ...] = (
     MessageMarkedRead,
     SuppressionAdded,
     SuppressionLifted,
+    ConsentSubmitted,
+    ConsentRecorded,
+    ConsentWithdrawn,
+    ImportApplied,
     RestrictionAdded,
     RestrictionLifted,
     ForwardRequested,
@@ -902,11 +1085,19 @@ EVENTS: tuple[type[Event], ...] = (
     TokenCreated,
     TokenRevoked,
     OperatorRejected,
+    DataRead,
+    AccessRefused,
+    ApprovalRequested,
+    ApprovalApproved,
+    ApprovalRejected,
+    ApprovalExpired,
     SubjectErased,
+    ContactBookDeletionEnded,
     ErasureRefused,
     SubjectExported,
     LegalHoldChanged,
     RecordsPurged,
+    RecordSignerReset,
     RecordRestored,
     SimulationRequested,
     SimulationAnswered,

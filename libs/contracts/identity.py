@@ -106,7 +106,10 @@ class Pseudonyms:
         return self._hash(f"{account_id}:{text}")
 
     def do_not_contact_hash(self, customer_key: str) -> str:
-        """The hash that keeps an erased customer's suppression; nothing else that is stored contains it."""
+        """The fast hash of which the do-not-contact hash is made (`libs.store.do_not_contact`); never stored itself.
+
+        Earlier releases stored it: whoever has the key and tries every number finds the customer.
+        """
         return self._hash(f"do-not-contact:{customer_key}")
 
     def callback_signature(self, callback: str) -> str:

@@ -50,6 +50,11 @@ class Account(_Row):
     retention_days: int = 365
     legal_hold: bool = False
     """While True, no record of the account is purged and no person erased."""
+    require_opt_in: bool = False
+    """Whether agents' templates need evidence of an opt-in. Accounts of earlier releases have no such field; new ones
+    get it on (`services.console.domain.accounts`)."""
+    applied_approvals: tuple[str, ...] = ()
+    """The latest approvals of a second person that changed the account: each changes it once."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -110,6 +115,8 @@ class ReadReceiptMode(StrEnum):
     OFF = "off"
     ON_FORWARD = "on_forward"
     """When the integration's system has accepted the message."""
+    ON_REPLY = "on_reply"
+    """When an agent's reply was sent."""
 
 
 class Template(BaseModel):
@@ -155,6 +162,8 @@ class Integration(_Row):
     media_link_hours: int = 72
     """How long a link to a customer's file can be opened, from the message on."""
     read_receipts: ReadReceiptMode = ReadReceiptMode.OFF
+    typing_indicator: bool = False
+    """With `on_reply`: show that somebody is typing while a reply waits to be sent."""
     chat_enabled: bool = False
     """Take messages from 3CX's chat."""
     chat_numbers: dict[str, str] = Field(default_factory=dict)

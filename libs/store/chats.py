@@ -4,6 +4,7 @@ The rule: both are of one integration and one customer, and an erasure of the cu
 """
 
 import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -42,6 +43,9 @@ class PseudoNumbers(Protocol):
 
         None when `proposed` is another customer's: call again with another one.
         """
+
+    async def numbers_of(self, account_id: str, customer_keys: Collection[str]) -> Sequence[tuple[str, str]]:
+        """The numbers of the customer with these keys, each with the integration that knows it, in order."""
 
     async def customer_of(self, integration_id: str, number: str) -> PseudoCustomer | None:
         """The customer whom the integration knows by this number; None when it is nobody's, or was erased."""

@@ -57,6 +57,8 @@ class Suppression:
     active: bool = True
     repeated_at: datetime | None = None
     """The time of the latest request that this suppression includes; None: `since`."""
+    asked_at: datetime | None = field(default=None, compare=False)
+    """Of a stored suppression: when the customer last asked, in whole seconds of WhatsApp's clock; None: never."""
 
     @property
     def latest_at(self) -> datetime:
@@ -71,6 +73,20 @@ OPERATOR = "operator"
 def whole_seconds(micros: int) -> int:
     """A time without its fraction, in microseconds: WhatsApp's times have whole seconds, and only these compare."""
     return micros - micros % 1_000_000
+
+
+def is_customers_own(suppression: Suppression) -> bool:
+    """Whether it is an opt-out of the customer: what remains after an erasure, and what an earlier release stored, too.
+
+    An operator's `opt_out` is the customer's own from the moment on at which they opt out themselves.
+    """
+    opted_out = suppression.kind in {SuppressionKind.OPT_OUT, SuppressionKind.MARKETING}
+    return opted_out and (suppression.asked_at is not None or suppression.source != OPERATOR)
+
+
+def asked_micros(suppression: Suppression) -> int | None:
+    """`asked_at` as it is stored."""
+    return None if suppression.asked_at is None else micros_from(suppression.asked_at)
 
 
 def customers_time(suppression: Suppression) -> int | None:
@@ -123,12 +139,14 @@ class Suppressions(Protocol):
         at: datetime,
         events: Sequence[OutboxEvent],
         deduplication_key: str | None = None,
+        known: Suppression | None = None,
     ) -> Suppression | None:
         """Lift one kind of suppression as of `at`; None (and no events) if none is active or `at` is not later.
 
         With a `deduplication_key`, which identifies the customer's message: an opt-in. It is stored without a
         suppression too. A repetition within 8 days lifts nothing more and returns what the first one lifted.
         Without one: an operator's lift. It is refused only in the second of the customer's latest request, or before.
+        With `known`, the suppression that the operator has read, it is refused too when the customer asked since.
         """
 
     async def standing(self, account_id: str, customer_keys: Collection[str]) -> frozenset[SuppressionKind]:

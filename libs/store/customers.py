@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from libs.contracts.identity import Pseudonyms
+from libs.store.do_not_contact import DoNotContact
 
 
 class Customers(Protocol):
@@ -19,19 +19,20 @@ class Customers(Protocol):
 
 
 async def known_phones(
-    customers: Customers, pseudonyms: Pseudonyms, account_id: str, phones: Collection[str]
+    customers: Customers, do_not_contact: DoNotContact, account_id: str, phones: Collection[str]
 ) -> frozenset[str]:
-    """Which of these phones (canonical E.164) the account knows; no round trip without phones.
+    """Which of these phones (canonical E.164) the account knows; no round trip without phones, otherwise two.
 
     Keys of earlier releases and erased customers who must not be contacted count as well.
     """
     if not phones:
         return frozenset()
-    keys = {phone: _keys_of(pseudonyms, account_id, phone) for phone in phones}
+    keys = {phone: await _keys_of(do_not_contact, account_id, phone) for phone in phones}
     found = await customers.known(account_id, frozenset[str]().union(*keys.values()))
     return frozenset(phone for phone, each in keys.items() if each & found)
 
 
-def _keys_of(pseudonyms: Pseudonyms, account_id: str, phone: str) -> frozenset[str]:
+async def _keys_of(do_not_contact: DoNotContact, account_id: str, phone: str) -> frozenset[str]:
+    pseudonyms = do_not_contact.pseudonyms
     keys = (pseudonyms.customer_key(account_id, phone), *pseudonyms.former_customer_keys(account_id, phone))
-    return frozenset((*keys, *map(pseudonyms.do_not_contact_hash, keys)))
+    return frozenset((*keys, *await do_not_contact.of(account_id, keys)))

@@ -10,6 +10,7 @@ from enum import StrEnum, unique
 from typing import Protocol
 
 from libs.contracts.decisions import Decision
+from libs.store.consents import NO_CONSENTS, CustomerConsents
 from libs.store.conversations import Conversation, SuppressionKind
 from libs.store.customer_links import CustomerLink
 from libs.store.restrictions import Restriction, Subject
@@ -57,6 +58,10 @@ class StoredFacts:
     """Those of the query's subjects that are not lifted; some may have ended by themselves."""
     customer_links: tuple[CustomerLink, ...] = ()
     """The rows of the query's customer keys; the customer's other keys may have more facts under them."""
+    left_by_erasures: bool = False
+    """Whether erasures have left suppressions in the account, under hashes (`libs.store.do_not_contact`)."""
+    consents: CustomerConsents = NO_CONSENTS
+    """The consents under the query's customer keys; empty unless the query asks for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,22 +80,26 @@ class FactsQuery:
     """The time of the clock, which shows whether it was set back; None: `now`."""
     subjects: tuple[Subject, ...] = ()
     """Whose restrictions to read (`libs.store.restriction_effects.subjects_for`)."""
+    with_consents: bool = False
+    """Whether to read the customer's consents in the same round trip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cooldown:
-    """The time after an approval in which the same integration's same event type sends the customer nothing more."""
+    """The time after an approval in which the same owner's same kind of message is not sent to the customer again."""
 
-    integration_id: str
+    owner_id: str
+    """The integration, or the account where the cooldown holds for all of its integrations."""
     event_type: str
+    """The kind of message: an event type, or `request_contact_info`."""
     customer_key: str
     seconds: int
-    """At most a day."""
+    """At most 30 days."""
 
     @property
     def id(self) -> str:
         """The key under which the cooldown is stored."""
-        return f"{self.integration_id}:{self.event_type}:{self.customer_key}"
+        return f"{self.owner_id}:{self.event_type}:{self.customer_key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

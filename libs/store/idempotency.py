@@ -32,7 +32,9 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Reused:
-    """The key was used before with another body."""
+    """The key was used before with another body, as `event_id`."""
+
+    event_id: str
 
 
 class Idempotency(Protocol):

@@ -20,7 +20,10 @@ class Outbox(Protocol):
     """Events that are stored and may not be published yet."""
 
     async def add(self, events: Sequence[OutboxEvent]) -> None:
-        """Write events that describe no change of a row, such as a report being read; durable when it returns."""
+        """Write events that describe no change of a row, such as a report being read; durable when it returns.
+
+        An id that is stored already is left as it is, so the call can be repeated.
+        """
 
     async def unpublished(self, limit: int) -> Sequence[OutboxEvent]:
         """The oldest events that are not marked as published."""

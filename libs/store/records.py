@@ -31,6 +31,10 @@ class Record:
     details: dict[str, Any] = field(default_factory=dict)
     personal: str | None = None
     """Other personal values, encrypted with the customer's key. Never changed; unreadable once the key is deleted."""
+    producer: str | None = None
+    """The service that published the event, by its authentication code; None in records of format 1."""
+    recorded_at: datetime | None = None
+    """When audit recorded it, by audit's clock; None in records of format 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from libs.store.accounts import BusinessAccounts, Directory, Registry
+from libs.store.allowances import Allowances
+from libs.store.approvals import Approvals
 from libs.store.chains import Chains, Checkpoints, Purges
 from libs.store.chats import ChatRefusals, PseudoNumbers
+from libs.store.consents import Consents, ImportedRows
+from libs.store.contact_book import ContactBook
 from libs.store.conversations import Conversations, Suppressions
+from libs.store.cumulative_log import LogBatches, LogCheckpoints, LogIndex, LogPlaces
 from libs.store.customer_links import CustomerLinks
 from libs.store.customers import Customers
 from libs.store.dead_letters import DeadLetters
 from libs.store.decisions import Decisions
 from libs.store.delivery_order import DeliveryOrder
+from libs.store.do_not_contact import DoNotContactEntries
 from libs.store.erased_customers import ErasedCustomers
 from libs.store.erasures import Erasures, PersonalData
 from libs.store.forwards import Forwards
@@ -21,6 +27,7 @@ from libs.store.inbound_messages import InboundMessages
 from libs.store.job_leases import JobLeases
 from libs.store.ledger import Ledger, Pacing
 from libs.store.outbox import Outbox
+from libs.store.purge_clock import PurgeClock
 from libs.store.records import Records
 from libs.store.restrictions import RestrictionCounts, Restrictions, StandingRestrictions
 from libs.store.sink_lines import SinkLines
@@ -44,6 +51,8 @@ class Store:
     outbox: Outbox
     conversations: Conversations
     suppressions: Suppressions
+    consents: Consents
+    imported_rows: ImportedRows
     customers: Customers
     customer_links: CustomerLinks
     restrictions: Restrictions
@@ -52,6 +61,7 @@ class Store:
     template_recipients: TemplateRecipients
     pseudo_numbers: PseudoNumbers
     chat_refusals: ChatRefusals
+    contact_book: ContactBook
     identities: Identities
     decisions: Decisions
     ledger: Ledger
@@ -67,6 +77,11 @@ class Store:
     chains: Chains
     checkpoints: Checkpoints
     purges: Purges
+    purge_clock: PurgeClock
+    log_batches: LogBatches
+    log_index: LogIndex
+    log_places: LogPlaces
+    log_checkpoints: LogCheckpoints
     sink_lines: SinkLines
     forwards: Forwards
     dead_letters: DeadLetters
@@ -80,6 +95,9 @@ class Store:
     erasures: Erasures
     personal_data: PersonalData
     erased_customers: ErasedCustomers
+    approvals: Approvals
+    allowances: Allowances
+    do_not_contact_entries: DoNotContactEntries
     probe: Callable[[], Awaitable[None]]
     """Write one row. Raises GatewayError(gateway_unavailable) with a note that names the cause, as every call does."""
     close: Callable[[], Awaitable[None]]

@@ -54,6 +54,7 @@ class ChainReader:
                 shipped=shipped,
                 start=start,
                 restorations=head.restorations,
+                tail=head.hash,
             )
             await self._read_into(verifier, head, start)
             if verifier.end().ok:
@@ -170,6 +171,8 @@ def sum_of(one: VerificationResult, other: VerificationResult) -> VerificationRe
         one.checkpoints + other.checkpoints,
         one.first_fault or other.first_fault,
         one.restorations + other.restorations,
+        unshipped=one.unshipped + other.unshipped,
+        backdated=one.backdated + other.backdated,
     )
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
+
+from cryptography.x509 import load_pem_x509_certificates
 
 from libs.chassis.amqp import Broker
 from libs.chassis.clock import utc_now
@@ -16,23 +19,42 @@ from libs.chassis.topology import RECORDS
 from libs.contracts.errors import GatewayError
 from libs.contracts.events import Event, SubjectErased
 from libs.contracts.identity import Pseudonyms
-from libs.record.keys import PublicKeys, SigningKey, key_ring_from
+from libs.record.keys import PublicKeys, SigningKey, key_ring_from, signing_keys_from
 from libs.record.sinks import checkpoint_sinks_from
+from libs.record.witness_addresses import witness_addresses_from
+from libs.store.do_not_contact import HashedErasedCustomers, do_not_contact_from
 from libs.store.factory import open_store
+from libs.store.log_proofs import LogProofs
 from libs.store.sealer import sealer_from
 from libs.store.store import Store
+from services.audit import metrics
+from services.audit.adapters.log_tiles import TileFolder
+from services.audit.adapters.log_timestamps import HttpTimestampAuthority
+from services.audit.adapters.log_witnesses import HttpWitness
+from services.audit.adapters.signer_memory import SignerMemoryFile
 from services.audit.adapters.sinks import sink_from
 from services.audit.adapters.subject_keys import CachedSubjectKeys
 from services.audit.handlers.checkpoints import CheckpointSchedule, SignCheckpoints
+from services.audit.handlers.extensions import ExtendsMemory
+from services.audit.handlers.log_growth import ChainGrowth
+from services.audit.handlers.log_round import LogRound
+from services.audit.handlers.log_sequencer import SequenceLog
+from services.audit.handlers.log_signer import SignLog
+from services.audit.handlers.log_witnesses import AttestLog
 from services.audit.handlers.new_customers import NewCustomers
+from services.audit.handlers.purge_clock import TrustedClock
 from services.audit.handlers.purges import PurgeRecords
 from services.audit.handlers.records import RecordEvents
 from services.audit.handlers.restorations import SignRestoration
 from services.audit.handlers.restore_lines import RestoreLines
-from services.audit.ports import Publisher
+from services.audit.handlers.signer_reset import OpenMemory
+from services.audit.handlers.tallies import SignTallies
+from services.audit.ports import Publisher, SignerMemory
 from services.audit.settings import AuditSettings
 
 log = logger(__name__)
+TALLY_SECONDS = 60.0
+"""Seconds between two looks for records that are to be counted for reports."""
 SHIP_SECONDS = 15.0
 """Seconds between two tries to ship restore lines."""
 
@@ -51,9 +73,13 @@ async def serve(settings: AuditSettings) -> None:
             ) as broker:
                 keys = CachedSubjectKeys(store.subjects, sealer_from(settings.secret_keys.get_secret_value()))
                 await _invalidate_erased_keys(broker, keys)
-                checkpoints = checkpoint_schedule(settings, store)
+                memory = signer_memory(settings)
+                await OpenMemory(
+                    memory=memory, chains=store.chains, publisher=broker, clock=utc_now, replica=runtime.replica
+                )()
+                checkpoints = checkpoint_schedule(settings, store, memory)
                 pseudonyms = Pseudonyms(settings.hash_key.get_secret_value().encode())
-                new_customers = NewCustomers(store.erased_customers)
+                new_customers = NewCustomers(erased_customers(settings, store))
                 lines = restore_lines(settings, store)
                 record = RecordEvents(
                     store.records,
@@ -68,10 +94,13 @@ async def serve(settings: AuditSettings) -> None:
                     RECORDS, record, size=settings.audit_batch, linger=settings.audit_linger
                 )
                 purge = purge_records(settings, store, broker, runtime.replica)
+                log_round = cumulative_log(settings, store, memory, runtime.replica)
                 async with (
                     _signed_at_end(checkpoints),
                     periodic("checkpoints", checkpoints.timed, checkpoints.interval),
                     periodic("busy chains", checkpoints.busy, settings.checkpoint_seconds, wake=checkpoints.due),
+                    periodic("tallies", sign_tallies(settings, store), TALLY_SECONDS, delayed=True),
+                    periodic("cumulative log", log_round, settings.checkpoint_seconds / 4),
                     periodic("purge", purge, settings.purge_check_seconds),
                     _shipped(lines),
                 ):
@@ -87,10 +116,22 @@ async def serve(settings: AuditSettings) -> None:
             await store.close()
 
 
-def checkpoint_schedule(settings: AuditSettings, store: Store) -> CheckpointSchedule:
+def signer_memory(settings: AuditSettings) -> SignerMemoryFile:
+    """What this replica remembers of what it signed; not loaded yet."""
+    return SignerMemoryFile(
+        settings.signer_memory, signing_keys_from(settings.signing_keys.get_secret_value()), utc_now
+    )
+
+
+def checkpoint_schedule(
+    settings: AuditSettings, store: Store, memory: SignerMemory | None = None
+) -> CheckpointSchedule:
     """The job that signs checkpoints. Raises ValueError when the first key cannot sign."""
-    _, key = _signing_keys(settings)
+    keys, key = _signing_keys(settings)
     sink = settings.checkpoint_sink
+    metrics.SINK_CONFIGURED.set(sink is not None)
+    if sink is None:
+        log.warning("GATEWAY_CHECKPOINT_SINK is not set: who has database and signing key can rewrite the record")
     sign = SignCheckpoints(
         chains=store.chains,
         checkpoints=store.checkpoints,
@@ -98,8 +139,66 @@ def checkpoint_schedule(settings: AuditSettings, store: Store) -> CheckpointSche
         key=key,
         clock=utc_now,
         records=settings.checkpoint_records,
+        extends=None if memory is None else ExtendsMemory(store.chains, memory, keys),
     )
     return CheckpointSchedule(sign, records=settings.checkpoint_records, seconds=settings.checkpoint_seconds)
+
+
+def cumulative_log(settings: AuditSettings, store: Store, memory: SignerMemory | None, owner: str) -> LogRound:
+    """The job of the cumulative log. Raises ValueError when the first key cannot sign, OSError without `tsa_roots`."""
+    keys, key = _signing_keys(settings)
+    sink = settings.checkpoint_sink
+    sequence = SequenceLog(
+        growth=ChainGrowth(store.chains, store.log_places, keys),
+        batches=store.log_batches,
+        index=store.log_index,
+        key=key,
+        clock=utc_now,
+        heartbeat=timedelta(seconds=settings.checkpoint_seconds * 3 / 4),
+    )
+    sign = SignLog(
+        batches=store.log_batches,
+        checkpoints=store.log_checkpoints,
+        chains=store.chains,
+        memory=memory,
+        sink=sink_from(checkpoint_sinks_from(None if sink is None else sink.get_secret_value())),
+        origin=settings.log_origin,
+        key=key,
+        keys=keys,
+        clock=utc_now,
+    )
+    attest = AttestLog(
+        checkpoints=store.log_checkpoints,
+        proofs=LogProofs(store.log_index, store.log_places, store.log_checkpoints),
+        witnesses=[HttpWitness(each.key, each.address) for each in witness_addresses_from(settings.witnesses)],
+        authority=_timestamp_authority(settings),
+        clock=utc_now,
+    )
+    tiles = settings.log_tiles
+    write = [] if tiles is None else [TileFolder(tiles, store.log_batches, store.log_index, store.log_checkpoints)]
+    return LogRound(steps=[sequence, sign, attest, *write], job_leases=store.job_leases, owner=owner, clock=utc_now)
+
+
+def _timestamp_authority(settings: AuditSettings) -> HttpTimestampAuthority | None:
+    if settings.tsa_url is None:
+        return None
+    roots = () if settings.tsa_roots is None else load_pem_x509_certificates(settings.tsa_roots.read_bytes())
+    return HttpTimestampAuthority(settings.tsa_url, tuple(roots))
+
+
+def sign_tallies(settings: AuditSettings, store: Store) -> SignTallies:
+    """The job that counts records for reports. Raises ValueError when the first key cannot sign."""
+    keys, key = _signing_keys(settings)
+    return SignTallies(
+        chains=store.chains, checkpoints=store.checkpoints, tallies=store.tallies, key=key, keys=keys, clock=utc_now
+    )
+
+
+def erased_customers(settings: AuditSettings, store: Store) -> HashedErasedCustomers:
+    """The markers of erasures."""
+    keys = settings.do_not_contact_keys.get_secret_value()
+    hashes = do_not_contact_from(keys, settings.pseudonyms, store.do_not_contact_entries)
+    return HashedErasedCustomers(store.erased_customers, hashes)
 
 
 def restore_lines(settings: AuditSettings, store: Store) -> RestoreLines | None:
@@ -130,7 +229,7 @@ def purge_records(settings: AuditSettings, store: Store, publisher: Publisher, o
         publisher=publisher,
         key=key,
         keys=keys,
-        clock=utc_now,
+        clock=TrustedClock(clock=utc_now, accepted=store.purge_clock, chains=store.chains, records=store.records),
         owner=owner,
         retention_days=settings.retention_days,
     )

@@ -1,13 +1,19 @@
 """Audit's own ports. The store's ports are used as `libs.store` declares them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from libs.contracts.events import Event
 from libs.record.checkpoints import Checkpoint
+from libs.record.log_checkpoints import LogCheckpoint
+from libs.record.signed_notes import NoteSignature
 from libs.store.subjects import SubjectKey
+
+PathFrom = Callable[[int], Awaitable[list[bytes]]]
+"""The consistency proof of a checkpoint from an older size."""
 
 
 class SubjectKeys(Protocol):
@@ -48,3 +54,50 @@ class Publisher(Protocol):
 
 Recorded = Callable[[Mapping[str, int]], None]
 """Called after each batch with the number of its records by chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a signer signed last under one name."""
+
+    position: int
+    hash: bytes
+    at: int
+    """When it was remembered, by the signer's clock (microseconds since 1970)."""
+
+
+class SignerMemory(Protocol):
+    """What this replica signed last, outside the store: whoever writes the store cannot change it."""
+
+    async def read(self, name: str) -> tuple[int, bytes] | None:
+        """The position and the hash that were written last under this name."""
+        ...
+
+    async def remembered(self, name: str) -> Remembered | None:
+        """The same, with its time."""
+        ...
+
+    async def write(self, name: str, position: int, hash: bytes) -> None:  # noqa: A002 -- what it is
+        """Remember them, durable when it returns. Raises OSError."""
+        ...
+
+
+class Witness(Protocol):
+    """Somebody who cosigns checkpoints of the log that extend what he saw last."""
+
+    @property
+    def name(self) -> str:
+        """The name of the witness's key."""
+        ...
+
+    async def cosign(self, checkpoint: LogCheckpoint, path_from: PathFrom) -> NoteSignature:
+        """The cosignature. Raises OSError when there is none; its text says why, without an address."""
+        ...
+
+
+class TimestampAuthority(Protocol):
+    """Says when it saw bytes (RFC 3161)."""
+
+    async def timestamp(self, message: bytes) -> bytes:
+        """The answer, checked against the trusted certificates. Raises OSError when there is none."""
+        ...

@@ -1,12 +1,15 @@
 """`AuditSettings`: audit's settings."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
 from libs.chassis.settings import ServiceSettings
 from libs.record.keys import key_ring_from
+from libs.record.signed_notes import is_key_name
 from libs.record.sinks import checkpoint_sinks_from
+from libs.record.witness_addresses import witness_addresses_from
 from libs.store.sealer import sealer_from
 
 
@@ -18,6 +21,9 @@ class AuditSettings(ServiceSettings):
     audit_metrics_port: int = Field(default=9104, ge=0, le=65535, description="Port of audit's metrics and probes.")
     secret_keys: SecretStr = Field(
         description="Keys of what is encrypted at rest, newest first: `id:base64` of 32 bytes, separated by commas."
+    )
+    do_not_contact_keys: SecretStr = Field(
+        description="Keys of the markers of erasures, newest first; those of console."
     )
     audit_batch: int = Field(default=256, ge=1, le=5000, description="Maximum number of events in one batch.")
     audit_linger: float = Field(default=0.02, ge=0, le=5, description="Seconds to wait for a batch to fill.")
@@ -36,10 +42,40 @@ class AuditSettings(ServiceSettings):
         "several separated by commas.",
     )
 
+    log_origin: str = Field(
+        default="whatsapp-gateway",
+        max_length=200,
+        description="Name of the cumulative log: the origin line of its checkpoints, best an address without a scheme "
+        "such as `gateway.example.com/log`. Witnesses know the log by it: do not change it once it is in use.",
+    )
+    log_tiles: Path | None = Field(
+        default=None,
+        description="Folder for the cumulative log as static files (C2SP tlog-tiles); none: it is only in the store.",
+    )
+    witnesses: str | None = Field(
+        default=None,
+        description="Witnesses that are asked to cosign the log's checkpoints: `verifier-key address`, separated by "
+        "commas.",
+    )
+    tsa_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of a time stamping authority (RFC 3161) for the log's checkpoints.",
+    )
+    tsa_roots: Path | None = Field(
+        default=None, description="PEM file of the root certificates that the authority's timestamps are checked with."
+    )
+
     sink_keys: SecretStr | None = Field(
         default=None,
         description="Keys that seal customer keys in the sink's lines, newest first, as `GATEWAY_SECRET_KEYS`; none: "
         "no lines about erasures and suppressions are shipped, and a restore loses those after the backup.",
+    )
+
+    signer_memory: Path | None = Field(
+        default=None,
+        description="A folder outside the store for the signer's memory: what each replica signed last. It refuses to "
+        "sign what does not extend that. Without one, each start forgets it, which is recorded and alarmed.",
     )
 
     retention_days: int = Field(
@@ -56,13 +92,26 @@ class AuditSettings(ServiceSettings):
             raise ValueError("the first key must be a key that can sign")
         return value
 
+    @field_validator("log_origin")
+    @classmethod
+    def _is_origin(cls, value: str) -> str:
+        if not is_key_name(value):
+            raise ValueError("must be a name without spaces and without a plus")
+        return value
+
+    @field_validator("witnesses")
+    @classmethod
+    def _are_witnesses(cls, value: str | None) -> str | None:
+        witness_addresses_from(value)
+        return value
+
     @field_validator("checkpoint_sink")
     @classmethod
     def _is_sink(cls, value: SecretStr | None) -> SecretStr | None:
         checkpoint_sinks_from(None if value is None else value.get_secret_value())
         return value
 
-    @field_validator("secret_keys", "sink_keys")
+    @field_validator("secret_keys", "sink_keys", "do_not_contact_keys")
     @classmethod
     def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:

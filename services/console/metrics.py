@@ -70,4 +70,23 @@ RESTRICTIONS = Gauge(
     "Restrictions of WhatsApp that stand, by scope and by the error code or notice that caused them.",
     ["scope", "cause"],
 )
+ACCESSES_WAITING = Gauge(
+    "gateway_access_records_waiting",
+    "Reads of personal data or the record whose access record waits in memory for the store.",
+)
+REFUSED_ACCESSES = Counter(
+    "gateway_console_refused_accesses_total",
+    "Calls with a valid token that its role, its accounts, an unknown id or a limit refused.",
+)
+LOOKUPS = Counter(
+    "gateway_person_lookups_total", "Look-ups of a person by phone or user id, admitted or refused.", ["outcome"]
+)
+from_zero(LOOKUPS, ["admitted", "refused"])
+APPROVALS_WAITING = Gauge("gateway_approvals_waiting", "Requests that wait for a second person's decision.")
+APPROVALS_OLDEST = Gauge(
+    "gateway_approvals_oldest_seconds", "For how long the oldest request has waited for a second person; 0: none waits."
+)
+APPROVALS_STUCK = Gauge(
+    "gateway_approvals_stuck", "Approved requests whose effect failed in the last round; they are tried again."
+)
 WAITING = Gauge("gateway_outbox_waiting", "Changes in the outbox that are not published, counted up to 100.")

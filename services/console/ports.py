@@ -8,9 +8,12 @@ from uuid import UUID
 
 from libs.contracts.events import Event, SimulationAnswered, WebhookPayload
 from libs.record.checkpoints import Checkpoint
+from libs.record.log_checkpoints import LogCheckpoint
+from libs.store.erasures import Erasure
 from services.console.domain.documents import Document
 from services.console.domain.principals import Principal, RejectedCaller
-from services.console.domain.reports.model import ComplianceReport, Proof, Verification
+from services.console.domain.reports.model import ComplianceReport
+from services.console.domain.reports.requests import Format
 
 PublishOutbox = Callable[[], Awaitable[None]]
 """Publishes what the outbox holds, after each change. Returns when that is done, or early when the broker is slow."""
@@ -18,14 +21,20 @@ PublishOutbox = Callable[[], Awaitable[None]]
 NewSecret = Callable[[], str]
 """Makes an unguessable secret: 32 random bytes, safe in a URL."""
 
-VerifyRecord = Callable[[str], Awaitable[Verification]]
-"""Recomputes an account's chain within a time limit. Never raises: a result says when nothing was verified."""
+OpenErasures = Callable[[str], Awaitable[Sequence[Erasure]]]
+"""The erasures of an account's persons that are not finished."""
 
 ReadShippedCheckpoints = Callable[[], Awaitable[Sequence[Checkpoint]]]
 """The checkpoints that audit shipped to files which this process can read; lines that are no checkpoint are skipped."""
 
-SignReport = Callable[[Proof], Proof]
-"""Signs the digest of a report's figures if the deployment has a private signing key."""
+ReadShippedLog = Callable[[], Awaitable[Sequence[LogCheckpoint]]]
+"""The checkpoints of the cumulative log that audit shipped to files which this process can read."""
+
+SignReport = Callable[[ComplianceReport], ComplianceReport]
+"""Signs the whole report if the deployment has a private signing key."""
+
+SealDocument = Callable[[Format, bytes], bytes]
+"""Signs a file with a report if the deployment has a private signing key; slow, so call it in a thread."""
 
 DeliverReport = Callable[[str, Sequence[Document]], Awaitable[bool]]
 """Delivers a scheduled report (its id, its documents); False: try again later. Safe to repeat."""

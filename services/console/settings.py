@@ -23,6 +23,10 @@ class ConsoleSettings(ServiceSettings):
     secret_keys: SecretStr = Field(
         description="Keys for encryption at rest, newest first: `id:base64` of 32 bytes, separated by commas."
     )
+    do_not_contact_keys: SecretStr = Field(
+        description="Keys of the hashes that still block messages to erased customers, and of the markers of erasures, "
+        "newest first, as `GATEWAY_SECRET_KEYS`. Keep an old key: entries that it made are found with it alone."
+    )
     post_keys: SecretStr = Field(
         description="As in ingress: finds what a person wrote in providers' posts that could not be read."
     )
@@ -39,6 +43,23 @@ class ConsoleSettings(ServiceSettings):
         default=False,
         description="Whether Evolution servers may have private addresses and http://; "
         "`GATEWAY_ALLOW_PRIVATE_FORWARD` allows it too.",
+    )
+    phone_lookups_per_hour: int = Field(
+        default=60,
+        ge=1,
+        le=3_600,
+        description="Persons that one token may look up by phone or user id within an hour, on all replicas together.",
+    )
+    second_person: bool = Field(
+        default=True,
+        description="Whether legal holds, retention, lifting a customer's own opt-out and erasing more than 100 "
+        "persons need the approval of a second person. False under `make run`.",
+    )
+    approval_hours: float = Field(
+        default=72.0,
+        gt=0,
+        le=720,
+        description="Hours after which a request that no second person decided about ends without effect.",
     )
     outbox_seconds: float = Field(
         default=3.0,
@@ -81,9 +102,6 @@ class ConsoleSettings(ServiceSettings):
     verify_whole_hour: int = Field(
         default=2, ge=0, le=23, description="Hour (UTC) at which the whole record is verified, when that is daily."
     )
-    report_verify_seconds: float = Field(
-        default=20.0, gt=0, le=600, description="Seconds that a report waits for the record's verification."
-    )
     report_seconds: float = Field(
         default=60.0, gt=0, le=600, description="Seconds that one report may take, including its wait for a turn."
     )
@@ -107,7 +125,7 @@ class ConsoleSettings(ServiceSettings):
         default=600.0, gt=0, le=86_400, description="Seconds between two checks for scheduled reports that are due."
     )
 
-    @field_validator("secret_keys", "sink_keys")
+    @field_validator("secret_keys", "sink_keys", "do_not_contact_keys")
     @classmethod
     def _parse_secret_keys(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:

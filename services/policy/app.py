@@ -13,6 +13,7 @@ from libs.chassis.subscriptions import Received, Subscriptions, on
 from libs.chassis.topology import IDENTITIES, INBOUND, NOTIFICATIONS, SIMULATIONS, WEBHOOKS, WorkQueue
 from libs.contracts.events import (
     CONFIGURATION_CHANGES,
+    ConsentSubmitted,
     Event,
     MessageStatusUpdated,
     SimulationRequested,
@@ -27,12 +28,14 @@ from libs.contracts.events import (
 )
 from libs.contracts.identity import Pseudonyms
 from libs.store.directory_cache import CachedDirectory, CachedIntegrations
+from libs.store.do_not_contact import DoNotContact, HashedErasedCustomers, do_not_contact_from
 from libs.store.factory import open_store
 from libs.store.sealer import Sealer, sealer_from
 from libs.store.store import Store
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.keywords import Keywords
 from services.policy.handlers.chat_customers import ChatCustomers
+from services.policy.handlers.consent_ledger import ConsentLedger
 from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.customer_identities import CustomerIdentities
 from services.policy.handlers.customer_restrictions import CustomerRestrictions
@@ -42,6 +45,7 @@ from services.policy.handlers.find_quoted import FindQuoted
 from services.policy.handlers.gather_facts import GatherFacts
 from services.policy.handlers.gather_requests import GatherRequests
 from services.policy.handlers.handle_call import HandleCall
+from services.policy.handlers.handle_consent import HandleConsent
 from services.policy.handlers.handle_inbound_message import HandleInboundMessage
 from services.policy.handlers.handle_preference import HandlePreference
 from services.policy.handlers.hold_identity import HoldIdentity
@@ -68,23 +72,38 @@ def subscriptions(
     directory: CachedDirectory,
     integrations: CachedIntegrations,
     *,
-    pseudonyms: Pseudonyms,
+    do_not_contact: DoNotContact,
     sealer: Sealer,
     messages_in_flight: Callable[[], int] = lambda: 0,
 ) -> Mapping[WorkQueue, Subscriptions]:
     """The handlers of each work queue. Customers' messages come first: an opt-out must precede the next webhook."""
+    pseudonyms = do_not_contact.pseudonyms
     contacts = CustomerContacts(store.customer_links, pseudonyms, sealer)
     chat_customers = ChatCustomers(store.pseudo_numbers, pseudonyms, sealer)
-    gather_facts, template_limits = _gather_facts(store, directory, pseudonyms, contacts, chat_customers)
+    gather_facts, template_limits = _gather_facts(store, directory, do_not_contact, contacts, chat_customers)
     decide = DecideWebhook(gather_facts, store.decisions, store.delivery_order, template_limits, time.monotonic)
     notify = NotifyIntegrations(directory, integrations, contacts)
     chats = NotifyChats(directory, integrations, contacts, chat_customers, store.chat_refusals, store.records)
     identities = CustomerIdentities(
-        store.identities, store.suppressions, pseudonyms, store.customer_links, store.erased_customers
+        store.identities,
+        store.suppressions,
+        do_not_contact,
+        store.customer_links,
+        HashedErasedCustomers(store.erased_customers, do_not_contact),
+        store.consents,
     )
+    ledger = ConsentLedger(store.consents, identities.erased_customers, utc_now)
     restrictions = CustomerRestrictions(store.restrictions, store.standing_restrictions)
     handle_message = HandleInboundMessage(
-        directory, store.conversations, store.suppressions, identities, Keywords.load(), restrictions, contacts, utc_now
+        directory,
+        store.conversations,
+        store.suppressions,
+        identities,
+        Keywords.load(),
+        restrictions,
+        contacts,
+        utc_now,
+        ledger,
     )
     handle_call = HandleCall(store.conversations, identities, restrictions, contacts, integrations, notify)
     hold = HoldIdentity(store.customers, identities, store.restrictions)
@@ -95,7 +114,8 @@ def subscriptions(
                 HandleAndNotify(handle_message, NotifyBoth(notify.for_message, chats.for_message)),
             ),
             on(WhatsAppCallReceived, handle_call),
-            on(WhatsAppPreferenceChanged, HandlePreference(store.suppressions, identities, contacts, utc_now)),
+            on(WhatsAppPreferenceChanged, HandlePreference(store.suppressions, identities, contacts, utc_now, ledger)),
+            on(ConsentSubmitted, HandleConsent(identities, ledger)),
             on(WhatsAppIdentityChanged, LinkIdentity(identities, contacts, hold, store.conversations)),
         ),
         IDENTITIES: (on(WhatsAppIdentityLinked, LinkAnswer(identities, contacts, store.conversations)),),
@@ -112,17 +132,17 @@ def subscriptions(
 def _gather_facts(
     store: Store,
     directory: CachedDirectory,
-    pseudonyms: Pseudonyms,
+    do_not_contact: DoNotContact,
     contacts: CustomerContacts,
     chat_customers: ChatCustomers,
 ) -> tuple[GatherFacts, TemplateLimits]:
-    template_limits = TemplateLimits(store.template_recipients)
+    pseudonyms, template_limits = do_not_contact.pseudonyms, TemplateLimits(store.template_recipients)
     gather_facts = GatherFacts(
         directory,
         store.decisions,
         ContentPolicy.load(),
         pseudonyms,
-        FindCustomer(store.customers, pseudonyms),
+        FindCustomer(store.customers, do_not_contact),
         contacts,
         template_limits,
         chat_customers,
@@ -131,6 +151,7 @@ def _gather_facts(
             FindQuoted(store.statuses, store.inbound_messages, store.customer_links, pseudonyms, contacts.sealer),
             pseudonyms,
         ),
+        do_not_contact,
     )
     return gather_facts, template_limits
 
@@ -165,12 +186,14 @@ async def _serve(settings: PolicySettings, runtime: ServiceRuntime, store: Store
 
     await broker.subscribe_exclusive("configuration", CONFIGURATION_CHANGES, changed, on_reconnect=reconnected)
     pseudonyms = Pseudonyms(settings.hash_key.get_secret_value().encode())
+    hashes = settings.do_not_contact_keys.get_secret_value()
+    do_not_contact = do_not_contact_from(hashes, pseudonyms, store.do_not_contact_entries)
     sealer = sealer_from(settings.secret_keys.get_secret_value())
     handlers_of = subscriptions(
         store,
         directory,
         integrations,
-        pseudonyms=pseudonyms,
+        do_not_contact=do_not_contact,
         sealer=sealer,
         messages_in_flight=lambda: broker.in_flight(WEBHOOKS),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from tests.cluster import figures
+from tests.cluster.figures import FIGURES
 from tests.e2e.driver import Gateway
 from tests.namespaces import Namespace, namespaces
 from tools.broker import BrokerNode
@@ -42,14 +42,14 @@ class Deployment:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the table of figures anew."""
     if not hasattr(config, "workerinput") and not config.option.collectonly:
-        figures.forget()
+        FIGURES.forget()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the figures as the page shows them."""
-    if rows := figures.kept():
-        terminalreporter.section(f"figures, also in {figures.FILE}")
-        terminalreporter.write_line(figures.table(rows))
+    if rows := FIGURES.kept():
+        terminalreporter.section(f"figures, also in {FIGURES.file}")
+        terminalreporter.write_line("\n".join(FIGURES.table(rows)))
 
 
 @pytest.fixture

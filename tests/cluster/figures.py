@@ -3,16 +3,13 @@
 `python -m tests.cluster.figures` writes those of the last run between the two marks of that page.
 """
 
-import json
 import os
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-FILE = Path(os.environ.get("GATEWAY_CLUSTER_FIGURES", "var/cluster-figures.jsonl"))
-PAGE = Path("docs/broker-cluster.md")
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+from tests.figures import Figures
+
 HEAD = "| what happens | RabbitMQ | sent | asked again | `pending` | unknown | lost | twice | disturbed, s | most, s |"
 
 
@@ -37,40 +34,12 @@ class Row:
         return f"| {' | '.join(map(str, (self.scenario, self.version, *counts, *times)))} |"
 
 
-def forget() -> None:
-    """Begin anew."""
-    FILE.unlink(missing_ok=True)
-
-
-def keep(row: Row) -> None:
-    """Add a scenario of this run."""
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    with FILE.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(row)) + "\n")
-
-
-def kept() -> list[Row]:
-    """The scenarios of the last run."""
-    lines = FILE.read_text("utf-8").splitlines() if FILE.exists() else []
-    return [Row(**json.loads(line)) for line in lines]
-
-
-def table(rows: Iterable[Row]) -> str:
-    """The scenarios as a table of Markdown."""
-    columns = HEAD.count("|") - 1
-    return "\n".join([HEAD, "|---" * columns + "|", *map(str, rows)])
-
-
-def with_figures(page: str, rows: Iterable[Row]) -> str:
-    """The page with the rows between its marks. Raises ValueError when it has none."""
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE} has no {BEGIN} … {END}")
-    return f"{head}{BEGIN}\n{table(rows)}\n{END}{tail}"
-
+FIGURES = Figures(
+    Row,
+    HEAD,
+    Path(os.environ.get("GATEWAY_CLUSTER_FIGURES", "var/cluster-figures.jsonl")),
+    Path("docs/broker-cluster.md"),
+)
 
 if __name__ == "__main__":
-    if not (found := kept()):
-        sys.exit(f"{FILE} does not exist: run `make cluster-test` first")
-    PAGE.write_text(with_figures(PAGE.read_text("utf-8"), found), "utf-8")
+    sys.exit(FIGURES.write("make cluster-test"))

@@ -19,8 +19,8 @@ import pytest
 from libs.chassis.topology import WEBHOOKS
 from tests.chaos.load import Load
 from tests.chaos.steady_traffic import Traffic
-from tests.cluster import figures
 from tests.cluster.conftest import Deployment
+from tests.cluster.figures import FIGURES, Row
 from tests.e2e import scenarios
 from tests.e2e.waiting import eventually
 from tools.broker import BrokerNode
@@ -71,7 +71,7 @@ async def disturbance(
     findings, ends = await load.check()
 
     unknown, asked = ends["gateway_send_failed (unknown)"], len(load.answers)
-    row = figures.Row(
+    row = Row(
         name,
         await version_of(deployment.cluster.nodes[0]),
         asked,
@@ -83,7 +83,7 @@ async def disturbance(
         round(found.traffic.disturbed(since=found.began), 1),
         round(max(answer.seconds for _, answer in load.answers.values()), 1),
     )
-    figures.keep(row)
+    FIGURES.keep(row)
     passed = findings.holds and ends["sent"] + unknown == asked
     pending = found.traffic.pending(since=found.began)
     between = [*pending[:1], *pending[-1:]]

@@ -12,8 +12,11 @@ import pytest
 
 from tests.e2e.driver import MARK, Gateway, Integration
 from tests.e2e.ledger_check import wait_until_drained
+from tests.e2e.test_content import PNG
 from tests.e2e.test_evolution import a_shop
 from tests.e2e.waiting import eventually
+from tests.evolution_stub import StoredMedia, upsert
+from tools.simulator.faults import Fault, FaultStep, Match
 from tools.simulator.threecx import SentMessage, SimulatedThreeCx, running_threecx
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -207,6 +210,7 @@ async def test_a_late_failure_is_told_once(gateway: Gateway) -> None:
         await gateway.customers_write(desk.integration, [customer], text="and then?")
         await desk.sees(customer, "and then?")
 
+        assert "undeliverable: not on WhatsApp" in note
         assert "131026" in note
         assert sum("was not delivered" in text for text in desk.threecx.chat_with(customer)) == 1
 
@@ -278,6 +282,7 @@ async def test_a_customer_without_a_phone_has_a_pseudo_number_until_the_erasure(
         [message] = await gateway.whatsapp.messages(phone_number_id=desk.integration.number)
         stranger = await desk.agent_writes("+99900000000000")
         about = {"account_id": desk.integration.account_id, "user_id": user_id, "reason": "asked"}
+        export = await gateway.done("POST", "/subject-exports", about)
         await gateway.done("POST", "/erasures", about)
         gone = await desk.agent_writes(line.customer, "Are you there?")
         gateway.integrations.remove(desk.integration)  # the ledger check compares message ids, and one was erased
@@ -286,6 +291,7 @@ async def test_a_customer_without_a_phone_has_a_pseudo_number_until_the_erasure(
         assert len(line.customer) == 15
         assert (answered.shown, message.to) == ("sent", user_id)
         assert again is not None
+        assert export["chat_numbers"] == [{"integration_id": desk.integration.id, "number": line.customer}]
         for refused in (stranger, gone):
             assert (refused.status, refused.body["error"]) == (422, "missing_phone")
             assert refused.body["details"]["field"] == "to"
@@ -362,9 +368,10 @@ async def test_a_test_of_the_chat_says_what_came_back_and_is_not_repeated(gatewa
 
             return await eventually(known)
 
-        refused, taken = await ended(500), await ended(200)
+        refused, redirected, taken = await ended(500), await ended(302), await ended(200)
 
         assert (refused["status"], refused["last_status"], refused["tries"]) == ("failed", 500, 1)
+        assert (redirected["status"], redirected["last_error"]) == ("failed", "redirect")
         assert (taken["status"], taken["last_status"]) == ("delivered", 200)
         assert [line.text.split(":")[0] for line in desk.threecx.lines] == ["Test of the WhatsApp gateway"]
         letters = await gateway.done("GET", "/dead-letters", account_id=desk.integration.account_id)
@@ -427,6 +434,22 @@ async def test_a_picture_comes_with_a_link_that_opens_it(gateway: Gateway) -> No
         assert line.media[0] in line.text
 
 
+async def test_an_agent_opens_the_picture_and_sends_one_back(gateway: Gateway) -> None:
+    async with a_desk(gateway) as desk:
+        customer = gateway.a_customer()
+        await gateway.customers_write(desk.integration, [customer], text="Look", type="image")
+        line = await desk.threecx.wait_for_line(customer, "[picture] Look")
+        assert line is not None
+        desk.threecx.files["offer.png"] = ("image/png", PNG)
+
+        opened = await desk.threecx.open_link(line.media[0])
+        sent = await desk.threecx.write(customer, "Our offer", media_urls=[desk.threecx.file_url("offer.png")])
+        [message] = await gateway.whatsapp.messages(to=customer.removeprefix("+"))
+
+        assert (opened.status, opened.headers["Content-Type"]) == (200, "image/jpeg")
+        assert (sent.shown, message.type, message.content["image"]["caption"]) == ("sent", "image", "Our offer")
+
+
 async def test_a_number_on_an_evolution_server_has_the_same_chat(gateway: Gateway) -> None:
     async with a_shop(gateway) as shop, a_desk(gateway, shop.integration) as desk:
         customer = gateway.a_customer()
@@ -437,3 +460,110 @@ async def test_a_number_on_an_evolution_server_has_the_same_chat(gateway: Gatewa
 
         assert (sent.shown, sent.body["status"]) == ("sent", "sent")
         assert [line.main_number for line in desk.threecx.lines] == [desk.threecx.main_number]
+
+
+async def a_customer_without_a_phone(desk: Desk) -> tuple[str, str]:
+    """The user id, and the number under which the chat shows the customer."""
+    user_id = f"SA.{desk.threecx.port}{desk.threecx.main_number[1:]}"
+    await desk.gateway.whatsapp.inbound(desk.integration.number, None, ASKED, user_id=user_id)
+    await eventually(lambda: any_line(desk))
+    return user_id, desk.threecx.lines[0].customer
+
+
+async def test_an_agent_asks_for_the_phone_number_and_the_chat_goes_on_under_it(gateway: Gateway) -> None:
+    async with a_desk(gateway, chat_commands=True, chat_repeat_seconds=0) as desk:
+        user_id, pseudo_number = await a_customer_without_a_phone(desk)
+        phone = gateway.a_customer()
+
+        asked = await desk.agent_writes(pseudo_number, "/contact May we have your number?")
+        contact = {"origin": "contact_request", "phones": [{"phone": phone, "wa_id": phone.removeprefix("+")}]}
+        await gateway.whatsapp.inbound(
+            desk.integration.number, None, user_id=user_id, type="contacts", raw={"contacts": [contact]}
+        )
+        await gateway.wait_for_records(account_id=desk.integration.account_id, type="whatsapp.identity_changed")
+
+        async def known() -> bool:
+            await gateway.whatsapp.inbound(desk.integration.number, None, "Here I am", user_id=user_id)
+            return "Here I am" in desk.threecx.chat_with(phone)
+
+        await eventually(known, pause=0.3)
+        answered = await desk.agent_writes(phone)
+        [question, _] = await gateway.whatsapp.messages(phone_number_id=desk.integration.number)
+
+        assert (asked.shown, answered.shown) == ("sent", "sent")
+        assert (question.type, question.to) == ("interactive", user_id)
+        assert question.content["interactive"]["type"] == "request_contact_info"
+        assert question.content["interactive"]["body"] == {"text": "May we have your number?"}
+
+
+async def test_a_customer_is_asked_for_the_phone_number_once_in_thirty_days_whichever_replica_is_asked(
+    gateway: Gateway,
+) -> None:
+    async with a_desk(gateway, chat_commands=True, chat_repeat_seconds=0) as desk:
+        user_id, pseudo_number = await a_customer_without_a_phone(desk)
+        words = [f"/contact Your number, please ({number})" for number in range(4)]
+
+        asked = await asyncio.gather(*(desk.agent_writes(pseudo_number, text) for text in words))
+        note = await desk.sees(pseudo_number, "asked for the phone number lately")
+        sent = await gateway.whatsapp.messages(to=user_id)
+
+        assert sorted(each.shown for each in asked) == ["failed"] * 3 + ["sent"]
+        assert {each.body["error"] for each in asked if each.shown == "failed"} == {"sending_throttled"}
+        assert note.startswith(f"{NOTE}not sent, the customer was asked")
+        assert [message.type for message in sent] == ["interactive"]
+
+
+async def test_a_request_that_whatsapp_refuses_may_be_made_again(gateway: Gateway) -> None:
+    async with a_desk(gateway, chat_commands=True, chat_repeat_seconds=0) as desk:
+        _, pseudo_number = await a_customer_without_a_phone(desk)
+        match = Match(phone_number_id=desk.integration.number, times=1)
+        await gateway.whatsapp.script(FaultStep(match=match, fault=Fault(kind="error", code=131009)))
+
+        refused = await desk.agent_writes(pseudo_number, "/contact Your number, please")
+        asked = await desk.agent_writes(pseudo_number, "/contact Your number, please")
+
+        assert (refused.body["error"], asked.shown) == ("gateway_send_failed", "sent")
+
+
+async def test_an_evolution_server_cannot_ask_for_the_phone_number_and_the_agent_is_told(gateway: Gateway) -> None:
+    async with a_shop(gateway) as shop, a_desk(gateway, shop.integration, chat_commands=True) as desk:
+        customer = gateway.a_customer()
+        assert await shop.customer_writes(customer, ASKED, f"3A{customer[1:]}") == 200
+        await desk.sees(customer, ASKED)
+
+        asked = await desk.agent_writes(customer, "/contact Your number, please")
+
+        assert (asked.shown, asked.body["error"]) == ("failed", "gateway_send_failed")
+        await desk.sees(customer, f"{NOTE}not sent")
+        assert shop.server.sent == []
+
+
+async def test_an_evolution_servers_chat_has_pictures_templates_and_the_same_window(gateway: Gateway) -> None:
+    yesterday = int((datetime.now(UTC) - timedelta(hours=25)).timestamp())
+    async with a_shop(gateway) as shop, a_desk(gateway, shop.integration, chat_commands=True) as desk:
+        customer, late = gateway.a_customer(), gateway.a_customer()
+        await gateway.done("PATCH", f"/accounts/{shop.integration.account_id}", {"require_opt_in": False})
+        shop.server.media["3AFILE"] = StoredMedia(PNG, "image/png")
+        shop.server.templates = [REOPEN]
+        for who, at, key in ((customer, int(datetime.now(UTC).timestamp()), "3AFILE"), (late, yesterday, "3ALATE")):
+            message = {"imageMessage": {"mimetype": "image/png", "caption": "Look"}}
+            data = upsert(key, f"{who[1:]}@s.whatsapp.net", message=message, messageType="imageMessage")
+            assert await shop.tells("messages.upsert", data | {"messageTimestamp": at}) == 200
+        line = await desk.threecx.wait_for_line(customer, "[picture] Look")
+        assert line is not None
+        await desk.sees(late, "[picture] Look")
+        desk.threecx.files["offer.png"] = ("image/png", PNG)
+
+        opened = await desk.threecx.open_link(line.media[0])
+        sent = await desk.threecx.write(customer, "Our offer", media_urls=[desk.threecx.file_url("offer.png")])
+        refused = await desk.agent_writes(late)
+
+        async def reopened() -> bool:
+            await gateway.done("POST", "/templates/sync", {"instance_id": shop.integration.instance_id})
+            return (await desk.agent_writes(late, "/template order_ready de | Anna")).shown == "sent"
+
+        await eventually(reopened, seconds=30.0, pause=4.0)
+        assert (opened.status, opened.headers["Content-Type"], sent.shown) == (200, "image/png", "sent")
+        assert (refused.shown, refused.body["error"]) == ("failed", "conversation_window_closed")
+        await desk.sees(late, f"{NOTE}not sent, the customer last wrote")
+        assert [each.call for each in shop.server.sent] == ["sendMedia", "sendTemplate"]

@@ -46,6 +46,7 @@ def environ_of(tmp_path: Path, amqp_url: str, port: int) -> dict[str, str]:
             "GATEWAY_HASH_KEY": "k" * 32,
             "GATEWAY_ADMIN_TOKEN": TOKEN,
             "GATEWAY_SECRET_KEYS": f"k1:{base64.b64encode(bytes(32)).decode()}",
+            "GATEWAY_DO_NOT_CONTACT_KEYS": f"d1:{base64.b64encode(bytes(32)).decode()}",
             "GATEWAY_POST_KEYS": f"p1:{base64.b64encode(bytes(32)).decode()}",
             "GATEWAY_CONSOLE_HOST": "127.0.0.1",
             "GATEWAY_CONSOLE_PORT": str(port),

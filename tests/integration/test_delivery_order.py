@@ -33,6 +33,7 @@ from services.sender.handlers.prepared_messages import PrepareMessage
 from services.sender.handlers.provider_calls import CallProvider
 from services.sender.handlers.result_writer import ResultWriter
 from tests.builders import SEALER
+from tests.do_not_contact import hashes_over
 from tests.unit.sender.fakes import FakeNumbers
 from tests.unit.sender.gateway import FALLBACKS, PSEUDONYMS, Gateway, a_number, approved
 
@@ -83,7 +84,7 @@ def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
         statuses=store.statuses,
         decisions=store.decisions,
         conversations=store.conversations,
-        cancellations=Cancellations(store.erased_customers, store.suppressions, PSEUDONYMS),
+        cancellations=Cancellations(store.erased_customers, hashes_over(store.do_not_contact_entries, PSEUDONYMS)),
         pseudonyms=PSEUDONYMS,
         contacts=MessageContacts(SEALER),
         clock=utc_now,
@@ -107,6 +108,7 @@ def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
         fallbacks=FALLBACKS,
         prepare=PrepareMessage(numbers=numbers, providers={"cloud_api": phone}),
         media=gateway.media(),
+        receipts=gateway.receipts,
         call=CallProvider(
             breakers=CircuitBreakers(BreakerLimits(calls=100)),
             rules=OutcomeRules(limits=RetryLimits(), random=lambda: 0.05),

@@ -88,6 +88,7 @@ async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
             "GATEWAY_STORE_URL": store_url,
             "GATEWAY_HASH_KEY": "h" * 32,
             "GATEWAY_SECRET_KEYS": KEYS,
+            "GATEWAY_DO_NOT_CONTACT_KEYS": KEYS,
             "GATEWAY_SENDER_METRICS_PORT": "0",
             "GATEWAY_METRICS_HOST": "127.0.0.1",
             "GATEWAY_ALLOW_PRIVATE_FORWARD": "true",

@@ -130,6 +130,7 @@ async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
             "GATEWAY_STORE_URL": store_url,
             "GATEWAY_HASH_KEY": "h" * 32,
             "GATEWAY_SECRET_KEYS": KEYS,
+            "GATEWAY_DO_NOT_CONTACT_KEYS": KEYS,
             "GATEWAY_WHATSAPP_API_URL": url,
             "GATEWAY_PROVIDER_TIMEOUT": str(PROVIDER_TIMEOUT_S),
             "GATEWAY_SENDER_METRICS_PORT": "0",

@@ -152,10 +152,12 @@ async def test_buttons_and_quotes_are_checked(options: SenderOptions) -> None:
     assert isinstance(await send(NUMBER, replace(quoted, quotes="wamid.A")), Accepted)
 
 
-async def test_evolution_passes_metas_list_on(options: SenderOptions) -> None:
+async def test_evolution_passes_metas_list_on_and_a_full_page_may_not_be_all(options: SenderOptions) -> None:
+    length = [1]
+
     async def find(request: web.Request) -> web.Response:
         known = request.match_info["instance"] == "main" and request.headers.get("apikey") == "t"
-        return web.json_response([READY]) if known else web.json_response({"status": 404}, status=404)
+        return web.json_response([READY] * length[0]) if known else web.json_response({"status": 404}, status=404)
 
     app = web.Application()
     app.router.add_get("/template/find/{instance}", find)
@@ -167,9 +169,13 @@ async def test_evolution_passes_metas_list_on(options: SenderOptions) -> None:
     number = replace(NUMBER, phone_number_id="main", base_url=url)
 
     read = await lists.read(number, None)
+    length[0] = 25
+    full = await lists.read(number, None)
     unknown = await lists.read(replace(number, phone_number_id="other"), None)
 
     await runner.cleanup()
     assert isinstance(read, TemplatesRead)
-    assert [each.name for each in read.templates] == ["ready"]
+    assert ([each.name for each in read.templates], read.complete) == (["ready"], True)
+    assert isinstance(full, TemplatesRead)
+    assert not full.complete
     assert isinstance(unknown, Refused)

@@ -51,14 +51,33 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "libs/providers/parts.py",
     ),
     # Only a server, a provider and a caller show what they do together.
-    "tests/integration/test_media_links.py": (
+    "tests/integration/media_links/test_media_links_opened.py": (
         "services/sender/domain/inbound_files.py",
         "services/sender/handlers/media_access.py",
         "services/sender/handlers/media_downloads.py",
     ),
+    "tests/contract/store/test_consents.py": ("libs/store/consent_rows.py",),
+    "tests/contract/store/test_imports.py": ("services/console/handlers/import_batches.py",),
+    "tests/unit/policy/test_consent_ledger.py": ("services/policy/handlers/handle_consent.py",),
     "tests/contract/store/test_chains.py": ("libs/store/chain_links.py",),
     "tests/contract/store/test_factory.py": ("libs/store/store.py",),
     "tests/unit/console/test_erasures.py": ("services/console/handlers/erasure_steps.py",),
+    "tests/unit/console/test_subject_exports.py": (
+        "services/console/domain/subject_information.py",
+        "services/console/handlers/subject_records.py",
+    ),
+    "tests/contract/store/test_purges.py": ("services/audit/handlers/purge_clock.py",),
+    # A request, its decision and its effect: the test plays all of it over HTTP.
+    "tests/unit/console/test_approvals.py": (
+        "services/console/domain/account_edits.py",
+        "services/console/handlers/account_approvals.py",
+        "services/console/handlers/approval_effects.py",
+        "services/console/handlers/erasure_allowance.py",
+        "services/console/handlers/erasure_approvals.py",
+        "services/console/handlers/resume_approvals.py",
+        "services/console/handlers/second_person.py",
+        "services/console/handlers/token_holders.py",
+    ),
     "tests/contract/store/test_scheduled_verification.py": ("services/console/handlers/verification_results.py",),
     "tests/contract/store/test_restrictions.py": (
         "libs/store/restriction_events.py",
@@ -66,7 +85,31 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
     ),
     "tests/unit/policy/test_customer_contacts.py": ("libs/store/contacts.py",),
     # Parts of one algorithm: the test plays the whole of it.
+    "tests/unit/record/test_log_verifier.py": (
+        "libs/record/log_entries.py",
+        "libs/record/log_exports.py",
+    ),
+    "tests/unit/record/test_signed_notes.py": ("libs/record/log_checkpoints.py",),
+    "tests/contract/store/test_cumulative_log.py": (
+        "libs/store/log_derivation.py",
+        "libs/store/log_verification.py",
+        "services/audit/handlers/log_growth.py",
+        "services/audit/handlers/log_sequencer.py",
+        "services/audit/handlers/log_signer.py",
+    ),
+    "tests/contract/store/test_log_tiles.py": (
+        "services/audit/handlers/log_round.py",
+        "services/audit/handlers/log_witnesses.py",
+    ),
+    "tests/unit/witness/test_witness_server.py": (
+        "libs/record/witness_requests.py",
+        "services/audit/adapters/log_witnesses.py",
+    ),
     "tests/unit/record/test_chain_verifier.py": ("libs/record/diagnosis.py", "libs/record/faults.py"),
+    "tests/unit/audit/test_signer_memory.py": (
+        "services/audit/handlers/extensions.py",
+        "services/audit/handlers/signer_reset.py",
+    ),
     "tests/unit/audit/test_records.py": ("services/audit/domain/values.py", "services/audit/handlers/new_customers.py"),
     "tests/unit/policy/test_content_score.py": (
         "services/policy/domain/content_policy.py",
@@ -129,6 +172,8 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "services/console/handlers/customer_keys.py",
         "services/console/handlers/linked_keys.py",
     ),
+    "tests/unit/record/test_summary.py": ("libs/record/facets.py",),
+    "tests/unit/console/reports/test_report_signer.py": ("libs/record/pdf_signatures.py",),
     "tests/unit/console/reports/test_monthly.py": (
         "services/console/adapters/report_folder.py",
         "services/console/adapters/report_webhook.py",

@@ -19,6 +19,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 from tools.run_folder import CONSOLE, is_running, read_addresses
 
 TIMEOUT = 15.0
+ROWS_SECONDS = 300.0
 TOKEN_FILE = Path("secrets") / "admin_token"
 CHECKOUT_DATA_DIR = Path(__file__).resolve().parents[2] / "var"
 DOCUMENTED_URL = "http://127.0.0.1:8090"
@@ -37,6 +38,8 @@ class ExitCode(IntEnum):
     """The console, its broker or its store cannot be reached; the same command may succeed later."""
     NO_ACCESS = 4
     """The token is missing, not accepted, or its role does not allow the call."""
+    UNSEALED = 5
+    """Nothing contradicts the record, but it lacks checkpoints, or shipped ones to compare them with."""
 
 
 class CommandFailed(Exception):  # noqa: N818 -- reads as the fact it states
@@ -145,6 +148,13 @@ class ConsoleClient:
         while every and page["next_cursor"] is not None:
             page = self.get(path, **{**query, "cursor": page["next_cursor"]})
             yield page
+
+    def send_rows(self, path: str, rows: bytes, media_type: str, **query: object) -> bytes:
+        """POST a file of rows; the answer has a line for each."""
+        request = self._request("POST", path, query=query)
+        request.data = rows
+        request.add_header("Content-Type", media_type)
+        return self._read(request, ROWS_SECONDS)
 
     def document(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
         """The text of an answer that is not JSON."""

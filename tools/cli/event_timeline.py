@@ -28,6 +28,10 @@ DESCRIPTIONS: Mapping[str, str] = {
     "message.settled": "the unknown outcome was resolved",
     "suppression.added": "the customer was suppressed",
     "suppression.lifted": "the suppression was lifted",
+    "consent.submitted": "a web form posted the customer's opt-in",
+    "consent.recorded": "the customer's opt-in was recorded",
+    "consent.withdrawn": "the customer took opt-ins back",
+    "import.applied": "a batch of an import was applied",
     "restriction.added": "WhatsApp restricted sending",
     "restriction.lifted": "the restriction was lifted",
     "forward.requested": "a forward to 3CX was requested",
@@ -35,6 +39,12 @@ DESCRIPTIONS: Mapping[str, str] = {
     "forward.failed": "the forward to 3CX failed",
     "message.marked_read": "WhatsApp was told that the message was read",
     "media.fetched": "a link to the customer's file was opened",
+    "data.read": "an operator read it",
+    "access.refused": "an operator was refused",
+    "approval.requested": "a second person's approval was requested",
+    "approval.approved": "a second person approved",
+    "approval.rejected": "the request was rejected",
+    "approval.expired": "the request ended without effect",
     "simulation.requested": "an operator requested a simulation",
     "simulation.answered": "the simulation was answered",
 }
@@ -47,12 +57,18 @@ def print_timeline(timeline: Mapping[str, Any], out: Terminal) -> None:
     records = timeline["items"]
     out.print(_head(timeline["event_id"], records))
     start = datetime.fromisoformat(records[0]["at"])
+    settled = next((r["details"].get("outcome") for r in reversed(records) if r["type"] == "message.settled"), None)
     for record in records:
         out.print(_line(record, start))
-        for line in _details_of(record):
+        for line in _details_of(record, settled):
             out.print(line)
+        for link in _links_of(record, timeline.get("suppressions") or ()):
+            out.print(Text(f"     {link}", "yellow"))
     code = next((r["code"] for r in reversed(records) if r["type"] == "webhook.answered"), None)
-    print_fix(code, out)
+    if settled is None:
+        print_fix(code, out)
+    else:
+        out.print(Text(f"The outcome was unknown at first and is known now: {settled}.", "bold"))
 
 
 def print_fix(code: str | None, out: Terminal) -> None:
@@ -99,14 +115,46 @@ def _line(record: Mapping[str, Any], start: datetime) -> Text:
     return line
 
 
-def _details_of(record: Mapping[str, Any]) -> Iterator[Text | Table]:
+def _details_of(record: Mapping[str, Any], settled: str | None) -> Iterator[Text | Table]:
     details: Mapping[str, Any] = record["details"]
     decision = details.get("decision") or {}
     shown = {k: v for k, v in details.items() if k not in _SHOWN_SEPARATELY and not k.endswith(_HASHES)}
-    if values := _values({**shown, **(details.get("details") or {})}):
+    shown |= details.get("details") or {}
+    if settled is not None and record["type"] == "webhook.answered" and shown.get("outcome") == "unknown":
+        shown["outcome"] = f"unknown then, {settled} since"
+    if values := _values(shown):
         yield Text(f"     {values}", "dim")
     if lines := details.get("receipt") or decision.get("receipt"):
         yield receipt_table(lines)
+
+
+def _links_of(record: Mapping[str, Any], suppressions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What else to look at: what suppressed the customer, the first request with a key, what WhatsApp's codes mean."""
+    details: Mapping[str, Any] = record["details"]
+    if record.get("code") == ErrorCode.RECIPIENT_SUPPRESSED:
+        for each in suppressions:
+            written = f", written {each['asked_at']}" if each.get("asked_at") else ""
+            known = f"; suppression {each['suppression_id']}" if each.get("suppression_id") else ""
+            yield (
+                f"suppressed by: {each['kind']} ({each['source']}){written}, recorded {each['recorded_at']}{known}, "
+                f"record {each['record_id']}"
+            )
+    inner: Mapping[str, Any] = details.get("details") or {}
+    if first := inner.get("first_event_id"):
+        yield f"the first request with this key: gateway explain {first}"
+    for code in dict.fromkeys([*(details.get("provider_codes") or ()), inner.get("provider_code")]):
+        if meaning := meaning_of(code):
+            yield f"WhatsApp's code {code}: {meaning}"
+
+
+def meaning_of(code: object) -> str | None:
+    """What the error tables say of a provider's code; None for a code that they do not know."""
+    if not isinstance(code, int):
+        return None
+    from libs.providers.registry import PROVIDERS  # noqa: PLC0415 -- half a second to load, for few timelines
+
+    rows = (provider.errors.by_code.get(code) for provider in PROVIDERS.values())
+    return next((row.meaning for row in rows if row is not None), None)
 
 
 def _values(values: Mapping[str, Any]) -> str:

@@ -9,9 +9,12 @@ from cyclopts import App, CycloptsError, Parameter
 from libs.chassis.version import VERSION
 from tools.cli.commands import (
     accounts,
+    approvals,
     audit,
     backup,
     chat,
+    confirm_clock,
+    consents,
     dead_letters,
     declare,
     delivery_verification,
@@ -26,12 +29,14 @@ from tools.cli.commands import (
     reports,
     restore,
     restrictions,
+    rules,
     subjects,
     suppressions,
     templates,
+    witness,
 )
 from tools.cli.commands import tokens as api_tokens
-from tools.cli.commands.session import Session
+from tools.cli.commands.session import STDIN, Session
 from tools.cli.console_client import DOCUMENTED_URL, CommandFailed, ConsoleClient, ExitCode, access_from
 from tools.cli.output import Output, terminal
 
@@ -45,11 +50,14 @@ names, such as GATEWAY_ADMIN_TOKEN_FILE. Exit codes: 0 done, 1 refused, 2 wrong 
 _OFFLINE = frozenset(
     {
         ("errors",),
+        ("rules",),
         ("declare",),
         ("migrate",),
+        ("confirm-clock",),
         ("backup",),
         ("restore",),
         ("event-keys",),
+        ("witness",),
         ("verify-delivery",),
         ("audit", "check-proof"),
     }
@@ -61,9 +69,18 @@ def program(environ: Mapping[str, str]) -> App:
     """The application with all its commands; each command receives its session when it runs."""
     app = App(name="gateway", help=HELP, version=f"gateway {VERSION}", result_action="return_value")
     groups = (
-        *(accounts.app, instances.app, integrations.app, suppressions.app, restrictions.app, templates.app),
+        *(
+            accounts.app,
+            approvals.app,
+            instances.app,
+            integrations.app,
+            suppressions.app,
+            consents.app,
+            restrictions.app,
+            templates.app,
+        ),
         *(events.app, forwards.app, dead_letters.app, errors.app),
-        *(policy.app, reports.app, audit.app, api_tokens.app, event_keys.app),
+        *(policy.app, rules.app, reports.app, audit.app, witness.app, api_tokens.app, event_keys.app),
     )
     for group in groups:
         app.command(group)
@@ -77,6 +94,7 @@ def program(environ: Mapping[str, str]) -> App:
     app.command(subjects.subject_export)
     app.command(declare.command_from(environ), name="declare")
     app.command(migrate.command_from(environ), name="migrate")
+    app.command(confirm_clock.command_from(environ), name="confirm-clock")
     app.command(backup.command_from(environ), name="backup")
     app.command(restore.command_from(environ), name="restore")
 
@@ -85,13 +103,26 @@ def program(environ: Mapping[str, str]) -> App:
         *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
         json: Annotated[bool, Parameter(help="Print the API's JSON.", negative="")] = False,
     ) -> None:
+        tokens = _with_standard_input(tokens)
         command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=True)
         if "session" in command.__annotations__:
             offline = {tokens[:1], tokens[:2]} & _OFFLINE or (tokens[:1] == ("audit",) and "--file" in tokens)
+            offline = offline or (tokens[:2] == ("reports", "verify") and any(t.startswith("--keys") for t in tokens))
             bound.arguments["session"] = _session(environ, as_json=json, needs_console=not offline)
         command(*bound.args, **bound.kwargs)
 
     return app
+
+
+def _with_standard_input(tokens: Sequence[str]) -> tuple[str, ...]:
+    """The tokens with `--phone -` as `--phone=-`: the parser takes a dash alone for the next option."""
+    joined: list[str] = []
+    for token in tokens:
+        if token == STDIN and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={token}"
+        else:
+            joined.append(token)
+    return tuple(joined)
 
 
 def _session(environ: Mapping[str, str], *, as_json: bool, needs_console: bool) -> Session:

@@ -57,11 +57,12 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "secret-keys": _key("k1"),
     "post-keys": _key("p1"),
     "sink-keys": _key("i1"),
+    "do-not-contact-keys": _key("d1"),
     "signing-keys": _key("s1"),
     **{f"password-{user}": _token for user in (*USERS, KEDA, "mongodb", "mongodb-exporter")},
 }
 """What is random. Everything else follows from it."""
-FOREVER = frozenset({"hash-key", "signing-keys", "secret-keys", "post-keys", "sink-keys"})
+FOREVER = frozenset({"hash-key", "signing-keys", "secret-keys", "post-keys", "sink-keys", "do-not-contact-keys"})
 """What stored data depend on: a new key comes in front of the old one, which takes more than making it anew."""
 
 

@@ -13,11 +13,12 @@ from libs.record.canonical import account_of
 from libs.record.keys import PublicKeys
 from libs.record.restorations import Loss
 from libs.store.backups import STORE, SUBJECTS, SUBJECTS_KEPT, BackupRefused, Manifest, manifest_in, require_whole
+from libs.store.do_not_contact import DoNotContact
 from libs.store.factory import restoring_store
 from libs.store.migration import Say
 from libs.store.outbox import OutboxEvent
 from libs.store.restore_lines import ERASED
-from libs.store.sealer import Sealer
+from libs.store.sealer import Sealer, SealingKey
 from libs.store.store import Store
 from tools.restore.erasures import EraseAgain, outbox_of
 from tools.restore.losses import losses_of, require_sound
@@ -36,6 +37,7 @@ class RestoreKeys:
     trusted: PublicKeys
     """Verify the record."""
     pseudonyms: Pseudonyms = field(repr=False)
+    do_not_contact: Sequence[SealingKey] = field(repr=False)
     secrets: Sealer = field(repr=False)
     posts: str = field(repr=False)
     sink: Sealer = field(repr=False)
@@ -74,16 +76,15 @@ class Restore:
         sink = self._sink_content(manifest.taken_at)
         async with restoring_store(self.url, self.backup, manifest, self.say) as restoring:
             store = restoring.store
+            hashes = DoNotContact(self.keys.do_not_contact, self.keys.pseudonyms, store.do_not_contact_entries)
             self.say("verifying the record")
             records = await require_sound(store, manifest, self.keys.trusted)
             losses = await losses_of(store, sink.checkpoints, self.keys.trusted)
             self._require_told(losses)
             self.say("applying opt-outs and lifts since the backup")
-            suppressions = await ReplaySuppressions(store, self.keys.pseudonyms)(
-                [line for line in sink.lines if line.kind != ERASED]
-            )
+            suppressions = await ReplaySuppressions(store, hashes)([line for line in sink.lines if line.kind != ERASED])
             self.say("applying erasures since the backup")
-            erasures = await self._erase_again(store, sink)
+            erasures = await self._erase_again(store, sink, hashes)
             self.say("stating what is lost")
             await self._state(store, manifest, losses)
             self.say("opening the store to services")
@@ -131,11 +132,11 @@ class Restore:
                 "backup, or say --allow-loss REASON"
             )
 
-    async def _erase_again(self, store: Store, sink: SinkContent) -> int:
+    async def _erase_again(self, store: Store, sink: SinkContent, hashes: DoNotContact) -> int:
         keys = self.keys
         erase = EraseAgain(
             store=store,
-            pseudonyms=keys.pseudonyms,
+            do_not_contact=hashes,
             sealer=keys.secrets,
             post_keys=keys.posts,
             sink_sealer=keys.sink,

@@ -13,8 +13,8 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from libs.contracts.events import SuppressionAdded, SuppressionEvent, SuppressionLifted
-from libs.contracts.identity import Pseudonyms
 from libs.store.conversations import OPERATOR, Suppression, SuppressionKind
+from libs.store.do_not_contact import DoNotContact, HashedErasedCustomers
 from libs.store.erased_customers import cancels
 from libs.store.outbox import OutboxEvent
 from libs.store.restore_lines import ADDED, LIFTED, RestoreLine
@@ -35,7 +35,7 @@ class ReplaySuppressions:
     """Safe to repeat: requests are known by the ids of their lines."""
 
     store: Store
-    pseudonyms: Pseudonyms
+    do_not_contact: DoNotContact
 
     async def __call__(self, lines: Sequence[RestoreLine]) -> int:
         """Apply the lines; returns how many suppressions were added or lifted by them."""
@@ -88,8 +88,9 @@ class ReplaySuppressions:
     async def _opt_in(self, line: RestoreLine, key: str, kind: SuppressionKind, events: Sequence[OutboxEvent]) -> bool:
         """The customer's own lift: of the key, and of what an earlier erasure left of it (as policy does)."""
         keys = [key]
-        if not cancels(await self.store.erased_customers.erased_at(line.account_id, [key]), line.since):
-            keys.append(self.pseudonyms.do_not_contact_hash(key))
+        erased_customers = HashedErasedCustomers(self.store.erased_customers, self.do_not_contact)
+        if not cancels(await erased_customers.erased_at(line.account_id, [key]), line.since):
+            keys += await self.do_not_contact.of(line.account_id, [key])
         lift = partial(self.store.suppressions.lift, account_id=line.account_id, kind=kind, at=line.since)
         lifted = [
             await lift(customer_key=each, events=events if each == key else (), deduplication_key=f"{line.id}:{each}")

@@ -28,6 +28,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "GATEWAY_SECRET_KEYS": _sealing_keys,
     "GATEWAY_POST_KEYS": _sealing_keys,
     "GATEWAY_SINK_KEYS": _sealing_keys,
+    "GATEWAY_DO_NOT_CONTACT_KEYS": _sealing_keys,
     "GATEWAY_SIGNING_KEYS": _sealing_keys,  # an Ed25519 seed is 32 bytes as well
 }
 

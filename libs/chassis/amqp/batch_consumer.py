@@ -176,7 +176,8 @@ class BatchConsumer:
         for incoming in batch:
             try:
                 received = received_on(self.work.name, incoming, self._via.keys)
-                self._backdated.look(incoming, received)
+                if self._backdated.look(incoming, received):
+                    received = replace(received, backdated=True)
                 readable.append((incoming, received))
             except UnreadableEvent as failure:
                 if not await self._settle(incoming, failure):

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 _FILE = "canonical.toml"
@@ -17,6 +17,9 @@ _DIGITS = re.compile(r"[1-9][0-9]{6,14}")
 _GROUP = re.compile(r"\((?!\?)([^()]*)\)")
 _LOOK_AHEAD = re.compile(r"\(\?![^()]*\)")
 _REFERENCE = re.compile(r"\\g<(\d)>")
+
+REMEMBERED = 256
+"""Numbers whose readings are kept in memory: a message's number is read about ten times while it is in flight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ def spelling_rules() -> Sequence[SpellingRule]:
     return tuple(SpellingRule(**row | {"pattern": re.compile(row["pattern"])}) for row in rows)
 
 
+@lru_cache(REMEMBERED)
 def canonical(number: str) -> str:
     """The present-day E.164 form of digits with their country calling code, with or without a plus.
 
@@ -64,6 +68,7 @@ def canonical(number: str) -> str:
     return f"+{digits}"
 
 
+@lru_cache(REMEMBERED)
 def spellings(number: str) -> tuple[str, ...]:
     """The other digits (without plus) by which the owner of this canonical number was known, in the order of the rules.
 

@@ -1,11 +1,12 @@
 """What the numbering plans say about digits. The plans come from libphonenumber; results are canonical E.164."""
 
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers
 from phonenumbers import CountryCodeSource, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from libs.contracts.phone_numbers.canonical import canonical
+from libs.contracts.phone_numbers.canonical import REMEMBERED, canonical
 
 _PLAUSIBLE = range(8, 16)
 """Lengths of WhatsApp's digits: the shortest mobiles have 5 digits after a country code of 3 (Saint Helena)."""
@@ -18,6 +19,7 @@ def is_region(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
+@lru_cache(REMEMBERED)
 def region_of(phone: str | None) -> str | None:
     """The region of a number in E.164, such as `SA`; None for None and for a code that belongs to no region.
 
@@ -31,6 +33,7 @@ def region_of(phone: str | None) -> str | None:
     return region if is_region(region) else None
 
 
+@lru_cache(REMEMBERED)
 def international_reading(digits: str) -> str | None:
     """The number that digits mean which begin with a country calling code; None when no plan has it."""
     number = _parsed(f"+{digits}", None)

@@ -26,7 +26,10 @@ from libs.store.mongo.migration import NO_LIMIT
 from libs.store.mongo.schema import schema_version
 
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
-FIRST, LAST = ("checkpoints", "records", "purges"), ("subjects",)
+LOG = ("log_state", "log_checkpoints", "log_places", "log_tiles", "log_batches")
+"""The cumulative log: without a snapshot, copied in this order before the ends of chains are read, so that no copy knows
+more than the next one. What is derived of it less than there is, is derived again."""
+FIRST, LAST = (*LOG, "checkpoints", "records", "purges"), ("subjects",)
 NOT_COPIED = frozenset({"schema"})
 """The restore writes the schema's version itself."""
 _HISTORY_GONE = frozenset({239, 246})
@@ -48,15 +51,17 @@ async def copy_database(url: str, store: Path, subjects: Path, say: Say, clock: 
 async def _copied(client: Client, store: Path, subjects: Path, say: Say, clock: Clock) -> Copied:
     database = client.get_default_database(DEFAULT_DATABASE)
     schema, taken_at = await schema_version(database), clock()
-    ends = {end.chain: end for end in await MongoChains(database).ends()}
-    chains = [BackupChain(chain=each.chain, seq=each.seq, checkpoint=each.checkpoint) for each in ends.values()]
+    ends = await MongoChains(database).ends()
     names = _in_order(await run(database.list_collection_names()))
     files = {name: (subjects if name in LAST else store) / f"{name}.bson" for name in names}
     async with _snapshot(client, database) as session:
         consistent = session is not None and await _copy(database, files, say, session=session)
     if not consistent:
         say("the server has no snapshot of all collections: they are copied one after another")
-        await _copy(database, files, say, ends={name: end.seq for name, end in ends.items()})
+        await _copy(database, {name: files.pop(name) for name in LOG if name in files}, say)
+        ends = await MongoChains(database).ends()
+        await _copy(database, files, say, ends={end.chain: end.seq for end in ends})
+    chains = [BackupChain(chain=each.chain, seq=each.seq, checkpoint=each.checkpoint) for each in ends]
     return Copied(kind="mongodb", taken_at=taken_at, schema=schema, consistent=consistent, chains=chains)
 
 

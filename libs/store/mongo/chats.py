@@ -3,6 +3,8 @@
 The rule: a customer's document is inserted once, with its number; a unique index keeps two customers apart.
 """
 
+from collections.abc import Collection, Sequence
+
 import orjson
 
 from libs.store.chats import ChatRefusal, PseudoCustomer
@@ -35,6 +37,12 @@ class MongoPseudoNumbers:
         # A write, so that what it finds has reached a majority and survives a failover.
         found: Document | None = await run(self._numbers.find_one_and_update(name, TOUCH, return_document=AFTER))
         return None if found is None else str(found["number"])
+
+    async def numbers_of(self, account_id: str, customer_keys: Collection[str]) -> Sequence[tuple[str, str]]:
+        """As `PseudoNumbers.numbers_of`."""
+        wanted = {"account_id": account_id, "customer_key": {"$in": list(customer_keys)}}
+        found = await run(self._numbers.find(wanted, {"integration_id": 1, "number": 1}).to_list(None))
+        return sorted((each["integration_id"], each["number"]) for each in found)
 
     async def customer_of(self, integration_id: str, number: str) -> PseudoCustomer | None:
         """As `PseudoNumbers.customer_of`."""

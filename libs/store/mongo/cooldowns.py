@@ -2,10 +2,12 @@
 
 The rule: a cooldown counts only while its owner's decision may stand. If the owner was decided otherwise, or its quota
 was returned, the next event takes the cooldown over, so nothing needs cleaning up. An owner without a decision keeps
-its cooldown: it is being decided, or will be delivered again.
+its cooldown: it is being decided, or will be delivered again. A cooldown that outlives its owner's decision (10 days)
+would then count again, so that `end` removes one whose owner was refused or returned.
 """
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from libs.contracts.errors import unavailable
 from libs.contracts.stored_times import latest_beginning
@@ -14,6 +16,8 @@ from libs.store.instants import instant_from, micros_from
 from libs.store.mongo.database import DUPLICATE_KEY, TOUCH, Database, Document, run, unless_duplicate
 
 _TRIES = 10
+_SHORT_S: Final = 86_400
+"""A cooldown of a day at most lives two days from its last write; a longer one until a day after its end."""
 
 
 class Cooldowns:
@@ -26,7 +30,7 @@ class Cooldowns:
     async def take(self, proposal: Proposal, cooldown: Cooldown) -> CoolingDown | None:
         """Take the cooldown for the proposal's event, which may have it already; or return the one that runs."""
         until = micros_from(proposal.now + timedelta(seconds=cooldown.seconds))
-        mine = {"$set": {"event_id": proposal.event_id, "until": until, "at": micros_from(proposal.now)}, **TOUCH}
+        mine = _lasting(cooldown, proposal, {"event_id": proposal.event_id, "until": until})
         over = {"until": {"$lte": micros_from(proposal.now)}}
         set_back = {"at": _future(proposal.clock or proposal.now)}
         free: Document = {"_id": cooldown.id, "$or": [{"event_id": proposal.event_id}, over, set_back]}
@@ -42,6 +46,10 @@ class Cooldowns:
             free = {"_id": cooldown.id, "event_id": stored["event_id"]}
         raise unavailable("store")
 
+    async def end(self, cooldown_id: str, event_id: str) -> None:
+        """Remove the cooldown of an event that sends nothing; another event's stays. Safe to repeat."""
+        await run(self._cooldowns.delete_one({"_id": cooldown_id, "event_id": event_id}))
+
     async def running(self, cooldown: Cooldown, now: datetime) -> CoolingDown | None:
         """The cooldown that runs at `now`; takes nothing."""
         runs = {"_id": cooldown.id, "until": {"$gt": micros_from(now)}, "at": {"$not": _future(now)}}
@@ -55,6 +63,15 @@ class Cooldowns:
         decided = {"_id": cooldown["event_id"], "outcome": {"$exists": True}}
         owner = await run(self._decisions.find_one_and_update(decided, TOUCH))
         return owner is None or (owner.get("cooldown") == cooldown["_id"] and "returned" not in owner)
+
+
+def _lasting(cooldown: Cooldown, proposal: Proposal, fields: Document) -> Document:
+    """The update that writes a cooldown, with the time at which MongoDB may delete it."""
+    fields["at"] = micros_from(proposal.now)
+    if cooldown.seconds <= _SHORT_S:
+        return {"$set": fields, **TOUCH}
+    fields["ends"] = (proposal.clock or proposal.now) + timedelta(seconds=cooldown.seconds)
+    return {"$set": fields}
 
 
 def _future(now: datetime) -> Document:

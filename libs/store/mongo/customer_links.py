@@ -15,6 +15,7 @@ from libs.contracts.errors import unavailable
 from libs.store.conversations import SuppressionKind
 from libs.store.customer_links import CustomerLink, Relation
 from libs.store.instants import instant_from, micros_from, optional_instant_from
+from libs.store.mongo.consents import MongoConsents
 from libs.store.mongo.conversations import conversation_id
 from libs.store.mongo.database import Database, Document, run, unless_duplicate
 from libs.store.mongo.suppression_documents import suppression_id, suppressions_in
@@ -81,8 +82,9 @@ class MongoCustomerLinks:
         """As `CustomerLinks.rekey`."""
         windows = await self._move_windows(account_id, former_key, customer_key)
         suppressions = [await self._move_suppressions(account_id, former_key, customer_key, k) for k in SuppressionKind]
+        consents = await MongoConsents(self._database).move(account_id, former_key, customer_key)
         links = await self._move_identity(account_id, former_key, customer_key)
-        return windows or any(suppressions) or links
+        return windows or any(suppressions) or consents or links
 
     async def _add(self, account_id: str, key: str) -> None:
         alone = {"account_id": account_id, "customer_key": key, "main_key": key, "relation": Relation.MAIN.value}

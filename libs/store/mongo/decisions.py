@@ -48,11 +48,13 @@ from libs.store.decisions import (
     StoredFacts,
     Usage,
 )
+from libs.store.mongo.consents import consents_from, consents_id
 from libs.store.mongo.conversations import conversation_id, latest_conversation
 from libs.store.mongo.cooldowns import Cooldowns
 from libs.store.mongo.customer_links import link_from, link_id
 from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Document, aggregate, run, unless_duplicate
 from libs.store.mongo.delivery_order import MongoDeliveryOrder
+from libs.store.mongo.do_not_contact import standing_from, standing_query
 from libs.store.mongo.quotas import RESERVING, RETURNING, Mark, Quotas, abandoned_marks
 from libs.store.mongo.suppression_documents import suppression_id
 from libs.store.restriction_rows import restriction_from
@@ -83,10 +85,18 @@ class MongoDecisions:
 
     async def decide(self, proposal: Proposal) -> DecisionResult:
         """As `Decisions.decide`: three writes for an approval (one more with a cooldown), one for anything else."""
-        if proposal.budget is not None and proposal.cooldown is not None:
-            cooling_down = await self._cooldowns.take(proposal, proposal.cooldown)
-            if cooling_down is not None:
-                return await self._earlier(proposal.event_id) or cooling_down
+        cooldown = proposal.cooldown if proposal.budget is not None else None
+        if cooldown is None:
+            return await self._decide(proposal)
+        cooling_down = await self._cooldowns.take(proposal, cooldown)
+        if cooling_down is not None:
+            return await self._earlier(proposal.event_id) or cooling_down
+        result = await self._decide(proposal)
+        if not (isinstance(result, StandingDecision) and result.decision.approved):
+            await self._cooldowns.end(cooldown.id, proposal.event_id)
+        return result
+
+    async def _decide(self, proposal: Proposal) -> DecisionResult:
         for _ in range(_TRIES):
             mark: Mark | None = None
             if proposal.budget is not None:
@@ -113,6 +123,7 @@ class MongoDecisions:
             return False
         if "returned" in made:  # the process that returned it may have died before it removed the count
             await self._quotas.remove(_mark_from(made, made["returned"], now), uncount=True)
+            await self._end_cooldown(made)
             return False
         mark = _mark_from(made, ObjectId(), now)
         await self._quotas.mark_return(mark)
@@ -123,7 +134,13 @@ class MongoDecisions:
             )
         )
         await self._quotas.remove(mark, uncount=returned is not None)
+        if returned is not None:
+            await self._end_cooldown(made)
         return returned is not None
+
+    async def _end_cooldown(self, made: Document) -> None:
+        if "cooldown" in made:
+            await self._cooldowns.end(made["cooldown"], made["_id"])
 
     async def _write(self, proposal: Proposal, mark: Mark | None) -> StandingDecision | None:
         """Write the decision unless there is one; None when its mark was cleared in the meantime."""
@@ -215,10 +232,16 @@ def _facts_pipeline(query: FactsQuery) -> list[Document]:
         *_select("decision", {"_id": query.event_id}, {"outcome": 1}),
         _union("usage", _select("usage", {"_id": account}, usage)),
         _union("conversations", _select("conversation", {"_id": {"$in": windows}})),
-        _union("suppressions", _select("suppression", {"_id": {"$in": suppressions}, "active": True}, {"_id": 1})),
+        _union("suppressions", _select("suppression", standing_query(account, suppressions), {"_id": 1})),
         _union("customer_links", _select("customer_link", {"_id": {"$in": [link_id(account, key) for key in keys]}})),
         _union("restrictions", _select("restriction", {"_id": {"$in": slots}, "active": True}, {"outbox": 0})),
+        *_consents(query),
     ]
+
+
+def _consents(query: FactsQuery) -> list[Document]:
+    named = {"_id": {"$in": [consents_id(query.account_id, key) for key in query.customer_keys]}}
+    return [_union("consents", _select("consents", named))] if query.with_consents else []
 
 
 def _select(source: str, wanted: Document, fields: Document | None = None) -> list[Document]:
@@ -238,9 +261,10 @@ def _facts_from(query: FactsQuery, found: list[Document], usage: Document) -> St
     newest = slot_from(query.clock or query.now)
     rate = rate_in_slot(ApprovalRate(**stored), slot_from(query.now), newest=newest)
     decision = next((row["outcome"] for row in by["decision"] if "outcome" in row), None)
+    standing = standing_from(by["suppression"])
     return StoredFacts(
         conversation=latest_conversation(by["conversation"]),
-        suppressed=frozenset(SuppressionKind(row["_id"].rsplit(":", 1)[1]) for row in by["suppression"]),
+        suppressed=standing.kinds,
         usage=Usage(
             day=usage.get("days", {}).get(query.day, 0),
             month=usage.get("months", {}).get(query.month, 0),
@@ -250,4 +274,6 @@ def _facts_from(query: FactsQuery, found: list[Document], usage: Document) -> St
         decision=None if decision is None else Decision.from_stored(decision),
         restrictions=tuple(map(restriction_from, by["restriction"])),
         customer_links=tuple(map(link_from, by["customer_link"])),
+        left_by_erasures=standing.left_by_erasures,
+        consents=consents_from(by["consents"]),
     )

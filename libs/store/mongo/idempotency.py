@@ -58,7 +58,7 @@ class MongoIdempotency:
             )
             if owner is not None:
                 same = owner["body_hash"] == body_hash
-                return Duplicate(owner["event_id"], owner.get("answer")) if same else Reused()
+                return Duplicate(owner["event_id"], owner.get("answer")) if same else Reused(owner["event_id"])
         raise unavailable("store")
 
     async def answer(self, *, caller: Caller, key: str, event_id: str, answer: bytes) -> None:

@@ -12,8 +12,8 @@ unsharded, because `numbers` has a second unique index. Lists (pages, the outbox
 of an outgoing message does.
 
 MongoDB deletes documents within about a minute after their time to live, by the server's clock, counted from
-`touched_at`, which the server sets; that of `buckets` and `usage` is the process's clock. Where the exact time matters,
-the query checks it.
+`touched_at`, which the server sets; that of `buckets`, `usage` and long cooldowns is the process's clock. Where the
+exact time matters, the query checks it.
 """
 
 from collections.abc import Collection, Mapping
@@ -73,10 +73,13 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("active", "id"),
         _by("account_id", "active", "id"),
         _by("customer_key", "active", "id"),
+        _by("rows.source", "customer_key"),
     ),
+    "consents": (*_OUTBOX, _by("account_id", "customer_key")),
     "customer_links": (_by("account_id", "main_key"),),
     "pseudo_numbers": (_by("integration_id", "number", unique=True), _by("account_id", "customer_key")),
     "chat_refusals": (_by("account_id", "customer_key"), _kept(30)),
+    "contact_book_deletions": (_by("due_at"), _by("erasure_id"), _kept(30)),
     "restrictions": (
         *_OUTBOX,
         _by("id"),
@@ -94,7 +97,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "uploads": (_by("account_id", "at"), _by("at"), _kept(3)),
     "upload_chunks": (_by("upload_id"), _by("at"), _kept(2)),  # 24 hours are promised; sender deletes them by then
     "decisions": (_kept(10),),  # 8 days are promised
-    "cooldowns": (_kept(2),),  # a day at most
+    "cooldowns": (_kept(2), IndexModel([("ends", ASCENDING)], name="ends", expireAfterSeconds=DAY)),  # see cooldowns.py
     "usage": (_kept(400),),  # an account without messages for a year has used no quota
     "ledger": (
         _by("callback_id"),
@@ -123,6 +126,8 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     ),
     "tokens": (*_OUTBOX, _by("sha256", unique=True)),
     "erasures": _OUTBOX,
+    "approvals": (*_OUTBOX, _by("state", "expires_at"), _by("account_id", "state"), _by("customer_keys"), _kept(90)),
+    "allowances": (_kept(60),),  # 30 days at most
     "erased_customers": (_by("at"),),
     "subjects": (_by("pseudonym", unique=True),),
     "records": (
@@ -137,6 +142,9 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         _by("customer_hash", "-at", "-id"),
     ),
     "checkpoints": (_by("chain", "number"), _by("shipped")),
+    "log_places": (_by("chain", "index"), _by("chain", "first", "index"), _by("statement")),
+    "log_checkpoints": (_by("shipped"),),
+    "tallies": (_by("chain", "number"),),
 }
 
 

@@ -14,6 +14,7 @@ from libs.contracts.errors import GatewayError
 from libs.store.metrics import Cause, cause_of
 from libs.store.migration import Migrated, MigrationRefused, Say
 from libs.store.mongo.database import DUPLICATE_KEY, Database, run, unless_duplicate
+from libs.store.mongo.do_not_contact import mark_accounts
 from libs.store.mongo.indexes import INDEXES, Missing, is_there
 from libs.store.mongo.schema import SCHEMA_VERSION, raise_schema_version, schema_version
 
@@ -26,6 +27,7 @@ async def migrate_database(database: Database, say: Say) -> Migrated:
     with pymongo.timeout(NO_LIMIT), _access_required():
         await schema_version(database)
         done = await build_indexes(database, say)
+        await mark_accounts(database)
         await raise_schema_version(database)
     return Migrated(tuple(done), SCHEMA_VERSION)
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from libs.store.mongo.database import Database, Document, run
+from libs.store.mongo.database import Database, Document, insert_missing, run
 from libs.store.outbox import OutboxEvent
 
 WITH_OUTBOX: Final = (
@@ -15,10 +15,12 @@ WITH_OUTBOX: Final = (
     "numbers",
     "integrations",
     "suppressions",
+    "consents",
     "restrictions",
     "dead_letters",
     "tokens",
     "erasures",
+    "approvals",
     "notes",
 )
 """The collections whose documents have an `outbox`."""
@@ -41,7 +43,7 @@ class MongoOutbox:
         """As `Outbox.add`: a document that holds only its event, and is deleted with it."""
         if events:
             notes = [{"_id": event.id, "outbox": entries_from([event])} for event in events]
-            await run(self._notes.insert_many(notes))
+            await run(insert_missing(self._notes, notes, ordered=False))
 
     async def unpublished(self, limit: int) -> Sequence[OutboxEvent]:
         """As `Outbox.unpublished`."""

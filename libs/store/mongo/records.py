@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from bson.int64 import Int64
+
 from libs.contracts.errors import unavailable
 from libs.record.canonical import FIELDS, Link, Value, account_of
 from libs.record.checkpoints import stored_purge_from
@@ -118,8 +120,8 @@ def _document_from(link: Link) -> Document:
 
 
 def values_from_document(document: Document) -> list[Any]:
-    """A document's values in the order of `FIELDS`."""
-    return [document.get(name) for name in FIELDS]
+    """A document's values in the order of `FIELDS`. BSON's long integers have a type of their own."""
+    return [int(value) if type(value) is Int64 else value for value in map(document.get, FIELDS)]
 
 
 def record_from_document(document: Document) -> Record:

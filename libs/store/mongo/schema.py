@@ -5,7 +5,7 @@ from pymongo import ReturnDocument
 from libs.store.mongo.database import Database, run
 from libs.store.store import OLDEST_SCHEMA, require_known_schema
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when documents change in a way that an older release would misread."""
 
 

@@ -5,16 +5,22 @@ from functools import partial
 
 from libs.store.migration import Migrated, MissingIndexes, Say, require_current_schema
 from libs.store.mongo.accounts import MongoDirectory, MongoRegistry
+from libs.store.mongo.allowances import MongoAllowances
+from libs.store.mongo.approvals import MongoApprovals
 from libs.store.mongo.buckets import MongoPacing
 from libs.store.mongo.chains import MongoChains, MongoCheckpoints, MongoPurges
 from libs.store.mongo.chats import MongoChatRefusals, MongoPseudoNumbers
+from libs.store.mongo.consents import MongoConsents, MongoImportedRows
+from libs.store.mongo.contact_book import MongoContactBook
 from libs.store.mongo.conversations import MongoConversations
+from libs.store.mongo.cumulative_log import MongoLogBatches, MongoLogCheckpoints, MongoLogIndex
 from libs.store.mongo.customer_links import MongoCustomerLinks
 from libs.store.mongo.customers import MongoCustomers
 from libs.store.mongo.database import DEFAULT_DATABASE, Client, Database, client_from, close
 from libs.store.mongo.dead_letters import MongoDeadLetters
 from libs.store.mongo.decisions import MongoDecisions
 from libs.store.mongo.delivery_order import MongoDeliveryOrder
+from libs.store.mongo.do_not_contact import MongoDoNotContactEntries
 from libs.store.mongo.erased_customers import MongoErasedCustomers
 from libs.store.mongo.erasure_jobs import MongoErasures
 from libs.store.mongo.erasures import MongoPersonalData
@@ -28,6 +34,7 @@ from libs.store.mongo.ledger import MongoLedger
 from libs.store.mongo.migration import migrate_database
 from libs.store.mongo.outbox import MongoOutbox
 from libs.store.mongo.probe import WriteProbe
+from libs.store.mongo.purge_clock import MongoPurgeClock
 from libs.store.mongo.records import MongoRecords
 from libs.store.mongo.restrictions import MongoRestrictions
 from libs.store.mongo.schema import SCHEMA_VERSION, schema_version
@@ -76,6 +83,8 @@ def store_over(client: Client, database: Database, lacking: Sequence[Missing] = 
         outbox=MongoOutbox(database),
         conversations=MongoConversations(database),
         suppressions=MongoSuppressions(database),
+        consents=MongoConsents(database),
+        imported_rows=MongoImportedRows(database),
         customers=MongoCustomers(database),
         customer_links=MongoCustomerLinks(database),
         restrictions=MongoRestrictions(database),
@@ -84,6 +93,7 @@ def store_over(client: Client, database: Database, lacking: Sequence[Missing] = 
         template_recipients=MongoTemplateRecipients(database),
         pseudo_numbers=MongoPseudoNumbers(database),
         chat_refusals=MongoChatRefusals(database),
+        contact_book=MongoContactBook(database),
         identities=MongoIdentities(database),
         decisions=MongoDecisions(database),
         ledger=MongoLedger(database),
@@ -99,6 +109,11 @@ def store_over(client: Client, database: Database, lacking: Sequence[Missing] = 
         chains=MongoChains(database),
         checkpoints=MongoCheckpoints(database),
         purges=MongoPurges(database),
+        purge_clock=MongoPurgeClock(database),
+        log_batches=MongoLogBatches(database),
+        log_index=MongoLogIndex(database),
+        log_places=MongoLogIndex(database),
+        log_checkpoints=MongoLogCheckpoints(database),
         sink_lines=MongoSinkLines(database),
         forwards=MongoForwards(database),
         dead_letters=MongoDeadLetters(database),
@@ -112,6 +127,9 @@ def store_over(client: Client, database: Database, lacking: Sequence[Missing] = 
         erasures=MongoErasures(database),
         personal_data=MongoPersonalData(database),
         erased_customers=MongoErasedCustomers(database),
+        approvals=MongoApprovals(database),
+        allowances=MongoAllowances(database),
+        do_not_contact_entries=MongoDoNotContactEntries(database),
         probe=WriteProbe(database, missing),
         close=partial(close, client),
     )

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import orjson
 
 from libs.store.conversations import Suppression, SuppressionKind, customers_time
-from libs.store.instants import instant_from, micros_from
+from libs.store.instants import instant_from, micros_from, optional_instant_from
 from libs.store.mongo.database import Document
 from libs.store.mongo.outbox import entries_from
 from libs.store.outbox import OutboxEvent
@@ -26,7 +26,7 @@ def activation(suppression: Suppression, events: Sequence[OutboxEvent]) -> Docum
     """The update that makes a suppression the active row, with its events."""
     times = {"since": micros_from(suppression.since), "evidence": orjson.dumps(suppression.evidence).decode()}
     row = asdict(suppression) | times | {"kind": suppression.kind.value}
-    del row["repeated_at"]
+    del row["repeated_at"], row["asked_at"]
     customer = {name: row.pop(name) for name in ("account_id", "customer_key", "active")}
     latest = {"stop_at": micros_from(suppression.latest_at), "asked_at": customers_time(suppression)}
     return {
@@ -67,12 +67,14 @@ def row_of(document: Document, row_id: str) -> Suppression:
     """The row with this id."""
     row = next(row for row in reversed(document["rows"]) if row["id"] == row_id)
     since = row["since"]
-    latest: int = document["stop_at"] if row_id == document["id"] else since
+    newest = row_id == document["id"]
+    latest: int = document["stop_at"] if newest else since
     return Suppression(
         account_id=document["account_id"],
         customer_key=document["customer_key"],
-        active=document["active"] and row_id == document["id"],
+        active=document["active"] and newest,
         repeated_at=None if latest == since else instant_from(latest),
+        asked_at=optional_instant_from(document.get("asked_at")) if newest else None,
         **row
         | {
             "since": instant_from(since),

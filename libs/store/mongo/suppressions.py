@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.contracts.errors import unavailable
-from libs.store.conversations import Suppression, SuppressionKind, whole_seconds
+from libs.store.conversations import Suppression, SuppressionKind, asked_micros, whole_seconds
 from libs.store.instants import micros_from
 from libs.store.mongo.database import AFTER, DUPLICATE_KEY, Database, Document, run, unless_duplicate
 from libs.store.mongo.suppression_documents import (
@@ -90,12 +90,15 @@ class MongoSuppressions:
         at: datetime,
         events: Sequence[OutboxEvent],
         deduplication_key: str | None = None,
+        known: Suppression | None = None,
     ) -> Suppression | None:
         """As `Suppressions.lift`: a read, then one write whose filter checks what was read."""
         when, key = whole_seconds(micros_from(at)), deduplication_key
         name = {"_id": suppression_id(account_id, customer_key, kind)}
         if key is None:
-            return await self._end(name, {"asked_at": {"$not": {"$gte": when}}}, {"$push": outbox(events)})
+            asked: Document = {"asked_at": {"$not": {"$gte": when}}}
+            read = {} if known is None else {"$and": [{"asked_at": asked_micros(known)}]}
+            return await self._end(name, asked | read, {"$push": outbox(events)})
         opt_in = _OptIn(account_id, customer_key, name, when, key)
         for _ in range(_TRIES):
             stored = await run(self._suppressions.find_one(name)) or {"active": False}

@@ -3,12 +3,18 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final, cast
+
+from pydantic import BaseModel
 
 from libs.store.accounts import Account, Integration, Number, Page, Row
 from libs.store.outbox import OutboxEvent
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.outbox import add_events
+
+PARSED: Final = 1_024
+"""Rows that are kept parsed, some 4 KB each; those of a busy account are read every 30 s by the caches before this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,13 @@ def _index_chat_numbers(connection: sqlite3.Connection, row: Integration) -> Non
 
 
 def _row_from(kind: type[Row], found: Any) -> Row | None:
-    return None if found is None else kind.model_validate_json(found[0])
+    return None if found is None else cast("Row", _parsed(kind, found[0]))
+
+
+@lru_cache(PARSED)
+def _parsed(kind: type[BaseModel], body: str) -> BaseModel:
+    """The row with this body. Rows are frozen, so equal bodies are one row, which a cache's next read finds again."""
+    return kind.model_validate_json(body)
 
 
 def _values_from(row: Account | Number | Integration) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`PseudoNumbers` and `ChatRefusals` in SQLite: a row for each integration and customer."""
 
 import sqlite3
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ import orjson
 from libs.store.chats import REFUSALS_KEPT_DAYS, ChatRefusal, PseudoCustomer
 from libs.store.instants import instant_from, micros_from
 from libs.store.sqlite.cleanup import ExpiredRowCleanup
-from libs.store.sqlite.database import Database
+from libs.store.sqlite.database import Database, json_list
 
 _KNOWN = "SELECT number FROM pseudo_numbers WHERE integration_id = ? AND customer_key = ?"
 
@@ -34,6 +35,15 @@ class SqlitePseudoNumbers:
             return None if found is None else str(found[0])
 
         return await self.main.change(give)
+
+    async def numbers_of(self, account_id: str, customer_keys: Collection[str]) -> Sequence[tuple[str, str]]:
+        """As `PseudoNumbers.numbers_of`."""
+        sql = (
+            "SELECT integration_id, number FROM pseudo_numbers WHERE account_id = :account_id "
+            "AND customer_key IN (SELECT value FROM json_each(:keys)) ORDER BY integration_id, number"
+        )
+        found = await self.main.rows(sql, {"account_id": account_id, "keys": json_list(customer_keys)})
+        return [(integration_id, number) for integration_id, number in found]
 
     async def customer_of(self, integration_id: str, number: str) -> PseudoCustomer | None:
         """As `PseudoNumbers.customer_of`."""

@@ -62,6 +62,14 @@ UPDATE OR IGNORE lifting_words SET customer_key = :new WHERE account_id = :accou
 DELETE FROM lifting_words WHERE account_id = :account_id AND customer_key = :old;
 UPDATE OR IGNORE known_stops SET customer_key = :new WHERE account_id = :account_id AND customer_key = :old;
 DELETE FROM known_stops WHERE account_id = :account_id AND customer_key = :old;
+UPDATE OR IGNORE consents SET customer_key = :new WHERE account_id = :account_id AND customer_key = :old;
+DELETE FROM consents WHERE account_id = :account_id AND customer_key = :old;
+UPDATE OR IGNORE imported_rows SET customer_key = :new WHERE account_id = :account_id AND customer_key = :old;
+DELETE FROM imported_rows WHERE account_id = :account_id AND customer_key = :old;
+INSERT INTO consent_withdrawals SELECT account_id, :new, scope, at, source, actor FROM consent_withdrawals
+  WHERE account_id = :account_id AND customer_key = :old
+  ON CONFLICT DO UPDATE SET at = excluded.at, source = excluded.source, actor = excluded.actor WHERE excluded.at > at;
+DELETE FROM consent_withdrawals WHERE account_id = :account_id AND customer_key = :old;
 UPDATE OR IGNORE identities SET customer_key = :new WHERE account_id = :account_id AND customer_key = :old;
 DELETE FROM identities WHERE account_id = :account_id AND customer_key = :old;
 UPDATE identities SET partner = :new WHERE account_id = :account_id AND partner = :old
@@ -69,6 +77,8 @@ UPDATE identities SET partner = :new WHERE account_id = :account_id AND partner 
 _FORMER = (
     "SELECT 1 WHERE EXISTS (SELECT 1 FROM suppressions WHERE account_id = :account_id AND customer_key = :old) "
     "OR EXISTS (SELECT 1 FROM lifts WHERE account_id = :account_id AND customer_key = :old) "
+    "OR EXISTS (SELECT 1 FROM consents WHERE account_id = :account_id AND customer_key = :old) "
+    "OR EXISTS (SELECT 1 FROM consent_withdrawals WHERE account_id = :account_id AND customer_key = :old) "
     "OR EXISTS (SELECT 1 FROM identities WHERE account_id = :account_id AND customer_key = :old) "
     "OR EXISTS (SELECT 1 FROM numbers JOIN conversations ON conversations.number_id = numbers.id "
     "WHERE numbers.account_id = :account_id AND conversations.customer_key = :old)"

@@ -134,6 +134,6 @@ class Database:
             self._scanners.put(opened[0])
 
 
-def json_list(values: Iterable[str]) -> str:
+def json_list(values: Iterable[str] | Iterable[int]) -> str:
     """A JSON array, for use with `json_each`."""
     return orjson.dumps(list(values)).decode()

@@ -25,11 +25,13 @@ from libs.store.decisions import (
 )
 from libs.store.instants import instant_from, micros_from
 from libs.store.restrictions import slots_of
-from libs.store.sqlite.cleanup import ExpiredRowCleanup
+from libs.store.sqlite.cleanup import EndedRowCleanup, ExpiredRowCleanup
+from libs.store.sqlite.consents import consents_in, facts_of
 from libs.store.sqlite.customer_links import FACTS as CUSTOMER_LINKS
 from libs.store.sqlite.customer_links import links_in
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.delivery_order import SqliteDeliveryOrder
+from libs.store.sqlite.do_not_contact import LEFT
 from libs.store.sqlite.restrictions import FACTS as RESTRICTIONS
 from libs.store.sqlite.restrictions import restrictions_in
 
@@ -44,22 +46,21 @@ class SqliteDecisions:
     main: Database
     delivery_order: SqliteDeliveryOrder
     _cleanup: ExpiredRowCleanup = field(default_factory=lambda: ExpiredRowCleanup("decisions", _KEPT))
-    _cooldown_cleanup: ExpiredRowCleanup = field(
-        default_factory=lambda: ExpiredRowCleanup("cooldowns", timedelta(days=1))
-    )
+    _cooldown_cleanup: EndedRowCleanup = field(default_factory=lambda: EndedRowCleanup("cooldowns", timedelta(days=1)))
 
     async def facts(self, query: FactsQuery) -> StoredFacts:
         """As `Decisions.facts`: one statement, so all facts are from one moment."""
         keys, number, account = query.customer_keys, query.number_id, query.account_id
         slots = slots_of(account, query.subjects)
         row = self.main.row(
-            _facts_sql(len(keys), len(slots)),
+            _facts_sql(len(keys), len(slots), with_consents=query.with_consents),
             (
                 *(number, *keys, number, *keys, account, *keys, *slots, account, *keys),
-                *(account, query.day, account, query.month, account, query.event_id),
+                *((account, *keys, account, *keys) if query.with_consents else ()),
+                *(account, account, query.day, account, query.month, account, query.event_id),
             ),
         )
-        last, closed, kinds, restrictions, links, day, month, slot, count, normal, decision = row
+        last, closed, kinds, restrictions, links, consents, left, day, month, slot, count, normal, decision = row
         rate = rate_in_slot(
             ApprovalRate(slot or 0, count or 0, normal or 0.0),
             slot_from(query.now),
@@ -72,6 +73,8 @@ class SqliteDecisions:
             decision=None if decision is None else Decision.from_stored(decision),
             restrictions=restrictions_in(restrictions),
             customer_links=links_in(links),
+            left_by_erasures=bool(left),
+            consents=consents_in(consents),
         )
 
     async def decide(self, proposal: Proposal) -> DecisionResult:
@@ -173,15 +176,16 @@ def _count_approval(connection: sqlite3.Connection, account_id: str, proposal: P
 
 
 @cache
-def _facts_sql(keys: int, slots: int) -> str:
+def _facts_sql(keys: int, slots: int, *, with_consents: bool) -> str:
     marks = ", ".join("?" * keys)
+    consents = f"({facts_of(marks)})" if with_consents else "NULL"
     window = f"FROM conversations WHERE number_id = ? AND customer_key IN ({marks})"
     return (
         f"SELECT (SELECT max(last_inbound_at) {window}), (SELECT max(closed_at) {window}), "  # noqa: S608 -- marks alone
         "(SELECT group_concat(DISTINCT kind) FROM suppressions "
         f"WHERE account_id = ? AND customer_key IN ({marks}) AND active = 1), "
         f"({RESTRICTIONS.format(marks=', '.join('?' * slots))}), "
-        f"({CUSTOMER_LINKS.format(marks=marks)}), "
+        f"({CUSTOMER_LINKS.format(marks=marks)}), {consents}, {LEFT}, "
         "(SELECT messages FROM used WHERE account_id = ? AND period = ?), "
         "(SELECT messages FROM used WHERE account_id = ? AND period = ?), "
         "slot, count, normal, outcome FROM (SELECT 1) "

@@ -45,7 +45,7 @@ class SqliteIdempotency:
                 (*claimed, micros_from(now - kept)),
             ).fetchone()
             if found is not None:
-                return Duplicate(found[1], found[2]) if found[0] == body_hash else Reused()
+                return Duplicate(found[1], found[2]) if found[0] == body_hash else Reused(found[1])
             connection.execute(
                 "INSERT OR REPLACE INTO claimed_keys VALUES (?, ?, ?, ?, ?, NULL)",
                 (*claimed, body_hash, event_id, micros_from(now)),

@@ -1,19 +1,25 @@
 """`InboundMessages` in SQLite; `SqliteConversations` writes the rows."""
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from libs.store.inbound_messages import KEPT, InboundMessage
 from libs.store.instants import instant_from, micros_from
 from libs.store.sqlite.cleanup import ExpiredRowCleanup
-from libs.store.sqlite.database import Database
+from libs.store.sqlite.database import Database, json_list
 
 _COLUMNS: Final = "event_id, message_hash, account_id, number_id, customer_key, sealed_message_id, at"
 _INSERT = f"INSERT OR IGNORE INTO inbound_messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 -- names from above
 _FIND = (
     f"SELECT {_COLUMNS} FROM inbound_messages WHERE event_id = :reference "  # noqa: S608 -- names from above
     f"UNION ALL SELECT {_COLUMNS} FROM inbound_messages WHERE message_hash = :reference LIMIT 1"
+)
+_NEWEST = (
+    f"SELECT {_COLUMNS} FROM inbound_messages WHERE customer_key IN (SELECT value FROM json_each(:keys)) "  # noqa: S608 -- names from above
+    "AND number_id = :number_id AND at <= :until ORDER BY at DESC LIMIT 1"
 )
 
 
@@ -37,16 +43,24 @@ class SqliteInboundMessages:
     async def find(self, reference: str) -> InboundMessage | None:
         """As `InboundMessages.find`: two indexed reads."""
         found = self.main.few_rows(_FIND, {"reference": reference})
-        if not found:
-            return None
-        *names, at = found[0]
-        event_id, message_hash, account_id, number_id, customer_key, sealed = names
-        return InboundMessage(
-            event_id=event_id,
-            message_hash=message_hash,
-            account_id=account_id,
-            number_id=number_id,
-            customer_key=customer_key,
-            sealed_message_id=sealed,
-            at=instant_from(at),
-        )
+        return _message_from(found[0]) if found else None
+
+    async def newest(self, number_id: str, customer_keys: Collection[str], *, until: datetime) -> InboundMessage | None:
+        """As `InboundMessages.newest`: the customer's rows, by index."""
+        wanted = {"number_id": number_id, "keys": json_list(customer_keys), "until": micros_from(until)}
+        found = self.main.few_rows(_NEWEST, wanted)
+        return _message_from(found[0]) if found else None
+
+
+def _message_from(row: Any) -> InboundMessage:
+    *names, at = row
+    event_id, message_hash, account_id, number_id, customer_key, sealed = names
+    return InboundMessage(
+        event_id=event_id,
+        message_hash=message_hash,
+        account_id=account_id,
+        number_id=number_id,
+        customer_key=customer_key,
+        sealed_message_id=sealed,
+        at=instant_from(at),
+    )

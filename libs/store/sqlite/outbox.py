@@ -16,7 +16,7 @@ class SqliteOutbox:
 
     async def add(self, events: Sequence[OutboxEvent]) -> None:
         """As `Outbox.add`."""
-        await self.main.change(lambda connection: add_events(connection, events))
+        await self.main.change(lambda connection: add_events(connection, events, repeated=True))
 
     async def unpublished(self, limit: int) -> Sequence[OutboxEvent]:
         """As `Outbox.unpublished`."""
@@ -34,9 +34,9 @@ class SqliteOutbox:
         await self.main.change(delete)
 
 
-def add_events(connection: sqlite3.Connection, events: Sequence[OutboxEvent]) -> None:
-    """Write `events` within the change that they describe."""
+def add_events(connection: sqlite3.Connection, events: Sequence[OutboxEvent], *, repeated: bool = False) -> None:
+    """Write `events` within the change that they describe; `repeated` leaves ids that are there."""
     connection.executemany(
-        "INSERT INTO outbox (id, name, body, at_s) VALUES (?, ?, ?, ?)",
+        f"INSERT {'OR IGNORE ' if repeated else ''}INTO outbox (id, name, body, at_s) VALUES (?, ?, ?, ?)",  # noqa: S608 -- a constant
         [(event.id, event.name, event.body, event.at) for event in events],
     )

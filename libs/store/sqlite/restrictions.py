@@ -24,7 +24,7 @@ from libs.store.restrictions import (
     slots_of,
     whole_second,
 )
-from libs.store.sqlite.cleanup import WRITES_PER_CLEANUP
+from libs.store.sqlite.cleanup import WRITES_PER_CLEANUP, BoundedClock
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.outbox import add_events
 
@@ -59,6 +59,7 @@ class _Cleanup:
     """Deletes rows that are no longer needed to recognize an old notice."""
 
     _writes: int = field(default=0)
+    clock: BoundedClock = field(default_factory=BoundedClock)
 
     def __call__(self, connection: sqlite3.Connection, now: datetime) -> None:
         """Count a write; delete some rows if a cleanup is due."""
@@ -68,7 +69,7 @@ class _Cleanup:
         connection.execute(
             "DELETE FROM restrictions WHERE slot IN "
             "(SELECT slot FROM restrictions WHERE kept_until < ? ORDER BY kept_until LIMIT ?)",
-            (micros_from(now), _EXAMINED),
+            (micros_from(self.clock(now)), _EXAMINED),
         )
 
 

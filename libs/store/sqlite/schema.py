@@ -8,7 +8,9 @@ The rule: each service that writes on the message path has its own file, so that
 Times are microseconds since 1970 unless a column ends in `_s`: Unix seconds as a float.
 """
 
-VERSION = 2
+VERSION = 3
+"""3: records of format 2, whose hashes an older release computes without producer and time of recording;
+do-not-contact hashes that an older release does not look for."""
 
 MAIN = """
 CREATE TABLE accounts (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
@@ -31,6 +33,7 @@ CREATE TABLE suppressions (id TEXT PRIMARY KEY, account_id TEXT NOT NULL, custom
 CREATE UNIQUE INDEX suppressed ON suppressions (account_id, customer_key, kind) WHERE active = 1;
 CREATE INDEX suppressions_of_customer ON suppressions (account_id, customer_key, kind, since);
 CREATE INDEX suppressions_of_account ON suppressions (account_id, id) WHERE active = 1;
+CREATE INDEX suppressions_left ON suppressions (account_id, active, customer_key) WHERE source = 'erasure';
 CREATE TABLE lifts (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
   PRIMARY KEY (account_id, customer_key, kind)) WITHOUT ROWID;
 CREATE TABLE lifting_words (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind TEXT NOT NULL,
@@ -38,6 +41,15 @@ CREATE TABLE lifting_words (account_id TEXT NOT NULL, customer_key TEXT NOT NULL
 CREATE TABLE known_stops (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, kind TEXT NOT NULL,
   request TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (account_id, customer_key, kind, request));
 ALTER TABLE suppressions ADD COLUMN asked_at INTEGER;
+CREATE TABLE consents (id TEXT NOT NULL, fingerprint TEXT NOT NULL, account_id TEXT NOT NULL,
+  customer_key TEXT NOT NULL, masked_phone TEXT NOT NULL, scope TEXT NOT NULL, source TEXT NOT NULL,
+  wording_version TEXT, at INTEGER NOT NULL, evidence_hash TEXT, origin TEXT, actor TEXT,
+  import_id TEXT, recorded_at INTEGER NOT NULL, PRIMARY KEY (account_id, customer_key, fingerprint)) WITHOUT ROWID;
+CREATE TABLE imported_rows (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, fingerprint TEXT NOT NULL,
+  PRIMARY KEY (account_id, customer_key, fingerprint)) WITHOUT ROWID;
+CREATE INDEX consents_of_account ON consents (account_id, id, customer_key);
+CREATE TABLE consent_withdrawals (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, scope TEXT NOT NULL,
+  at INTEGER NOT NULL, source TEXT NOT NULL, actor TEXT, PRIMARY KEY (account_id, customer_key, scope)) WITHOUT ROWID;
 CREATE TABLE identities (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, partner TEXT NOT NULL,
   at INTEGER NOT NULL, merged INTEGER NOT NULL, PRIMARY KEY (account_id, customer_key)) WITHOUT ROWID;
 CREATE TABLE customer_links (account_id TEXT NOT NULL, customer_key TEXT NOT NULL, main_key TEXT NOT NULL,
@@ -86,6 +98,11 @@ CREATE TABLE chat_refusals (integration_id TEXT NOT NULL, customer_key TEXT NOT 
   event_id TEXT NOT NULL, code TEXT NOT NULL, details TEXT NOT NULL, at INTEGER NOT NULL,
   UNIQUE (integration_id, customer_key));
 CREATE INDEX chat_refusals_of_customer ON chat_refusals (customer_key);
+CREATE TABLE contact_book_deletions (id TEXT NOT NULL UNIQUE, erasure_id TEXT NOT NULL, account_id TEXT NOT NULL,
+  number_id TEXT NOT NULL, at INTEGER NOT NULL, sealed_user_id TEXT, status TEXT NOT NULL, tries INTEGER NOT NULL,
+  problem TEXT, due_at INTEGER);
+CREATE INDEX contact_book_deletions_by_date ON contact_book_deletions (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX contact_book_deletions_of_erasure ON contact_book_deletions (erasure_id);
 CREATE TABLE decisions (event_id TEXT NOT NULL UNIQUE, outcome BLOB NOT NULL, at INTEGER NOT NULL,
   account_id TEXT, day TEXT, month TEXT, reserved INTEGER NOT NULL);
 CREATE TABLE used (account_id TEXT NOT NULL, period TEXT NOT NULL, messages INTEGER NOT NULL,
@@ -93,6 +110,7 @@ CREATE TABLE used (account_id TEXT NOT NULL, period TEXT NOT NULL, messages INTE
 CREATE TABLE cooldowns (id TEXT NOT NULL UNIQUE, event_id TEXT NOT NULL, until INTEGER NOT NULL,
   at INTEGER NOT NULL);
 CREATE INDEX cooldowns_of_event ON cooldowns (event_id);
+CREATE INDEX cooldowns_by_end ON cooldowns (until);
 CREATE TABLE turns (seq INTEGER PRIMARY KEY AUTOINCREMENT, pair TEXT NOT NULL, event_id TEXT NOT NULL,
   at INTEGER NOT NULL, UNIQUE (pair, event_id));
 CREATE INDEX turns_of_pair ON turns (pair, seq);
@@ -108,6 +126,15 @@ ALTER TABLE errands ADD COLUMN taken_at INTEGER;
 CREATE TABLE tokens (id TEXT PRIMARY KEY, label TEXT NOT NULL, role TEXT NOT NULL, accounts TEXT,
   sha256 TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL, created_by TEXT NOT NULL, expires_at INTEGER NOT NULL,
   revoked_at INTEGER, revoked_by TEXT, last_used_at INTEGER) WITHOUT ROWID;
+CREATE TABLE approvals (id TEXT PRIMARY KEY, kind TEXT NOT NULL, account_id TEXT NOT NULL, requester TEXT NOT NULL,
+  requested_by TEXT NOT NULL, requested_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, fingerprint TEXT NOT NULL,
+  customer_keys TEXT NOT NULL, sealed TEXT, state TEXT NOT NULL, decided_by TEXT, decided_at INTEGER,
+  ended_at INTEGER, code TEXT) WITHOUT ROWID;
+CREATE INDEX approvals_by_state ON approvals (state, expires_at);
+CREATE INDEX approvals_of_account ON approvals (account_id, state);
+CREATE INDEX approvals_by_end ON approvals (ended_at) WHERE ended_at IS NOT NULL;
+CREATE TABLE allowances (key TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX allowances_of_key ON allowances (key, at);
 CREATE TABLE erasures (id TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE erased_customers (marker TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX erased_customers_by_time ON erased_customers (at);
@@ -165,7 +192,21 @@ CREATE TABLE chains (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT
 CREATE TABLE checkpoints (chain TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, shipped INTEGER NOT NULL,
   PRIMARY KEY (chain, number)) WITHOUT ROWID;
 CREATE INDEX checkpoints_to_ship ON checkpoints (chain, number) WHERE shipped = 0;
+CREATE TABLE tallies (chain TEXT NOT NULL, number INTEGER NOT NULL, last INTEGER NOT NULL, statement TEXT NOT NULL,
+  body BLOB NOT NULL, UNIQUE (chain, number));
+CREATE TABLE log_batches (start INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE log_tiles (level INTEGER NOT NULL, number INTEGER NOT NULL, hashes BLOB NOT NULL,
+  UNIQUE (level, number));
+CREATE TABLE log_places (first_index INTEGER PRIMARY KEY, chain TEXT NOT NULL, first INTEGER NOT NULL,
+  last INTEGER NOT NULL, hash BLOB NOT NULL, statement TEXT);
+CREATE INDEX log_places_of_chain ON log_places (chain, first, first_index);
+CREATE INDEX log_places_of_statement ON log_places (statement) WHERE statement IS NOT NULL;
+CREATE TABLE log_derived (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
+CREATE TABLE log_checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL, at INTEGER NOT NULL,
+  cosignatures TEXT NOT NULL, timestamp BLOB, shipped INTEGER NOT NULL);
+CREATE INDEX log_checkpoints_to_ship ON log_checkpoints (size) WHERE shipped = 0;
 CREATE TABLE sink_lines (id TEXT PRIMARY KEY, line TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE purge_clock (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
 CREATE TABLE purges (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX records_by_time ON records (at);
 CREATE INDEX records_of_account ON records (account_id, at);
@@ -174,6 +215,8 @@ CREATE INDEX records_of_type ON records (type, at);
 CREATE INDEX records_of_code ON records (code, at) WHERE code IS NOT NULL;
 CREATE INDEX records_of_event ON records (event_id) WHERE event_id IS NOT NULL;
 CREATE INDEX records_of_customer ON records (customer_hash, at) WHERE customer_hash IS NOT NULL;
+ALTER TABLE records ADD COLUMN producer TEXT;
+ALTER TABLE records ADD COLUMN recorded_at INTEGER;
 CREATE TABLE probes (id INTEGER PRIMARY KEY CHECK (id = 1), writes INTEGER NOT NULL)
 """
 """Written by audit. `seq` is the order in which records were appended, `chain_seq` the record's `seq` in its chain."""

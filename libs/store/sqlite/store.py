@@ -10,16 +10,22 @@ from libs.store.metrics import SIZE_BYTES, failed
 from libs.store.migration import Migrated, MissingIndexes, Say
 from libs.store.sqlite import schema
 from libs.store.sqlite.accounts import SqliteDirectory, SqliteRegistry
+from libs.store.sqlite.allowances import SqliteAllowances
+from libs.store.sqlite.approvals import SqliteApprovals
 from libs.store.sqlite.chains import SqliteChains, SqliteCheckpoints, SqlitePurges
 from libs.store.sqlite.chats import SqliteChatRefusals, SqlitePseudoNumbers
 from libs.store.sqlite.connections import create_tables, holds, migrate_tables
+from libs.store.sqlite.consents import SqliteConsents, SqliteImportedRows
+from libs.store.sqlite.contact_book import SqliteContactBook
 from libs.store.sqlite.conversations import SqliteConversations
+from libs.store.sqlite.cumulative_log import SqliteLogBatches, SqliteLogCheckpoints, SqliteLogIndex
 from libs.store.sqlite.customer_links import SqliteCustomerLinks
 from libs.store.sqlite.customers import SqliteCustomers
 from libs.store.sqlite.database import Database
 from libs.store.sqlite.dead_letters import SqliteDeadLetters
 from libs.store.sqlite.decisions import SqliteDecisions
 from libs.store.sqlite.delivery_order import SqliteDeliveryOrder
+from libs.store.sqlite.do_not_contact import SqliteDoNotContactEntries
 from libs.store.sqlite.erased_customers import SqliteErasedCustomers
 from libs.store.sqlite.erasure_jobs import SqliteErasures
 from libs.store.sqlite.erasures import SqlitePersonalData
@@ -33,6 +39,7 @@ from libs.store.sqlite.job_leases import SqliteJobLeases
 from libs.store.sqlite.ledger import SqliteLedger, SqlitePacing
 from libs.store.sqlite.outbox import SqliteOutbox
 from libs.store.sqlite.probes import WriteProbes
+from libs.store.sqlite.purge_clock import SqlitePurgeClock
 from libs.store.sqlite.records import SqliteRecords
 from libs.store.sqlite.restrictions import SqliteRestrictions
 from libs.store.sqlite.sink_lines import SqliteSinkLines
@@ -76,6 +83,8 @@ async def open_sqlite(path: Path) -> Store:
         outbox=SqliteOutbox(main),
         conversations=SqliteConversations(main),
         suppressions=SqliteSuppressions(main),
+        consents=SqliteConsents(main),
+        imported_rows=SqliteImportedRows(main),
         customers=SqliteCustomers(main),
         customer_links=SqliteCustomerLinks(main),
         restrictions=restrictions,
@@ -84,6 +93,7 @@ async def open_sqlite(path: Path) -> Store:
         template_recipients=SqliteTemplateRecipients(main),
         pseudo_numbers=SqlitePseudoNumbers(main),
         chat_refusals=SqliteChatRefusals(main),
+        contact_book=SqliteContactBook(main),
         identities=SqliteIdentities(main),
         decisions=SqliteDecisions(main, delivery_order),
         ledger=SqliteLedger(ledger),
@@ -99,6 +109,11 @@ async def open_sqlite(path: Path) -> Store:
         chains=SqliteChains(records),
         checkpoints=SqliteCheckpoints(records),
         purges=SqlitePurges(records),
+        purge_clock=SqlitePurgeClock(records),
+        log_batches=SqliteLogBatches(records),
+        log_index=SqliteLogIndex(records),
+        log_places=SqliteLogIndex(records),
+        log_checkpoints=SqliteLogCheckpoints(records),
         sink_lines=SqliteSinkLines(records),
         forwards=SqliteForwards(ledger),
         dead_letters=SqliteDeadLetters(main),
@@ -112,6 +127,9 @@ async def open_sqlite(path: Path) -> Store:
         erasures=SqliteErasures(main),
         personal_data=SqlitePersonalData(main, ledger, requests),
         erased_customers=SqliteErasedCustomers(main),
+        approvals=SqliteApprovals(main),
+        allowances=SqliteAllowances(main),
+        do_not_contact_entries=SqliteDoNotContactEntries(main),
         probe=probes,
         close=close,
     )

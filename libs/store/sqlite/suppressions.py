@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from libs.store.conversations import Suppression, SuppressionKind, customers_time, whole_seconds
-from libs.store.instants import instant_from, micros_from
+from libs.store.conversations import Suppression, SuppressionKind, asked_micros, customers_time, whole_seconds
+from libs.store.instants import instant_from, micros_from, optional_instant_from
 from libs.store.outbox import OutboxEvent
 from libs.store.sqlite.cleanup import ExpiredRowCleanup
 from libs.store.sqlite.database import Database, json_list
@@ -23,7 +23,7 @@ DEDUPLICATION_KEYS_KEPT = timedelta(days=30)
 """WhatsApp repeats its webhooks for 7 days."""
 _FIELDS = (
     *("id", "account_id", "customer_key", "masked_phone", "kind", "source"),
-    *("reason", "actor", "since", "evidence", "active", "repeated_at"),
+    *("reason", "actor", "since", "evidence", "active", "repeated_at", "asked_at"),
 )
 _COLUMNS = ", ".join(_FIELDS)
 _OF_CUSTOMER = "account_id = ? AND customer_key = ? AND kind = ?"
@@ -85,16 +85,17 @@ class SqliteSuppressions:
         at: datetime,
         events: Sequence[OutboxEvent],
         deduplication_key: str | None = None,
+        known: Suppression | None = None,
     ) -> Suppression | None:
         """As `Suppressions.lift`."""
         customer, when = (account_id, customer_key, kind.value), whole_seconds(micros_from(at))
 
         def write(connection: sqlite3.Connection) -> Suppression | None:
             if deduplication_key is None:
-                return _end(connection, customer, "ifnull(asked_at, -1) < ?", when, events)
-            known = connection.execute(_LIFTED_BY, (*customer, deduplication_key)).fetchone()
-            if known is not None:
-                row = _found(connection, _BY_ID, known)
+                return _end(connection, customer, _asked_before(known), when, events)
+            earlier = connection.execute(_LIFTED_BY, (*customer, deduplication_key)).fetchone()
+            if earlier is not None:
+                row = _found(connection, _BY_ID, earlier)
                 return None if row is None else replace(row, active=False)
             raised = "INSERT INTO lifts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)"
             connection.execute(raised, (*customer, when))
@@ -158,12 +159,17 @@ def _end(
     return replace(active, active=False)
 
 
+def _asked_before(known: Suppression | None) -> str:
+    """The condition of an operator's lift: the customer asked earlier and, if a row is known, not since it was read."""
+    asked = "" if known is None else f" AND asked_at IS {'NULL' if (at := asked_micros(known)) is None else at}"
+    return f"ifnull(asked_at, -1) < ?{asked}"
+
+
 def _insert(connection: sqlite3.Connection, given: Suppression) -> None:
     times = {"since": micros_from(given.since), "repeated_at": micros_from(given.latest_at)}
     stored = {"evidence": orjson.dumps(given.evidence).decode(), "active": 1, "asked_at": customers_time(given)}
     connection.execute(
-        f"INSERT INTO suppressions ({_COLUMNS}, asked_at) "  # noqa: S608 -- names from above
-        f"VALUES ({', '.join(f':{name}' for name in _FIELDS)}, :asked_at)",
+        f"INSERT INTO suppressions ({_COLUMNS}) VALUES ({', '.join(f':{name}' for name in _FIELDS)})",  # noqa: S608 -- names from above
         asdict(given) | times | stored,
     )
 
@@ -175,6 +181,7 @@ def _suppression_from(row: Any) -> Suppression:
         "kind": SuppressionKind(stored["kind"]),
         "since": instant_from(stored["since"]),
         "repeated_at": None if latest == stored["since"] else instant_from(latest),
+        "asked_at": optional_instant_from(stored["asked_at"]),
         "evidence": orjson.loads(stored["evidence"]),
         "active": bool(stored["active"]),
     }

@@ -31,7 +31,7 @@ def media_details(media: MediaRequest) -> dict[str, Any]:
 
 
 def interactive_details(content: InteractiveRequest, hash_of: HashOf) -> dict[str, Any]:
-    """Buttons or a list: how many, and the length and hash of the text above them."""
-    kind = "buttons" if content.buttons else "list"
+    """Buttons, a list or a contact request: how many items, and the length and hash of the text above them."""
+    kind = content.form.value
     items = len(content.buttons) or len(content.rows)
     return {"kind": kind, "items": items, "text_length": len(content.text), "text_hash": hash_of("text", content.text)}

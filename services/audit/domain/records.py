@@ -1,9 +1,9 @@
 """`record_from`: turns an event into its record, without personal data in plain form.
 
 Fields that the contracts mark as `Personal` become hashes, masked forms and lengths. In free values from outside, runs
-of seven digits or more are masked, since phone systems put phone numbers into ids. Values that identify a person (the
-masked phone, message ids, which hold the phone in Base64, hashes of texts) are encrypted with the person's own key
-(docs/decisions/0009).
+of seven digits or more are cut, since people and phone systems put phone numbers into names and ids. Values that
+identify a person (the masked phone, message ids, which hold the phone in Base64, hashes of texts) are encrypted with
+the person's own key (docs/decisions/0009). Without a person there is no such key, and no hash of a text (decision 56).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +13,7 @@ from typing import Any, get_args
 from uuid import UUID
 
 from libs.contracts.content import InteractiveRequest, MediaRequest
+from libs.contracts.decisions import RuleReceipt
 from libs.contracts.events import (
     Event,
     ForwardRequested,
@@ -84,7 +85,7 @@ def record_from(
 ) -> Record:
     """The record of an event with the metadata `id_` and `at`, about the person with the key `subject`.
 
-    Values are hashed with that key; without a person, with `pseudonyms`.
+    Values are hashed with that key; without a person, only ids of messages are, which nobody can guess (`pseudonyms`).
     """
     account = event.account_id or _NO_ACCOUNT
 
@@ -96,7 +97,6 @@ def record_from(
     if masked_phone:
         personal["masked_phone"] = masked_phone
     if subject is None:
-        public |= {name: value for name, value in personal.items() if name.endswith("_hash")}
         public |= {f"{name}_hash": hash_of(name, str(personal[name])) for name in MESSAGE_IDS & personal.keys()}
     return Record(
         id=str(id_),
@@ -170,10 +170,19 @@ def _details(event: Event, hash_of: HashOf) -> Iterator[tuple[str, Any]]:
         elif kind is Personal.TEXT:
             yield from _text(name, str(value), hash_of)
         elif name == "receipt":
-            # Made by the rules, which read no phone number and no text; it is the largest part of an approval.
-            yield name, [line.model_dump(mode="json") for line in value]
+            yield name, [_receipt_line(line) for line in value]
         elif kind is None:
             yield name, str(value) if name in MESSAGE_IDS else json_value_from(value)
+
+
+def _receipt_line(line: RuleReceipt) -> dict[str, Any]:
+    """A rule's line, without the masked phone that rules of earlier releases noted, and without numbers in names."""
+    inputs = {
+        name: json_value_from(value) if isinstance(value, str | list) else value
+        for name, value in line.inputs.items()
+        if name != "phone"
+    }
+    return {"rule": line.rule, "version": line.version, "passed": line.passed, "inputs": inputs}
 
 
 def _payload(payload: WebhookPayload, hash_of: HashOf) -> Iterator[tuple[str, Any]]:

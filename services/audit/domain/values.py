@@ -3,7 +3,9 @@
 The rule: every free value from a phone system or from WhatsApp may contain a phone number.
 """
 
+import ipaddress
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -11,9 +13,13 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from libs.contracts.identity import masked
-
-_NUMBER = re.compile(r"\+?[0-9]{7,}")
+CUT: Final = "•••••"
+"""What stands in the place of digits that may be a phone number: not one of them is left, nor how many they were."""
+_DATE = r"(?<!\d)\d{4}-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
+_NUMBER = re.compile(rf"(?P<date>{_DATE})|\+?\d(?:[\W_]{{0,4}}\d){{6,}}")
+"""Seven digits of any script or more, with spaces, dashes, dots, brackets or marks of direction between them."""
+_HAS_DIGITS = re.compile(r"(?:\d[\W_]{0,4}){7}")
+_TIMES = re.compile(r"\d\d:\d\d(?::\d\d)?(?:[-–]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
 _OWN_ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}|[0-9a-f]{64}", re.ASCII)
 """An id of the gateway, or a digest: runs of digits in them are no phone numbers."""
 _HIDDEN_ID = "wamid.•••••"
@@ -22,7 +28,7 @@ MESSAGE_IDS: Final = frozenset({"message_id", "reply_to_message_id", "call_id"})
 
 
 def json_value_from(value: object) -> object:
-    """A value as JSON, with phone numbers masked."""
+    """A value as JSON, without phone numbers."""
     match value:
         case BaseModel():
             result: object = json_value_from(value.model_dump(mode="json"))
@@ -42,16 +48,30 @@ def json_value_from(value: object) -> object:
 
 
 def without_numbers(text: str) -> str:
-    """`text` with every run of seven digits or more masked; UUIDs, the gateway's ids and digests stay.
+    """`text` without any run of digits that may be a phone number: seven digits or more, in any script.
 
-    WhatsApp's ids of messages and calls are hidden too: they contain the customer's number in Base64.
+    UUIDs, the gateway's ids and digests, IP addresses, dates and times stay. WhatsApp's ids of messages and calls are
+    hidden too: they contain the customer's number in Base64.
     """
     if text.startswith(("wamid.", "wacid.")):
         return _HIDDEN_ID
-    if _is_uuid(text) or _OWN_ID.fullmatch(text):
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    if _HAS_DIGITS.search(plain) is None or _is_no_number(text):
         return text
-    return _NUMBER.sub(lambda found: masked(found.group()), text)
+    return _NUMBER.sub(lambda found: found["date"] or CUT, plain)
+
+
+def _is_no_number(text: str) -> bool:
+    return bool(_is_uuid(text) or _OWN_ID.fullmatch(text) or _TIMES.fullmatch(text)) or _is_ip_address(text)
 
 
 def _is_uuid(text: str) -> bool:
     return len(text) == len("00000000-0000-0000-0000-000000000000") and text.count("-") == 4  # noqa: PLR2004 -- a UUID's shape
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return text.isascii()

@@ -1,7 +1,7 @@
 """`SignCheckpoints` signs checkpoints and ships them; `CheckpointSchedule` decides when, chain by chain.
 
 The rule: a checkpoint is stored first, and shipped until every sink has it. After a crash the next run continues from
-what is stored. A chain whose hashes do not match is never signed.
+what is stored. A chain whose hashes do not match, or that does not extend what was signed before, is not signed.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from libs.record.keys import SigningKey
 from libs.store.chains import ChainEnd, Chains, Checkpoints, Head
 from libs.store.instants import instant_from, micros_from
 from services.audit import metrics
+from services.audit.handlers.extensions import ExtendsMemory
 from services.audit.ports import Sink
 
 log = logger(__name__)
@@ -34,6 +35,10 @@ class SignCheckpoints:
     key: SigningKey = field(repr=False)
     clock: Clock
     records: int
+    extends: ExtendsMemory | None = None
+    """None: the store's newest checkpoint is believed, as in measurements."""
+    refused: set[str] = field(default_factory=set)
+    """Chains that do not extend what this signer signed before."""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, *, min_age: timedelta = timedelta()) -> None:
@@ -47,6 +52,7 @@ class SignCheckpoints:
             waiting = [end for end in ends if end.seq > end.covered]
             young = [end for end in waiting if self._age(end) < min_age]
             due = [end.chain for end in waiting if self._age(end) >= min_age]
+            self.refused.clear()
             broken = sum([not await self._sign_chain(chain) for chain in due])
             self._report(ends, young, broken)
             await self._ship()
@@ -67,6 +73,7 @@ class SignCheckpoints:
         metrics.CHAINS.set(len(ends))
         metrics.CHAIN_RECORDS.set(sum(end.seq for end in ends))
         metrics.BROKEN_CHAINS.set(broken)
+        metrics.SIGNER_REFUSED.set(len(self.refused))
         if not broken:
             covered = [micros_from(self.clock()), *(end.checkpointed_at for end in young)]
             metrics.CHECKPOINTED_AT.set(instant_from(min(covered)).timestamp())
@@ -77,6 +84,13 @@ class SignCheckpoints:
     async def _sign(self, head: Head) -> bool:
         """False for a broken chain; True when checkpoints of this or another replica cover it up to `head`."""
         before = head.checkpoint
+        if self.extends is not None and (why := await self.extends(head)) is not None:
+            self.refused.add(head.chain)
+            log.error(
+                "chain is not signed: it does not extend what this signer signed before", chain=head.chain, why=why
+            )
+            metrics.SIGNER_REFUSED.set(len(self.refused))
+            return False
         while before is None or before.last < head.seq:
             after, previous = (0, genesis(head.chain)) if before is None else (before.last, before.head)
             pairs = await self.chains.hash_pairs(head.chain, after=after, limit=min(self.records, head.seq - after))
@@ -88,6 +102,8 @@ class SignCheckpoints:
             if not await self.checkpoints.add(checkpoint):
                 return True
             metrics.CHECKPOINTS.inc()
+            if self.extends is not None:
+                await self.extends.signed(checkpoint)
             before = checkpoint
         return True
 

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from libs.chassis.clock import Clock, utc_now
 from libs.chassis.subscriptions import Received
-from libs.contracts.events import Event, RecordRestored
+from libs.contracts.events import Event, RecordRestored, RecordSignerReset
 from libs.contracts.identity import Pseudonyms
 from libs.record.canonical import chain_of
 from libs.store.records import Record, Records
@@ -29,6 +31,7 @@ class RecordEvents:
     recorded: Recorded = lambda _: None
     sign_restoration: SignRestoration | None = None
     restore_lines: RestoreLines | None = None
+    clock: Clock = utc_now
 
     async def __call__(self, batch: Sequence[Received[Event]]) -> None:
         """Record a batch. Safe to repeat: the record has one line per event id."""
@@ -47,7 +50,8 @@ class RecordEvents:
             )
             for r, customer in zip(batch, customers, strict=True)
         ]
-        lines = [await self._with_statement(r, line) for r, line in zip(batch, lines, strict=True)]
+        now = self.clock()
+        lines = [await self._with_statement(r, _recorded(line, r, now)) for r, line in zip(batch, lines, strict=True)]
         written = await self.records.append(lines)
         if written:
             self.recorded(Counter(chain_of(line.account_id) for line in lines))
@@ -59,6 +63,8 @@ class RecordEvents:
 
     async def _with_statement(self, received: Received[Event], line: Record) -> Record:
         """The record of a restored chain, with the signed statement; every other record as it is."""
+        if self.sign_restoration is not None and isinstance(received.event, RecordSignerReset):
+            return self.sign_restoration.reset(received.event, received.at, line)
         if self.sign_restoration is None or not isinstance(received.event, RecordRestored):
             return line
         return await self.sign_restoration(received.event, received.at, line)
@@ -75,3 +81,9 @@ class RecordEvents:
         ]
         new = await self.new_customers(introductions)
         return {**keys, **await self.keys.of(new, new=new)} if new else keys
+
+
+def _recorded(line: Record, received: Received[Event], now: datetime) -> Record:
+    """The record with its producer and the time of recording; flagged when it came backdated."""
+    details = line.details | {"backdated": True} if received.backdated else line.details
+    return replace(line, producer=received.producer, recorded_at=now, details=details)

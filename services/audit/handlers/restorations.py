@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from libs.chassis.telemetry import logger
-from libs.contracts.events import RecordRestored
-from libs.record.canonical import chain_of, genesis
+from libs.contracts.events import RecordRestored, RecordSignerReset
+from libs.record.canonical import NO_ACCOUNT_CHAIN, chain_of, genesis
 from libs.record.keys import SigningKey
-from libs.record.restorations import Restoration
+from libs.record.restorations import Restoration, SignerReset
 from libs.store.chains import Chains
 from libs.store.instants import micros_from
 from libs.store.records import Record
@@ -26,6 +26,19 @@ class SignRestoration:
 
     chains: Chains
     key: SigningKey = field(repr=False)
+
+    def reset(self, event: RecordSignerReset, at: datetime, line: Record) -> Record:
+        """The record of a lost memory, with the signed statement. Safe to repeat."""
+        unsigned = SignerReset(
+            chain=NO_ACCOUNT_CHAIN,
+            at=micros_from(at),
+            key=self.key.kid,
+            signature=b"",
+            replica=event.replica,
+            reason=event.reason,
+            chains=event.chains,
+        )
+        return replace(line, details={**line.details, "statement": unsigned.signed_with(self.key).as_json()})
 
     async def __call__(self, event: RecordRestored, at: datetime, line: Record) -> Record:
         """The record with the statement; as it is when the chain has no record at the position."""

@@ -1,13 +1,14 @@
-"""Stand-ins for verification and signing where a deployment has no keys; the report says that nothing was verified."""
+"""Stand-ins for signing where a deployment has no private key; its reports are not signed."""
 
-from services.console.domain.reports.model import Proof, Verification
-
-
-async def no_verification(_: str) -> Verification:
-    """As `VerifyRecord`."""
-    return Verification(performed=False, note="No verification of the record was requested")
+from services.console.domain.reports.model import ComplianceReport
+from services.console.domain.reports.requests import Format
 
 
-def no_signature(proof: Proof) -> Proof:
+def no_signature(report: ComplianceReport) -> ComplianceReport:
     """As `SignReport`."""
-    return proof
+    return report
+
+
+def no_seal(_: Format, content: bytes) -> bytes:
+    """As `SealDocument`."""
+    return content

@@ -10,10 +10,15 @@ from typing import Final
 from libs.chassis.clock import Clock
 from libs.contracts.errors import GatewayError
 from libs.store.tokens import Token, Tokens
-from services.console.domain.principals import Principal, RejectedCaller, RejectionReason, Role
+from services.console.domain.principals import (
+    DEPLOYMENT_ADMIN,
+    Principal,
+    RejectedCaller,
+    RejectionReason,
+    principal_from,
+)
 from services.console.domain.secrets import sha256_of
 
-ADMIN: Final = Principal("admin", Role.ADMIN)
 LAST_USE_RESOLUTION: Final = timedelta(minutes=1)
 """A token's last use is written at most this often, however often it is used."""
 
@@ -33,7 +38,7 @@ class TokenAuthenticator:
             return RejectedCaller(RejectionReason.MISSING)
         digest = sha256_of(token)
         if hmac.compare_digest(digest, self._admin):
-            return ADMIN
+            return DEPLOYMENT_ADMIN
         stored, now = await self._tokens.by_digest(digest), self._clock()
         if stored is None:
             return RejectedCaller(RejectionReason.UNKNOWN)
@@ -53,9 +58,3 @@ class TokenAuthenticator:
             await self._tokens.mark_used(stored.id, now)
         except GatewayError:
             del self._last_uses[stored.id]  # written with the next call: a full disk must not block readers
-
-
-def principal_from(stored: Token) -> Principal:
-    """The principal of a token; records name it by the token's label and id."""
-    accounts = None if stored.accounts is None else frozenset(stored.accounts)
-    return Principal(f"{stored.label} ({stored.id})", Role[stored.role.upper()], accounts)

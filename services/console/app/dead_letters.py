@@ -13,7 +13,7 @@ from services.console.settings import ConsoleSettings
 def store_dead_letter_from(settings: ConsoleSettings, deps: Dependencies) -> StoreDeadLetter:
     """The handler of what arrives on the dead-letter queues."""
     store = deps.store
-    is_erased = ErasedDeadLetters(_customers(settings), store.registry, store.erased_customers)
+    is_erased = ErasedDeadLetters(_customers(settings), store.registry, deps.erased_customers)
     return StoreDeadLetter(
         store.dead_letters, deps.sealer, timedelta(days=settings.dead_letter_days), is_erased, deps.clock
     )

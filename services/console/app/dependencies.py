@@ -1,13 +1,16 @@
 """`Dependencies`: everything outside console that its handlers work with."""
 
+import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from libs.chassis.clock import Clock, NewId, new_id, utc_now
+from libs.store.do_not_contact import DoNotContact, HashedErasedCustomers
 from libs.store.sealer import Sealer
 from libs.store.store import Store
 from services.console.adapters.decrypted_records import DecryptedRecords
-from services.console.adapters.null_proofs import no_signature, no_verification
+from services.console.adapters.null_proofs import no_seal, no_signature
 from services.console.domain.secrets import SECRET_BYTES
 from services.console.handlers.changes import Changes
 from services.console.ports import (
@@ -15,9 +18,9 @@ from services.console.ports import (
     DeadLetterReplayer,
     NewSecret,
     PublishOutbox,
+    SealDocument,
     SignReport,
     SimulateWebhook,
-    VerifyRecord,
 )
 
 
@@ -33,12 +36,14 @@ class Dependencies:
     store: Store
     authenticator: Authenticator
     sealer: Sealer
+    do_not_contact: DoNotContact
     publish_outbox: PublishOutbox
     replayer: DeadLetterReplayer
     simulate: SimulateWebhook
-    verify: VerifyRecord = field(default=no_verification)
     sign: SignReport = field(default=no_signature)
+    seal: SealDocument = field(default=no_seal)
     clock: Clock = field(default=utc_now)
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
     new_id: NewId = field(default=new_id)
     new_secret: NewSecret = field(default=new_secret, repr=False)
 
@@ -46,6 +51,11 @@ class Dependencies:
     def changes(self) -> Changes:
         """Writes rows and events to the store."""
         return Changes(self.store.registry, self.store.outbox, self.clock, self.new_id, self.publish_outbox)
+
+    @property
+    def erased_customers(self) -> HashedErasedCustomers:
+        """The markers of erasures."""
+        return HashedErasedCustomers(self.store.erased_customers, self.do_not_contact)
 
     @property
     def decrypted_records(self) -> DecryptedRecords:

@@ -14,6 +14,7 @@ from libs.chassis.periodic import periodic
 from libs.chassis.runtime import ServiceRuntime, service_runtime
 from libs.chassis.store_opening import open_when_usable
 from libs.chassis.store_probe import StoreProbe
+from libs.store.do_not_contact import do_not_contact_from
 from libs.store.factory import open_store
 from libs.store.sealer import sealer_from
 from libs.store.store import Store
@@ -21,18 +22,18 @@ from services.console.adapters.policy_simulator import BrokerSimulator
 from services.console.adapters.token_authenticator import TokenAuthenticator
 from services.console.app.dead_letters import store_dead_letter_from
 from services.console.app.dependencies import Dependencies
+from services.console.app.subjects import apply_approval_from, erasure_from
 from services.console.app.verification import scheduled_verification
 from services.console.app.wiring import (
     application,
     audit_from,
-    erasure_from,
     monthly_reports_from,
     report_signer_from,
 )
 from services.console.handlers.dead_letters import CountDeadLetters
 from services.console.handlers.outbox_relay import OutboxRelay
-from services.console.handlers.reports.verification import VerifyAccountRecord
 from services.console.handlers.restrictions import CountRestrictions
+from services.console.handlers.resume_approvals import ResumeApprovals
 from services.console.settings import ConsoleSettings
 
 KEEPALIVE_SECONDS = 15.0
@@ -40,7 +41,10 @@ LINGERING_SECONDS = 1.0
 OUTBOX_CLOSE_SECONDS = 3.0
 """How long the last changes may take to be published at shutdown; the rest stays in the outbox."""
 ERASURE_INTERVAL = 15.0
+REHASH_INTERVAL = 3600.0
 """Seconds between two checks for interrupted erasures."""
+APPROVAL_INTERVAL = 15.0
+"""Seconds between two checks for approved requests without effect, and for requests that nobody decided about."""
 COUNT_INTERVAL = 10.0
 """Seconds between two counts of dead letters."""
 RESTRICTION_COUNT_INTERVAL = 15.0
@@ -71,12 +75,15 @@ async def _serve(settings: ConsoleSettings, runtime: ServiceRuntime, store: Stor
         store=store,
         authenticator=TokenAuthenticator(settings.admin_token.get_secret_value(), store.tokens, utc_now),
         sealer=sealer_from(settings.secret_keys.get_secret_value()),
+        do_not_contact=do_not_contact_from(
+            settings.do_not_contact_keys.get_secret_value(), settings.pseudonyms, store.do_not_contact_entries
+        ),
         publish_outbox=relay.publish_soon,
         replayer=broker,
         simulate=simulator,
-        sign=report_signer_from(settings),
     )
-    deps = replace(deps, verify=VerifyAccountRecord(audit_from(settings, deps), settings.report_verify_seconds))
+    if (signer := report_signer_from(settings)) is not None:
+        deps = replace(deps, sign=signer, seal=signer.document)
     await broker.subscribe_exclusive("simulations", [simulator.routing_key], simulator.receive)
     await broker.consume_dead_letters(store_dead_letter_from(settings, deps))
     async with (
@@ -108,6 +115,10 @@ async def _jobs(
         await jobs.enter_async_context(periodic("count dead letters", count, COUNT_INTERVAL))
         restrictions = CountRestrictions(deps.store.restriction_counts, utc_now)
         await jobs.enter_async_context(periodic("count restrictions", restrictions, RESTRICTION_COUNT_INTERVAL))
+        rehash = deps.do_not_contact.rehash_all
+        await jobs.enter_async_context(periodic("rehash do-not-contact entries", rehash, REHASH_INTERVAL))
+        approvals = ResumeApprovals(apply_approval_from(settings, deps))
+        await jobs.enter_async_context(periodic("resume approvals", approvals, APPROVAL_INTERVAL))
         resume = erasure_from(settings, deps).resume
         await jobs.enter_async_context(periodic("resume erasures", resume, ERASURE_INTERVAL))
         audit = audit_from(settings, deps)

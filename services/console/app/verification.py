@@ -55,4 +55,5 @@ def verification_job(
         results=audit.results,
         lease=lease,
         clock=deps.clock,
+        log=audit.log,
     )

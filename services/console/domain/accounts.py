@@ -33,6 +33,9 @@ class _Settings(RequestBody):
     """Additional words with which a customer opts in again."""
     retention_days: RetentionDays = 365
     """Days for which audit records are kept."""
+    require_opt_in: bool = True
+    """Whether agents' templates, which begin a conversation, need evidence of the customer's opt-in: in
+    `/consents`, or by the customer's START. On unless you say otherwise; accounts of earlier releases have it off."""
 
 
 class CreateAccountRequest(_Settings):
@@ -75,6 +78,7 @@ class AccountView(View):
     opt_in_words: tuple[str, ...]
     retention_days: int
     legal_hold: bool
+    require_opt_in: bool
 
 
 def account_from(request: CreateAccountRequest, *, id_: str, now: datetime) -> Account:

@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from services.console.domain.fields import Id, Reason, RequestBody
+from services.console.domain.log import Hex, LogFindings, LogProofView
 from services.console.domain.pagination import QueryParams, View
-
-Hex = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})*$")]
 
 
 class ChainQuery(QueryParams):
@@ -73,9 +72,18 @@ class VerificationView(View):
     sealed: int
     """How many of the records a signed checkpoint covers; the others are chained, and not covered yet."""
     checkpoints: int
+    state: Literal["sealed", "unsealed", "unshipped"]
+    """`sealed`: checkpoints cover every record, and the newest of each chain was shipped. `unsealed`: records have no
+    checkpoint yet. `unshipped`: the newest checkpoint of a chain is not among the shipped ones."""
+    unshipped: int
+    """Chains whose newest checkpoint is not among the shipped ones."""
+    backdated: int
+    """Records whose event said that it was more than an hour older than what came before it."""
     first_fault: FaultView | None
     restored: tuple[RestoredView, ...] = ()
     """The statements of restored chains that the comparison with shipped checkpoints relies on."""
+    log: LogFindings | None = None
+    """The cumulative log; absent when one account was verified, and before the log begins."""
     shipped: int
     """How many checkpoints from files outside the database were compared."""
 
@@ -123,9 +131,11 @@ class RecordProofView(View):
     record: dict[str, Any]
     path: tuple[Hex, ...]
     checkpoint: CheckpointView
+    log: LogProofView | None = None
+    """That the cumulative log has the record; absent while it has not."""
 
 
 class ExportLineView(View):
     """One line of an export in JSON lines; docs/record-format.md describes each kind."""
 
-    kind: Literal["header", "key", "chain", "checkpoint", "record", "end"]
+    kind: Literal["header", "key", "log_checkpoint", "log", "chain", "checkpoint", "record", "end"]

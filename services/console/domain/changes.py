@@ -9,7 +9,7 @@ from services.console.domain.addresses import origin_of
 
 Row = TypeVar("Row", Account, Number, Integration)
 
-_OMITTED = frozenset({"id", "version", "created_at", "updated_at", "account_id"})
+_OMITTED = frozenset({"id", "version", "created_at", "updated_at", "account_id", "applied_approvals"})
 _SECRET = frozenset(
     {
         *("sealed_token", "sealed_forward_secret", "secrets", "path_tokens", "webhook_secrets"),

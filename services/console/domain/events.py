@@ -1,6 +1,8 @@
 """Request and response models of the audit record."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -8,8 +10,10 @@ from libs.store.records import Record, RecordFilter
 from services.console.domain.customers import QueryPhone, UserIdText
 from services.console.domain.fields import Id
 from services.console.domain.pagination import ListQuery, View
-from services.console.domain.timestamps import Timestamp
+from services.console.domain.timestamps import Timestamp, timestamp_from
 
+SUPPRESSION_ADDED: Final = "suppression.added"
+SUPPRESSION_LIFTED: Final = "suppression.lifted"
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,64}$")]
 
 
@@ -51,11 +55,26 @@ class RecordView(View):
     details: dict[str, Any]
 
 
+class StandingSuppression(View):
+    """A suppression that stood when a message to the customer was refused."""
+
+    kind: str
+    source: str
+    suppression_id: str | None
+    asked_at: AwareDatetime | None
+    """When the customer wrote it, by WhatsApp's clock; None for an operator's."""
+    recorded_at: AwareDatetime
+    """When it was recorded."""
+    record_id: str
+
+
 class EventTimeline(View):
     """Every record about one webhook or WhatsApp message, oldest first."""
 
     event_id: str
     items: tuple[RecordView, ...]
+    suppressions: tuple[StandingSuppression, ...] = ()
+    """If the answer is `recipient_suppressed`: what suppressed the customer then, oldest first."""
 
 
 def filter_from(query: EventQuery, account_id: str | None, customers: frozenset[str] | None) -> RecordFilter:
@@ -69,6 +88,35 @@ def filter_from(query: EventQuery, account_id: str | None, customers: frozenset[
         customers=customers,
         from_=query.from_,
         to=query.to,
+    )
+
+
+def standing_suppressions(records: Sequence[Record], at: datetime) -> tuple[StandingSuppression, ...]:
+    """The suppressions among these records of one customer that stood at a time, oldest first.
+
+    A suppression takes effect just before it is recorded: one that the customer wrote before that time stood.
+    """
+    standing: dict[str, StandingSuppression] = {}
+    for record in sorted(records, key=lambda each: (each.at, each.id)):
+        kind = str(record.details.get("kind"))
+        if record.type == SUPPRESSION_LIFTED:
+            if record.at <= at:
+                standing.pop(kind, None)
+        elif record.at <= at or ((asked := _standing(record).asked_at) is not None and asked <= at):
+            standing.setdefault(kind, _standing(record))
+    return tuple(standing.values())
+
+
+def _standing(record: Record) -> StandingSuppression:
+    evidence, suppression_id = record.details.get("evidence"), record.details.get("suppression_id")
+    asked = evidence.get("at") if isinstance(evidence, dict) else None
+    return StandingSuppression(
+        kind=str(record.details.get("kind")),
+        source=str(record.details.get("source")),
+        suppression_id=suppression_id if isinstance(suppression_id, str) else None,
+        asked_at=timestamp_from(asked) if isinstance(asked, str) else None,
+        recorded_at=record.at,
+        record_id=record.id,
     )
 
 

@@ -81,7 +81,10 @@ class _Settings(ChatSettings):
     media_link_hours: Annotated[int, Field(ge=1, le=167)] = 72
     """How long a link can be opened, from the message on; WhatsApp keeps files for 7 days."""
     read_receipts: ReadReceiptMode = ReadReceiptMode.OFF
-    """Whether WhatsApp shows customers' messages as read once they were forwarded; for the Cloud API's numbers."""
+    """Whether WhatsApp shows customers' messages as read, once they were forwarded or once a reply was sent; for the
+    Cloud API's numbers."""
+    typing_indicator: bool = False
+    """Whether WhatsApp shows that somebody is typing while a reply waits to be sent; with `on_reply` alone."""
 
 
 class CreateIntegrationRequest(_Settings):

@@ -40,6 +40,7 @@ class IntegrationView(View):
     media_links: MediaLinkMode
     media_link_hours: int
     read_receipts: ReadReceiptMode
+    typing_indicator: bool
     chat_enabled: bool
     chat_numbers: dict[str, str]
     chat_purpose: str

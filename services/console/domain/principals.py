@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum, unique
+from typing import Final
 
 from libs.contracts.errors import GatewayError, OperatorCode
+from libs.store.tokens import Token
 from services.console.domain.refusals import invalid
 
 
@@ -45,6 +47,13 @@ class Principal:
     actor: str
     role: Role
     accounts: frozenset[str] | None = None
+    token_id: str | None = None
+    """The id of its stored token; None: the token of the deployment's settings."""
+
+    @property
+    def holder(self) -> str:
+        """What tells tokens apart."""
+        return self.token_id or self.actor
 
     def can_see(self, account_id: str) -> bool:
         """True when the token covers the account."""
@@ -70,3 +79,13 @@ class Principal:
         if len(self.accounts) == 1:
             return next(iter(self.accounts))
         raise invalid("account_id", "is required: the token covers several accounts, not all")
+
+
+DEPLOYMENT_ADMIN: Final = Principal("admin", Role.ADMIN)
+"""The holder of the token in the deployment's settings."""
+
+
+def principal_from(stored: Token) -> Principal:
+    """The principal of a token; records name it by the token's label and id."""
+    accounts = None if stored.accounts is None else frozenset(stored.accounts)
+    return Principal(f"{stored.label} ({stored.id})", Role[stored.role.upper()], accounts, stored.id)

@@ -13,10 +13,12 @@ from pydantic import AwareDatetime, Field
 
 from libs.contracts.events import WhatsAppPostSetAside
 from libs.contracts.json_repair import repaired
+from libs.store.contact_book import DeletionStatus
 from services.console.domain.customers import PhoneText, UserIdText
 from services.console.domain.events import RecordView
 from services.console.domain.fields import Id, Reason, RequestBody
 from services.console.domain.pagination import View
+from services.console.domain.subject_information import SubjectInformation
 
 MAX_IDENTIFIER_LENGTH = 128
 """No phone or user id is longer."""
@@ -46,6 +48,17 @@ class ErasureStatus(StrEnum):
     """It continues in the background; repeating the request is unnecessary and harmless."""
 
 
+class ContactBookView(View):
+    """The deletion of the person from the contact book that WhatsApp keeps for a number."""
+
+    number_id: str
+    status: DeletionStatus
+    """`failed`: WhatsApp did not confirm it within seven days; it may tell the phone number again for 30 days."""
+    tries: int
+    problem: str | None
+    """Why the last try failed, as a word."""
+
+
 class ErasureView(View):
     """The result of an erasure; it does not identify the person."""
 
@@ -56,6 +69,9 @@ class ErasureView(View):
     """The person's pseudonyms (`customer_hash`) in the record; they stay there."""
     removed: dict[str, int]
     """How many entries of each kind were removed."""
+    contact_book: tuple[ContactBookView, ...] = ()
+    """For each number that has one; none when no user id of the person is known. Later outcomes are in the record
+    (`contact_book.deletion_ended`) and at `/erasures/{erasure_id}/contact-book`."""
 
 
 class WindowView(View):
@@ -80,6 +96,27 @@ class SuppressionDetail(View):
     active: bool
 
 
+class ConsentDetail(View):
+    """One entry of the person's consents: an opt-in, or that the person took opt-ins of a scope back."""
+
+    id: str | None = None
+    scope: str
+    source: str
+    """`keyword` (START or STOP), `operator`, `import`, `web_form` or `provider`."""
+    wording_version: str | None = None
+    at: AwareDatetime
+    evidence_hash: str | None = None
+    """The SHA-256 of the evidence, which the business keeps."""
+    origin: str | None = None
+    actor: str | None
+    import_id: str | None = None
+    recorded_at: AwareDatetime | None = None
+    withdrawn: bool = False
+    """Of an opt-in: whether the person took it back."""
+    withdrawal: bool = False
+    """Whether this entry is a withdrawal."""
+
+
 class CustomerRestrictionView(View):
     """What WhatsApp forbids to send to the person."""
 
@@ -102,6 +139,13 @@ class MessageView(View):
     message_id: str | None
 
 
+class ChatNumberView(View):
+    """The number under which 3CX's chat shows the person, who has hidden the phone number."""
+
+    integration_id: str
+    number: str = Field(repr=False)
+
+
 class AddressView(View):
     """Identities of the person that WhatsApp has shown together; they are stored encrypted."""
 
@@ -121,19 +165,25 @@ class SubjectExport(View):
     user_id: str | None = Field(repr=False)
     addresses: tuple[AddressView, ...] = Field(default=(), repr=False)
     """The person's other identities."""
+    chat_numbers: tuple[ChatNumberView, ...] = Field(default=(), repr=False)
     exported_at: AwareDatetime
     pseudonyms: tuple[str, ...]
     """The person's pseudonyms in the record."""
     windows: tuple[WindowView, ...]
     suppressions: tuple[SuppressionDetail, ...]
     restrictions: tuple[CustomerRestrictionView, ...]
+    consents: tuple[ConsentDetail, ...]
+    """The person's opt-ins, and when the person took them back, in the order of time."""
     do_not_contact: tuple[str, ...]
     """Kinds of suppression that an earlier erasure left."""
     messages: tuple[MessageView, ...]
     dead_letters: tuple[str, ...]
     """Ids of failed deliveries about the person, which are stored encrypted until they expire."""
     records: tuple[RecordView, ...]
-    """Every record about the person, newest first: messages, answers, statuses, suppressions."""
+    """Every record about the person, newest first: webhooks, messages, answers, statuses, forwards, suppressions, and
+    what operators did about the person."""
+    information: SubjectInformation
+    """What the person is told with it (GDPR article 15): purposes, recipients, retention, source and rights."""
 
 
 def short_texts_in(packed: str) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from libs.contracts.events import Event, LegalHoldChanged
 from libs.store.accounts import Account, Directory, Page, Registry
+from services.console.domain.account_edits import account_events, content_of_edit, guarded_kind
 from services.console.domain.accounts import (
     CreateAccountRequest,
     EditAccountRequest,
@@ -14,9 +14,10 @@ from services.console.domain.accounts import (
 from services.console.domain.changes import account_changed
 from services.console.domain.pagination import ListQuery, list_page_from
 from services.console.domain.principals import Principal
-from services.console.domain.refusals import invalid, not_found
+from services.console.domain.refusals import conflict, invalid, not_found
 from services.console.handlers.calls import Answer, Call, created
 from services.console.handlers.changes import Change, Changes
+from services.console.handlers.second_person import SecondPerson
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Accounts:
     directory: Directory
     registry: Registry
     changes: Changes
+    second_person: SecondPerson
 
     async def create(self, call: Call[None, CreateAccountRequest]) -> Answer:
         """Create an account. A token for some accounts cannot: it would not cover the new one."""
@@ -53,21 +55,20 @@ class Accounts:
         return Answer(account_view_from(await account_in_path(self.directory, call.principal, call.ids["account_id"])))
 
     async def edit(self, call: Call[None, EditAccountRequest]) -> Answer:
-        """Change an account."""
+        """Change an account. An edit of legal hold or retention waits, as a whole, for a second person."""
         actor, id_ = call.principal.actor, call.ids["account_id"]
+        account = await account_in_path(self.directory, call.principal, id_)
+        kind = guarded_kind(account, call.body.given_fields) if self.second_person.required else None
+        if kind is not None:
+            return await self.second_person.request(call, kind, account.id, content_of_edit(account, call.body))
 
-        async def change_for(_: Account, __: datetime) -> Change[Account, None]:
-            return Change(call.body.given_fields, lambda old, new: _events(old, new, actor), None)
+        async def change_for(row: Account, _: datetime) -> Change[Account, None]:
+            if self.second_person.required and guarded_kind(row, call.body.given_fields) is not None:
+                raise conflict("legal hold or retention changed just now: read it, and send this again")
+            return Change(call.body.given_fields, lambda old, new: account_events(old, new, actor), None)
 
         edited, _ = await self.changes.edit(lambda: account_in_path(self.directory, call.principal, id_), change_for)
         return Answer(account_view_from(edited))
-
-
-def _events(old: Account, new: Account, actor: str) -> list[Event]:
-    events: list[Event] = [account_changed(old, new, actor)]
-    if old.legal_hold != new.legal_hold:
-        events.append(LegalHoldChanged(account_id=new.id, actor=actor, held=new.legal_hold))
-    return events
 
 
 async def account_in_path(directory: Directory, principal: Principal, account_id: str) -> Account:

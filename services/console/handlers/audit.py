@@ -20,6 +20,7 @@ from libs.record.keys import PublicKeys
 from libs.record.proofs import proof_from
 from libs.store.accounts import Directory
 from libs.store.chains import Chains, Checkpoints, Head, read_chain
+from libs.store.cumulative_log import StoredLogCheckpoint
 from libs.store.verification import verify
 from libs.store.verified import Scope, VerifiedPlaces
 from services.console.domain.audit import (
@@ -35,6 +36,7 @@ from services.console.domain.principals import Principal, Role
 from services.console.domain.refusals import conflict, invalid, not_found
 from services.console.handlers.calls import Answer, Call
 from services.console.handlers.changes import Changes
+from services.console.handlers.log import Log
 from services.console.handlers.verification_results import VerificationResults
 from services.console.ports import ReadShippedCheckpoints
 
@@ -54,6 +56,7 @@ class Audit:
     changes: Changes
     results: VerificationResults
     places: VerifiedPlaces
+    log: Log
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def verify(self, call: Call[ChainQuery, None]) -> Answer:
@@ -83,6 +86,8 @@ class Audit:
             started = self.changes.clock()
             shipped = [c for c in await self.read_shipped() if chain in {None, c.chain}]
             result = await verify(self.chains, self.checkpoints, keys=self.keys, only=chain, shipped=shipped)
+            if chain is None:
+                result = await self.log.added_to(result)
         await self._note(chain, result, started)
         return result, len(shipped)
 
@@ -103,11 +108,12 @@ class Audit:
     async def export(self, call: Call[ChainQuery, None]) -> Stream:
         """Records, checkpoints and keys, as JSON lines."""
         chain = call.principal.scope(call.query.account_id)
+        log_checkpoints = await self.log.newest() if chain is None else ()  # before the chains, which go on growing
         heads = await self.chains.heads(chain)
         if not heads:
             await self._require_account(chain)
         await self._record(call.principal, None if chain is None else account_of(chain), "export", None)
-        return Stream(self._lines(heads), MEDIA_TYPE, f"record-{chain or 'all'}.jsonl")
+        return Stream(self._lines(heads, log_checkpoints), MEDIA_TYPE, f"record-{chain or 'all'}.jsonl")
 
     async def prove(self, call: Call[None, None]) -> Answer:
         """The proof of one record. Raises GatewayError(conflict) while no checkpoint covers the record."""
@@ -123,7 +129,9 @@ class Audit:
         if len(pairs) != checkpoint.count:
             raise conflict("records are missing under its checkpoint: verify the record")
         await self._record(call.principal, account_of(chain), "proof", link.record_id)
-        return Answer(RecordProofView.model_validate(proof_from(link, [own for _, own in pairs], checkpoint)))
+        proof = proof_from(link, [own for _, own in pairs], checkpoint)
+        logged = await self.log.proof_of(chain, seq, link.hash)
+        return Answer(RecordProofView.model_validate(proof | ({} if logged is None else {"log": logged})))
 
     async def restored(self, call: Call[None, RestoreRequest]) -> Answer:
         """Record that a chain was restored from a backup; audit signs it, with the hash that the store has there."""
@@ -145,11 +153,13 @@ class Audit:
         await self.changes.record(event)
         return Answer(RestoreView(chain=chain, up_to=event.up_to, replaced=event.replaced, reason=event.reason))
 
-    async def _lines(self, heads: Sequence[Head]) -> AsyncIterator[bytes]:
+    async def _lines(self, heads: Sequence[Head], log: Sequence[StoredLogCheckpoint]) -> AsyncIterator[bytes]:
         records = sum(head.seq - (0 if head.purge is None else head.purge.seq) for head in heads)
         yield head_lines(self.keys, records=records, at=self.changes.clock().isoformat())
+        async for line in self.log.lines(log):
+            yield line
         for head in heads:
-            yield chain_line(head.chain, head.seq, head.purge, head.stray, head.restorations)
+            yield chain_line(head.chain, head.seq, head.purge, head.stray, head.restorations, tail=head.hash)
             async for step in read_chain(self.chains, self.checkpoints, head):
                 yield checkpoint_line(step) if isinstance(step, Checkpoint) else record_lines(step)
         yield end_line(len(heads))

@@ -21,6 +21,19 @@ class UploadedFile(Protocol):
         ...
 
 
+class RowsFile(Protocol):
+    """The body of a request that is a file of rows, as it arrives."""
+
+    @property
+    def media_type(self) -> str:
+        """`text/csv` or `application/x-ndjson`. Raises GatewayError(invalid_json) for another one."""
+        ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Its bytes. Raises GatewayError for a body that does not arrive."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Q, B]):
     """One call: its principal, the ids in its path, its query parameters and its body, both validated."""
@@ -31,6 +44,10 @@ class Call(Generic[Q, B]):
     body: B = field(repr=False)
     file: UploadedFile | None = field(default=None, repr=False)
     """Of a route that takes one: the file, which is not read yet."""
+    rows: RowsFile | None = field(default=None, repr=False)
+    """Of a route that takes rows: the body, which is not read yet."""
+    idempotency_key: str | None = None
+    """Of a route that may answer with a request for approval: the header `Idempotency-Key`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from libs.store.verification import ChainReader, sum_of, verify_each, verify_new
 from libs.store.verified import Scope, VerifiedPlace, VerifiedPlaces
 from services.console import metrics
 from services.console.domain.verification_schedule import Schedule
+from services.console.handlers.log import Log
 from services.console.handlers.verification_lease import LeaseLost, VerificationLease
 from services.console.handlers.verification_results import VerificationResults
 from services.console.ports import ReadShippedCheckpoints
@@ -39,6 +40,8 @@ class VerifyScheduled:
     results: VerificationResults
     lease: VerificationLease
     clock: Clock
+    log: Log | None = None
+    """The cumulative log, which whole verifications compare with all chains."""
 
     async def __call__(self) -> None:
         """Show the results of all replicas, and verify when it is due and no other replica does."""
@@ -72,6 +75,8 @@ class VerifyScheduled:
     async def _whole(self, reader: ChainReader) -> AsyncIterator[VerificationResult]:
         async for result in verify_each(reader, shipped=await self.read_shipped()):
             yield result
+        if self.log is not None:
+            yield await self.log.verified(reader.pause)
 
     async def _new(self, reader: ChainReader) -> AsyncIterator[VerificationResult]:
         moved: list[VerifiedPlace] = []

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
-from libs.contracts.identity import Pseudonyms
 from libs.store.accounts import Account, Directory
 from libs.store.contacts import Contact
+from libs.store.do_not_contact import DoNotContact
 from libs.store.records import Record, RecordFilter, Records
 from libs.store.subjects import Subjects
 from services.console.domain.principals import Principal
@@ -39,7 +39,7 @@ class SubjectLookup:
 
     directory: Directory
     subjects: Subjects
-    pseudonyms: Pseudonyms
+    do_not_contact: DoNotContact
     customer: CustomerLookup
     keys: CustomerKeys
 
@@ -66,9 +66,19 @@ class SubjectLookup:
         former = self.keys.former(account.id, [named.phone, *(contact.phone for contact in contacts)])
         return DataSubject(account, named.phone, named.user_id, tuple(dict.fromkeys((*keys, *former))), contacts)
 
-    def do_not_contact_hashes(self, subject: DataSubject) -> tuple[str, ...]:
-        """The hashes under which the subject's suppressions stay after an erasure."""
-        return tuple(map(self.pseudonyms.do_not_contact_hash, subject.customer_keys))
+    async def do_not_contact_hashes(self, subject: DataSubject) -> tuple[str, ...]:
+        """The hash of each customer key, under which the subject's suppressions stay after an erasure."""
+        return await self.do_not_contact.newest(subject.customer_keys)
+
+    def fast_hashes(self, subject: DataSubject) -> tuple[str, ...]:
+        """The hashes under which earlier releases stored the subject's opt-ins."""
+        return tuple(map(self.do_not_contact.pseudonyms.do_not_contact_hash, subject.customer_keys))
+
+    async def left_by_erasures(self, subject: DataSubject) -> tuple[str, ...]:
+        """The kinds of suppression that an earlier erasure of the person left, sorted."""
+        hashes = await self.do_not_contact.of(subject.account.id, subject.customer_keys)
+        standing = await self.do_not_contact.look(subject.account.id, hashes)
+        return tuple(sorted(kind.value for kind in standing.kinds))
 
     async def record_pseudonyms(self, subject: DataSubject) -> tuple[str, ...]:
         """The pseudonyms (`customer_hash`) of the subject in the record; none without records or after an erasure."""

@@ -1,28 +1,31 @@
 """The operations under `/suppressions`; the store and the events hold the customer's keyed hash, never the phone."""
 
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from libs.contracts.events import SuppressionAdded, SuppressionLifted
+from libs.contracts.events import SuppressionAdded
 from libs.store.accounts import Directory
-from libs.store.conversations import Suppression
+from libs.store.approvals import ApprovalKind
+from libs.store.conversations import Suppression, is_customers_own
 from libs.store.conversations import Suppressions as SuppressionStore
-from libs.store.erasures import ERASURE_SOURCE
 from services.console.domain.pagination import list_page_from
 from services.console.domain.refusals import conflict, invalid, not_found
 from services.console.domain.suppressions import (
     LiftQuery,
     SuppressionQuery,
     SuppressionRequest,
+    event_fields,
+    require_sentence,
     suppression_view_from,
 )
 from services.console.handlers.accounts import account_in_field
 from services.console.handlers.calls import Answer, Call, created
 from services.console.handlers.changes import Changes
 from services.console.handlers.customer_lookup import CustomerLookup
+from services.console.handlers.lifts import ASKED_MEANWHILE, Lift, LiftSuppression, content_of_lift, is_as_late
 from services.console.handlers.linked_keys import LinkedKeys
+from services.console.handlers.second_person import SecondPerson
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Suppressions:
     changes: Changes
     customer: CustomerLookup
     linked_keys: LinkedKeys
+    lift_rows: LiftSuppression
+    second_person: SecondPerson
 
     async def create(self, call: Call[None, SuppressionRequest]) -> Answer:
         """Suppress a customer. A suppression that stands already is answered with 200."""
@@ -52,7 +57,7 @@ class Suppressions:
             since=now,
         )
         keys = sorted({customer.key, wanted.customer_key})
-        event = SuppressionAdded(actor=actor, reason=request.reason, customer_keys=keys, **_event_fields(wanted))
+        event = SuppressionAdded(actor=actor, reason=request.reason, customer_keys=keys, **event_fields(wanted))
         standing = await self.store.suppress(wanted, [self.changes.outbox_event(event, now)])
         if not standing.active:
             raise conflict("a newer change lifted it; send it again")
@@ -82,25 +87,21 @@ class Suppressions:
     async def lift(self, call: Call[LiftQuery, None]) -> Answer:
         """Lift a suppression for every key of the customer; one that is lifted already is not found.
 
-        A conflict while the customer's latest request is not older than a second: their word counts in a tie. The named
-        suppression is lifted last, so that the call can be repeated.
+        A conflict while the customer's latest request is not older than a second: their word counts in a tie. A
+        customer's own opt-out needs a reason that somebody can judge (reason_required), and a second person's approval.
         """
-        standing, now = await self._suppression(call), self.changes.clock()
-        if not standing.active:
+        named = await self._suppression(call)
+        if not named.active:
             raise not_found()
-        lift = partial(self.store.lift, account_id=standing.account_id, kind=standing.kind, at=now)
-        linked = await self.linked_keys(standing.account_id, standing.customer_key)
-        keys = () if standing.source == ERASURE_SOURCE else sorted({standing.customer_key, *linked})
-        fields = _event_fields(standing) | {"actor": call.principal.actor, "reason": call.query.reason}
-        event = SuppressionLifted(customer_keys=keys, **fields)
-        for key in linked:
-            await lift(customer_key=key, events=())
-        left = standing.kind in await self.store.standing(standing.account_id, linked)
-        stored = [self.changes.outbox_event(event, now)]
-        lifted = None if left else await lift(customer_key=standing.customer_key, events=stored)
-        if lifted is None:
-            raise conflict("the customer opted out just now, or another call lifted it: read it, and send this again")
-        await self.changes.publish_outbox()
+        rows, reason, now = await self.lift_rows.standing_with(named), call.query.reason, self.changes.clock()
+        if any(is_customers_own(row) for row in rows):
+            require_sentence(reason)
+            if self.second_person.required:
+                if any(is_as_late(row, now) for row in rows):
+                    raise conflict(ASKED_MEANWHILE)
+                content = content_of_lift(rows, reason or "")
+                return await self.second_person.request(call, ApprovalKind.LIFT_OPT_OUT, named.account_id, content)
+        lifted = await self.lift_rows(rows, Lift(actor=call.principal.actor, reason=reason, at=now))
         return Answer(suppression_view_from(lifted))
 
     async def _suppression(self, call: Call[Any, None]) -> Suppression:
@@ -108,15 +109,3 @@ class Suppressions:
         if found is None or not call.principal.can_see(found.account_id):
             raise not_found()
         return found
-
-
-def _event_fields(suppression: Suppression) -> dict[str, Any]:
-    return {
-        "account_id": suppression.account_id,
-        "suppression_id": suppression.id,
-        "kind": suppression.kind.value,
-        "source": "operator",
-        # After an erasure the key is a do-not-contact hash; in the record it would link to the erased customer.
-        "customer_key": None if suppression.source == ERASURE_SOURCE else suppression.customer_key,
-        "masked_phone": suppression.masked_phone,
-    }

@@ -10,7 +10,8 @@ from libs.contracts.errors import GatewayError, OperatorCode
 from services.console.domain.documents import Document, Stream
 from services.console.domain.fields import PRIVATE_PROVIDER_URLS_ALLOWED, PRIVATE_URLS_ALLOWED
 from services.console.domain.pagination import QueryParams
-from services.console.handlers.calls import Call
+from services.console.handlers.calls import Answer, Call
+from services.console.http.access import AccessControl, Filters
 from services.console.http.middleware import (
     AUTHENTICATOR,
     REJECTION_RECORDER,
@@ -21,7 +22,7 @@ from services.console.http.middleware import (
     principal_of,
 )
 from services.console.http.openapi import document_from
-from services.console.http.requests import MAX_BODY, body_from, query_from
+from services.console.http.requests import MAX_BODY, body_from, idempotency_key_from, query_from
 from services.console.http.responses import (
     add_headers,
     document_response,
@@ -31,7 +32,7 @@ from services.console.http.responses import (
 )
 from services.console.http.route import Route
 from services.console.http.routes import PREFIX
-from services.console.http.uploads import MultipartFile
+from services.console.http.uploads import MultipartFile, RowsBody
 from services.console.ports import Authenticator, RejectionRecorder
 
 LONGEST_ID = 64
@@ -42,6 +43,7 @@ def application_from(
     routes: Sequence[Route],
     authenticator: Authenticator,
     rejection_recorder: RejectionRecorder,
+    access: AccessControl,
     *,
     private_allowed: bool,
     private_providers: bool,
@@ -53,7 +55,8 @@ def application_from(
     app.on_response_prepare.append(add_headers)
     context = {PRIVATE_URLS_ALLOWED: private_allowed, PRIVATE_PROVIDER_URLS_ALLOWED: private_providers}
     for route in routes:
-        app.router.add_route(route.method, PREFIX + route.path, _handler_of(route, context), name=route.name)
+        handler = _handler_of(route, context, access)
+        app.router.add_route(route.method, PREFIX + route.path, handler, name=route.name)
     document = cache(lambda: document_from(routes))
 
     async def openapi(_: web.Request) -> web.Response:
@@ -63,20 +66,40 @@ def application_from(
     return app
 
 
-def _handler_of(route: Route, context: dict[str, Any]) -> Handler:
+def _handler_of(route: Route, context: dict[str, Any], access: AccessControl) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
-        principal = principal_of(request)
-        principal.require(route.role)
-        ids = _ids_of(request)
-        query = query_from(request, route.query or QueryParams)
-        body = None if route.body is None else await body_from(request, route.body, context)
-        file = MultipartFile(request) if route.takes_file else None
-        answer = await route.operation(Call(principal, ids, None if route.query is None else query, body, file))
+        principal, filters = principal_of(request), Filters()
+        try:
+            answer = await _answer(request, route, context, access, filters)
+        except GatewayError as refusal:
+            await access.refused(principal, route, refusal, filters)
+            raise
         if isinstance(answer, Stream):
             return await stream_response(request, answer)
         return document_response(answer) if isinstance(answer, Document) else view_response(answer.body, answer.status)
 
     return handler
+
+
+async def _answer(
+    request: web.Request, route: Route, context: dict[str, Any], access: AccessControl, filters: Filters
+) -> Answer | Document | Stream:
+    """Make the call, and record what it reads before anybody receives it."""
+    principal = principal_of(request)
+    principal.require(route.role)
+    ids = _ids_of(request)
+    query = query_from(request, route.query or QueryParams)
+    body = None if route.body is None else await body_from(request, route.body, context)
+    file = MultipartFile(request) if route.takes_file else None
+    key = None if route.requests is None else idempotency_key_from(request)
+    rows = RowsBody(request) if route.takes_rows else None
+    call = Call(principal, ids, None if route.query is None else query, body, file, rows, key)
+    filters.set(query, body)
+    await access.admit(call, route, filters)
+    answer = await route.operation(call)
+    if isinstance(answer, Answer):
+        await access.answered(call, route, answer, filters)
+    return answer
 
 
 def _ids_of(request: web.Request) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
+from itertools import groupby
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -12,6 +13,7 @@ from services.console.domain.crm_template import XmlDocument
 from services.console.domain.pagination import View
 from services.console.http.route import Route
 from services.console.http.routes import PREFIX
+from services.console.http.uploads import ROW_TYPES
 
 REF = "#/components/schemas/{model}"
 
@@ -43,6 +45,7 @@ def document_from(routes: Sequence[Route]) -> dict[str, Any]:
     for route in routes:
         models += [(model, "serialization") for model in route.answers.values() if model is not XmlDocument]
         models += [(route.body, "validation")] if route.body else []
+        models += [(route.requests, "serialization")] if route.requests else []
     names, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -70,7 +73,7 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
         "summary": route.summary,
         "description": f"Needs the role `{route.role.name.lower()}`.",
         "tags": [route.path.split("/")[1]],
-        "parameters": [*_ids(route.path), *_query(route)],
+        "parameters": [*_ids(route.path), *_query(route), *_headers(route)],
         "responses": {
             **{
                 str(status.value): _document(status)
@@ -78,6 +81,7 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
                 else _answer(status, names[model, "serialization"], route.media_types)
                 for status, model in route.answers.items()
             },
+            **_request_for_approval(route, names),
             **{str(status.value): refusal for status, refusal in _refusals(route, names)},
         },
     }
@@ -92,6 +96,9 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
             "additionalProperties": False,
         }
         operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    if route.takes_rows:
+        lines = {"schema": {"type": "string", "examples": ["phone,since\n+966500000000,2026-11-28"]}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(ROW_TYPES, lines)}
     return operation
 
 
@@ -118,6 +125,13 @@ def _query(route: Route) -> Iterator[dict[str, Any]]:
         yield parameter | ({"description": description} if description else {})
 
 
+def _headers(route: Route) -> Iterator[dict[str, Any]]:
+    if route.requests is not None:
+        schema = {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"}
+        text = "A request for approval is stored once for each key of a token."
+        yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema, "description": text}
+
+
 def _inline(kind: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     """The definition that a reference within a parameter's own schema leads to, such as an enum's values."""
     if "$ref" not in kind:
@@ -140,23 +154,41 @@ def _codes(route: Route) -> Iterator[AnyCode]:
     yield OperatorCode.FORBIDDEN
     yield OperatorCode.INVALID_REQUEST
     yield ErrorCode.GATEWAY_UNAVAILABLE
+    if route.requests is not None:
+        yield ErrorCode.IDEMPOTENCY_KEY_REUSED
+    if route.name == "lift_suppression":
+        yield OperatorCode.REASON_REQUIRED
     if "{" in route.path or route.name == "create_account":
         yield OperatorCode.NOT_FOUND
     if route.conflicts:
         yield OperatorCode.CONFLICT
     if route.name == "replay_dead_letter":
         yield OperatorCode.NOT_REPLAYABLE
-    if route.limited:
+    if route.limited or route.looks_up_persons:
         yield OperatorCode.TOO_MANY_REQUESTS
-    if route.body is not None or route.takes_file:
+    if route.body is not None or route.takes_file or route.takes_rows:
         yield ErrorCode.INVALID_JSON
         yield ErrorCode.PAYLOAD_TOO_LARGE
 
 
+def _request_for_approval(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
+    """The answer 202 of a call that may need a second person: the request, or what it answers with 202 otherwise."""
+    if route.requests is None:
+        return {}
+    models = [route.requests, *(model for status, model in route.answers.items() if status is HTTPStatus.ACCEPTED)]
+    schemas = [names[model, "serialization"] for model in models]
+    answer = _answer(HTTPStatus.ACCEPTED, {"anyOf": schemas} if len(schemas) > 1 else schemas[0])
+    return {str(HTTPStatus.ACCEPTED.value): answer | {"description": "Accepted: it waits for a second person"}}
+
+
 def _refusals(route: Route, names: dict[Any, Any]) -> Iterator[tuple[HTTPStatus, dict[str, Any]]]:
-    for code in sorted(_codes(route), key=lambda code: code.explanation.status):
-        refusal: dict[str, Any] = _answer(code.explanation.status, names[Refusal, "serialization"])
-        refusal["description"] = f"`{code.value}`: {code.explanation.cause}"
-        if code in {ErrorCode.GATEWAY_UNAVAILABLE, OperatorCode.TOO_MANY_REQUESTS}:
+    for status, codes in groupby(sorted(_codes(route), key=_status_of), key=_status_of):
+        refusal: dict[str, Any] = _answer(status, names[Refusal, "serialization"])
+        refusal["description"] = "\n\n".join(f"`{code.value}`: {code.explanation.cause}" for code in codes)
+        if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
             refusal["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
-        yield code.explanation.status, refusal
+        yield status, refusal
+
+
+def _status_of(code: AnyCode) -> HTTPStatus:
+    return code.explanation.status

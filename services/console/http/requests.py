@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 from typing import Any, Final, TypeVar
 
@@ -18,6 +19,7 @@ MAX_BODY: Final = 256 * 1024
 BODY_SECONDS: Final = 10.0
 MAX_ERRORS: Final = 50
 _LONGEST_FIELD: Final = 128
+_VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _BROKEN = (ClientPayloadError, HttpProcessingError, ConnectionError, TimeoutError, EOFError)
 
 
@@ -35,6 +37,14 @@ def query_from(request: web.Request, model: type[M]) -> M:
         return model.model_validate(dict(request.query))
     except ValidationError as error:
         raise refusal_from(error) from None
+
+
+def idempotency_key_from(request: web.Request) -> str | None:
+    """The header `Idempotency-Key`, of visible ASCII and sent once. Raises GatewayError(invalid_request)."""
+    given = request.headers.getall("Idempotency-Key", [])
+    if given and (len(given) != 1 or _VISIBLE_ASCII.fullmatch(given[0]) is None):
+        raise invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters, sent once")
+    return given[0] if given else None
 
 
 async def body_from(request: web.Request, model: type[M], context: dict[str, Any]) -> M:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from services.console.domain.access import CHANGE, PERSON_FILTERS, Access, Unrecorded
 from services.console.domain.documents import Document, Stream
 from services.console.domain.principals import Role
 from services.console.handlers.calls import Answer, Call
@@ -34,8 +35,21 @@ class Route:
     """True when it is refused above a number of calls a minute (429)."""
     takes_file: bool = field(default=False, kw_only=True)
     """True when it takes a multipart form with a file in place of JSON."""
+    takes_rows: bool = field(default=False, kw_only=True)
+    """True when it takes a file of rows, CSV or NDJSON, in place of JSON."""
     media_types: tuple[str, ...] = field(default=(), kw_only=True)
     """Media types besides JSON in which it can answer."""
+    access: Access = field(kw_only=True)
+    """How the call's access to data is recorded."""
+    requests: Model | None = field(default=None, kw_only=True)
+    """The answer (202) when the call needs a second person's approval; None: it never does."""
+
+    @property
+    def looks_up_persons(self) -> bool:
+        """True when it reads data by a person's phone or user id; such calls are limited for each token."""
+        counted = not isinstance(self.access, Unrecorded) and getattr(self.access, "counts_lookups", True)
+        fields = {name for model in (self.query, self.body) if model for name in model.model_fields}
+        return counted and bool(fields & PERSON_FILTERS)
 
 
 def get(
@@ -45,6 +59,7 @@ def get(
     operation: Operation,
     answer: Model,
     *,
+    access: Access,
     query: Model | None = None,
     role: Role = Role.AUDITOR,
     conflicts: bool = False,
@@ -53,7 +68,17 @@ def get(
     """A read; unless `role` says otherwise, every role may call it."""
     answers = {HTTPStatus.OK: answer}
     return Route(
-        "GET", path, name, summary, operation, answers, role, query=query, conflicts=conflicts, media_types=media_types
+        "GET",
+        path,
+        name,
+        summary,
+        operation,
+        answers,
+        role,
+        query=query,
+        conflicts=conflicts,
+        media_types=media_types,
+        access=access,
     )
 
 
@@ -69,17 +94,51 @@ def post(
     statuses: tuple[HTTPStatus, ...] = (HTTPStatus.OK,),
     conflicts: bool = False,
     limited: bool = False,
+    access: Access = CHANGE,
+    requests: Model | None = None,
 ) -> Route:
     """A creation or an action, which answers with one of the `statuses`."""
-    answers = dict.fromkeys(statuses, answer)
-    return Route("POST", path, name, summary, operation, answers, role, body=body, conflicts=conflicts, limited=limited)
+    return Route(
+        "POST",
+        path,
+        name,
+        summary,
+        operation,
+        dict.fromkeys(statuses, answer),
+        role,
+        body=body,
+        conflicts=conflicts,
+        limited=limited,
+        access=access,
+        requests=requests,
+    )
 
 
 def patch(
-    path: str, name: str, summary: str, operation: Operation, answer: Model, *, body: Model, role: Role = Role.OPERATOR
+    path: str,
+    name: str,
+    summary: str,
+    operation: Operation,
+    answer: Model,
+    *,
+    body: Model,
+    role: Role = Role.OPERATOR,
+    requests: Model | None = None,
 ) -> Route:
     """An edit; a conflict when other edits overtake it."""
-    return Route("PATCH", path, name, summary, operation, {HTTPStatus.OK: answer}, role, body=body, conflicts=True)
+    return Route(
+        "PATCH",
+        path,
+        name,
+        summary,
+        operation,
+        {HTTPStatus.OK: answer},
+        role,
+        body=body,
+        conflicts=True,
+        access=CHANGE,
+        requests=requests,
+    )
 
 
 def delete(
@@ -91,6 +150,8 @@ def delete(
     *,
     query: Model | None = None,
     role: Role = Role.OPERATOR,
+    requests: Model | None = None,
 ) -> Route:
     """A removal; the answer shows the resource as it is afterwards."""
-    return Route("DELETE", path, name, summary, operation, {HTTPStatus.OK: answer}, role, query=query)
+    answers = {HTTPStatus.OK: answer}
+    return Route("DELETE", path, name, summary, operation, answers, role, query=query, access=CHANGE, requests=requests)

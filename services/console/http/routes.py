@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
+from libs.contracts.events import RecordExported, ReportRead, SimulationRequested, SubjectExported
+from services.console.domain.access import CHANGE, CONFIGURATION, Recorded, RecordedBy, Unrecorded
 from services.console.domain.accounts import AccountView, CreateAccountRequest, EditAccountRequest
+from services.console.domain.approvals import ApprovalQuery, ApprovalRequested, ApprovalView, RejectRequest
 from services.console.domain.audit import (
     ChainQuery,
     ExportLineView,
@@ -14,10 +18,20 @@ from services.console.domain.audit import (
     VerificationView,
 )
 from services.console.domain.chat_requests import ChatTestRequest, ChatTestView
+from services.console.domain.consents import (
+    ConsentQuery,
+    ConsentRequest,
+    ConsentView,
+    CustomerConsentsView,
+    WithdrawalRequest,
+    WithdrawalView,
+)
 from services.console.domain.crm_template import CrmTemplateRequest, XmlDocument
 from services.console.domain.dead_letters import DeadLetterQuery, DeadLetterView, DiscardRequest
 from services.console.domain.events import EventQuery, EventTimeline, RecordView
 from services.console.domain.forwards import ForwardDetail, ForwardQuery, ForwardView
+from services.console.domain.import_rows import NDJSON
+from services.console.domain.imports import ConsentRow, ImportLineView, ImportQuery, SuppressionRow
 from services.console.domain.integration_requests import (
     CreateIntegrationRequest,
     EditIntegrationRequest,
@@ -31,6 +45,7 @@ from services.console.domain.known_templates import (
     UploadCreated,
     UploadQuery,
 )
+from services.console.domain.log import ConsistencyQuery, ConsistencyView, LogView
 from services.console.domain.numbers import (
     CreateNumberRequest,
     EditNumberRequest,
@@ -46,17 +61,21 @@ from services.console.domain.reports.requests import ReportQuery
 from services.console.domain.restrictions import LiftRestrictionQuery, RestrictionQuery, RestrictionView
 from services.console.domain.secrets import RotatedSecretView, RotateSecretRequest
 from services.console.domain.simulations import SimulationRequest, SimulationView
-from services.console.domain.subjects import ErasureView, SubjectExport, SubjectRequest
+from services.console.domain.subjects import ContactBookView, ErasureView, SubjectExport, SubjectRequest
 from services.console.domain.suppressions import LiftQuery, SuppressionQuery, SuppressionRequest, SuppressionView
 from services.console.domain.tokens import TokenCreated, TokenRequest, TokenView
 from services.console.handlers.accounts import Accounts
+from services.console.handlers.approvals import Approvals
 from services.console.handlers.audit import MEDIA_TYPE, Audit
 from services.console.handlers.chat_tests import PostChatTest
+from services.console.handlers.consents import ConsentRecords
+from services.console.handlers.contact_books import ContactBooks
 from services.console.handlers.crm_templates import CrmTemplates
 from services.console.handlers.dead_letters import DeadLetters
 from services.console.handlers.erasures import EraseSubject
 from services.console.handlers.events import Events
 from services.console.handlers.forwards import Forwards
+from services.console.handlers.imports import ImportRows
 from services.console.handlers.integration_secrets import RotateIntegrationSecret
 from services.console.handlers.integrations import Integrations
 from services.console.handlers.known_templates import KnownTemplates
@@ -73,6 +92,8 @@ from services.console.http.route import Route, delete, get, patch, post
 
 PREFIX = "/api/v1"
 CREATED = (HTTPStatus.CREATED,)
+EXISTING = Recorded(frozenset({HTTPStatus.OK}), counts_lookups=False)
+"""A creation that shows what exists already. Whoever probes with it leaves a suppression of everybody else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +104,9 @@ class Handlers:
     numbers: Numbers
     integrations: Integrations
     suppressions: Suppressions
+    consents: ConsentRecords
+    import_suppressions: ImportRows[SuppressionRow]
+    import_consents: ImportRows[ConsentRow]
     restrictions: Restrictions
     known_templates: KnownTemplates
     store_upload: StoreUpload
@@ -90,7 +114,9 @@ class Handlers:
     forwards: Forwards
     dead_letters: DeadLetters
     tokens: TokenAdministration
+    approvals: Approvals
     erase: EraseSubject
+    contact_books: ContactBooks
     export: ExportSubject
     reports: Reports
     audit: Audit
@@ -105,6 +131,8 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
         *_integrations(handlers.integrations),
         *_path_tokens(CrmTemplates(RotateIntegrationSecret(handlers.integrations))),
         *_suppressions(handlers.suppressions),
+        *_imports(handlers.import_suppressions, handlers.import_consents),
+        *_consents(handlers.consents),
         *_restrictions(handlers.restrictions),
         *_content(handlers.known_templates, handlers.store_upload),
         *_events(handlers.events, handlers.forwards),
@@ -113,7 +141,8 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
         *_audit(handlers.audit),
         *_policy(handlers.simulate),
         *_tokens(handlers.tokens),
-        *_subjects(handlers.erase, handlers.export),
+        *_approvals(handlers.approvals),
+        *_subjects(handlers.erase, handlers.contact_books, handlers.export),
     )
 
 
@@ -130,9 +159,26 @@ def _accounts(accounts: Accounts) -> tuple[Route, ...]:
             statuses=CREATED,
             role=admin,
         ),
-        get(many, "list_accounts", "List accounts", accounts.page, ListPage[AccountView], query=ListQuery),
-        get(one, "show_account", "Show an account", accounts.show, AccountView),
-        patch(one, "edit_account", "Edit an account", accounts.edit, AccountView, body=edit, role=admin),
+        get(
+            many,
+            "list_accounts",
+            "List accounts",
+            accounts.page,
+            ListPage[AccountView],
+            query=ListQuery,
+            access=CONFIGURATION,
+        ),
+        get(one, "show_account", "Show an account", accounts.show, AccountView, access=CONFIGURATION),
+        patch(
+            one,
+            "edit_account",
+            "Edit an account",
+            accounts.edit,
+            AccountView,
+            body=edit,
+            role=admin,
+            requests=ApprovalRequested,
+        ),
     )
 
 
@@ -149,8 +195,16 @@ def _numbers(numbers: Numbers) -> tuple[Route, ...]:
             statuses=CREATED,
             conflicts=True,
         ),
-        get(many, "list_instances", "List WhatsApp numbers", numbers.page, ListPage[NumberView], query=ListQuery),
-        get(one, "show_instance", "Show a WhatsApp number", numbers.show, NumberView),
+        get(
+            many,
+            "list_instances",
+            "List WhatsApp numbers",
+            numbers.page,
+            ListPage[NumberView],
+            query=ListQuery,
+            access=CONFIGURATION,
+        ),
+        get(one, "show_instance", "Show a WhatsApp number", numbers.show, NumberView, access=CONFIGURATION),
         patch(one, "edit_instance", "Edit a WhatsApp number", numbers.edit, NumberView, body=EditNumberRequest),
         post(
             f"{one}/rotate-secret",
@@ -183,8 +237,9 @@ def _integrations(integrations: Integrations) -> tuple[Route, ...]:
             integrations.page,
             ListPage[IntegrationView],
             query=IntegrationQuery,
+            access=CONFIGURATION,
         ),
-        get(one, "show_integration", "Show an integration", integrations.show, IntegrationView),
+        get(one, "show_integration", "Show an integration", integrations.show, IntegrationView, access=CONFIGURATION),
         patch(
             one,
             "edit_integration",
@@ -232,6 +287,7 @@ def _path_tokens(crm: CrmTemplates) -> tuple[Route, ...]:
             "Show a 3CX CRM template (XML) that reports ended calls",
             crm.show,
             XmlDocument,
+            access=CONFIGURATION,
         ),
         post(
             template,
@@ -257,6 +313,7 @@ def _suppressions(suppressions: Suppressions) -> tuple[Route, ...]:
             body=SuppressionRequest,
             statuses=(HTTPStatus.CREATED, HTTPStatus.OK),
             conflicts=True,
+            access=EXISTING,
         ),
         get(
             many,
@@ -265,9 +322,79 @@ def _suppressions(suppressions: Suppressions) -> tuple[Route, ...]:
             suppressions.page,
             ListPage[SuppressionView],
             query=SuppressionQuery,
+            access=Recorded(),
         ),
-        get(one, "show_suppression", "Show a suppression, active or lifted", suppressions.show, SuppressionView),
-        delete(one, "lift_suppression", "Lift a suppression", suppressions.lift, SuppressionView, query=LiftQuery),
+        get(
+            one,
+            "show_suppression",
+            "Show a suppression, active or lifted",
+            suppressions.show,
+            SuppressionView,
+            access=Recorded(),
+        ),
+        delete(
+            one,
+            "lift_suppression",
+            "Lift a suppression",
+            suppressions.lift,
+            SuppressionView,
+            query=LiftQuery,
+            requests=ApprovalRequested,
+        ),
+    )
+
+
+def _consents(consents: ConsentRecords) -> tuple[Route, ...]:
+    return (
+        post(
+            "/consents",
+            "record_consent",
+            "Record a customer's opt-in; 200 when it is recorded already. It lifts no suppression",
+            consents.create,
+            ConsentView,
+            body=ConsentRequest,
+            statuses=(HTTPStatus.CREATED, HTTPStatus.OK),
+        ),
+        get(
+            "/consents",
+            "list_consents",
+            "List the opt-ins of one customer, and when the customer took them back",
+            consents.of_customer,
+            CustomerConsentsView,
+            query=ConsentQuery,
+            access=Recorded(),
+        ),
+        post(
+            "/consents/withdrawals",
+            "withdraw_consent",
+            "Record that a customer took opt-ins back",
+            consents.withdraw,
+            WithdrawalView,
+            body=WithdrawalRequest,
+        ),
+    )
+
+
+def _imports(suppressions: ImportRows[SuppressionRow], consents: ImportRows[ConsentRow]) -> tuple[Route, ...]:
+    return (
+        _import("/suppressions/imports", "import_suppressions", "Suppress up to a million customers", suppressions),
+        _import("/consents/imports", "import_consents", "Record up to a million opt-ins", consents),
+    )
+
+
+def _import(path: str, name: str, summary: str, rows: ImportRows[Any]) -> Route:
+    return Route(
+        "POST",
+        path,
+        name,
+        f"{summary}, from CSV or NDJSON; the answer has a line for each row, and one with the totals",
+        rows,
+        {HTTPStatus.OK: ImportLineView},
+        Role.OPERATOR,
+        query=ImportQuery,
+        takes_rows=True,
+        media_types=(NDJSON,),
+        access=CHANGE,
     )
 
 
@@ -280,6 +407,7 @@ def _content(templates: KnownTemplates, store_upload: StoreUpload) -> tuple[Rout
             templates.list,
             TemplatesView,
             query=TemplatesQuery,
+            access=CONFIGURATION,
         ),
         post(
             "/templates/sync",
@@ -300,6 +428,7 @@ def _content(templates: KnownTemplates, store_upload: StoreUpload) -> tuple[Rout
             query=UploadQuery,
             limited=True,
             takes_file=True,
+            access=Unrecorded("takes a file, and shows nothing of others"),
         ),
     )
 
@@ -313,6 +442,7 @@ def _restrictions(restrictions: Restrictions) -> tuple[Route, ...]:
             restrictions.page,
             ListPage[RestrictionView],
             query=RestrictionQuery,
+            access=Recorded(),
         ),
         delete(
             "/restrictions/{restriction_id}",
@@ -327,16 +457,40 @@ def _restrictions(restrictions: Restrictions) -> tuple[Route, ...]:
 
 def _events(events: Events, forwards: Forwards) -> tuple[Route, ...]:
     return (
-        get("/events", "list_events", "Search the audit record", events.page, ListPage[RecordView], query=EventQuery),
+        get(
+            "/events",
+            "list_events",
+            "Search the audit record",
+            events.page,
+            ListPage[RecordView],
+            query=EventQuery,
+            access=Recorded(),
+        ),
         get(
             "/events/{event_id}",
             "show_event",
             "Show every record about one webhook or message",
             events.timeline,
             EventTimeline,
+            access=Recorded(),
         ),
-        get("/forwards", "list_forwards", "List forwards", forwards.page, ListPage[ForwardView], query=ForwardQuery),
-        get("/forwards/{forward_id}", "show_forward", "Show a forward with its attempts", forwards.show, ForwardDetail),
+        get(
+            "/forwards",
+            "list_forwards",
+            "List forwards",
+            forwards.page,
+            ListPage[ForwardView],
+            query=ForwardQuery,
+            access=Recorded(),
+        ),
+        get(
+            "/forwards/{forward_id}",
+            "show_forward",
+            "Show a forward with its attempts",
+            forwards.show,
+            ForwardDetail,
+            access=Recorded(),
+        ),
     )
 
 
@@ -350,8 +504,16 @@ def _dead_letters(dead_letters: DeadLetters) -> tuple[Route, ...]:
             dead_letters.page,
             ListPage[DeadLetterView],
             query=DeadLetterQuery,
+            access=Recorded(),
         ),
-        get(one, "show_dead_letter", "Show a dead letter, without its content", dead_letters.show, DeadLetterView),
+        get(
+            one,
+            "show_dead_letter",
+            "Show a dead letter, without its content",
+            dead_letters.show,
+            DeadLetterView,
+            access=Recorded(),
+        ),
         post(
             f"{one}/replay",
             "replay_dead_letter",
@@ -382,6 +544,7 @@ def _reports(reports: Reports) -> tuple[Route, ...]:
             ComplianceReport,
             query=ReportQuery,
             media_types=("text/csv", "text/html", "application/pdf"),
+            access=RecordedBy(ReportRead),
         ),
     )
 
@@ -396,6 +559,7 @@ def _audit(audit: Audit) -> tuple[Route, ...]:
             VerificationView,
             query=ChainQuery,
             conflicts=True,
+            access=Recorded(),
         ),
         post(
             "/audit/restorations",
@@ -407,7 +571,12 @@ def _audit(audit: Audit) -> tuple[Route, ...]:
             role=Role.ADMIN,
         ),
         get(
-            "/audit/keys", "list_public_keys", "List the public keys of checkpoints", audit.public_keys, PublicKeysView
+            "/audit/keys",
+            "list_public_keys",
+            "List the public keys of checkpoints",
+            audit.public_keys,
+            PublicKeysView,
+            access=Unrecorded("public keys"),
         ),
         get(
             "/audit/export",
@@ -417,6 +586,26 @@ def _audit(audit: Audit) -> tuple[Route, ...]:
             ExportLineView,
             query=ChainQuery,
             media_types=(MEDIA_TYPE,),
+            access=RecordedBy(RecordExported),
+        ),
+        get(
+            "/audit/log",
+            "show_log",
+            "Show the newest checkpoint of the cumulative log, with cosignatures and keys",
+            audit.log.show,
+            LogView,
+            conflicts=True,
+            access=Unrecorded("hashes"),
+        ),
+        get(
+            "/audit/log/consistency",
+            "prove_log",
+            "Prove that the newest checkpoint of the cumulative log extends an older one",
+            audit.log.consistency,
+            ConsistencyView,
+            query=ConsistencyQuery,
+            conflicts=True,
+            access=Unrecorded("hashes"),
         ),
         get(
             "/audit/proofs/{record_id}",
@@ -425,6 +614,7 @@ def _audit(audit: Audit) -> tuple[Route, ...]:
             audit.prove,
             RecordProofView,
             conflicts=True,
+            access=RecordedBy(RecordExported),
         ),
     )
 
@@ -440,6 +630,7 @@ def _policy(simulate: SimulateDecision) -> tuple[Route, ...]:
             body=SimulationRequest,
             role=Role.AUDITOR,
             limited=True,
+            access=RecordedBy(SimulationRequested),
         ),
     )
 
@@ -457,12 +648,54 @@ def _tokens(tokens: TokenAdministration) -> tuple[Route, ...]:
             statuses=CREATED,
             role=admin,
         ),
-        get(many, "list_tokens", "List tokens", tokens.page, ListPage[TokenView], query=ListQuery, role=admin),
+        get(
+            many,
+            "list_tokens",
+            "List tokens",
+            tokens.page,
+            ListPage[TokenView],
+            query=ListQuery,
+            role=admin,
+            access=Recorded(),
+        ),
         delete(one, "revoke_token", "Revoke a token with immediate effect", tokens.revoke, TokenView, role=admin),
     )
 
 
-def _subjects(erase: EraseSubject, export: ExportSubject) -> tuple[Route, ...]:
+def _approvals(approvals: Approvals) -> tuple[Route, ...]:
+    many, one = "/approvals", "/approvals/{approval_id}"
+    return (
+        get(
+            many,
+            "list_approvals",
+            "List requests that need a second person's approval",
+            approvals.page,
+            ListPage[ApprovalView],
+            query=ApprovalQuery,
+            access=Recorded(),
+        ),
+        get(one, "show_approval", "Show a request for approval", approvals.show, ApprovalView, access=Recorded()),
+        post(
+            f"{one}/approve",
+            "approve",
+            "Approve a request with another person's token; what was requested takes effect",
+            approvals.approve,
+            ApprovalView,
+            conflicts=True,
+        ),
+        post(
+            f"{one}/reject",
+            "reject",
+            "Reject a request, or withdraw an own one; the reason is on record",
+            approvals.reject,
+            ApprovalView,
+            body=RejectRequest,
+            conflicts=True,
+        ),
+    )
+
+
+def _subjects(erase: EraseSubject, contact_books: ContactBooks, export: ExportSubject) -> tuple[Route, ...]:
     return (
         post(
             "/erasures",
@@ -472,8 +705,18 @@ def _subjects(erase: EraseSubject, export: ExportSubject) -> tuple[Route, ...]:
             ErasureView,
             body=SubjectRequest,
             role=Role.ADMIN,
+            requests=ApprovalRequested,
             statuses=(HTTPStatus.OK, HTTPStatus.ACCEPTED),
             conflicts=True,
+        ),
+        get(
+            "/erasures/{erasure_id}/contact-book",
+            "list_contact_book_deletions",
+            "What became of an erasure's deletions from WhatsApp's contact books",
+            contact_books.list,
+            ListPage[ContactBookView],
+            role=Role.ADMIN,
+            access=Recorded(),
         ),
         post(
             "/subject-exports",
@@ -483,5 +726,6 @@ def _subjects(erase: EraseSubject, export: ExportSubject) -> tuple[Route, ...]:
             SubjectExport,
             body=SubjectRequest,
             role=Role.ADMIN,
+            access=RecordedBy(SubjectExported),
         ),
     )

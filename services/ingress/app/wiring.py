@@ -19,6 +19,7 @@ from services.ingress.handlers.receive import ReceiveProviderWebhook
 from services.ingress.handlers.record_only import RecordOnly
 from services.ingress.handlers.refuse_request import RefuseRequest
 from services.ingress.handlers.reject_request import RejectRequest
+from services.ingress.http.consent_forms import ConsentForms
 from services.ingress.http.provider_webhooks import ProviderWebhooks, provider_webhooks_from
 from services.ingress.http.server import CONNECTION_OPTIONS, Endpoints
 from services.ingress.http.threecx_chat import ThreeCxChat
@@ -90,7 +91,9 @@ def application(settings: IngressSettings, dependencies: Dependencies) -> Applic
         body_seconds=settings.body_timeout,
     )
     provider_webhooks, read_post = _providers(settings, dependencies)
-    endpoints = Endpoints(threecx, ThreeCxChat(threecx), provider_webhooks)
+    endpoints = Endpoints(
+        threecx, ThreeCxChat(threecx), ConsentForms(threecx, dependencies.publisher), provider_webhooks
+    )
     return Application(endpoints, read_post, refuse, reject, settings.keep_alive_seconds)
 
 

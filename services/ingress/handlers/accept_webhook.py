@@ -93,7 +93,8 @@ class AcceptWebhook:
             kept=webhook.kept,
         )
         if isinstance(claimed, Reused):
-            return self.refuse(webhook.integration, ErrorCode.IDEMPOTENCY_KEY_REUSED, credential=webhook.credential)
+            code, first = ErrorCode.IDEMPOTENCY_KEY_REUSED, {"first_event_id": claimed.event_id}
+            return self.refuse(webhook.integration, code, first, credential=webhook.credential)
         if isinstance(claimed, Duplicate):
             if claimed.answer is not None:
                 return answer_from_stored(claimed.answer)

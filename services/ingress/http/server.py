@@ -18,6 +18,7 @@ from libs.contracts.errors import GatewayError, OperatorCode
 from services.ingress import metrics
 from services.ingress.domain.answers import METHOD_NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer, failure
 from services.ingress.http.answer_spans import describe_answer
+from services.ingress.http.consent_forms import ConsentForms
 from services.ingress.http.provider_webhooks import ProviderWebhooks
 from services.ingress.http.threecx_chat import ThreeCxChat
 from services.ingress.http.threecx_webhooks import ThreeCxWebhooks
@@ -26,6 +27,7 @@ log = logger(__name__)
 _THREECX: Final = "/integrations/3cx/webhook/{integration_id}"
 _WITH_TOKEN: Final = f"{_THREECX}/{{path_token}}"
 _CHAT: Final = "/integrations/3cx/chat/{integration_id}"
+_FORMS: Final = "/integrations/3cx/consents/{integration_id}"
 _STATUS: Final = f"{_THREECX}/events/{{event_id}}"
 FORBIDDEN: Final = failure(OperatorCode.FORBIDDEN, closes_connection=True)
 
@@ -46,6 +48,7 @@ class Endpoints:
 
     threecx: ThreeCxWebhooks
     chat: ThreeCxChat
+    forms: ConsentForms
     providers: Mapping[str, ProviderWebhooks]
     """By the path segment of their address."""
 
@@ -68,8 +71,8 @@ class Endpoints:
                 return await self._threecx(request, integration_id, path_token, methods={"POST", "GET"})
             case ["", "integrations", "3cx", "webhook", integration_id, "events", event_id] if integration_id:
                 return await self._status(request, integration_id, event_id)
-            case ["", "integrations", "3cx", "chat", integration_id] if integration_id:
-                return await self._chat(request, integration_id)
+            case ["", "integrations", "3cx", "chat" | "consents" as kind, integration_id] if integration_id:
+                return await self._json(request, integration_id, kind)
             case ["", "integrations", path, "webhook", *rest] if path in self.providers:
                 return await self._provider(request, self.providers[path], rest)
             case _:
@@ -85,10 +88,12 @@ class Endpoints:
             answer = await self._answered(request, route, self.threecx.post(request, integration_id, path_token))
         return not_allowed("POST") if answer is METHOD_NOT_ALLOWED else response_from(answer)
 
-    async def _chat(self, request: web.BaseRequest, integration_id: str) -> web.StreamResponse:
+    async def _json(self, request: web.BaseRequest, integration_id: str, kind: str) -> web.StreamResponse:
         if request.method != "POST":
             return not_allowed("POST")
-        return response_from(await self._answered(request, _CHAT, self.chat.post(request, integration_id)))
+        if kind == "chat":
+            return response_from(await self._answered(request, _CHAT, self.chat.post(request, integration_id)))
+        return response_from(await self._answered(request, _FORMS, self.forms.post(request, integration_id)))
 
     async def _answered(self, request: web.BaseRequest, route: str, answering: Awaitable[Answer]) -> Answer:
         started = time.perf_counter()

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -42,6 +42,8 @@ SIGNATURE_HEADER: Final = "X-WhatsApp-Gateway-Signature"
 IDEMPOTENCY_KEY_HEADER: Final = "Idempotency-Key"
 VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 NO_SIGNATURE: Final = bytes(32)
+WithinLimit = Callable[[web.BaseRequest, Integration, RequestBody, CredentialKind], Awaitable[Answer]]
+"""Answers an authenticated request within its caller's limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +61,18 @@ class ThreeCxWebhooks:
     clock: Clock
     body_seconds: float
 
-    async def post(self, request: web.BaseRequest, integration_id: str, path_token: str | None = None) -> Answer:
+    async def post(
+        self,
+        request: web.BaseRequest,
+        integration_id: str,
+        path_token: str | None = None,
+        *,
+        within_limit: WithinLimit | None = None,
+    ) -> Answer:
         """Answer one webhook. All requests that are not authenticated get the same answer at the same cost.
 
-        A `path_token` replaces the headers as credentials; GET may be allowed with it.
+        A `path_token` replaces the headers as credentials; GET may be allowed with it. `within_limit` answers what is
+        authenticated and within the limit, in place of the webhook's own handling.
         """
         now, credential = self.clock(), CredentialKind.SECRET
         presented = self._presented(request)
@@ -87,10 +97,15 @@ class ThreeCxWebhooks:
             )
         if request.method == "GET" and not integration.allow_get:
             return METHOD_NOT_ALLOWED
-        return await self._authenticated(request, integration, body, credential)
+        return await self._authenticated(request, integration, body, credential, within_limit or self._within_limit)
 
     async def _authenticated(
-        self, request: web.BaseRequest, integration: Integration, body: RequestBody, credential: CredentialKind
+        self,
+        request: web.BaseRequest,
+        integration: Integration,
+        body: RequestBody,
+        credential: CredentialKind,
+        within_limit: WithinLimit,
     ) -> Answer:
         """Answer a caller within its limit. A request that the gateway fails to accept does not count."""
         caller = Caller(integration.id, credential)
@@ -99,7 +114,7 @@ class ThreeCxWebhooks:
             details = {"limit": PER_MINUTE, "retry_after": max(1, math.ceil(wait))}
             return self.refuse(integration, ErrorCode.WEBHOOK_RATE_LIMITED, details, credential=credential)
         try:
-            answer = await self._within_limit(request, integration, body, credential)
+            answer = await within_limit(request, integration, body, credential)
         except Exception:
             self.rate_limits.refund(caller)
             raise

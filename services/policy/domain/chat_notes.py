@@ -14,9 +14,10 @@ from libs.contracts.events import SuppressionAdded
 from libs.store.accounts import Integration
 from libs.store.chats import ChatRefusal
 from libs.store.conversations import SuppressionKind
+from services.policy.domain.contact_requests import SCOPE
 
 SIGN: Final = "⚠ gateway: "
-COMMANDS: Final = "`/template NAME [language] | value | value`, `/stop` and `/why`"
+COMMANDS: Final = "`/template NAME [language] | value | value`, `/contact TEXT`, `/stop` and `/why`"
 NO_REFUSAL: Final = f"{SIGN}no message of this chat was refused in the last 30 days"
 BLOCKED: Final = f"{SIGN}the customer is blocked and gets no more messages; an operator can lift that"
 _SHOWN_CODES: Final = 3
@@ -32,10 +33,15 @@ def refusal_note(refusal: ChatRefusal, integration: Integration, zone: tzinfo) -
     return f"{SIGN}{start}{sentence}"
 
 
-def late_failure_note(at: datetime, provider_codes: tuple[int, ...], zone: tzinfo) -> str:
-    """WhatsApp took a message and could not deliver it."""
-    codes = ", ".join(map(str, provider_codes[:_SHOWN_CODES]))
-    why = f" (WhatsApp's code {codes})" if codes else ""
+def late_failure_note(
+    at: datetime, provider_codes: tuple[int, ...], zone: tzinfo, meaning_of: Callable[[int], str | None]
+) -> str:
+    """WhatsApp took a message and could not deliver it: when it told so, what that means, and its codes."""
+    shown = provider_codes[:_SHOWN_CODES]
+    meaning = next((found for code in shown if (found := meaning_of(code)) is not None), "").rstrip(".")
+    codes = ", ".join(map(str, shown))
+    why = f": {meaning[:1].lower()}{meaning[1:]}" if meaning else ""
+    why += f" (WhatsApp's code {codes})" if codes else ""
     return f"{SIGN}a message of this chat was not delivered, WhatsApp told at {_time(at, zone)}{why}"
 
 
@@ -70,6 +76,10 @@ def _window_closed(details: Mapping[str, Any], integration: Integration, zone: t
     return f"{why}. `/template {name}` opens it again"
 
 
+def _no_opt_in(_: Mapping[str, Any], __: Integration, ___: tzinfo) -> str:
+    return "nothing shows that the customer agreed to be messaged first; wait until they write, or record their opt-in"
+
+
 def _suppressed(details: Mapping[str, Any], _: Integration, __: tzinfo) -> str:
     blocked = details.get("reason") == SuppressionKind.BLOCKED
     return "the customer is blocked" if blocked else "the customer opted out, or WhatsApp blocks messages to them"
@@ -96,7 +106,10 @@ def _limit(details: Mapping[str, Any], _: Integration, zone: tzinfo) -> str:
     return "the limit of messages is used up" + (f" until {_time(resets_at, zone)}" if resets_at else "")
 
 
-def _throttled(details: Mapping[str, Any], _: Integration, __: tzinfo) -> str:
+def _throttled(details: Mapping[str, Any], _: Integration, zone: tzinfo) -> str:
+    until = _time_in(details, "until")
+    if details.get("scope") == SCOPE and until is not None:
+        return f"the customer was asked for the phone number lately; you can ask again after {_time(until, zone)}"
     seconds = details.get("retry_after")
     return "messages are sent too fast" + (f"; try again in {seconds} s" if isinstance(seconds, int) else "")
 
@@ -117,6 +130,7 @@ def _template_problem(details: Mapping[str, Any], _: Integration, __: tzinfo) ->
 _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any], Integration, tzinfo], str]]] = {
     ErrorCode.CONVERSATION_WINDOW_CLOSED: _window_closed,
     ErrorCode.RECIPIENT_SUPPRESSED: _suppressed,
+    ErrorCode.OPT_IN_REQUIRED: _no_opt_in,
     ErrorCode.MISSING_PHONE: _missing_phone,
     ErrorCode.MISSING_MESSAGE_TEXT: _missing_text,
     ErrorCode.MESSAGE_TEXT_TOO_LONG: _too_long,

@@ -8,11 +8,13 @@ from libs.contracts.decisions import TEMPLATED, Decision, EventType, Purpose, Ru
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from libs.contracts.results import AnswerStatus, SkipReason
+from libs.store.consents import Consent
 from libs.store.conversations import Conversation
 from libs.store.decisions import Cooldown, CoolingDown, Limit, QuotaExhausted
 from libs.store.plans import daily_limit, monthly_limit
 from libs.store.restriction_effects import restricted_templates
-from services.policy.domain.delivery_plans import DeliveryPlan, plan_for, plan_for_request
+from services.policy.domain.contact_requests import asked_already, contact_request_cooldown
+from services.policy.domain.delivery_plans import DeliveryPlan, PlanReason, plan_for, plan_for_request
 from services.policy.domain.facts import Facts, NoMessage, Objection, Pass, RuleBinding
 from services.policy.domain.message_parts import readable_parts
 
@@ -29,7 +31,7 @@ def decide(webhook: WebhookReceived, facts: Facts, rules: Sequence[RuleBinding])
     receipt: list[RuleReceipt] = []
     flagged = False
     for binding in rules:
-        if not binding.applies_to(facts.event_type, webhook):
+        if not binding.applies_to(facts.event_type, webhook) or (binding.needed and not binding.needed(facts)):
             continue
         finding = binding.rule(webhook, facts)
         stopped = not isinstance(finding, Pass)
@@ -92,7 +94,26 @@ def purpose_of(webhook: WebhookReceived, event_type: EventType | None) -> str | 
 
 
 def delivery_plan(webhook: WebhookReceived, facts: Facts) -> DeliveryPlan:
-    """How the event's message is delivered. A template that 3CX asks for is one in the window too."""
+    """How the event's message is delivered. A template that 3CX asks for is one in the window too.
+
+    Without evidence of an opt-in that the account requires, the fallback is no template: neither now, nor when the
+    window closes while the message waits.
+    """
+    return intended_plan(webhook, facts, only_as_reply=requires_opt_in(facts) and opt_in_of(webhook, facts) is None)
+
+
+def requires_opt_in(facts: Facts) -> bool:
+    """Whether the message needs evidence of an opt-in to be a template. What answers a customer's call does not."""
+    return facts.account.require_opt_in and facts.event_type is EventType.OUTBOUND_MESSAGE
+
+
+def opt_in_of(webhook: WebhookReceived, facts: Facts) -> Consent | None:
+    """The evidence that the customer agreed to messages of this purpose."""
+    return facts.stored.consents.standing(webhook.payload.message_purpose or "")
+
+
+def intended_plan(webhook: WebhookReceived, facts: Facts, *, only_as_reply: bool = False) -> DeliveryPlan:
+    """How the message would be delivered, whether the customer opted in or not."""
     request = webhook.payload.template
     if request is not None and facts.event_type is EventType.OUTBOUND_MESSAGE:
         return plan_for_request(request.name, request.language, window_closes_at(facts.stored.conversation))
@@ -103,7 +124,7 @@ def delivery_plan(webhook: WebhookReceived, facts: Facts) -> DeliveryPlan:
         phone=facts.phone,
         language=webhook.payload.language,
         restricted=restricted_templates(facts.stored.restrictions, facts.now),
-        only_as_reply=facts.customer is not None and facts.customer.may_be_another,
+        only_as_reply=only_as_reply or (facts.customer is not None and facts.customer.may_be_another),
     )
 
 
@@ -131,20 +152,29 @@ def quota_refusal(decision: Decision, facts: Facts, found: QuotaExhausted) -> De
     return Decision(code=ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED, details=details, receipt=(*decision.receipt, line))
 
 
-def cooldown_of(facts: Facts) -> Cooldown | None:
-    """The cooldown that the approval of a call event starts; an agent's message has none."""
+def cooldown_of(webhook: WebhookReceived, facts: Facts) -> Cooldown | None:
+    """The cooldown that an approval starts: of a call event, or of a request for the customer's phone number.
+
+    A request that the fallback template replaces, because the window is closed, asks for nothing.
+    """
+    if facts.contact_request_key:
+        plan = delivery_plan(webhook, facts)
+        is_sent = plan.reason in {PlanReason.WINDOW_OPEN, PlanReason.TEMPLATE_REQUESTED}
+        return contact_request_cooldown(facts) if is_sent else None
     if facts.event_type not in TEMPLATED:
         return None
     return Cooldown(
-        integration_id=facts.integration.id,
+        owner_id=facts.integration.id,
         event_type=facts.event_type or "",
         customer_key=facts.customer_key,
         seconds=COOLDOWN_S,
     )
 
 
-def cooldown_skip(decision: Decision, found: CoolingDown) -> Decision:
+def cooldown_end(decision: Decision, facts: Facts, found: CoolingDown) -> Decision:
     """The end of an event during another event's cooldown: no message is sent."""
+    if facts.contact_request_key:
+        return asked_already(decision, facts, found)
     until = found.until.isoformat()
     line = RuleReceipt(rule="cooldown_is_over", version=1, passed=False, inputs={"until": until})
     return Decision(

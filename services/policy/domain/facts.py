@@ -45,6 +45,8 @@ class Facts:
     """The one of them in the language that is asked for."""
     quoted_message_id: str | None = field(default=None, repr=False)
     """WhatsApp's id of the message in `reply_to`, if it is one of this conversation."""
+    contact_request_key: str = ""
+    """The customer key under which requests for the phone number count; empty for a message that asks for none."""
     template_limit: int | None = None
     """How many customers the business account may send templates to in 24 hours; None: not known, or no template."""
     template_use: TemplateUse | None = None
@@ -100,6 +102,8 @@ class RuleBinding:
     event_types: frozenset[EventType] = ALL_EVENT_TYPES
     when: Callable[[WebhookReceived], bool] | None = None
     """Whether the rule concerns such a message at all; None: every one of these types."""
+    needed: Callable[[Facts], bool] | None = None
+    """Whether the account asks for the rule; None: always. A rule that is not needed leaves no line in the receipt."""
 
     @property
     def name(self) -> str:

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from libs.contracts.decisions import EventType, Scalar
 from libs.contracts.events import WebhookPayload
 from libs.contracts.identity import masked, recognised_user_id
-from libs.contracts.phone_numbers import Candidates, NumberFormat, PhoneReading, Reading, candidates, choose
+from libs.contracts.phone_numbers import (
+    Candidates,
+    NumberFormat,
+    PhoneReading,
+    Reading,
+    candidates,
+    choose,
+    region_of,
+)
 
 USER_ID_FIELD = "user_id"
 _NAMES = {"from_": "from"}
@@ -27,6 +35,8 @@ class Customer:
     phone: str | None = field(default=None, repr=False)
     """The canonical phone number, in E.164 form."""
     phone_reading: PhoneReading | None = None
+    option: int = field(default=0, compare=False)
+    """Which of the field's readings the phone is, by its place among them."""
     user_id: str | None = field(default=None, repr=False)
 
     @property
@@ -75,42 +85,62 @@ def customer_from(named: Sequence[NamedCustomer], known: AbstractSet[str]) -> Cu
         if each.user_id:
             return Customer(field_name=each.field_name, user_id=each.user_id)
         if (reading := choose(each.found, known)) is not None:
-            return _customer(each.field_name, reading)
+            return _customer(each, reading)
     return None
 
 
 def receipt_of(customer: Customer) -> dict[str, Scalar]:
-    """How the customer was found, for the receipt of a decision: never the number or the id."""
+    """How the customer was found, for the receipt of a decision: never the number, a part of it, or the id."""
     if customer.phone is None:
         return {"field": customer.field_name, "user_id": True}
-    return {"phone": masked(customer.phone), "field": customer.field_name, "phone_reading": customer.phone_reading}
+    return {
+        "field": customer.field_name,
+        "phone_reading": customer.phone_reading,
+        "option": customer.option,
+        "region": region_of(customer.phone),
+    }
 
 
 def customer_of_receipt(named: Sequence[NamedCustomer], receipt: Mapping[str, object]) -> Customer | None:
     """The customer that an earlier decision about the same webhook was made for, by its `receipt_of`.
 
     What the account knows may have changed since, and the message must go to no one else. Receipts of earlier releases
-    hold the masked phone alone.
+    hold the masked phone, and some of them nothing else.
     """
-    for customer in (option for each in named for option in _options(each)):
-        lines = receipt_of(customer)
-        kind = "phone" if "phone" in lines else "user_id"
-        if kind in receipt and all(receipt.get(name, value) == value for name, value in lines.items()):
-            return customer
-    return None
+    return next((each for each in _all_options(named) if _is_in(receipt, each)), None)
 
 
-def _options(named: NamedCustomer) -> Iterator[Customer]:
-    """Everybody whom a field may mean."""
-    if named.user_id:
-        yield Customer(field_name=named.field_name, user_id=named.user_id)
-    for reading in (*named.found.to_look_up, named.found.otherwise):
-        if reading is not None:
-            yield _customer(named.field_name, reading)
+def _is_in(receipt: Mapping[str, object], customer: Customer) -> bool:
+    if customer.phone is None:
+        kind, lines = "user_id", receipt_of(customer)
+    elif "phone" in receipt:
+        known = {"field": customer.field_name, "phone_reading": customer.phone_reading}
+        kind, lines = "phone", {"phone": masked(customer.phone), **known}
+    else:
+        kind, lines = "option", receipt_of(customer)
+    return kind in receipt and all(receipt.get(name, value) == value for name, value in lines.items())
 
 
-def _customer(field_name: str, reading: Reading) -> Customer:
-    return Customer(field_name=field_name, phone=reading.e164, phone_reading=reading.phone_reading)
+def _all_options(named: Sequence[NamedCustomer]) -> Iterator[Customer]:
+    """Everybody whom the fields may mean."""
+    for each in named:
+        if each.user_id:
+            yield Customer(field_name=each.field_name, user_id=each.user_id)
+        for reading in _readings(each):
+            yield _customer(each, reading)
+
+
+def _readings(named: NamedCustomer) -> list[Reading]:
+    return [each for each in (*named.found.to_look_up, named.found.otherwise) if each is not None]
+
+
+def _customer(named: NamedCustomer, reading: Reading) -> Customer:
+    return Customer(
+        field_name=named.field_name,
+        phone=reading.e164,
+        phone_reading=reading.phone_reading,
+        option=_readings(named).index(reading),
+    )
 
 
 def _fields_of(payload: WebhookPayload, event_type: EventType | None) -> Iterator[tuple[str, str]]:

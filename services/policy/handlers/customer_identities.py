@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from libs.contracts.identity import Pseudonyms
+from libs.store.consents import Consents
 from libs.store.conversations import Suppression, SuppressionKind, Suppressions
 from libs.store.customer_links import CustomerLink, CustomerLinks, Relation
+from libs.store.do_not_contact import DoNotContact
 from libs.store.erased_customers import ErasedCustomers, cancels
 from libs.store.identities import Identities, Identity
 
@@ -29,23 +30,27 @@ class CustomerIdentities:
 
     identities: Identities
     suppressions: Suppressions
-    pseudonyms: Pseudonyms
+    do_not_contact: DoNotContact
     links: CustomerLinks
     erased_customers: ErasedCustomers
+    consents: Consents
     _without_former: set[str] = field(default_factory=set)
     """Former keys under which nothing is left; it saves a look-up for every message."""
 
     def keys(self, account_id: str | None, *values: str | None) -> list[str]:
         """The customer keys of phone numbers and user ids; None and empty values have none."""
-        return [self.pseudonyms.customer_key(account_id or "", value) for value in values if value]
+        return [self.do_not_contact.pseudonyms.customer_key(account_id or "", value) for value in values if value]
 
     async def move_former(self, account_id: str, phone: str | None) -> None:
         """Move what an earlier release stored under another spelling of the phone to the phone's key."""
-        for former in self.pseudonyms.former_customer_keys(account_id, phone) if phone else ():
+        pseudonyms = self.do_not_contact.pseudonyms
+        for former in pseudonyms.former_customer_keys(account_id, phone) if phone else ():
             if former not in self._without_former:
-                key, hashed = self.pseudonyms.customer_key(account_id, phone or ""), self.pseudonyms.do_not_contact_hash
+                key = pseudonyms.customer_key(account_id, phone or "")
                 await self.links.rekey(account_id, former, key)
-                await self.links.rekey(account_id, hashed(former), hashed(key))
+                hashes = [await self.do_not_contact.of(account_id, [each]) for each in (former, key)]
+                for old, new in zip(*hashes, strict=True):
+                    await self.links.rekey(account_id, old, new)
                 if len(self._without_former) >= MAX_REMEMBERED:
                     self._without_former.clear()
                 self._without_former.add(former)
@@ -74,6 +79,12 @@ class CustomerIdentities:
         """The main key of the customer with this key."""
         return next((row.main_key for row in await self.links.find(account_id, [key])), key)
 
+    async def known_keys(self, account_id: str, key: str, at: datetime) -> tuple[str, ...]:
+        """The key, then the customer's other keys as WhatsApp has shown them so far; links nothing and undoes none."""
+        pair = await self.pair(account_id, key, at)
+        found = await self.links.find(account_id, pair.keys)
+        return tuple(dict.fromkeys((key, *pair.keys, *(row.customer_key for row in found))))
+
     async def join_alias(self, account_id: str, alias: str, main_key: str, at: datetime) -> Identity:
         """Make `alias` another phone key of the customer of `main_key`; what is under either is to be merged."""
         await self.links.join(account_id, alias, main_key, Relation.ALIAS, at)
@@ -93,10 +104,10 @@ class CustomerIdentities:
         What remains has the day of the opt-out alone. So an opt-in from before the erasure does not lift it: it may be
         older than the opt-out.
         """
-        hashed = self.pseudonyms.do_not_contact_hash
         names = [(key, deduplication_key) for key in keys]
         if not cancels(await self.erased_customers.erased_at(account_id, keys), at):
-            names += [(hashed(key), hashed(deduplication_key)) for key in keys]
+            repeated = self.do_not_contact.pseudonyms.do_not_contact_hash(deduplication_key)
+            names += [(hash_, repeated) for hash_ in await self.do_not_contact.of(account_id, keys)]
         lifted = [
             await self.suppressions.lift(
                 account_id=account_id, customer_key=key, kind=kind, at=at, events=(), deduplication_key=name
@@ -106,7 +117,8 @@ class CustomerIdentities:
         return [row for row in lifted if row is not None]
 
     async def copy_suppressions(self, account_id: str, origins: Sequence[str], targets: Sequence[str]) -> None:
-        """Give each of `targets` the active suppressions of each of `origins`."""
+        """Give each of `targets` the active suppressions, the consents and their withdrawals of each of `origins`."""
+        await self.consents.copy(account_id, origins, targets)
         for origin in origins:
             rows = await self.suppressions.page(account_id=account_id, customer_key=origin, after=None, limit=PAGE_SIZE)
             for row in rows:

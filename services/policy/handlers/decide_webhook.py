@@ -10,7 +10,7 @@ from libs.contracts.events import MessageApproved, WebhookAnswered, WebhookRecei
 from libs.store.decisions import CoolingDown, Decisions, Position, Proposal, QuotaExhausted, StandingDecision
 from libs.store.delivery_order import DeliveryOrder
 from services.policy import metrics
-from services.policy.domain.decisions import MESSAGING, cooldown_of, cooldown_skip, decide, quota_refusal
+from services.policy.domain.decisions import MESSAGING, cooldown_end, cooldown_of, decide, quota_refusal
 from services.policy.domain.facts import Facts
 from services.policy.domain.limits import budget_of
 from services.policy.handlers.decision_events import event_from_decision
@@ -72,12 +72,12 @@ class DecideWebhook:
             budget=budget_of(facts.account, facts.period) if decision.approved else None,
             now=received.at,
             clock=self.clock(),
-            cooldown=cooldown_of(facts) if decision.approved else None,
+            cooldown=cooldown_of(received.event, facts) if decision.approved else None,
             position=Position(number_id=facts.integration.instance_id, customer_key=facts.customer_key),
         )
         result = await self.decisions.decide(proposal)
         if isinstance(result, QuotaExhausted):
             return await self._decided(received, facts, quota_refusal(decision, facts, result))
         if isinstance(result, CoolingDown):
-            return await self._decided(received, facts, cooldown_skip(decision, result))
+            return await self._decided(received, facts, cooldown_end(decision, facts, result))
         return result

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from libs.contracts.decisions import Decision
-from libs.contracts.identity import Pseudonyms
 from libs.store.customers import Customers, known_phones
+from libs.store.do_not_contact import DoNotContact
 from services.policy.domain.webhook_customers import (
     Customer,
     NamedCustomer,
@@ -21,11 +21,11 @@ class FindCustomer:
     """Chooses between the readings of a phone number by the customers that the account knows."""
 
     customers: Customers
-    pseudonyms: Pseudonyms
+    do_not_contact: DoNotContact
 
     async def __call__(self, account_id: str, named: Sequence[NamedCustomer]) -> Customer | None:
         """The customer; None when no field names one. Changes nothing."""
-        known = await known_phones(self.customers, self.pseudonyms, account_id, phones_to_look_up(named))
+        known = await known_phones(self.customers, self.do_not_contact, account_id, phones_to_look_up(named))
         return customer_from(named, known)
 
 

@@ -7,13 +7,11 @@ from uuid import UUID
 from libs.chassis.telemetry import logger
 from libs.contracts.identity import Pseudonyms
 from libs.store.customer_links import CustomerLinks
-from libs.store.inbound_messages import InboundMessage, InboundMessages
+from libs.store.inbound_messages import SEALED_FIELD, InboundMessage, InboundMessages
 from libs.store.sealer import CannotOpen, Sealer
 from libs.store.statuses import Statuses
 
 log = logger(__name__)
-FIELD = "message_id"
-"""The field name that a message id is sealed with; its owner is the event that told the message."""
 
 
 def message_hash(pseudonyms: Pseudonyms, account_id: str, number_id: str, message_id: str) -> str:
@@ -65,7 +63,7 @@ class FindQuoted:
 
     def _opened(self, message: InboundMessage) -> str | None:
         try:
-            return self.sealer.open(message.sealed_message_id, owner=message.event_id, field_name=FIELD)
+            return self.sealer.open(message.sealed_message_id, owner=message.event_id, field_name=SEALED_FIELD)
         except CannotOpen:
             log.error("message id cannot be opened", event_id=message.event_id)  # noqa: TRY400 -- the trace adds nothing
             return None

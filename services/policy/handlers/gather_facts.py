@@ -12,6 +12,7 @@ from libs.store.accounts import Account, Directory, Integration, Number
 from libs.store.contacts import Contact
 from libs.store.conversations import Conversation
 from libs.store.decisions import Decisions, FactsQuery, StoredFacts, Usage
+from libs.store.do_not_contact import DoNotContact
 from libs.store.restriction_effects import subjects_for
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.decisions import MESSAGING
@@ -55,6 +56,7 @@ class GatherFacts:
     template_limits: TemplateLimits
     chat_customers: ChatCustomers
     requests: GatherRequests
+    do_not_contact: DoNotContact
     prepare_words: PrepareWords = field(default_factory=PrepareWords)
     clock: Clock = utc_now
 
@@ -109,25 +111,39 @@ class GatherFacts:
         return decided, stored if decided == customer else await self._stored_about(webhook, decided)
 
     async def _stored_about(self, webhook: _ConfiguredWebhook, customer: Customer | None) -> StoredFacts:
-        """The facts under the customer's keys, and under the main key when that is another one."""
-        keys = self._keys(webhook.account.id, customer)
-        stored = await self.decisions.facts(self._query(webhook, customer, keys))
-        main_key = _main_key_of(stored, keys[0]) if keys else ""
-        if main_key in {"", *keys}:
-            return stored
-        return await self.decisions.facts(self._query(webhook, customer, (*keys, main_key)))
+        """The facts under the customer's keys, and under the main key when that is another one.
 
-    def _query(self, webhook: _ConfiguredWebhook, customer: Customer | None, keys: tuple[str, ...]) -> FactsQuery:
+        Only in an account in which erasures have left suppressions are they read again, under hashes that are new.
+        """
+        keys = self._keys(webhook.account.id, customer)
+        hashes = self.do_not_contact.known(keys)
+        stored = await self.decisions.facts(self._query(webhook, customer, keys, hashes))
+        main_key = _main_key_of(stored, keys[0]) if keys else ""
+        wanted = keys if main_key in {"", *keys} else (*keys, main_key)
+        if not stored.left_by_erasures:
+            again = wanted != keys
+        elif again := not self.do_not_contact.are_all(hashes, wanted):
+            hashes = await self.do_not_contact.hashes(wanted)
+        return await self.decisions.facts(self._query(webhook, customer, wanted, hashes)) if again else stored
+
+    def _query(
+        self,
+        webhook: _ConfiguredWebhook,
+        customer: Customer | None,
+        keys: tuple[str, ...],
+        hashes: tuple[str, ...],
+    ) -> FactsQuery:
         integration, number = webhook.integration, webhook.number
         return FactsQuery(
             event_id=str(webhook.received.id),
             account_id=integration.account_id,
             number_id=integration.instance_id,
-            customer_keys=(*keys, *map(self.pseudonyms.do_not_contact_hash, keys)),
+            customer_keys=(*keys, *hashes),
             day=webhook.period.day,
             month=webhook.period.month,
             now=webhook.received.at,
             clock=self.clock(),
+            with_consents=_may_need_consent(webhook),
             subjects=subjects_for(
                 number_id=integration.instance_id,
                 business_account_id=None if number is None else number.business_account_id,
@@ -170,6 +186,15 @@ class GatherFacts:
 
     def _key(self, account_id: str, customer: Customer | None) -> str:
         return "" if customer is None else self.pseudonyms.customer_key(account_id, customer.address)
+
+
+def _may_need_consent(webhook: _ConfiguredWebhook) -> bool:
+    """Whether the message may become a template for which the account requires an opt-in; else none is read."""
+    if not webhook.account.require_opt_in or webhook.event_type is not EventType.OUTBOUND_MESSAGE:
+        return False
+    integration = webhook.integration
+    has_fallback = not integration.strict_window and integration.window_template is not None
+    return has_fallback or webhook.received.event.payload.template is not None
 
 
 def _event_type_from(name: str | None) -> EventType | None:

@@ -6,6 +6,7 @@ from libs.contracts.decisions import EventType
 from libs.contracts.events import WebhookReceived
 from libs.contracts.identity import Pseudonyms
 from libs.store.templates import Templates
+from services.policy.domain.contact_requests import asks_for_contact
 from services.policy.domain.facts import Facts
 from services.policy.domain.message_parts import owner_for
 from services.policy.handlers.find_quoted import Conversation, FindQuoted
@@ -37,7 +38,14 @@ class GatherRequests:
         if payload.reply_to is not None and facts.customer is not None:
             within = Conversation(facts.account.id, facts.integration.instance_id, self._keys(facts))
             facts = replace(facts, quoted_message_id=await self.find_quoted(payload.reply_to, within))
+        if asks_for_contact(payload, facts.known_template):
+            facts = replace(facts, contact_request_key=self._contact_request_key(facts))
         return facts
+
+    def _contact_request_key(self, facts: Facts) -> str:
+        """The key of the customer's user id where it is known: it stays when the customer shares the phone number."""
+        ids = [each.user_id for each in (facts.customer, facts.contact) if each is not None and each.user_id]
+        return self.pseudonyms.customer_key(facts.account.id, ids[0]) if ids else facts.customer_key
 
     def _keys(self, facts: Facts) -> set[str]:
         """Every key of the customer that the facts were read under."""

@@ -9,17 +9,19 @@ from libs.chassis.subscriptions import Received
 from libs.contracts.decisions import CONFIRMATION, Purpose
 from libs.contracts.events import Event, MessageApproved, SuppressionAdded, SuppressionLifted, WhatsAppMessageReceived
 from libs.store.accounts import Account, Directory
+from libs.store.consents import ConsentScope, ConsentSource
 from libs.store.conversations import Conversations, Suppression, SuppressionKind, Suppressions
-from libs.store.inbound_messages import InboundMessage
+from libs.store.inbound_messages import SEALED_FIELD, InboundMessage
 from services.policy import metrics
 from services.policy.domain.addresses import addresses_of, contact_in
 from services.policy.domain.consent_changes import ConsentChange
 from services.policy.domain.keywords import Keywords, OptIn, OptOut, button_meaning, text_meaning
 from services.policy.domain.opt_out_confirmations import confirmation_text
+from services.policy.handlers.consent_ledger import ConsentLedger, digest_of
 from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.customer_identities import CustomerIdentities
 from services.policy.handlers.customer_restrictions import CustomerRestrictions
-from services.policy.handlers.find_quoted import FIELD, message_hash
+from services.policy.handlers.find_quoted import message_hash
 
 KEYWORD = "keyword"
 WORDS = frozenset({"text", "image", "audio", "video", "document", "sticker", "location", "edit"})
@@ -44,6 +46,7 @@ class HandleInboundMessage:
     customer_restrictions: CustomerRestrictions
     contacts: CustomerContacts
     clock: Clock
+    ledger: ConsentLedger
 
     async def __call__(self, received: ReceivedMessage) -> Sequence[Event]:
         """Handle one message. Safe to repeat: suppressions and lifts are identified by it, and times only increase."""
@@ -73,13 +76,16 @@ class HandleInboundMessage:
                 account.id, message.number_id, identity.keys, at=message.sent_at, cause=received.id
             )
         if change and isinstance(meaning, OptOut):
-            return _opt_out_events(received, account, change, standing, meaning.language)
-        return await self._lift(change, identity.keys, message.message_id) if change else ()
+            ended = await self.ledger.withdraw(
+                change, identity.keys, source=ConsentSource.KEYWORD, scope=ConsentScope.ALL
+            )
+            return (*_opt_out_events(received, account, change, standing, meaning.language), *ended)
+        return await self._opt_in(change, identity.keys, message.message_id) if change else ()
 
     def _quotable(self, received: ReceivedMessage, customer_key: str) -> InboundMessage:
         """The message as it is kept, so that an agent can quote it; stored in the step that opens the window."""
         message, event_id = received.event, str(received.id)
-        pseudonyms, sealer = self.customer_identities.pseudonyms, self.contacts.sealer
+        pseudonyms, sealer = self.customer_identities.do_not_contact.pseudonyms, self.contacts.sealer
         account_id = message.account_id or ""
         return InboundMessage(
             event_id=event_id,
@@ -87,7 +93,7 @@ class HandleInboundMessage:
             account_id=account_id,
             number_id=message.number_id,
             customer_key=customer_key,
-            sealed_message_id=sealer.seal(message.message_id, owner=event_id, field_name=FIELD),
+            sealed_message_id=sealer.seal(message.message_id, owner=event_id, field_name=SEALED_FIELD),
             at=message.sent_at,
         )
 
@@ -112,6 +118,18 @@ class HandleInboundMessage:
     ) -> list[Suppression]:
         """Suppress the customer's other keys, unless the opt-out is lifted: then this is a repetition."""
         return await self._suppress(change, keys) if any(row.active for row in standing) else []
+
+    async def _opt_in(self, change: ConsentChange, keys: Sequence[str], message_id: str) -> Sequence[Event]:
+        """A START lifts the customer's opt-out, and is evidence that they agreed to be messaged."""
+        lifted = await self._lift(change, keys, message_id)
+        agreed = await self.ledger.agree(
+            change,
+            keys,
+            source=ConsentSource.KEYWORD,
+            wording_version=f"keyword:{change.evidence['language']}",
+            evidence_hash=digest_of(change.evidence),
+        )
+        return (*lifted, *agreed)
 
     async def _lift(self, change: ConsentChange, keys: Sequence[str], message_id: str) -> Sequence[Event]:
         """Lift the opt-out, and WhatsApp's own block of the business, which the customer's START ends too."""

@@ -7,10 +7,12 @@ from datetime import datetime
 from libs.chassis.clock import Clock
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import Event, SuppressionAdded, SuppressionLifted, WhatsAppPreferenceChanged
+from libs.store.consents import ConsentScope, ConsentSource
 from libs.store.conversations import SuppressionKind, Suppressions
 from services.policy import metrics
 from services.policy.domain.addresses import contact_in
 from services.policy.domain.consent_changes import ConsentChange
+from services.policy.handlers.consent_ledger import ConsentLedger
 from services.policy.handlers.customer_contacts import CustomerContacts
 from services.policy.handlers.customer_identities import CustomerIdentities
 
@@ -27,6 +29,7 @@ class HandlePreference:
     customer_identities: CustomerIdentities
     contacts: CustomerContacts
     clock: Clock
+    ledger: ConsentLedger
 
     async def __call__(self, received: Received[WhatsAppPreferenceChanged]) -> Sequence[Event]:
         """Handle one preference. Safe to repeat: suppressions and lifts are identified by the event."""
@@ -42,7 +45,11 @@ class HandlePreference:
         change = _change_from(received)
         if preference.value == "stop":
             linked = [key for key in identity.keys if key not in keys]
-            return await self._suppress(change, keys, linked, received.at)
+            added = await self._suppress(change, keys, linked, received.at)
+            ended = await self.ledger.withdraw(
+                change, identity.keys, source=ConsentSource.PROVIDER, scope=ConsentScope.MARKETING
+            )
+            return (*added, *ended)
         return await self._lift(change, identity.keys) if preference.value == "resume" else ()
 
     async def _suppress(

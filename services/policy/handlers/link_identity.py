@@ -59,7 +59,13 @@ class LinkIdentity:
         kept = await self.contacts.completed(account_id, former)
         phone, user_id = changed.new_customer or kept.phone, changed.new_customer_user_id or kept.user_id
         keeps_digits = phone == kept.phone and changed.new_customer_wa_id is None
-        return Contact(phone=phone, user_id=user_id, wa_id=kept.wa_id if keeps_digits else changed.new_customer_wa_id)
+        kept_parent = kept.parent_user_id if user_id == kept.user_id else None
+        return Contact(
+            phone=phone,
+            user_id=user_id,
+            wa_id=kept.wa_id if keeps_digits else changed.new_customer_wa_id,
+            parent_user_id=changed.parent_user_id or kept_parent,
+        )
 
 
 @dataclass(frozen=True, slots=True)

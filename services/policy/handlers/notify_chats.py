@@ -1,8 +1,9 @@
 """`NotifyChats`: requests a forward to 3CX's chat for each customer's message, and for each of the gateway's notes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from libs.contracts.events import (
     WhatsAppMessageReceived,
 )
 from libs.contracts.forwards import ForwardKind
+from libs.providers.registry import meaning_of
 from libs.store.accounts import Account, Directory, Integration
 from libs.store.chats import ChatRefusal, ChatRefusals
 from libs.store.contacts import Contact
@@ -48,6 +50,8 @@ class NotifyChats:
     customers: ChatCustomers
     refusals: ChatRefusals
     records: Records
+    meaning_of: Callable[[str, int], str | None] = meaning_of
+    """What a provider's error code means."""
 
     async def for_message(self, received: Received[WhatsAppMessageReceived]) -> Requests:
         """Show a customer's message in the chat of each integration that has the number there."""
@@ -100,7 +104,9 @@ class NotifyChats:
         if account is None or not was_written_in_chat(await self.records.timeline(str(updated.event_id))):
             return ()
         contact = await self.contacts.completed(integration.account_id, contact_in(updated))
-        text = late_failure_note(updated.at, updated.provider_codes, account.zone)
+        number = await self.directory.number(number_id=updated.number_id)
+        meaning = partial(self.meaning_of, "" if number is None else number.provider)
+        text = late_failure_note(updated.at, updated.provider_codes, account.zone, meaning)
         return await self._note(integration, contact, text, updated.number_id, event_id=updated.event_id, at=updated.at)
 
     async def for_answer(self, received: Received[WebhookAnswered]) -> Requests:

@@ -8,7 +8,7 @@ from typing import Final
 from libs.chassis.subscriptions import Received
 from libs.contracts.events import SimulationAnswered, SimulationRequested, WebhookReceived
 from libs.store.decisions import Decisions
-from services.policy.domain.decisions import cooldown_of, cooldown_skip, decide
+from services.policy.domain.decisions import cooldown_end, cooldown_of, decide
 from services.policy.handlers.gather_facts import GatherFacts
 from services.policy.rules import RULES
 
@@ -40,14 +40,14 @@ class SimulateDecision:
         )
         facts = await self.gather_facts(replace(received, event=webhook))  # type: ignore[arg-type]  # the event's type changes with it
         decision = decide(webhook, facts, RULES)
-        cooldown = cooldown_of(facts) if decision.approved else None
+        cooldown = cooldown_of(webhook, facts) if decision.approved else None
         running = None if cooldown is None else await self.decisions.cooling_down(cooldown, facts.now)
         return SimulationAnswered(
             account_id=requested.account_id,
             integration_id=requested.integration_id,
             simulation_id=received.id,
             reply_to=requested.reply_to,
-            decision=decision if running is None else cooldown_skip(decision, running),
+            decision=decision if running is None else cooldown_end(decision, facts, running),
         )
 
     async def _wait_for_messages(self) -> None:

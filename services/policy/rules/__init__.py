@@ -2,11 +2,11 @@
 
 from libs.contracts.decisions import CALL_EVENTS, TEMPLATED, EventType
 from libs.contracts.events import CHAT_DIALECT, WebhookReceived
-from services.policy.domain.decisions import MESSAGING
+from services.policy.domain.decisions import MESSAGING, requires_opt_in
 from services.policy.domain.facts import RuleBinding
 from services.policy.rules.acceptable_use import account_is_not_paused, content_is_acceptable
 from services.policy.rules.chat import chat_is_between_known_numbers, command_is_known
-from services.policy.rules.consent import customer_has_not_opted_out, window_is_open
+from services.policy.rules.consent import customer_has_not_opted_out, customer_has_opted_in, window_is_open
 from services.policy.rules.content_form import (
     asks_for_template,
     every_template_value_fits,
@@ -53,6 +53,7 @@ RULES: tuple[RuleBinding, ...] = (
     RuleBinding(purpose_is_allowed, event_types=OUTBOUND),
     RuleBinding(template_category_fits_purpose, event_types=OUTBOUND, when=asks_for_template),
     RuleBinding(customer_has_not_opted_out, event_types=MESSAGING),
+    RuleBinding(customer_has_opted_in, event_types=OUTBOUND, needed=requires_opt_in),
     RuleBinding(window_is_open, version=4, event_types=MESSAGING),
     RuleBinding(account_is_not_paused, event_types=MESSAGING),
     RuleBinding(template_is_approved, event_types=OUTBOUND, when=asks_for_template),

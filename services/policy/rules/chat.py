@@ -5,7 +5,7 @@ from libs.contracts.errors import ErrorCode
 from libs.contracts.events import WebhookReceived
 from services.policy.domain.facts import Facts, Finding, Objection, Pass
 
-COMMAND_NAMES = ["template", ChatCommand.STOP.value, ChatCommand.WHY.value]
+COMMAND_NAMES = ["template", "contact", ChatCommand.STOP.value, ChatCommand.WHY.value]
 
 
 def chat_is_between_known_numbers(webhook: WebhookReceived, facts: Facts) -> Finding:

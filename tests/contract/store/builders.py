@@ -151,7 +151,7 @@ def records_of_one_moment_and_later(count: int) -> Sequence[Record]:
 
 def a_cooldown(**fields: Any) -> Cooldown:
     given: dict[str, Any] = {
-        "integration_id": "int-1",
+        "owner_id": "int-1",
         "event_type": "missed_call",
         "customer_key": "customer-1",
         "seconds": 900,

@@ -18,6 +18,7 @@ from libs.chassis.subscriptions import Received
 from libs.contracts.events import BY_NAME, Event, RecordRestored, SuppressionAdded, SuppressionLifted
 from libs.contracts.identity import Pseudonyms
 from libs.store.conversations import SuppressionKind
+from libs.store.do_not_contact import DoNotContact, HashedErasedCustomers, do_not_contact_from
 from libs.store.erasures import Erasure
 from libs.store.factory import open_store
 from libs.store.outbox import OutboxEvent
@@ -38,6 +39,7 @@ from services.console.handlers.dead_letter_customers import DeadLetterCustomers
 from services.console.handlers.erasure_steps import ErasureSteps
 from services.console.handlers.subject_dead_letters import SubjectDeadLetters
 from tests.contract.store.builders import a_number, a_suppression, an_account
+from tests.do_not_contact import KEY_TEXT
 from tests.unit.record.chains import KEY
 from tools.cli.console_client import ExitCode
 from tools.cli.program import run
@@ -68,6 +70,19 @@ class Deployment:
     def sink(self) -> Path:
         return self.folder / "sink.jsonl"
 
+    hash_keys = KEY_TEXT
+
+    @property
+    def hashes(self) -> DoNotContact:
+        return self.hashes_with(self.hash_keys)
+
+    def hashes_with(self, keys: str) -> DoNotContact:
+        return do_not_contact_from(keys, PSEUDONYMS, self.store.do_not_contact_entries)
+
+    @property
+    def erased_customers(self) -> HashedErasedCustomers:
+        return HashedErasedCustomers(self.store.erased_customers, self.hashes)
+
     @property
     def environ(self) -> dict[str, str]:
         return {
@@ -76,6 +91,7 @@ class Deployment:
             "GATEWAY_SECRET_KEYS": SECRET_KEYS,
             "GATEWAY_POST_KEYS": POST_KEYS,
             "GATEWAY_SINK_KEYS": SINK_KEYS,
+            "GATEWAY_DO_NOT_CONTACT_KEYS": KEY_TEXT,
             "GATEWAY_SIGNING_KEYS": f"k1:{base64.b64encode(KEY.seed).decode()}",
         }
 
@@ -100,7 +116,7 @@ class Deployment:
             self.store.records,
             CachedSubjectKeys(self.store.subjects, sealer_from(SECRET_KEYS)),
             PSEUDONYMS,
-            NewCustomers(self.store.erased_customers),
+            NewCustomers(self.erased_customers),
             sign_restoration=SignRestoration(self.store.chains, KEY),
             restore_lines=lines,
         )
@@ -187,9 +203,23 @@ class Deployment:
             at=at,
         )
 
-    async def erased(self, phone: str, pseudonym: str) -> None:
-        """An erasure to its end, as console does it."""
-        store, key = self.store, key_of(phone)
+    def job_of(self, phone: str, pseudonym: str, do_not_contact: Sequence[str]) -> Erasure:
+        """The job of erasing somebody, as console makes it."""
+        return Erasure(
+            id=f"era_{uuid4().hex}",
+            account_id=ACCOUNT,
+            customer_keys=(key_of(phone),),
+            do_not_contact=tuple(do_not_contact),
+            fast_hashes=(PSEUDONYMS.do_not_contact_hash(key_of(phone)),),
+            pseudonyms=(pseudonym,),
+            reason="asked by letter",
+            actor="admin",
+            asked_at=utc_now(),
+        )
+
+    async def erased(self, phone: str, pseudonym: str, *, do_not_contact: str | None = None) -> None:
+        """An erasure to its end, as console does it; `do_not_contact` is the hash that an earlier release made."""
+        store = self.store
         customers = DeadLetterCustomers(PSEUDONYMS, post_sealer_from(POST_KEYS))
 
         async def later() -> None:
@@ -198,7 +228,7 @@ class Deployment:
         steps = ErasureSteps(
             erasures=store.erasures,
             personal_data=store.personal_data,
-            erased_customers=store.erased_customers,
+            erased_customers=self.erased_customers,
             subjects=store.subjects,
             records=store.records,
             dead_letters=SubjectDeadLetters(
@@ -210,24 +240,15 @@ class Deployment:
             changes=Changes(store.registry, store.outbox, utc_now, uuid4, later),
             seal=lambda job: sealed_keys(job.customer_keys, sealer_from(SINK_KEYS), erasure_id=job.id),
         )
-        job = Erasure(
-            id=f"era_{uuid4().hex}",
-            account_id=ACCOUNT,
-            customer_keys=(key,),
-            do_not_contact=(PSEUDONYMS.do_not_contact_hash(key),),
-            pseudonyms=(pseudonym,),
-            reason="asked by letter",
-            actor="admin",
-            asked_at=utc_now(),
-        )
+        made = [do_not_contact] if do_not_contact else await self.hashes.newest([key_of(phone)])
+        job = self.job_of(phone, pseudonym, made)
         await store.erasures.add(job)
         await steps(job)
         await self.outbox_is_published()
 
     async def is_suppressed(self, phone: str) -> bool:
         """Whether the next message to the phone is refused: by its key, or by what an erasure left."""
-        keys = [key_of(phone), PSEUDONYMS.do_not_contact_hash(key_of(phone))]
-        return bool(await self.store.suppressions.standing(ACCOUNT, keys))
+        return bool((await self.hashes.standing(ACCOUNT, [key_of(phone)])).kinds)
 
     async def is_lost(self, url: str) -> None:
         """The store is lost; from now on the deployment's store is another one, which does not exist yet."""

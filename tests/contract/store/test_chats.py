@@ -47,6 +47,19 @@ async def test_no_two_customers_have_one_number(store: Store, other: Store) -> N
     assert await store.pseudo_numbers.customer_of("int-1", "+99900000000001") == a_customer("c-1")
 
 
+async def test_a_persons_numbers_are_found_under_each_of_their_keys(store: Store, other: Store) -> None:
+    given = [("int-2", "c-1", "acc-1"), ("int-1", "c-2", "acc-1"), ("int-1", "c-3", "acc-1"), ("int-1", "c-1", "acc-2")]
+    for place, (integration_id, key, account_id) in enumerate(given):
+        customer = a_customer(key, account_id)
+        integration = integration_id if account_id == "acc-1" else "int-3"
+        await store.pseudo_numbers.number_of(integration, customer, proposed=f"+9990000000000{place}")
+
+    found = await other.pseudo_numbers.numbers_of("acc-1", ("c-1", "c-2"))
+
+    assert list(found) == [("int-1", "+99900000000001"), ("int-2", "+99900000000000")]
+    assert list(await other.pseudo_numbers.numbers_of("acc-1", ())) == []
+
+
 async def test_a_number_means_nobody_to_another_integration(store: Store) -> None:
     await store.pseudo_numbers.number_of("int-1", a_customer(), proposed="+99900000000001")
 

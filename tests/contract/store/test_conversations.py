@@ -3,11 +3,12 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import permutations
 
 import pytest
 
-from libs.store.conversations import Conversation, Suppression, SuppressionKind
+from libs.store.conversations import Conversation, Suppression, SuppressionKind, is_customers_own
 from libs.store.factory import open_store
 from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_facts_query, a_suppression, after, an_outbox_event
@@ -404,3 +405,72 @@ async def test_one_word_that_comes_many_times_at_once_lifts_once(store: Store, o
 
     assert [row.id for row in lifted if row is not None] == ["sup-1"] * 10
     assert len(await posted(store)) == 1
+
+
+async def test_a_suppression_tells_when_the_customer_asked_last(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1", source="operator"), [])
+    by_operator = await store.suppressions.get("sup-1")
+    await store.suppressions.suppress(a_suppression("sup-2", since=after(-90.4)), [])
+    await store.suppressions.suppress(a_suppression("sup-3", since=after(-200)), [])
+    included = await store.suppressions.get("sup-1")
+
+    assert by_operator is not None
+    assert included is not None
+    assert (by_operator.asked_at, is_customers_own(by_operator)) == (None, False)
+    assert (included.asked_at, is_customers_own(included)) == (after(-90.4).replace(microsecond=0), True)
+    assert included.source == "operator"
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "own"),
+    [
+        (SuppressionKind.OPT_OUT, "keyword", True),
+        (SuppressionKind.OPT_OUT, "import", True),
+        (SuppressionKind.MARKETING, "provider", True),
+        (SuppressionKind.OPT_OUT, "erasure", True),
+        (SuppressionKind.OPT_OUT, "operator", False),
+        (SuppressionKind.BLOCKED, "operator", False),
+        (SuppressionKind.BLOCKED, "erasure", False),
+        (SuppressionKind.PROVIDER_BLOCK, "provider", False),
+    ],
+)
+def test_an_opt_out_is_the_customers_own_unless_an_operator_made_it(
+    kind: SuppressionKind, source: str, *, own: bool
+) -> None:
+    assert is_customers_own(a_suppression(kind=kind, source=source)) is own
+
+
+async def test_an_operators_lift_ends_what_the_operator_has_read_and_nothing_newer(store: Store, other: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1", since=after(-100)), [])
+    known = await store.suppressions.get("sup-1")
+    await other.suppressions.suppress(a_suppression("sup-2", since=after(-50)), [])
+    newer = await store.suppressions.get("sup-1")
+    lift = partial(
+        store.suppressions.lift, account_id="acc-1", customer_key="customer-1", kind=SuppressionKind.OPT_OUT, at=NOW
+    )
+
+    refused = await lift(events=[an_outbox_event()], known=known)
+    lifted = await lift(events=[], known=newer)
+
+    assert refused is None
+    assert await store.outbox.unpublished(10) == []
+    assert lifted is not None
+    assert lifted.active is False
+
+
+async def test_an_operators_lift_of_a_block_leaves_an_opt_out_that_it_came_to_include(store: Store) -> None:
+    await store.suppressions.suppress(a_suppression("sup-1", source="operator"), [])
+    known = await store.suppressions.get("sup-1")
+    await store.suppressions.suppress(a_suppression("sup-2", since=after(-50)), [])
+
+    lifted = await store.suppressions.lift(
+        account_id="acc-1",
+        customer_key="customer-1",
+        kind=SuppressionKind.OPT_OUT,
+        at=after(60),
+        events=[],
+        known=known,
+    )
+
+    assert lifted is None
+    assert await store.suppressions.standing("acc-1", ["customer-1"]) == {SuppressionKind.OPT_OUT}

@@ -60,7 +60,7 @@ async def test_when_the_cooldown_is_over_the_next_event_begins_one(store: Store)
 @pytest.mark.parametrize(
     "different",
     [
-        pytest.param({"integration_id": "int-2"}, id="another integration"),
+        pytest.param({"owner_id": "int-2"}, id="another integration"),
         pytest.param({"event_type": "voicemail"}, id="another kind of event"),
         pytest.param({"customer_key": "customer-2"}, id="another customer"),
     ],
@@ -136,3 +136,28 @@ async def test_whose_cooldown_runs_can_be_asked_without_taking_it(store: Store, 
     assert runs == CoolingDown(after(FIFTEEN.seconds))
     assert over is None
     assert await other.decisions.cooling_down(FIFTEEN, after(62)) is None
+
+
+DAY = 86_400
+MONTH = a_cooldown(owner_id="acc-1", event_type="request_contact_info", seconds=30 * DAY)
+
+
+async def test_a_cooldown_of_thirty_days_outlives_short_ones_and_their_cleanup(store: Store, other: Store) -> None:
+    await store.decisions.decide(an_approval("month", cooldown=MONTH))
+    for number in range(130):  # more than two cleanups of SQLite
+        short = a_cooldown(customer_key=f"customer-{number}")
+        await store.decisions.decide(an_approval(f"event-{number}", cooldown=short, now=after(20 * DAY)))
+
+    early = await other.decisions.decide(an_approval("early", cooldown=MONTH, now=after(30 * DAY - 1)))
+    late = await other.decisions.decide(an_approval("late", cooldown=MONTH, now=after(30 * DAY)))
+
+    assert early == CoolingDown(until=after(30 * DAY))
+    assert isinstance(late, StandingDecision)
+
+
+async def test_of_two_requests_at_once_one_is_approved(store: Store, other: Store) -> None:
+    asked = [(store, other)[n % 2].decisions.decide(an_approval(f"event-{n}", cooldown=MONTH)) for n in range(20)]
+
+    answers = await asyncio.gather(*asked)
+
+    assert sum(isinstance(each, StandingDecision) for each in answers) == 1

@@ -46,7 +46,7 @@ async def test_the_same_request_finds_the_first_ones_answer(store: Store, other:
 async def test_the_key_with_another_body_is_reused(store: Store) -> None:
     await claim(store)
 
-    assert await claim(store, "event-2", body_hash="body-2") == Reused()
+    assert await claim(store, "event-2", body_hash="body-2") == Reused("event-1")
 
 
 async def test_keys_of_other_integrations_are_other_keys(store: Store) -> None:

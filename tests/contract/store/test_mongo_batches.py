@@ -1,6 +1,6 @@
-"""How MongoDB's adapters cut long work: appends into inserts, tallies into spans of time. Only for MongoDB."""
+"""How MongoDB's adapters cut long work: appends into inserts. Only for MongoDB."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,7 @@ from libs.store.mongo.chains import MongoChains
 from libs.store.mongo.database import Document, client_from, close
 from libs.store.mongo.indexes import make_indexes
 from libs.store.mongo.records import MOST_AT_ONCE, MongoRecords
-from libs.store.mongo.tallies import MongoTallies
-from tests.contract.store.builders import NOW, a_record, after, records_of_one_moment_and_later
+from tests.contract.store.builders import a_record, records_of_one_moment_and_later
 from tests.contract.store.mongo_server import mongo_database
 
 
@@ -61,28 +60,3 @@ async def test_a_seq_that_is_taken_between_two_inserts_leaves_no_gap_and_no_seco
     assert written == 50
     assert [link.seq for link in links] == list(range(1, 52))
     assert [link.previous for link in links[1:]] == [link.hash for link in links[:-1]]
-
-
-class NotedSpans(MongoTallies):
-    """Notes the spans that it has read."""
-
-    def __init__(self, database: Any, *, batch: int) -> None:
-        super().__init__(database, batch=batch)
-        self.spans: list[tuple[int, int]] = []
-
-    async def groups(self, account_id: str, start: int, stop: int) -> Sequence[Document]:
-        self.spans.append((start, stop))
-        return await super().groups(account_id, start, stop)
-
-
-@pytest.mark.parametrize("batch", [1, 7, 100, 1_000])
-async def test_a_tally_reads_each_record_once_in_spans_that_touch(mongo: Any, batch: int) -> None:
-    await MongoRecords(mongo).append([*records_of_one_moment_and_later(100), a_record("other", account_id="acc-2")])
-    tallies = NotedSpans(mongo, batch=batch)
-
-    found = await tallies.tally("acc-1", from_=NOW, to=after(30), day_began=NOW)
-
-    assert sum(tally.records for tally in found) == 90
-    assert [stop for _, stop in tallies.spans[:-1]] == [start for start, _ in tallies.spans[1:]]
-    assert all(start < stop for start, stop in tallies.spans)
-    assert len(tallies.spans) <= 90 // max(batch - 2, 1) + 1  # three records share a time

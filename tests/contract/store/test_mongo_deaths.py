@@ -6,6 +6,7 @@ after) or pauses while others act. Each test tries every n until the process get
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,37 @@ async def test_a_cooldown_whose_process_died_is_its_events_alone(mongo: Any, aga
         if through:
             return
     pytest.fail("it never got through")
+
+
+MONTH = 30 * 86_400
+
+
+@pytest.mark.parametrize("ends", ["returned", "refused"])
+async def test_a_long_cooldown_without_a_message_does_not_count_again_once_the_decision_is_gone(
+    mongo: Any, ends: str
+) -> None:
+    """MongoDB deletes decisions after ten days; then nothing tells that the cooldown's owner sent no message."""
+    decisions, cooldown = MongoDecisions(mongo), a_cooldown(seconds=MONTH)
+    budget = a_budget(daily_limit=0) if ends == "refused" else a_budget()
+    await decisions.decide(an_approval("event-1", cooldown=cooldown, budget=budget))
+    if ends == "returned":
+        await decisions.release("event-1", NOW)
+    await mongo["decisions"].delete_many({})
+
+    assert await decisions.decide(an_approval("event-2", cooldown=cooldown)) == standing("approved", fresh=True)
+
+
+async def test_a_long_cooldown_counts_after_its_decision_is_gone_and_has_its_own_time_to_live(mongo: Any) -> None:
+    decisions, cooldown = MongoDecisions(mongo), a_cooldown(seconds=MONTH)
+    await decisions.decide(an_approval("event-1", cooldown=cooldown))
+    await mongo["decisions"].delete_many({})
+
+    found = await mongo["cooldowns"].find_one({"_id": cooldown.id})
+
+    assert "touched_at" not in found
+    assert abs(found["ends"].replace(tzinfo=UTC) - after(MONTH)) < timedelta(milliseconds=1)  # what BSON keeps
+    again = await decisions.decide(an_approval("event-2", cooldown=cooldown, now=after(29 * 86_400)))
+    assert again == CoolingDown(until=after(MONTH))
 
 
 @BEFORE_AND_AFTER

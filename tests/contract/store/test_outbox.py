@@ -1,5 +1,6 @@
 """The contract of `Outbox`, on every adapter."""
 
+from libs.store.outbox import OutboxEvent
 from libs.store.store import Store
 from tests.contract.store.builders import after, an_account, an_outbox_event
 
@@ -61,3 +62,13 @@ async def test_an_event_of_no_row_waits_and_leaves_nothing_behind(store: Store, 
 
     assert before == events
     assert [event.id for event in await store.outbox.unpublished(10)] == ["e-2"]
+
+
+async def test_an_event_that_is_added_again_is_published_once(store: Store) -> None:
+    event = OutboxEvent("7f1d3a52-8f1b-4f0e-9c55-0a1b2c3d4e5f", "data.read", b"{}", 1.0)
+    other = OutboxEvent("8f1d3a52-8f1b-4f0e-9c55-0a1b2c3d4e5f", "data.read", b"{}", 2.0)
+
+    await store.outbox.add([event])
+    await store.outbox.add([event, other])
+
+    assert await store.outbox.unpublished(10) == [event, other]

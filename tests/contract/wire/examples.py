@@ -17,8 +17,18 @@ from libs.contracts.content import (
 from libs.contracts.decisions import Decision, RuleReceipt
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import (
+    AccessRefused,
     AccountChanged,
+    ApprovalApproved,
+    ApprovalExpired,
+    ApprovalRejected,
+    ApprovalRequested,
     ChatParties,
+    ConsentRecorded,
+    ConsentSubmitted,
+    ConsentWithdrawn,
+    ContactBookDeletionEnded,
+    DataRead,
     DeadLetterDiscarded,
     DeadLetterReplayed,
     ErasureRefused,
@@ -26,6 +36,7 @@ from libs.contracts.events import (
     ForwardDelivered,
     ForwardFailed,
     ForwardRequested,
+    ImportApplied,
     IntegrationChanged,
     LegalHoldChanged,
     MediaFetched,
@@ -39,6 +50,7 @@ from libs.contracts.events import (
     OperatorRejected,
     RecordExported,
     RecordRestored,
+    RecordSignerReset,
     RecordsPurged,
     ReportRead,
     RestrictionAdded,
@@ -76,6 +88,19 @@ CHAT = ChatParties(customer="+966500000000", main_number="+966112345678")
 RECEIPT = (
     RuleReceipt(rule="window_is_open", version=1, passed=True, inputs={"closes_at": "2026-11-24T12:00:00+00:00"}),
 )
+CONSENT = {
+    "account_id": "acc_1",
+    "integration_id": "int_1",
+    "scope": "all",
+    "source": "web_form",
+    "at": NOON,
+    "customer": PHONE,
+    "customer_user_id": "SA.1",
+    "customer_key": "0a1b",
+    "masked_phone": "+9665•••••000",
+    "number_id": "num_1",
+    "actor": "admin",
+}
 SUPPRESSION = {
     "account_id": "acc_1",
     "suppression_id": "sup_1",
@@ -284,6 +309,7 @@ EXAMPLES: tuple[Event, ...] = (
         new_customer="+966500000005",
         new_customer_wa_id="9665000000005",
         new_customer_user_id="SA.2",
+        parent_user_id="SA.ENT.1",
     ),
     WhatsAppCallReceived(
         account_id="acc_1",
@@ -348,7 +374,29 @@ EXAMPLES: tuple[Event, ...] = (
         customer_key="0a1b",
     ),
     SuppressionAdded(**SUPPRESSION, number_id="num_1"),
-    SuppressionLifted(**SUPPRESSION, number_id="num_1"),
+    SuppressionLifted(**SUPPRESSION, number_id="num_1", approval_id="apr_1"),
+    ConsentSubmitted(
+        **WHOSE,
+        scope="support",
+        wording_version="2026-11",
+        at=NOON,
+        customer=PHONE,
+        customer_user_id="SA.1",
+        evidence_hash="ab" * 32,
+    ),
+    ConsentRecorded(**CONSENT, consent_id="con_1", wording_version="2026-11", evidence_hash="ab" * 32),
+    ConsentWithdrawn(**CONSENT, reason="by letter"),
+    ImportApplied(
+        **WHOSE,
+        actor="admin",
+        changes={"name": {"old": "Acme", "new": "Acme Clinic"}},
+        approval_id="apr_1",
+        import_id="imp_1",
+        kind="suppressions",
+        first_row=1,
+        rows=3,
+        results={"added": 2, "refused": 1},
+    ),
     RestrictionAdded(**RESTRICTION, by="provider", actor=None, reason=None),
     RestrictionLifted(**RESTRICTION, by="operator", actor="admin", reason="WhatsApp's support confirmed"),
     ForwardRequested(
@@ -379,7 +427,7 @@ EXAMPLES: tuple[Event, ...] = (
         address="203.0.113.9",
         outcome="delivered",
     ),
-    AccountChanged(**OPERATOR, created=True),
+    AccountChanged(**OPERATOR, created=True, approval_id="apr_1"),
     NumberChanged(**OPERATOR, number_id="num_1", created=True),
     NumberPaused(account_id="acc_1", number_id="num_1", source="provider", reason="restricted", provider_code=131048),
     IntegrationChanged(**OPERATOR, created=True),
@@ -393,18 +441,31 @@ EXAMPLES: tuple[Event, ...] = (
     OperatorRejected(
         **WHOSE, reason="expired", client_address="192.0.2.1", operation="list_events", token_id="tok_1", count=3
     ),
+    DataRead(**OPERATOR, operation="list_events", filters=("phone",), resource="evt_1", items=2),
+    AccessRefused(**OPERATOR, code="forbidden", operation="list_events", filters=("phone",), count=3),
+    ApprovalRequested(**OPERATOR, approval_id="apr_1", kind="legal_hold", reason="the case is closed", expires_at=NOON),
+    ApprovalApproved(**OPERATOR, approval_id="apr_1", kind="legal_hold", requested_by="Ann (tok_1)"),
+    ApprovalRejected(
+        **OPERATOR, approval_id="apr_1", kind="legal_hold", requested_by="Ann (tok_1)", reason="the case is open"
+    ),
+    ApprovalExpired(**WHOSE, approval_id="apr_1", kind="legal_hold", requested_by="Ann (tok_1)", code="timed_out"),
     SubjectErased(
         **OPERATOR,
         erasure_id="era_1",
         pseudonyms=("0a1b",),
         reason="asked by letter",
         removed={"conversations": 1},
+        approval_id="apr_1",
         sealed_customer_keys="key1.c2VhbGVk",
+    ),
+    ContactBookDeletionEnded(
+        account_id="acc_1", erasure_id="era_1", number_id="num_1", outcome="failed", tries=9, problem="refused_190"
     ),
     ErasureRefused(**OPERATOR, code="legal_hold", reason="asked by letter"),
     SubjectExported(**OPERATOR, pseudonyms=("0a1b",), reason="asked by letter", records=7),
-    LegalHoldChanged(**OPERATOR, held=True),
+    LegalHoldChanged(**OPERATOR, held=True, approval_id="apr_1"),
     RecordsPurged(**WHOSE, up_to=7, count=7, before=NOON),
+    RecordSignerReset(replica="audit@host:1", reason="absent", chains=3),
     RecordRestored(**OPERATOR, up_to=7, replaced=("0a" * 32,), reason="the disk was lost"),
     SimulationRequested(
         **WHOSE,

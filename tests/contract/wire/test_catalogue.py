@@ -25,6 +25,7 @@ IN_ORDER = {
     "invalid_reference": 422,
     "message_purpose_not_allowed": 422,
     "recipient_suppressed": 403,
+    "opt_in_required": 403,
     "conversation_window_closed": 409,
     "policy_violation": 403,
     "daily_message_limit_exceeded": 429,

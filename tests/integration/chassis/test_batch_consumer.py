@@ -196,11 +196,18 @@ async def test_a_defect_in_the_consumer_itself_leaves_the_batch_with_the_broker(
 
 async def test_a_backdated_event_is_kept_and_told(vhost: str) -> None:
     ledger, before = Ledger(), metrics.BACKDATED._value.get()
+    flags: list[bool] = []
+
+    async def keep(batch: Sequence[Received[Event]]) -> None:
+        flags.extend(received.backdated for received in batch)
+        await ledger(batch)
+
     async with broker_at(vhost) as broker:
-        await broker.consume_in_batches(RECORDS, ledger, size=25)
+        await broker.consume_in_batches(RECORDS, keep, size=25)
         await broker.publish(webhook(), id=(true := uuid4()))
         await broker.publish(webhook(), id=(invented := uuid4()), at=utc_now() - timedelta(days=30))
         await eventually(lambda: len(ledger.kept) == 2)
 
     assert ledger.kept == [true, invented]
+    assert flags == [False, True]
     assert metrics.BACKDATED._value.get() == before + 1

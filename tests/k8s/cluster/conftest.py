@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.k8s.cluster import figures
 from tests.k8s.cluster.deployed import Deployed
 from tests.k8s.cluster.driver import cluster_gateway
+from tests.k8s.cluster.figures import FIGURES
 from tests.k8s.cluster.traffic import new_load
 from tools.kubernetes.binary import kubernetes_binary
 from tools.kubernetes.cluster import Cluster
@@ -40,16 +40,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of this run."""
-    if rows := figures.kept():
+    if rows := FIGURES.kept():
         terminalreporter.section("what callers saw on Kubernetes")
-        for line in figures.table(rows):
+        for line in FIGURES.table(rows):
             terminalreporter.write_line(line)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster() -> AsyncIterator[Cluster]:
     """Three nodes. Sockets of this process are opened in the cluster's network while it runs."""
-    figures.forget()
+    FIGURES.forget()
     await require_machine(os.environ)
     await asyncio.to_thread(ensure_installed, {"haproxy": "haproxy"})  # the edge of half of the callers
     images = GatewayDeployment(Cluster.from_environ(os.environ)).images

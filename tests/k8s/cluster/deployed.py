@@ -12,7 +12,7 @@ from tests.chaos.load import Load
 from tests.e2e import scenarios
 from tests.e2e.ledger_check import Findings, final_answers, ledger_check
 from tests.k8s.cluster.driver import ClusterGateway
-from tests.k8s.cluster.figures import Row, keep
+from tests.k8s.cluster.figures import FIGURES, Row
 from tests.k8s.cluster.traffic import Traffic, new_load, steady_traffic
 from tools.kubernetes.cluster import Cluster
 from tools.kubernetes.gateway import GatewayDeployment
@@ -46,7 +46,7 @@ class Deployed:
         figures = running.figures | {"seconds": round(seconds, 1)}
         passed = findings.holds and not running.failed
         scenarios.report(f"kubernetes: {scenario}", passed=passed, **figures, ledger=findings.figures)
-        keep(Row.of(scenario, figures, findings.figures))
+        FIGURES.keep(Row.of(scenario, figures, findings.figures))
         assert findings.holds, findings.faults
         assert findings.figures["dead_letters"] == 0
 

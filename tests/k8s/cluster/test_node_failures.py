@@ -22,7 +22,7 @@ from tests.e2e.edge.certificates import Certificates
 from tests.e2e.edge.proxies import Edge, Replica
 from tests.k8s.cluster.deployed import Deployed
 from tests.k8s.cluster.driver import METRICS_PORTS, PodStack
-from tests.k8s.cluster.figures import Row, keep
+from tests.k8s.cluster.figures import FIGURES, Row
 from tests.k8s.cluster.traffic import Sample, Traffic, new_load, steady_traffic
 from tools.kubernetes.gateway import SERVICES
 from tools.kubernetes.layout import HOST_ADDRESS
@@ -92,7 +92,7 @@ async def lose_a_node(deployed: Deployed, folder: Path, name: str, lose: Callabl
     scenarios.report(f"kubernetes: {name}, ledger", passed=findings.holds, **findings.figures)
     for half, traffic in halves.items():
         took = {"seconds": round(loss.replaced, 1)}
-        keep(Row.of(f"{name}, through the {half}", traffic.figures | took, findings.figures))
+        FIGURES.keep(Row.of(f"{name}, through the {half}", traffic.figures | took, findings.figures))
     assert findings.holds, findings.faults
     assert findings.figures["dead_letters"] == 0
     assert late == []

@@ -13,6 +13,7 @@ HOLDERS = {
     "gateway-store": {*SERVICES, "migrate", "backup"},
     "gateway-hash": set(SERVICES),
     "gateway-sealing": {"policy", "sender", "audit", "console"},
+    "gateway-erased": {"policy", "sender", "audit", "console"},
     "gateway-signing": {"audit"},
     "gateway-sink": {"audit", "console"},
     "gateway-verifying": {"console", "backup"},

@@ -1,3 +1,4 @@
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.chassis.subscriptions import Received
+from libs.contracts.content import InteractiveRequest, TemplateRequest
+from libs.contracts.decisions import RuleReceipt
 from libs.contracts.events import (
     EVENTS,
     Event,
@@ -112,11 +115,79 @@ def test_a_text_is_known_by_its_length_and_by_a_hash_that_is_sealed() -> None:
     assert opened(an_approval())["text_hash"] == SUBJECT.hashed("text", TEXT)
 
 
-def test_a_text_to_nobody_known_is_hashed_with_the_deployments_key() -> None:
-    record = recorded(a_webhook(text=TEXT), None)
+@pytest.mark.parametrize(
+    "webhook",
+    [
+        pytest.param(a_webhook(text=TEXT), id="a text"),
+        pytest.param(a_webhook(template=TemplateRequest(name="t", language="en", body=[TEXT])), id="of a template"),
+        pytest.param(
+            a_webhook(interactive=InteractiveRequest(text=TEXT, buttons=({"id": "1", "title": "Yes"},))), id="buttons"
+        ),
+    ],
+)
+def test_a_text_of_nobody_known_is_not_hashed_since_every_key_that_is_kept_confirms_it(webhook: Event) -> None:
+    record = recorded(webhook, None)
 
-    assert record.details["text_hash"] == PSEUDONYMS.text_hash("acc_1", TEXT)
+    assert "text_hash" not in repr(record.details)
+    assert "parameters_hash" not in repr(record.details)
     assert (record.customer_hash, record.personal) == (None, None)
+
+
+def test_a_receipt_of_an_earlier_release_loses_its_masked_phone_and_numbers_in_names_are_cut() -> None:
+    inputs = {"phone": "+9665•••••000", "field": "to", "matched": ["call 0501 234 567"], "limit": 5}
+    line = RuleReceipt(rule="customer_phone_is_usable", version=1, passed=True, inputs=inputs)
+
+    record = recorded(an_approval().model_copy(update={"receipt": (line,)}))
+
+    assert record.details["receipt"] == [
+        {
+            "rule": "customer_phone_is_usable",
+            "version": 1,
+            "passed": True,
+            "inputs": {"field": "to", "matched": ["call •••••"], "limit": 5},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "+966 50 123 4567",
+        "050-123-4567",
+        "(050) 123.4567",
+        "٠٥٠١٢٣٤٥٦٧",
+        "٠٥٠ ١٢٣ ٤٥٦٧",
+        "۰۵۰۱۲۳۴۵۶۷",
+        "०५० १२३ ४५६७",
+        "０５０１２３４５６７",
+        "\u2066+966\u2069 50\u2011123\u20114567",  # marks of direction and hyphens that do not break
+        "2026-11-23 0501234567",
+        "050/123 45 67",
+    ],
+)
+def test_a_number_in_a_free_label_is_cut_in_any_script(label: str) -> None:
+    details = recorded(a_webhook(queue=f"Sales {label}", agent_extension=label)).details
+
+    shown = details["queue"] + details["agent_extension"]
+    assert shown.startswith("Sales ")
+    assert not any(unicodedata.digit(sign, None) is not None for sign in shown.replace("2026-11-23", ""))
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Sales 101",
+        "2026-11-23T10:00:00Z",
+        "2026-11-23 10:00:00.123456+03:00",
+        "09:00-17:30",
+        "192.0.2.101",
+        "2001:db8::1234:5678",
+        f"acc_{'1234567890abcdef' * 2}",
+        "01234567-89ab-4cde-8f01-234567890123",
+    ],
+)
+def test_times_addresses_and_own_ids_stay_readable(label: str) -> None:
+    assert without_numbers(label) == label
 
 
 def a_status(**fields: Any) -> WhatsAppStatusReceived:
@@ -207,7 +278,7 @@ def test_an_answer_belongs_to_the_webhook_it_answers() -> None:
 def test_every_field_that_may_name_a_person_is_marked(event: type[Event]) -> None:
     personal = {"customer", "customer_user_id", "new_customer", "new_customer_user_id"}
     personal |= {"customer_wa_id", "customer_parent_user_id", "new_customer_wa_id", "linked_phone"}
-    personal |= {"linked_customer", "linked_wa_id", "linked_user_id"}
+    personal |= {"linked_customer", "linked_wa_id", "linked_user_id", "parent_user_id"}
     personal |= {"text", "template", "content", "pressed", "profile_name"}
 
     suspicious = set(event.model_fields) & personal

@@ -103,3 +103,71 @@ async def test_with_json_explain_prints_the_timeline(shell: Shell) -> None:
     printed = await shell.json("explain", EVENT_ID)
 
     assert printed["event_id"] == EVENT_ID
+
+
+async def test_a_refusal_for_an_opt_out_names_which_one_and_when(shell: Shell) -> None:
+    at = (NOON - timedelta(hours=1)).isoformat()
+    stopped = {"kind": "opt_out", "source": "keyword", "suppression_id": "sup_1", "evidence": {"at": at}}
+    earlier = {"kind": "opt_out", "source": "operator", "suppression_id": "sup_0"}
+    known: dict[str, Any] = {"customer_hash": "c1", "event_id": "another"}
+    blocked = {"kind": "blocked", "source": "operator", "suppression_id": "sup_2"}
+    await shell.world.store.records.append(
+        [
+            a_record("suppression.added", -9000, details=earlier, **known),
+            a_record("suppression.lifted", -8000, details=earlier, **known),
+            a_record("suppression.added", -3590, details=stopped, **known),
+            a_record("webhook.answered", 0, code="recipient_suppressed", customer_hash="c1"),
+            a_record("suppression.added", 50, details=blocked, **known),
+            a_record("suppression.added", 0.2, details=stopped | {"suppression_id": "sup_3", "kind": "x"}, **known),
+            a_record("suppression.lifted", 0.3, details=stopped, **known),
+        ]
+    )
+
+    _, out, _ = await shell("explain", EVENT_ID)
+    told = " ".join(out.split())
+
+    assert "suppressed by: opt_out (keyword), written 2026-" in told
+    assert "suppression sup_1, record suppression.added--3590" in told
+    assert "sup_0" not in told
+    assert "sup_2" not in told
+    assert "sup_3" in told
+
+
+async def test_a_settled_outcome_is_no_longer_unknown(shell: Shell) -> None:
+    await shell.world.store.records.append(
+        [
+            a_record("webhook.answered", 1, code="gateway_send_failed", details={"details": {"outcome": "unknown"}}),
+            a_record("message.settled", 9, details={"outcome": "sent", "status": "delivered"}),
+        ]
+    )
+
+    _, out, _ = await shell("explain", EVENT_ID)
+
+    assert "outcome=unknown then, sent since" in out
+    assert "is known now: sent" in out
+    assert "Fix" not in out
+
+
+async def test_whatsapps_codes_are_explained(shell: Shell) -> None:
+    await shell.world.store.records.append(
+        [
+            a_record("webhook.answered", 1, code="gateway_send_failed", details={"details": {"provider_code": 131026}}),
+            a_record("message.status_updated", 2, details={"status": "failed", "provider_codes": [131047]}),
+        ]
+    )
+
+    _, out, _ = await shell("explain", EVENT_ID)
+
+    assert "WhatsApp's code 131026: Undeliverable" in out
+    assert "WhatsApp's code 131047: More than 24 hours" in out
+
+
+async def test_a_key_that_was_used_before_leads_to_the_first_request(shell: Shell) -> None:
+    details = {"details": {"first_event_id": "11111111-2222-4333-8444-555555555555"}}
+    await shell.world.store.records.append(
+        [a_record("webhook.answered", 0, code="idempotency_key_reused", details=details)]
+    )
+
+    _, out, _ = await shell("explain", EVENT_ID)
+
+    assert "gateway explain 11111111-2222-4333-8444-555555555555" in out

@@ -1,5 +1,6 @@
 """The program: exit codes, refusals, wrong usage and `--json`."""
 
+import io
 import json
 
 import pytest
@@ -93,3 +94,15 @@ def test_what_is_no_events_id_is_told_before_the_console_is_asked(
 
     assert run([*command, "recipient_suppressed"], environ) is ExitCode.USAGE
     assert "gateway errors explain CODE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [("--phone", "-"), ("--phone=-",)])
+async def test_a_dash_alone_reads_a_phone_from_standard_input(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
+) -> None:
+    account = await shell.json("accounts", "create", "--name", "Acme", "--business-name", "Acme Clinic")
+    monkeypatch.setattr("sys.stdin", io.StringIO("+966512345678\n"))
+
+    export = await shell.json("subject-export", account["id"], "--reason", "asked by letter", *given)
+
+    assert export["phone"] == "+966512345678"

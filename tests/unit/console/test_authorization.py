@@ -15,9 +15,13 @@ import pytest
 from pydantic import SecretStr
 
 from libs.chassis.subscriptions import DeadLettered
+from libs.store.approvals import Approval, ApprovalKind
+from libs.store.contact_book import ContactBookDeletion
 from libs.store.forwards import Forward
 from services.console.app.dead_letters import store_dead_letter_from
+from services.console.domain.approvals import ApprovalContent
 from services.console.domain.principals import Principal, Role
+from services.console.handlers.second_person import CONTENT
 from tests.builders import a_restriction
 from tests.unit.console.subjects import a_subject, records_about
 from tests.unit.console.world import NOON, PHONE, World, a_world, settings
@@ -109,11 +113,18 @@ TABLE = {
         ADMIN, By.BODY, {**OF_ACCOUNT, "up_to": 0, "replaced": ["0a" * 32], "reason": "the disk was lost"}
     ),
     "list_public_keys": Decided(AUDITOR, By.NOTHING),
+    "show_log": Decided(AUDITOR, By.NOTHING),
+    "prove_log": Decided(AUDITOR, By.NOTHING, query={"old": "0"}),
     "export_record": Decided(AUDITOR, By.QUERY),
     "prove_record": Decided(AUDITOR, By.PATH),
     "simulate": Decided(AUDITOR, By.BODY, {"integration_id": "{integration}", "event": {"event_type": "test"}}),
     "erase_subject": Decided(ADMIN, By.BODY, ABOUT_SOMEBODY),
+    "list_contact_book_deletions": Decided(ADMIN, By.PATH),
     "export_subject": Decided(ADMIN, By.BODY, ABOUT_SOMEBODY),
+    "list_approvals": Decided(AUDITOR, By.QUERY),
+    "show_approval": Decided(AUDITOR, By.PATH),
+    "approve": Decided(OPERATOR, By.PATH),
+    "reject": Decided(OPERATOR, By.PATH, {"reason": "the customer asked for nothing"}),
     "create_token": Decided(ADMIN, By.BODY, {"label": "x", "role": "auditor", "accounts": ["{account}"]}),
     "list_tokens": Decided(ADMIN, By.SCOPE),
     "revoke_token": Decided(ADMIN, By.PATH),
@@ -180,6 +191,12 @@ async def an_account_with_everything(world: World, number: int) -> dict[str, str
         serialized="{}",
     )
     await store_dead_letter_from(settings(), world.deps)(letter)
+    approval = await an_approval(world, account, number)
+    erasure = f"era_{number:032x}"
+    deletion = ContactBookDeletion(
+        id=erasure, erasure_id=erasure, account_id=account, number_id=integration["instance_id"], at=NOON
+    )
+    await world.store.contact_book.request([deletion])
     token = await world.ok("POST", "/tokens", {"label": "x", "role": "auditor", "accounts": [account]})
     await world.ok("PATCH", f"/integrations/{integration['id']}", chat_settings(integration["instance_id"], number))
     return {
@@ -192,8 +209,27 @@ async def an_account_with_everything(world: World, number: int) -> dict[str, str
         "record": str(UUID(int=number)),
         "forward": str(UUID(int=number)),
         "dead_letter": letter.id,
+        "approval": approval,
+        "erasure": erasure,
         "token": token["id"],
     }
+
+
+async def an_approval(world: World, account_id: str, number: int) -> str:
+    """The id of a request that waits for a second person."""
+    id_, content = f"apr_{number:032x}", ApprovalContent(request={"suppression_id": "sup_1"}, shown={"id": "sup_1"})
+    request = Approval(
+        id=id_,
+        kind=ApprovalKind.LIFT_OPT_OUT,
+        account_id=account_id,
+        requester="admin",
+        requested_by="admin",
+        requested_at=NOON,
+        expires_at=NOON + timedelta(hours=1),
+        fingerprint="f",
+        sealed=world.sealer.seal(content.text(), owner=id_, field_name=CONTENT),
+    )
+    return (await world.store.approvals.add(request, [])).id
 
 
 def filled(value: Any, ids: Mapping[str, str]) -> Any:

@@ -13,6 +13,7 @@ ENVIRON = {
     **key_setting("console"),
     "GATEWAY_ADMIN_TOKEN": "t" * 32,
     "GATEWAY_SECRET_KEYS": f"k1:{'A' * 43}=",
+    "GATEWAY_DO_NOT_CONTACT_KEYS": f"d1:{'A' * 43}=",
     "GATEWAY_POST_KEYS": f"p1:{'A' * 43}=",
 }
 
@@ -25,7 +26,7 @@ def test_webhook_urls_begin_with_this_machines_ingress_unless_told_otherwise() -
     assert told.webhook_origin == "https://gateway.example.com/"
 
 
-@pytest.mark.parametrize("name", ["GATEWAY_SECRET_KEYS", "GATEWAY_POST_KEYS"])
+@pytest.mark.parametrize("name", ["GATEWAY_SECRET_KEYS", "GATEWAY_POST_KEYS", "GATEWAY_DO_NOT_CONTACT_KEYS"])
 def test_keys_that_cannot_seal_are_a_setting_at_fault_and_are_not_repeated(name: str) -> None:
     with pytest.raises(SettingsError, match=name) as caught:
         ConsoleSettings.from_environ(ENVIRON | {name: "k1:too-short-a-key"})

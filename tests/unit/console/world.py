@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from libs.contracts.decisions import Decision
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, SimulationAnswered
+from libs.contracts.identity import Pseudonyms
 from libs.store.factory import open_store
 from libs.store.sealer import Sealer, sealer_from
 from libs.store.store import Store
@@ -26,6 +27,7 @@ from services.console.domain.principals import Principal, RejectedCaller
 from services.console.handlers.outbox_relay import OutboxRelay
 from services.console.ports import SimulationQuestion
 from services.console.settings import ConsoleSettings
+from tests.do_not_contact import KEY_TEXT, hashes_over
 from tests.event_keys import VALUES
 
 ADMIN_TOKEN = "an-admin-token-for-tests"
@@ -156,9 +158,15 @@ def settings(**changes: Any) -> ConsoleSettings:
         "admin_token": SecretStr(ADMIN_TOKEN),
         "secret_keys": SecretStr(SECRET_KEYS),
         "post_keys": SecretStr(POST_KEYS),
+        "do_not_contact_keys": SecretStr(KEY_TEXT),
+        "second_person": False,
         "public_url": "https://gateway.example.com",
     }
     return ConsoleSettings(**(known | changes))
+
+
+async def _pass_time(_: float) -> None:
+    """Waiting takes no time."""
 
 
 @asynccontextmanager
@@ -173,9 +181,11 @@ async def a_world(folder: Path, swap: Callable[[Store], Store] = lambda s: s, **
         store=swap(store),
         authenticator=tokens,
         sealer=sealer,
+        do_not_contact=hashes_over(store.do_not_contact_entries, Pseudonyms(KEY.encode())),
         publish_outbox=relay.publish_soon,
         replayer=broker,
         clock=clock,
+        sleep=_pass_time,
         simulate=policy,
     )
     try:

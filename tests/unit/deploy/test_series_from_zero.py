@@ -40,6 +40,8 @@ OPEN: Final = {
     "gateway_whatsapp_posts_set_aside_total": "the addresses of the providers that ingress is started with",
     "gateway_whatsapp_webhook_duration_seconds": "the addresses of the providers that ingress is started with",
     "gateway_store_size_bytes": "the databases of the store that is opened",
+    "gateway_log_cosignatures_total": "the witnesses that audit is started with; no alert reads it",
+    "gateway_log_cosigned_timestamp_seconds": "the witnesses that audit is started with",
     # The values are the provider's or the operator's; gauges, or counters that no alert reads.
     "gateway_provider_api_version_end_timestamp_seconds": "a setting, and only while an end is announced",
     "gateway_restrictions": "WhatsApp's error codes and notices; a gauge, so its birth is seen",

@@ -219,7 +219,9 @@ class FakeIdempotency:
         if owner is None or owner["at"] <= now - kept:
             self.owners[caller, key] = {"event_id": event_id, "hash": body_hash, "answer": None, "at": now}
             return Fresh()
-        return Duplicate(owner["event_id"], owner["answer"]) if owner["hash"] == body_hash else Reused()
+        return (
+            Duplicate(owner["event_id"], owner["answer"]) if owner["hash"] == body_hash else Reused(owner["event_id"])
+        )
 
     async def answer(self, *, caller: Caller, key: str, event_id: str, answer: bytes) -> None:
         self.owners[caller, key]["answer"] = answer

@@ -10,6 +10,7 @@ from libs.contracts.decisions import Decision
 from libs.contracts.known_templates import KnownTemplate
 from libs.store.accounts import Account, Integration, Number
 from libs.store.chats import PseudoCustomer
+from libs.store.consents import Consent, CustomerConsents, Withdrawal, merged
 from libs.store.conversations import Suppression, SuppressionKind
 from libs.store.customer_links import CustomerLink, Relation
 from libs.store.decisions import (
@@ -120,6 +121,10 @@ class FakeConversations:
 
     async def find(self, reference: str) -> InboundMessage | None:
         return self.quotable.get(reference)
+
+    async def newest(self, number_id: str, customer_keys: Collection[str], *, until: datetime) -> InboundMessage | None:
+        known = [each for each in self.quotable.values() if each.customer_key in customer_keys and each.at <= until]
+        return max(known, key=lambda each: each.at, default=None)
 
     async def open_window(
         self, number_id: str, customer_keys: Sequence[str], at: datetime, *, message: InboundMessage | None = None
@@ -415,6 +420,9 @@ class FakePseudoNumbers:
         self.given[proposed] = customer
         return proposed
 
+    async def numbers_of(self, account_id: str, customer_keys: Collection[str]) -> Sequence[tuple[str, str]]:
+        return [("int_1", number) for number, each in self.given.items() if each.customer_key in customer_keys]
+
     async def customer_of(self, integration_id: str, number: str) -> PseudoCustomer | None:
         return self.given.get(number)
 
@@ -423,3 +431,34 @@ def chat_customers(numbers: FakePseudoNumbers | None = None) -> ChatCustomers:
     """Customers of chats; pseudo numbers are counted from 1."""
     count = itertools.count(1)
     return ChatCustomers(numbers or FakePseudoNumbers(), PSEUDONYMS, SEALER, lambda: f"+999{next(count):011}")
+
+
+@dataclass
+class FakeConsents:
+    """The ledger of consents by customer key."""
+
+    held: dict[str, CustomerConsents] = field(default_factory=dict)
+
+    async def record(self, consents: Sequence[Consent], events: Sequence[OutboxEvent] = ()) -> Collection[str]:
+        known = {(key, each.fingerprint) for key, held in self.held.items() for each in held.consents}
+        new = [each for each in consents if (each.customer_key, each.fingerprint) not in known]
+        for each in new:
+            self._add(each.customer_key, CustomerConsents(consents=(each,)))
+        return {each.id for each in new}
+
+    async def withdraw(self, withdrawals: Sequence[Withdrawal], events: Sequence[OutboxEvent] = ()) -> None:
+        for each in withdrawals:
+            self._add(each.customer_key, CustomerConsents(withdrawals=(each,)))
+
+    async def of_customer(self, account_id: str, customer_keys: Collection[str]) -> CustomerConsents:
+        return merged([self.held.get(key, CustomerConsents()) for key in customer_keys])
+
+    async def copy(self, account_id: str, origins: Collection[str], targets: Collection[str]) -> None:
+        for origin, target in itertools.product(origins, targets):
+            self._add(target, self.held.get(origin, CustomerConsents()))
+
+    async def page(self, *, account_id: str, after: str | None, limit: int) -> Sequence[Consent]:
+        return [each for held in self.held.values() for each in held.consents][:limit]
+
+    def _add(self, key: str, more: CustomerConsents) -> None:
+        self.held[key] = merged([self.held.get(key, CustomerConsents()), more])

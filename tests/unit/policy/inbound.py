@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from libs.store.conversations import SuppressionKind
 from services.policy.domain.keywords import Keywords
+from services.policy.handlers.consent_ledger import ConsentLedger
 from services.policy.handlers.customer_identities import CustomerIdentities
 from services.policy.handlers.customer_restrictions import CustomerRestrictions
 from services.policy.handlers.handle_inbound_message import HandleInboundMessage
@@ -19,7 +20,9 @@ from tests.builders import (
     an_account,
     received,
 )
+from tests.do_not_contact import FakeEntries, hashes_over
 from tests.unit.policy.fakes import (
+    FakeConsents,
     FakeConversations,
     FakeCustomerLinks,
     FakeCustomers,
@@ -46,13 +49,16 @@ class InboundMessages:
         self.conversations = FakeConversations()
         self.suppressions = FakeSuppressions()
         self.erased = FakeErasedCustomers()
+        self.consents = FakeConsents()
         self.restrictions = FakeRestrictions()
         self.links = FakeCustomerLinks()
         self.contacts = contacts_over(self.links)
+        self.hashes = hashes_over(FakeEntries(), PSEUDONYMS)
         directory = FakeDirectory(accounts={"acc_1": an_account(**account)})
         self.customer_identities = CustomerIdentities(
-            FakeIdentities(), self.suppressions, PSEUDONYMS, self.links, self.erased
+            FakeIdentities(), self.suppressions, self.hashes, self.links, self.erased, self.consents
         )
+        self.ledger = ConsentLedger(self.consents, self.erased, lambda: NOON)
         self.customers = FakeCustomers()
         self.link_identity = LinkIdentity(
             self.customer_identities,
@@ -69,6 +75,7 @@ class InboundMessages:
             CustomerRestrictions(self.restrictions, self.restrictions),
             self.contacts,
             lambda: NOON,
+            self.ledger,
         )
 
     async def __call__(self, text: str | None = "Hello", **changes: Any) -> list[Any]:

@@ -47,7 +47,7 @@ CASES: dict[str, tuple[ErrorCode, dict[str, Any], dict[str, Any], str]] = {
         {"chat_commands": True},
         (
             "not sent, the customer never wrote to this number. `/template NAME` begins a conversation; commands are "
-            "`/template NAME [language] | value | value`, `/stop` and `/why`"
+            "`/template NAME [language] | value | value`, `/contact TEXT`, `/stop` and `/why`"
         ),
     ),
     "an operator's block": (
@@ -73,6 +73,12 @@ CASES: dict[str, tuple[ErrorCode, dict[str, Any], dict[str, Any], str]] = {
         {"retry_after": 6},
         {},
         "not sent, messages are sent too fast; try again in 6 s",
+    ),
+    "asked lately": (
+        ErrorCode.SENDING_THROTTLED,
+        {"scope": "contact_request", "until": CLOSED, "retry_after": 9},
+        {},
+        "not sent, the customer was asked for the phone number lately; you can ask again after 23 Nov 14:00",
     ),
     "the limit": (
         ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED,
@@ -127,9 +133,14 @@ def test_a_code_of_a_newer_release_is_told_as_it_is() -> None:
     assert refusal_note(refusal, an_integration(), ZONE) == f"{SIGN}not sent, from_next_year"
 
 
-def test_a_late_failure_has_whatsapps_codes_and_the_accounts_time() -> None:
-    assert late_failure_note(NOON, (131026,), ZONE).endswith("told at 23 Nov 15:00 (WhatsApp's code 131026)")
-    assert late_failure_note(NOON, (), ZONE).endswith("told at 23 Nov 15:00")
+def test_a_late_failure_says_what_it_means_with_whatsapps_codes_and_the_accounts_time() -> None:
+    meanings = {131026: "Undeliverable: not on WhatsApp."}
+
+    assert late_failure_note(NOON, (1, 131026), ZONE, meanings.get).endswith(
+        "told at 23 Nov 15:00: undeliverable: not on WhatsApp (WhatsApp's code 1, 131026)"
+    )
+    assert late_failure_note(NOON, (1,), ZONE, meanings.get).endswith("told at 23 Nov 15:00 (WhatsApp's code 1)")
+    assert late_failure_note(NOON, (), ZONE, meanings.get).endswith("told at 23 Nov 15:00")
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 from libs.contracts.content_fields import content_from
 from libs.contracts.events import MessageApproved, WebhookAnswered
 from libs.contracts.known_templates import KnownButton, KnownTemplate
-from libs.store.inbound_messages import InboundMessage
+from libs.store.inbound_messages import SEALED_FIELD, InboundMessage
 from libs.store.progress import Progress
 from libs.store.restrictions import RestrictionKind, of_template
 from libs.store.statuses import TrackedMessage
-from services.policy.handlers.find_quoted import FIELD, message_hash
+from services.policy.handlers.find_quoted import message_hash
 from tests.builders import NOON, PHONE, PSEUDONYMS, SEALER, a_restriction, a_webhook, an_integration, received, stored
 from tests.unit.policy.fakes import (
     FakeConversations,
@@ -328,7 +328,7 @@ def told(**changes: Any) -> FakeConversations:
         "account_id": "acc_1",
         "number_id": "num_1",
         "customer_key": KEY,
-        "sealed_message_id": SEALER.seal(WAMID, owner=EVENT, field_name=FIELD),
+        "sealed_message_id": SEALER.seal(WAMID, owner=EVENT, field_name=SEALED_FIELD),
         "at": NOON,
     }
     message = InboundMessage(**known | changes)

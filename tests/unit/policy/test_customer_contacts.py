@@ -61,11 +61,12 @@ def deciding(inbound: InboundMessages, **fields: Any) -> tuple[DecideWebhook, Li
         decisions,
         CONTENT,
         PSEUDONYMS,
-        FindCustomer(FakeCustomers(), PSEUDONYMS),
+        FindCustomer(FakeCustomers(), inbound.hashes),
         inbound.contacts,
         limits,
         chat_customers(),
         gather_requests(),
+        inbound.hashes,
     )
     return DecideWebhook(gather_facts, decisions, decisions.delivery_order, limits, lambda: 0.0), decisions
 
@@ -123,6 +124,21 @@ async def test_a_message_to_a_user_id_is_in_the_line_and_cooldown_of_the_phone()
     assert list(decisions.delivery_order.lines) == [("num_1", BY_PHONE)]
 
 
+async def test_a_request_for_the_phone_number_counts_under_the_user_id_whichever_name_is_used() -> None:
+    """So it counts on when the customer has shared the phone number, whose key is the main one from then on."""
+    inbound = InboundMessages()
+    await inbound(customer_user_id=USER)
+    handler, decisions = deciding(inbound)
+    question = {"text": None, "interactive": {"type": "request_contact_info", "text": "Your number?"}}
+
+    by_phone = await handler(received(a_webhook(**question), id=UUID(int=1)))
+    by_id = await handler(received(a_webhook(**question, to=None, user_id=USER), id=UUID(int=2)))
+
+    assert isinstance(by_phone, MessageApproved)
+    assert by_id.code == "sending_throttled"  # type: ignore[union-attr]  # an approval has no code
+    assert list(decisions.cooldowns) == [f"acc_1:request_contact_info:{BY_USER}"]
+
+
 async def test_a_block_of_the_phone_refuses_a_message_to_the_user_id() -> None:
     inbound = InboundMessages()
     await inbound(customer_user_id=USER)
@@ -143,8 +159,8 @@ async def test_what_an_earlier_release_stored_under_whatsapps_spelling_counts_an
     await inbound(customer=BRAZILIAN, customer_wa_id=DIGITS)
 
     assert answer.code == "recipient_suppressed"  # type: ignore[union-attr]  # an approval has no code
-    hashed = PSEUDONYMS.do_not_contact_hash
-    assert inbound.links.moved == {former: BY_BRAZILIAN, hashed(former): hashed(BY_BRAZILIAN)}
+    old, new = [await inbound.hashes.hashes([key]) for key in (former, BY_BRAZILIAN)]
+    assert inbound.links.moved == {former: BY_BRAZILIAN, **dict(zip(old, new, strict=True))}
 
 
 def a_status(**names: Any) -> Any:
@@ -172,6 +188,24 @@ async def test_a_forward_of_a_message_has_whatsapps_digits_also_where_they_are_t
     [told] = await NotifyIntegrations(rows, rows, inbound.contacts).for_message(received(a_customers_message()))
 
     assert told.customer_wa_id == PHONE.removeprefix("+")  # type: ignore[attr-defined]  # a forward
+
+
+async def test_a_customer_who_shares_the_phone_keeps_the_parent_of_the_user_id() -> None:
+    inbound = InboundMessages()
+    await inbound(customer=None, customer_user_id=USER, customer_parent_user_id="SA.ENT.1")
+    shared = WhatsAppIdentityChanged(
+        account_id="acc_1",
+        number_id="num_1",
+        at=NOON + timedelta(hours=1),
+        customer_user_id=USER,
+        new_customer=PHONE,
+        parent_user_id="SA.ENT.1",
+    )
+
+    await inbound.link_identity(received(shared))
+
+    whole = Contact(phone=PHONE, user_id=USER, parent_user_id="SA.ENT.1")
+    assert [await kept(inbound, key) for key in (BY_PHONE, BY_USER)] == [whole, whole]
 
 
 async def test_the_user_id_follows_a_customer_to_a_new_number_and_leaves_the_old_one() -> None:

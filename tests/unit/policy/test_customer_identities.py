@@ -9,6 +9,7 @@ from uuid import uuid4, uuid5
 import pytest
 
 from libs.contracts.events import (
+    ConsentRecorded,
     MessageApproved,
     SuppressionAdded,
     SuppressionLifted,
@@ -64,7 +65,7 @@ async def test_start_lifts_for_every_key_of_the_customer() -> None:
     result = await by_user_id(inbound, "START", sent_at=NOON + timedelta(minutes=1))
 
     assert suppressed(inbound) == set()
-    assert [type(event) for event in result] == [SuppressionLifted]
+    assert [type(event) for event in result] == [SuppressionLifted, ConsentRecorded]
 
 
 async def test_a_link_made_while_an_opt_out_is_written_loses_nothing() -> None:

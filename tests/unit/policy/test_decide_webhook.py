@@ -1,5 +1,6 @@
+from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -11,6 +12,7 @@ from libs.contracts.events import (
     WebhookAnswered,
 )
 from libs.contracts.results import AnswerStatus
+from libs.store.do_not_contact import DoNotContact
 from services.policy.domain.content_policy import ContentPolicy
 from services.policy.handlers.decide_webhook import DecideWebhook
 from services.policy.handlers.find_customer import FindCustomer
@@ -26,6 +28,7 @@ from tests.builders import (
     received,
     stored,
 )
+from tests.do_not_contact import FakeEntries, hashes_over
 from tests.unit.policy.fakes import (
     FakeCustomerLinks,
     FakeCustomers,
@@ -49,7 +52,10 @@ def a_decide_webhook(
     customers: FakeCustomers | None = None,
     recipients: FakeTemplateRecipients | None = None,
     requests: GatherRequests | None = None,
+    *,
+    hashes: DoNotContact | None = None,
 ) -> DecideWebhook:
+    hashes = hashes or hashes_over(pseudonyms=PSEUDONYMS)
     decisions = decisions or FakeDecisions()
     limits = TemplateLimits(recipients or FakeTemplateRecipients())
     gather_facts = GatherFacts(
@@ -57,11 +63,12 @@ def a_decide_webhook(
         decisions,
         CONTENT,
         PSEUDONYMS,
-        FindCustomer(customers or FakeCustomers(), PSEUDONYMS),
+        FindCustomer(customers or FakeCustomers(), hashes),
         contacts_over(FakeCustomerLinks()),
         limits,
         chat_customers(),
         requests or gather_requests(),
+        hashes,
     )
     return DecideWebhook(gather_facts, decisions, decisions.delivery_order, limits, lambda: 0.0)
 
@@ -191,9 +198,23 @@ async def test_messages_to_one_customer_stand_in_the_line_of_their_approval() ->
 
 
 async def test_facts_are_asked_for_what_stayed_of_somebody_who_was_erased_too() -> None:
+    decisions = FakeDecisions(known=replace(stored(), left_by_erasures=True))
+    decide = a_decide_webhook(decisions=decisions, hashes=(hashes := hashes_over(FakeEntries(), PSEUDONYMS)))
+
+    await decide(received(a_webhook()))
+    await decide(received(a_webhook(), id=UUID(int=9)))
+
+    hashed = (CUSTOMER_KEY, *await hashes.hashes([CUSTOMER_KEY]))
+    assert [question.customer_keys for question in decisions.questions] == [(CUSTOMER_KEY,), hashed, hashed]
+
+
+async def test_an_account_in_which_nobody_was_erased_pays_nothing_for_hashes() -> None:
+    def forbidden(_: bytes) -> bytes:
+        raise AssertionError("a hash is made")
+
     decisions = FakeDecisions()
 
-    await a_decide_webhook(decisions=decisions)(received(a_webhook()))
+    await a_decide_webhook(decisions=decisions, hashes=hashes_over(slow=forbidden))(received(a_webhook()))
 
     (question,) = decisions.questions
-    assert question.customer_keys == (CUSTOMER_KEY, PSEUDONYMS.do_not_contact_hash(CUSTOMER_KEY))
+    assert question.customer_keys == (CUSTOMER_KEY,)

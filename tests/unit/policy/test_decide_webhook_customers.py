@@ -15,6 +15,7 @@ from libs.contracts.phone_numbers import canonical
 from libs.store.accounts import Template
 from libs.store.conversations import SuppressionKind
 from tests.builders import PSEUDONYMS, a_webhook, an_account, an_integration, received, stored
+from tests.do_not_contact import FakeEntries, hashes_over
 from tests.unit.contracts.phone_numbers.mobiles import REGIONS, e164, mobiles_of
 from tests.unit.policy.fakes import FakeCustomers, FakeDecisions, FakeDirectory
 from tests.unit.policy.test_decide_webhook import a_decide_webhook
@@ -60,7 +61,10 @@ async def test_digits_mean_the_customer_whom_the_account_knows() -> None:
 async def test_an_erased_customer_who_must_not_be_contacted_is_known() -> None:
     decisions = FakeDecisions(known=stored(suppressed=frozenset({SuppressionKind.OPT_OUT})))
     decide = a_decide_webhook(
-        decisions, directory_of("DE"), FakeCustomers({PSEUDONYMS.do_not_contact_hash(key_of(AT_HOME))})
+        decisions,
+        directory_of("DE"),
+        FakeCustomers({PSEUDONYMS.do_not_contact_hash(key_of(AT_HOME))}),
+        hashes=hashes_over(FakeEntries(), PSEUDONYMS),
     )
 
     result = await decide(received(a_webhook(to=DIGITS)))
@@ -125,7 +129,7 @@ async def test_the_receipt_says_how_the_number_was_read_and_not_which_it_is() ->
     result = await decided(MOBILE, to=DIGITS)
 
     line = next(line for line in result.receipt if line.rule == "customer_phone_is_usable")
-    assert line.inputs == {"phone": "+4917•••••012", "field": "to", "phone_reading": "whatsapp"}
+    assert line.inputs == {"field": "to", "phone_reading": "whatsapp", "option": 0, "region": "DE"}
 
 
 @pytest.mark.parametrize(

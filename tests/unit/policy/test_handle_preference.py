@@ -31,7 +31,9 @@ def a_preference(value: str, at: datetime = NOON, **changes: Any) -> Any:
 
 
 def handle_preference(inbound: InboundMessages) -> HandlePreference:
-    return HandlePreference(inbound.suppressions, inbound.customer_identities, inbound.contacts, lambda: NOON)
+    return HandlePreference(
+        inbound.suppressions, inbound.customer_identities, inbound.contacts, lambda: NOON, inbound.ledger
+    )
 
 
 async def test_who_stops_marketing_is_suppressed_for_marketing_alone() -> None:

@@ -91,7 +91,7 @@ async def test_an_unknown_command_is_refused_with_the_commands() -> None:
 
     assert isinstance(event, WebhookAnswered)
     assert event.code is ErrorCode.MISSING_MESSAGE_TEXT
-    assert event.details["commands"] == ["template", "stop", "why"]
+    assert event.details["commands"] == ["template", "contact", "stop", "why"]
 
 
 def a_desk(inbound: InboundMessages, **settings: Any) -> RunChatCommand:

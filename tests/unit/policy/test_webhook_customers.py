@@ -6,6 +6,7 @@ import pytest
 
 from libs.contracts.decisions import EventType
 from libs.contracts.events import WebhookPayload
+from libs.contracts.identity import masked
 from libs.contracts.phone_numbers import NumberFormat, PhoneReading
 from services.policy.domain.webhook_customers import (
     Customer,
@@ -135,7 +136,11 @@ def test_two_numbers_behind_an_international_prefix_are_told_apart() -> None:
         pytest.param({"phone": "+4917•••••012"}, MOBILE, id="of an earlier release"),
         pytest.param({"default_region": "DE"}, None, id="of a refusal without a customer"),
         pytest.param({}, None, id="without the rule"),
-        pytest.param({"phone": "+9665•••••678", "field": "to"}, None, id="of another region's reading"),
+        pytest.param({"phone": "+9665•••••678", "field": "to"}, None, id="of another region's reading by its mask"),
+        pytest.param(
+            {"field": "to", "phone_reading": "whatsapp", "option": 0, "region": "SA"}, None, id="of another region"
+        ),
+        pytest.param({"field": "to", "phone_reading": "national", "option": 1, "region": "DE"}, AT_HOME, id="at home"),
         pytest.param({"user_id": True, "field": "to"}, None, id="of a user id that is not there"),
     ],
 )
@@ -154,3 +159,4 @@ def test_a_receipt_identifies_nobody() -> None:
 
         assert customer.address not in shown
         assert customer.address.lstrip("+") not in shown
+        assert not any(part in repr(receipt_of(customer)) for part in (MOBILE[-3:], MOBILE[1:5], masked(MOBILE)))

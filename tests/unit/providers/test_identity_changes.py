@@ -92,7 +92,13 @@ SHARED = {"origin": "contact_request", "phones": [{"phone": NEW, "wa_id": NEW[1:
 
 def shared_by(message: dict[str, Any], phone: str | None = None, user_id: str | None = "US.1") -> Any:
     received = WhatsAppMessageReceived(
-        number_id="1", message_id="wamid.1", customer=phone, customer_user_id=user_id, type="contacts", sent_at=AT
+        number_id="1",
+        message_id="wamid.1",
+        customer=phone,
+        customer_user_id=user_id,
+        customer_parent_user_id="US.ENT.1",
+        type="contacts",
+        sent_at=AT,
     )
     return shared_contact_from(message, received)
 
@@ -109,7 +115,7 @@ def shared_by(message: dict[str, Any], phone: str | None = None, user_id: str | 
 @pytest.mark.parametrize("phone", [None, NEW])
 def test_a_phone_that_whatsapp_asked_for_is_the_senders(message: dict[str, Any], phone: str | None) -> None:
     assert shared_by(message, phone) == WhatsAppIdentityChanged(
-        number_id="1", at=AT, customer_user_id="US.1", new_customer=NEW
+        number_id="1", at=AT, customer_user_id="US.1", new_customer=NEW, parent_user_id="US.ENT.1"
     )
 
 

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from libs.providers.registry import PROVIDERS
+from libs.providers.registry import PROVIDERS, meaning_of
 
 ROOT = Path(__file__).parents[3]
 STORED_DEFAULT = ("libs/store/accounts.py", "cloud_api")
@@ -38,3 +38,12 @@ def test_a_provider_that_is_named_is_found() -> None:
 
 def test_a_provider_is_registered_under_its_own_kind() -> None:
     assert all(provider.kind == kind for kind, provider in PROVIDERS.items())
+
+
+def test_a_code_means_the_same_through_each_provider_and_an_unknown_one_means_nothing() -> None:
+    meanings = {meaning_of(kind, 131026) for kind in PROVIDERS}
+
+    assert len(meanings) == 1
+    assert str(*meanings).startswith("Undeliverable")
+    assert meaning_of("cloud_api", 999_999) is None
+    assert meaning_of("pigeon", 131026) is None

@@ -72,7 +72,7 @@ def seal(kept: Kept, links: Sequence[Link], *, key: SigningKey = KEY) -> None:
 def purged(kept: Kept, number: int, *, left: int = 0) -> Kept:
     """Purge up to a checkpoint; `left` records of it were not deleted yet."""
     checkpoint = kept.checkpoints[number - 1]
-    purge = purge_from(checkpoint, at=NOON, key=KEY)
+    purge = purge_from(checkpoint, at=kept.checkpoints[-1].at, key=KEY)
     return replace(kept, purge=purge, links=[link for link in kept.links if link.seq > checkpoint.last - left])
 
 

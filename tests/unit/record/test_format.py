@@ -27,8 +27,8 @@ def texts() -> list[str]:
     return [block.rstrip("\n") for block in re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)]
 
 
-def by_the_page(seq: int, values: list[Any]) -> bytes:
-    return json.dumps([1, seq, *values], ensure_ascii=False, separators=(",", ":")).encode()
+def by_the_page(seq: int, values: list[Any], format_: int = 1) -> bytes:
+    return json.dumps([format_, seq, *values], ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def test_the_fields_are_those_of_the_table_in_its_order() -> None:
@@ -38,29 +38,32 @@ def test_the_fields_are_those_of_the_table_in_its_order() -> None:
 
 
 def test_the_examples_hash_as_the_page_says() -> None:
-    first, second = told("record")
+    records = told("record")
     previous = sha256(b"\x02" + b"acc_1").hexdigest()
 
-    for line in (first, second):
-        form = by_the_page(line["seq"], list(line["record"].values()))
+    for line in records:
+        format_ = 2 if "producer" in line["record"] else 1
+        form = by_the_page(line["seq"], list(line["record"].values()), format_)
         assert line["previous"] == previous
         previous = sha256(b"\x00" + bytes.fromhex(previous) + form).hexdigest()
         assert line["hash"] == previous
-    assert by_the_page(1, list(first["record"].values())).decode() == texts()[0]
+    first, _, third = records
+    assert by_the_page(1, list(first["record"].values())).decode() == texts()[0].splitlines()[0]
+    assert by_the_page(3, list(third["record"].values()), 2).decode() == texts()[0].splitlines()[1]
 
 
 def test_the_example_checkpoint_is_signed_as_the_page_says() -> None:
     (checkpoint,), (key,), records = told("checkpoint"), told("key"), told("record")
     fields = {name: value for name, value in checkpoint.items() if name not in {"kind", "signature"}}
     message = "gateway checkpoint 1\n" + json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    node = sha256(b"\x01" + b"".join(bytes.fromhex(record["hash"]) for record in records))
+    node = sha256(b"\x01" + b"".join(bytes.fromhex(record["hash"]) for record in records[:2]))
 
     public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key["public"]))
     public.verify(base64.b64decode(checkpoint["signature"]), message.encode())
 
     assert message == texts()[1]
     assert checkpoint["root"] == node.hexdigest()
-    assert checkpoint["head"] == records[-1]["hash"]
+    assert checkpoint["head"] == records[1]["hash"]
 
 
 def test_the_example_restoration_is_signed_as_the_page_says() -> None:
@@ -83,6 +86,14 @@ def test_every_kind_of_fault_is_on_the_page() -> None:
 texts_of_any_kind = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@given(st.integers(1, 2**53), st.lists(st.one_of(texts_of_any_kind, st.none(), st.integers(-(2**53), 2**53))))
-def test_the_canonical_form_is_what_the_standard_library_writes(seq: int, values: list[Any]) -> None:
-    assert canonical_bytes(seq, values) == by_the_page(seq, values)
+some = st.one_of(texts_of_any_kind, st.none(), st.integers(-(2**53), 2**53))
+
+
+@given(st.integers(1, 2**53), st.lists(some, min_size=14, max_size=14), texts_of_any_kind, st.integers(0, 2**53))
+def test_the_canonical_form_is_what_the_standard_library_writes(
+    seq: int, values: list[Any], producer: str, recorded_at: int
+) -> None:
+    newer = [*values, producer, recorded_at]
+
+    assert canonical_bytes(seq, [*values, None, None]) == by_the_page(seq, values)
+    assert canonical_bytes(seq, newer) == by_the_page(seq, newer, 2)

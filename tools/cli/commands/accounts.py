@@ -27,6 +27,9 @@ class AccountFields:
     threecx_enabled: Annotated[bool | None, Parameter(help="Whether the 3CX module is enabled.")] = None
     paused: Annotated[bool | None, Parameter(help="While an account is paused, nothing is sent.")] = None
     daily_limit: Annotated[int | None, Parameter(help="Messages per day; 0 restores the plan's limit.")] = None
+    require_opt_in: Annotated[
+        bool | None, Parameter(help="Whether agents' templates need evidence of an opt-in. A new account has it on.")
+    ] = None
     retention_days: Annotated[int | None, Parameter(help="Days for which records are kept.")] = None
 
 

@@ -17,7 +17,10 @@ from libs.record.checkpoints import Checkpoint
 from libs.record.exports import ExportVerifier, losses_in, shipped_checkpoints_from
 from libs.record.faults import VerificationResult
 from libs.record.keys import PublicKeys, instant_text, key_ring_from, public_keys_from
+from libs.record.log_exports import LogOfExport
 from libs.record.proofs import verify_proof
+from libs.record.strict_json import parsed
+from tools.cli.commands import audit_log
 from tools.cli.commands.session import CurrentSession, Session
 from tools.cli.console_client import CommandFailed, ExitCode, path_of
 from tools.cli.output import terminal
@@ -40,22 +43,45 @@ def verify(
     against: Annotated[
         Path | None, Parameter(help="Shipped checkpoints (JSON lines), copied before the export.")
     ] = None,
+    allow_unsealed: Annotated[
+        bool, Parameter(help="Accept records without a checkpoint: those of the last minutes have none yet.")
+    ] = False,
+    allow_unshipped: Annotated[
+        bool, Parameter(help="Accept checkpoints that were not compared with shipped ones (`--against`).")
+    ] = False,
+    log_checkpoint: audit_log.KeptCheckpoints = None,
+    require_witness: audit_log.Witnesses = None,
+    tsa_roots: audit_log.TimestampRoots = None,
     session: CurrentSession,
 ) -> None:
-    """Verify the record and name the first fault. The exit code is 1 when there is one."""
+    """Verify the record and name the first fault. The exit code is 1 when there is one.
+
+    It is 5 when nothing contradicts the record, and not enough vouches for it: records have no checkpoint (`unsealed`),
+    or the newest checkpoint of a chain is not among the shipped ones (`unshipped`).
+    """
     shipped = [] if against is None else _shipped_from(against, account_id)
+    whole = against if account_id is None else None
+    required = audit_log.requirements_from(log_checkpoint, require_witness, tsa_roots, whole)
     if file is not None:
         if keys is None:
             raise CommandFailed("--keys is needed: the keys inside an export prove nothing", ExitCode.USAGE)
         with _opened(file) as lines:
-            result = _verify_lines(lines, _keys_from(keys), shipped, session)
+            log = LogOfExport(trusted := keys_from(keys), required.known)
+            result = _verify_lines(lines, ExportVerifier(trusted, shipped, log), session)
     else:
-        trusted = _keys_from(keys) if keys is not None else _keys_of(session.console.get("/audit/keys"))
+        trusted = keys_from(keys) if keys is not None else keys_of(session.console.get("/audit/keys"))
         with session.console.lines("/audit/export", account_id=account_id) as lines:
-            result = _verify_lines(lines, trusted, shipped, session)
+            log = LogOfExport(trusted, required.known)
+            result = _verify_lines(lines, ExportVerifier(trusted, shipped, log), session)
         if result.first_fault is not None:
             _let_console_verify(result.first_fault.chain, session)
-    _print_result(result, session)
+    missing = _missing_evidence(result, allow_unsealed=allow_unsealed, allow_unshipped=allow_unshipped)
+    missing += required.missing(log)
+    if not missing or not result.ok or not session.output.as_json:
+        _print_result(result, session)
+    if missing:
+        text = "Nothing contradicts the record, but " + "; ".join(missing)
+        raise CommandFailed(text, ExitCode.UNSEALED, result.as_json())
 
 
 @app.command
@@ -76,7 +102,7 @@ def restored(
     shipped = _shipped_from(checkpoints, account_id)
     if not shipped:
         raise CommandFailed(f"{checkpoints} holds no checkpoints", ExitCode.USAGE)
-    keys = _keys_of(session.console.get("/audit/keys"))
+    keys = keys_of(session.console.get("/audit/keys"))
     with session.console.lines("/audit/export", account_id=account_id) as lines:
         try:
             losses = losses_in(lines, shipped, keys)
@@ -124,13 +150,38 @@ def prove(
 def check_proof(file: Path, *, keys: Annotated[str, Parameter(name="--keys")], session: CurrentSession) -> None:
     """Check a proof with public keys (`--keys` as for `verify`). No console is needed; a failed check exits with 1."""
     try:
-        proof = json.loads(file.read_text("utf-8"))
+        proof = parsed(file.read_bytes())
     except (OSError, ValueError):
         raise CommandFailed(f"{file} cannot be read as JSON", ExitCode.USAGE) from None
-    result = verify_proof(proof if isinstance(proof, dict) else {}, _keys_from(keys))
+    result = verify_proof(proof if isinstance(proof, dict) else {}, keys_from(keys))
     if not result.ok:
         raise CommandFailed(f"The proof is not valid: {result.problem}", ExitCode.REFUSED, result.as_json())
     session.output.item(result.as_json())
+
+
+@app.command
+def log(*, session: CurrentSession) -> None:
+    """Show the newest checkpoint of the cumulative log, with the witnesses' cosignatures."""
+    audit_log.show(session)
+
+
+@app.command
+def consistency(
+    kept: Path,
+    *,
+    keys: TrustedKeys = None,
+    update: Annotated[bool, Parameter(help="Replace the kept checkpoint with the newest one.")] = False,
+    session: CurrentSession,
+) -> None:
+    """Check that the log extends a checkpoint that you kept (a file of `gateway audit log`). It exits with 1 if not."""
+    trusted = keys_from(keys) if keys is not None else keys_of(session.console.get("/audit/keys"))
+    found = audit_log.checkpoints_in(kept)
+    if not found:
+        raise CommandFailed(f"{kept} holds no checkpoint of a log", ExitCode.USAGE)
+    result = audit_log.check_consistency(max(found, key=lambda each: each.size), trusted, session)
+    if update:
+        audit_log.write_checkpoint(kept, result["checkpoint"])
+    session.output.item(result)
 
 
 @app.command(name="keys")
@@ -144,10 +195,7 @@ def keys_(*, session: CurrentSession) -> None:
         session.output.pages([page], ("id", "algorithm", "public", "retired_at"))
 
 
-def _verify_lines(
-    lines: Iterable[bytes], keys: PublicKeys, shipped: Iterable[Checkpoint], session: Session
-) -> VerificationResult:
-    verifier = ExportVerifier(keys, shipped)
+def _verify_lines(lines: Iterable[bytes], verifier: ExportVerifier, session: Session) -> VerificationResult:
     progress_output = terminal(stderr=True)
     columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TextColumn("records"), TimeRemainingColumn())
     hidden = session.output.as_json or not progress_output.is_terminal
@@ -178,6 +226,19 @@ def _print_result(result: VerificationResult, session: Session) -> None:
     raise CommandFailed(text, ExitCode.REFUSED, body)
 
 
+def _missing_evidence(result: VerificationResult, *, allow_unsealed: bool, allow_unshipped: bool) -> list[str]:
+    """What a record without a fault lacks, and nobody accepted."""
+    missing = []
+    if result.unsealed and not allow_unsealed:
+        missing.append(f"{result.unsealed} records have no checkpoint (--allow-unsealed accepts that)")
+    if result.unshipped and not allow_unshipped:
+        missing.append(
+            f"the newest checkpoint of {result.unshipped} chains is not among shipped ones, see --against "
+            "(--allow-unshipped accepts that)"
+        )
+    return missing
+
+
 def _restored_text(result: VerificationResult) -> str:
     """A sentence for each statement that explains what is missing in comparison with the sink."""
     return "; ".join(
@@ -186,17 +247,18 @@ def _restored_text(result: VerificationResult) -> str:
     )
 
 
-def _keys_from(given: str) -> PublicKeys:
+def keys_from(given: str) -> PublicKeys:
     """Keys from a file, or from text in the format of GATEWAY_SIGNING_KEYS."""
     try:
         if Path(given).is_file():
-            return _keys_of(json.loads(Path(given).read_text("utf-8")))
+            return keys_of(json.loads(Path(given).read_text("utf-8")))
         return key_ring_from(given).keys
     except (OSError, ValueError):
         raise CommandFailed("--keys must be a file of public keys, or `id:public:base64`", ExitCode.USAGE) from None
 
 
-def _keys_of(answer: Any) -> PublicKeys:
+def keys_of(answer: Any) -> PublicKeys:
+    """The keys in the console's answer, or in a file with it."""
     return public_keys_from(answer["keys"] if isinstance(answer, dict) and "keys" in answer else answer)
 
 

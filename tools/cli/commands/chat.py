@@ -20,6 +20,17 @@ PLACES: Final = {
     "chat_webhook_url": "copy `Webhook URL` of that page: gateway integrations edit … --chat-webhook-url URL",
 }
 """Where each value belongs in 3CX's Admin Console (Version 20); docs/threecx.md has the steps."""
+COPY_AGAIN: Final = "Copy `Webhook URL` of the trunk again: gateway integrations edit … --chat-webhook-url"
+UNREACHABLE: Final = "Sender cannot reach 3CX: look at its name in DNS, its firewall, and where sender may connect to."
+HINTS: Final = {
+    **dict.fromkeys(("http_404", "http_410", "redirect", "invalid_url", "not_https"), COPY_AGAIN),
+    **dict.fromkeys(("http_401", "http_403"), f"3CX refuses the address of sender or the URL. {COPY_AGAIN}"),
+    **dict.fromkeys(("dns_failed", "connect_failed", "connect_timeout", "timeout", "connection_lost"), UNREACHABLE),
+    "tls_failed": "3CX's certificate is not valid for its name, or its chain is incomplete.",
+    "address_refused": "The name leads to a private address, where sender does not connect to. Use 3CX's public name.",
+    "port_refused": "Sender connects to the ports of GATEWAY_FORWARD_PORTS alone.",
+}
+"""What to do about the usual reasons; docs/threecx.md has the others."""
 
 
 def chat_setup(
@@ -55,9 +66,8 @@ def chat_test(
     forward = ended_forward(session.console, posted["forward_id"])
     session.output.item({**posted, **forward})
     if forward["status"] != "delivered":
-        raise CommandFailed(
-            f"3CX did not take the line: {forward['last_error'] or forward['status']}", ExitCode.REFUSED
-        )
+        problem = str(forward["last_error"] or forward["status"])
+        raise CommandFailed(f"3CX did not take the line: {problem}. {_hint_for(problem)}", ExitCode.REFUSED)
 
 
 def ended_forward(
@@ -86,3 +96,8 @@ def _forward(console: ConsoleClient, forward_id: str) -> dict[str, Any] | None:
         if failed.body.get("error") == "not_found":
             return None
         raise
+
+
+def _hint_for(problem: str) -> str:
+    """What to look at first."""
+    return HINTS.get(problem, "Look at SMS in 3CX's trunk and at 3CX's event log.")

@@ -40,8 +40,10 @@ class IntegrationFields:
         Literal["off", "images", "all"] | None, Parameter(help="Files of customers that have a link in forwards.")
     ] = None
     read_receipts: Annotated[
-        Literal["off", "on_forward"] | None, Parameter(help="Whether WhatsApp shows forwarded messages as read.")
+        Literal["off", "on_forward", "on_reply"] | None,
+        Parameter(help="When WhatsApp shows customers' messages as read."),
     ] = None
+    typing_indicator: Annotated[bool | None, Parameter(help="Show typing while a reply waits, with on_reply.")] = None
     media_link_hours: Annotated[int | None, Parameter(help="Hours for which such a link can be opened.")] = None
     chat_enabled: Annotated[bool | None, Parameter(help="Take agents' messages from 3CX's own chat.")] = None
     chat_numbers: Annotated[

@@ -25,6 +25,7 @@ class RestoreSettings(Settings):
     secret_keys: SecretStr = Field(description="As in console.")
     post_keys: SecretStr = Field(description="As in console.")
     sink_keys: SecretStr = Field(description="As in audit: opens the lines of the sink.")
+    do_not_contact_keys: SecretStr = Field(description="As in console.")
     signing_keys: SecretStr = Field(description="As in console: public keys suffice; they verify the record.")
 
     @property
@@ -35,6 +36,7 @@ class RestoreSettings(Settings):
             pseudonyms=Pseudonyms(self.hash_key.get_secret_value().encode()),
             secrets=sealer_from(self.secret_keys.get_secret_value()),
             posts=self.post_keys.get_secret_value(),
+            do_not_contact=sealer_from(self.do_not_contact_keys.get_secret_value()).keys,
             sink=sealer_from(self.sink_keys.get_secret_value()),
         )
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from cyclopts import App
 
+from tools.cli.commands.imports import AfterRow, DryRun, File, run_import
 from tools.cli.commands.session import CurrentSession, Paging, Phone, UserId, customer_from, required_customer
 from tools.cli.console_client import path_of
 
@@ -39,7 +40,18 @@ def add(
     session.output.item(session.console.post("/suppressions", body))
 
 
+@app.command(name="import")
+def import_(
+    file: File, *, account_id: str, dry_run: DryRun = False, after_row: AfterRow = 0, session: CurrentSession
+) -> None:
+    """Suppress the customers in a file: phone or user_id, scope, since, source, reason, evidence. It lifts nothing."""
+    run_import(session, "/suppressions/imports", file, account_id, dry_run=dry_run, after_row=after_row)
+
+
 @app.command
 def lift(suppression_id: str, *, reason: str | None = None, session: CurrentSession) -> None:
-    """Lift a suppression: the customer can be messaged again."""
+    """Lift a suppression: the customer can be messaged again.
+
+    A customer's own opt-out needs a `--reason` of a sentence, and waits for a second person (`gateway approvals`).
+    """
     session.output.item(session.console.delete(path_of("suppressions", suppression_id), reason=reason))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from libs.contracts.chat import ChatCommand
-from libs.contracts.content import ContentProblem
+from libs.contracts.content import REQUEST_CONTACT_INFO, ContentProblem
 from libs.contracts.decisions import EventType
 from libs.contracts.events import WebhookPayload
 from libs.contracts.text import without_controls
@@ -61,9 +61,11 @@ def chat_message_from(read: Mapping[str, Any], integration: Integration) -> Chat
 
 
 def _content(text: str, urls: list[str], integration: Integration) -> dict[str, Any]:
-    """The text, the template that it asks for, or the first file with the text as its caption."""
+    """The text, what it asks to send instead, or the first file with the text as its caption."""
     if integration.chat_commands and (template := _template(text, integration)) is not None:
         return {"template": template}
+    if integration.chat_commands and (question := _contact_question(text)) is not None:
+        return {"interactive": {"type": REQUEST_CONTACT_INFO, "text": question}}
     if not urls:
         return {"message_text": text}
     media = {"kind": _kind_of(urls[0]), "url": urls[0]}
@@ -73,7 +75,7 @@ def _content(text: str, urls: list[str], integration: Integration) -> dict[str, 
 def _command(text: str) -> ChatCommand | None:
     """The command that a text is; None for a message. A mistyped command goes to nobody."""
     found = COMMAND.fullmatch(text.strip())
-    if found is None or _named_template(found) is not None:
+    if found is None or _named_template(found) is not None or _contact_question(text) is not None:
         return None
     is_known = found[1] in (ChatCommand.STOP.value, ChatCommand.WHY.value) and not found[2]
     return ChatCommand(found[1]) if is_known else ChatCommand.UNKNOWN
@@ -87,6 +89,12 @@ def _template(text: str, integration: Integration) -> dict[str, Any] | None:
         return None
     name, language, values = parts
     return {"name": name, "language": language or _own_language(name, integration), "body": values}
+
+
+def _contact_question(text: str) -> str | None:
+    """The text of `/contact TEXT`, which asks the customer for the phone number; None for any other text."""
+    found = COMMAND.fullmatch(text.strip())
+    return found[2].strip() if found is not None and found[1] == "contact" and (found[2] or "").strip() else None
 
 
 def _named_template(found: re.Match[str]) -> tuple[str, str | None, list[str]] | None:

@@ -22,6 +22,7 @@ from tests.unit.record.chains import KEY
 from tools.cli.console_client import ExitCode
 
 PUBLIC = f"k1:public:{base64.b64encode(KEY.public).decode()}"
+ALLOWED = ("--allow-unsealed", "--allow-unshipped")
 STRANGERS = f"k1:public:{base64.b64encode(bytes(range(32))).decode()}"
 
 
@@ -48,11 +49,29 @@ def tamper(folder: Path, record_id: str = "record-4") -> None:
 
 
 async def test_an_intact_record_verifies_with_the_consoles_keys_or_given_keys(shell: Shell, tmp_path: Path) -> None:
-    printed = await shell.json("audit", "verify")
-    own = await shell.json("audit", "verify", "--keys", PUBLIC, "--against", str(tmp_path / "shipped.jsonl"))
+    printed = await shell.json("audit", "verify", *ALLOWED)
+    sink = str(tmp_path / "shipped.jsonl")
+    own = await shell.json("audit", "verify", "--keys", PUBLIC, "--against", sink, "--allow-unsealed")
 
-    assert printed == {"ok": True, "chains": 1, "records": 11, "sealed": 10, "checkpoints": 4, "first_fault": None}
+    counts = {"chains": 1, "records": 11, "sealed": 10, "checkpoints": 4, "unshipped": 1, "backdated": 0}
+    assert printed == {"ok": True, "state": "unsealed", **counts, "first_fault": None, "log": None}
     assert own["ok"]
+
+
+async def test_missing_evidence_ends_with_5_unless_it_is_accepted(shell: Shell, tmp_path: Path) -> None:
+    sink = str(tmp_path / "shipped.jsonl")
+    code, out, _ = await shell("audit", "verify", "--json", "--against", sink)
+    text = await shell("audit", "verify", "--allow-unshipped")
+    await seal(shell.world.store)
+    sealed = await shell("audit", "verify", "--allow-unshipped")
+    unshipped = await shell("audit", "verify", "--json")
+    late = await shell("audit", "verify", "--json", "--against", sink)
+
+    assert (code, json.loads(out)["ok"], json.loads(out)["state"]) == (ExitCode.UNSEALED, True, "unsealed")
+    assert (text[0], "1 records have no checkpoint" in text[2]) == (ExitCode.UNSEALED, True)
+    assert sealed[0] is ExitCode.DONE
+    assert (unshipped[0], json.loads(unshipped[1])["state"]) == (ExitCode.UNSEALED, "unshipped")
+    assert (late[0], json.loads(late[1])["state"]) == (ExitCode.UNSEALED, "unshipped")
 
 
 async def test_a_fault_is_named_and_ends_with_1(shell: Shell, tmp_path: Path) -> None:
@@ -91,7 +110,7 @@ async def test_an_export_is_verified_without_console_or_token(shell: Shell, tmp_
     await shell("audit", "export", str(file), "--account-id", "acc-1")
     keys.write_text(json.dumps(await shell.json("audit", "keys")))
 
-    sound = await alone(shell).json("audit", "verify", "--file", str(file), "--keys", str(keys))
+    sound = await alone(shell).json("audit", "verify", "--file", str(file), "--keys", str(keys), *ALLOWED)
     without, _, printed = await alone(shell)("audit", "verify", "--file", str(file))
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-2]))
     cut, _, err = await alone(shell)("audit", "verify", "--file", str(file), "--keys", PUBLIC)
@@ -145,7 +164,7 @@ async def test_a_restored_record_is_stated_by_the_command_signed_by_audit_and_th
     (event,) = [each for each in world.broker.events if isinstance(each, RecordRestored)]
     line = a_record("stated", type=RecordRestored.name)
     await world.store.records.append([await SignRestoration(world.store.chains, KEY)(event, line.at, line)])
-    code, out, _ = await shell("audit", "verify", "--against", str(sink))
+    code, out, _ = await shell("audit", "verify", "--against", str(sink), *ALLOWED)
     again = await shell.json("audit", "restored", "--reason", "again", "--sink", str(sink))
     assert before is ExitCode.REFUSED
     assert "has a fault" in told

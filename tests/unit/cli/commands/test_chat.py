@@ -9,7 +9,7 @@ import pytest
 from libs.store.forwards import Attempt, Forward, ForwardState
 from tests.unit.cli.shell import Shell, a_connected_account
 from tests.unit.console.world import NOON
-from tools.cli.commands.chat import ended_forward
+from tools.cli.commands.chat import HINTS, ended_forward
 from tools.cli.console_client import CommandFailed, ExitCode
 
 MAIN = "+4930123456"
@@ -135,3 +135,10 @@ async def test_the_test_says_what_3cx_answered(shell: Shell) -> None:
 
     assert code is ExitCode.REFUSED
     assert "http_500" in out + err
+    assert "event log" in err
+
+
+@pytest.mark.parametrize("problem", HINTS)
+def test_every_usual_reason_says_what_to_look_at(problem: str) -> None:
+    assert HINTS[problem].endswith((".", "--chat-webhook-url"))
+    assert len(HINTS[problem]) > 30

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from libs.contracts.content import ContentProblem, MediaRequest, TemplateRequest
+from libs.contracts.content import ContentProblem, InteractiveRequest, MediaRequest, TemplateRequest
 from libs.store.accounts import Integration
 from services.ingress.domain.dialects.threecx_chat import ChatMessage, chat_message_from
 
@@ -92,6 +92,8 @@ COMMANDS = {
     "/tempalte reopen": "unknown",
     "/template": "unknown",
     "/template reopen in German": "unknown",
+    "/contact": "unknown",
+    "/contact \n ": "unknown",
     "/help": "unknown",
 }
 
@@ -103,7 +105,21 @@ def test_commands_are_recognised_and_mistyped_ones_go_to_nobody(text: str, comma
     assert (payload.command, payload.text) == (command, None)
 
 
-@pytest.mark.parametrize("text", ["/stop", "/template reopen", "/help"])
+def test_a_question_for_the_phone_number_has_the_agents_words() -> None:
+    payload = written(" /contact May we\nhave your number? ").payload
+
+    assert payload.interactive == InteractiveRequest(type="request_contact_info", text="May we\nhave your number?")
+    assert (payload.command, payload.text, payload.content_problem) == (None, None, None)
+
+
+def test_a_question_of_more_than_1024_characters_is_told() -> None:
+    payload = written(f"/contact {'a' * 1025}").payload
+
+    assert payload.content_problem is not None
+    assert (payload.content_problem.field, payload.content_problem.limit) == ("interactive", 1024)
+
+
+@pytest.mark.parametrize("text", ["/stop", "/template reopen", "/contact Your number?", "/help"])
 def test_with_commands_off_everything_is_text(text: str) -> None:
     payload = written(text, commands=False).payload
 

@@ -137,6 +137,17 @@ MESSAGES: list[tuple[Outgoing, dict[str, Any]]] = [
         },
     ),
     (
+        interactive(type="request_contact_info"),
+        {
+            "type": "interactive",
+            "interactive": {
+                "type": "request_contact_info",
+                "body": {"text": "When?"},
+                "action": {"name": "request_contact_info"},
+            },
+        },
+    ),
+    (
         interactive(
             button="Choose", rows=[{"id": "1", "title": "Red"}, {"id": "2", "title": "Blue", "description": "d"}]
         ),

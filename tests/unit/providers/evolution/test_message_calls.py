@@ -3,10 +3,11 @@
 import base64
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 from libs.contracts.content import InteractiveRequest, MediaKind
-from libs.providers.evolution.message_calls import PIECE_BYTES, body_with_file, call_from
+from libs.providers.evolution.message_calls import PIECE_BYTES, body_with_file, call_from, unsupported_part_of
 from libs.providers.outgoing import (
     Customer,
     MediaFile,
@@ -56,8 +57,6 @@ def test_buttons_and_lists_have_evolutions_names() -> None:
     pressed = call_from(interactive(buttons=[{"id": "1", "title": "Now"}]), "9665")
     chosen = call_from(interactive(button="Choose", rows=[{"id": "1", "title": "Red"}]), "9665")
 
-    assert pressed is not None
-    assert chosen is not None
     assert (pressed.name, pressed.body["buttons"]) == (
         "sendButtons",
         [{"type": "reply", "displayText": "Now", "id": "1"}],
@@ -69,7 +68,11 @@ def test_buttons_and_lists_have_evolutions_names() -> None:
     )
 
 
-def test_a_template_that_shows_our_file_cannot_be_sent() -> None:
+def test_what_cannot_be_sent_has_a_reason() -> None:
     media = ReadyMedia(kind=MediaKind.IMAGE, file=FILE)
+    shown = OutgoingTemplate(to=TO, name="a", language="en", header_media=media, callback="c")
 
-    assert call_from(OutgoingTemplate(to=TO, name="a", language="en", header_media=media, callback="c"), "9") is None
+    assert unsupported_part_of(shown) == "media_header_not_supported"
+    assert unsupported_part_of(interactive(type="request_contact_info")) == "contact_request_not_supported"
+    assert unsupported_part_of(interactive(buttons=[{"id": "1", "title": "Now"}])) is None
+    assert unsupported_part_of(replace(shown, header_media=None)) is None
