@@ -247,8 +247,8 @@ class ErrorCode(_Explained):
         message="The idempotency key was used for another request.",
         cause="A request within 24 hours with the same kind of credentials (secret or path token) had the same "
         "`Idempotency-Key` and a different body.",
-        fix="Use a new key for a new message, and the same key only to repeat the same body. `details.first_event_id` is "
-        "the event of the first request.",
+        fix="Use a new key for a new message, and the same key only to repeat the same body. `details.first_event_id` "
+        "is the event of the first request.",
     )
 
 
@@ -316,8 +316,8 @@ class OperatorCode(_Explained):
         cause="More than 30 simulations within one minute with one token, or more than 60 for one account: "
         "`details.scope` names which, and `details.limit` the number. Or more look-ups of persons by phone or user id "
         "within one hour with one token than `GATEWAY_PHONE_LOOKUPS_PER_HOUR`. Or more than 60 links to files were "
-        "opened within one minute from one address, or more than 8 files of one integration are being sent. Each replica "
-        "counts for itself; look-ups of persons are counted for all of them together.",
+        "opened within one minute from one address, or more than 8 files of one integration are being sent. Each "
+        "replica counts for itself; look-ups of persons are counted for all of them together.",
         fix="Wait for the seconds in `Retry-After`, then call again; spread calls over time.",
         retryable=True,
     )

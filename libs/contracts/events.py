@@ -751,6 +751,7 @@ class ImportApplied(OperatorEvent):
     results: dict[str, int]
     """The number of rows by result: `added`, `unchanged`, `superseded`, `refused`."""
 
+
 class DeadLetterReplayed(OperatorEvent):
     """A dead letter was published to its queue again."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -79,6 +80,29 @@ class SignerMemory(Protocol):
 
     async def write(self, name: str, position: int, hash: bytes) -> None:  # noqa: A002 -- what it is
         """Remember them, durable when it returns. Raises OSError."""
+        ...
+
+
+class MemoryUnreadable(Exception):  # noqa: N818 -- reads as what was found
+    """The signer's memory is not as this signer left it; the text says why, without its content."""
+
+
+class StoredMemory(Protocol):
+    """A signer's memory that outlives the process, as it is opened at the start."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it is; None when it forgets everything at the end of the process."""
+
+    path: Path | None
+    """The file of this replica, once it is loaded; None when nothing is kept."""
+
+    async def load(self) -> bool:
+        """Read it; False when there is none yet. Raises MemoryUnreadable, and OSError."""
+        ...
+
+    async def begin(self) -> None:
+        """Begin an empty memory, durable when it returns. Raises OSError."""
         ...
 
 

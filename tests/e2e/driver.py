@@ -119,8 +119,8 @@ class Gateway:
         self, *, account: Mapping[str, Any] | None = None, number: Mapping[str, Any] | None = None, **settings: Any
     ) -> Integration:
         """Create an account with one number and one integration."""
-        fields: dict[str, Any] = {"name": "Acme", "business_name": "Acme Clinic", "timezone": "Asia/Riyadh", "default_region": "SA"}
-        fields["require_opt_in"] = False
+        fields: dict[str, Any] = {"name": "Acme", "business_name": "Acme Clinic", "timezone": "Asia/Riyadh"}
+        fields |= {"default_region": "SA", "require_opt_in": False}
         made = await self.done("POST", "/accounts", fields | dict(account or {}))
         number_id = f"{next(self._numbers)}"
         token = f"EAA-{MARK}-token-{number_id}"

@@ -27,8 +27,8 @@ from libs.store.mongo.schema import schema_version
 
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 LOG = ("log_state", "log_checkpoints", "log_places", "log_tiles", "log_batches")
-"""The cumulative log: without a snapshot, copied in this order before the ends of chains are read, so that no copy knows
-more than the next one. What is derived of it less than there is, is derived again."""
+"""The cumulative log: without a snapshot, copied in this order before the ends of chains are read, so that no copy
+knows more than the next one. What is derived of it less than there is, is derived again."""
 FIRST, LAST = (*LOG, "checkpoints", "records", "purges"), ("subjects",)
 NOT_COPIED = frozenset({"schema"})
 """The restore writes the schema's version itself."""

@@ -21,7 +21,7 @@ from libs.chassis.clock import Clock
 from libs.record.keys import SigningKey
 from libs.record.strict_json import parsed
 from libs.store.instants import micros_from
-from services.audit.ports import Remembered
+from services.audit.ports import MemoryUnreadable, Remembered
 
 _PURPOSE: Final = b"gateway signer memory 1"
 _START: Final = bytes(32)
@@ -29,10 +29,6 @@ SUFFIX: Final = ".memory"
 MOST_REPLICAS: Final = 64
 REWRITTEN_AT: Final = 10_000
 """Lines beyond one for each name after which the file is written anew."""
-
-
-class MemoryUnreadable(Exception):  # noqa: N818 -- reads as what was found
-    """The file is not as this signer left it; the text says why, without its content."""
 
 
 @dataclass(slots=True)

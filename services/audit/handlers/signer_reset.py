@@ -11,8 +11,7 @@ from libs.chassis.telemetry import logger
 from libs.contracts.events import RecordSignerReset
 from libs.store.chains import Chains
 from services.audit import metrics
-from services.audit.adapters.signer_memory import MemoryUnreadable, SignerMemoryFile
-from services.audit.ports import Publisher
+from services.audit.ports import MemoryUnreadable, Publisher, StoredMemory
 
 log = logger(__name__)
 
@@ -21,7 +20,7 @@ log = logger(__name__)
 class OpenMemory:
     """Called once, before the first checkpoint is signed."""
 
-    memory: SignerMemoryFile
+    memory: StoredMemory
     chains: Chains
     publisher: Publisher
     clock: Clock

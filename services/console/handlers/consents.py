@@ -43,7 +43,7 @@ class ConsentRecords:
     linked_keys: LinkedKeys
 
     async def create(self, call: Call[None, ConsentRequest]) -> Answer:
-        """Record an opt-in; the same one again is answered with 200. Safe to repeat: its fingerprint is derived from it."""
+        """Record an opt-in; the same one again is answered with 200: its fingerprint is derived from it."""
         request, now = call.body, self.changes.clock()
         require_past("at", request.at, now)
         account = await account_in_field(self.directory, call.principal, request.account_id)

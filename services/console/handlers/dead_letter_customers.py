@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import batched, islice
+from itertools import islice
 from typing import Final
 
 from libs.chassis.subscriptions import DeadLettered
@@ -13,6 +13,7 @@ from libs.store.accounts import Account, Page, Registry
 from libs.store.erased_customers import ErasedCustomers, cancels
 from libs.store.posts import PostSealer
 from libs.store.sealer import CannotOpen
+from services.console.domain.batches import batches_of
 from services.console.domain.dead_letters import times_in
 from services.console.domain.subjects import identifiers_in, sealed_post_in, short_texts_in
 
@@ -64,7 +65,7 @@ class ErasedDeadLetters:
         times = (received.died_at, *times_in(received.serialized))
         async for account in self._accounts(received.account_id):
             keys = await self.customers.all_keys(received.serialized, account.id, account.default_region)
-            for some in batched(keys, AT_ONCE, strict=False):
+            for some in batches_of(keys, AT_ONCE):
                 if cancels(await self.erased_customers.erased_at(account.id, some), *times):
                     return True
         return False

@@ -10,13 +10,13 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import batched
 from typing import BinaryIO, Final, Generic, TypeVar
 from uuid import UUID, uuid5
 
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import ImportApplied
 from libs.store.accounts import Directory
+from services.console.domain.batches import batches_of
 from services.console.domain.documents import Stream
 from services.console.domain.import_rows import NDJSON, ReadRow, Refused, rows_of, validated
 from services.console.domain.imports import (
@@ -84,7 +84,7 @@ class ImportRows(Generic[Row]):
     ) -> AsyncIterator[bytes]:
         totals: Counter[str] = Counter()
         with content:
-            for batch in batched(_again(first, rows), self.batch, strict=False):
+            for batch in batches_of(_again(first, rows), self.batch):
                 async with self.slots:
                     outcomes = await self._applied(run, batch)
                 counted = Counter(_result_of(each).value for each in outcomes)

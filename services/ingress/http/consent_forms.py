@@ -1,9 +1,9 @@
 """The endpoint of web forms: a customer's opt-in in, authenticated as an integration's webhooks are.
 
 The rule: a post is one event, however often it arrives. It must carry a fresh timestamp, its
-`Idempotency-Key`, or else its body, is claimed for a day, and the consent keeps the time that the form says: a post that
-somebody repeats later is refused, one that is repeated at once is the same event, and neither outlives a withdrawal.
-No id is derived from the body, which names the customer: ids stay in the record after an erasure.
+`Idempotency-Key`, or else its body, is claimed for a day, and the consent keeps the time that the form says: a post
+that somebody repeats later is refused, one that is repeated at once is the same event, and neither outlives a
+withdrawal. No id is derived from the body, which names the customer: ids stay in the record after an erasure.
 """
 
 from dataclasses import dataclass

@@ -162,8 +162,10 @@ async def test_a_row_that_an_operator_has_lifted_since_is_not_applied_again(stor
     text = f"phone,since\n{PHONE},2026-11-20\n"
     await imported(suppressions_of(store), text)
     [row] = await store.suppressions.page(account_id="acc_1", customer_key=KEY, after=None, limit=9)
-    lift = {"account_id": "acc_1", "customer_key": KEY, "kind": SuppressionKind.OPT_OUT, "at": NOON, "events": ()}
-    assert await store.suppressions.lift(**lift) is not None
+    lifted = await store.suppressions.lift(
+        account_id="acc_1", customer_key=KEY, kind=SuppressionKind.OPT_OUT, at=NOON, events=()
+    )
+    assert lifted is not None
 
     again = await imported(suppressions_of(store), text)
 

@@ -18,12 +18,12 @@ from libs.record.restorations import SignerReset
 from libs.store.factory import open_store
 from libs.store.store import Store
 from services.audit import metrics
-from services.audit.adapters.signer_memory import MemoryUnreadable, SignerMemoryFile
+from services.audit.adapters.signer_memory import SignerMemoryFile
 from services.audit.handlers.checkpoints import SignCheckpoints
 from services.audit.handlers.extensions import ExtendsMemory
 from services.audit.handlers.restorations import SignRestoration
 from services.audit.handlers.signer_reset import OpenMemory
-from services.audit.ports import Remembered
+from services.audit.ports import MemoryUnreadable, Remembered
 from tests.contract.store.builders import a_record
 from tests.unit.record.chains import KEY, KEYS, OTHER_KEY
 

@@ -94,6 +94,11 @@ TABLE = {
     "list_suppressions": Decided(AUDITOR, By.QUERY),
     "show_suppression": Decided(AUDITOR, By.PATH),
     "lift_suppression": Decided(OPERATOR, By.PATH),
+    "import_suppressions": Decided(OPERATOR, By.QUERY_ID, query=OF_ACCOUNT),
+    "import_consents": Decided(OPERATOR, By.QUERY_ID, query=OF_ACCOUNT),
+    "record_consent": Decided(OPERATOR, By.BODY, {**OF_ACCOUNT, "phone": PHONE, "at": "2026-11-01T12:00:00Z"}),
+    "list_consents": Decided(AUDITOR, By.QUERY_ID, query={**OF_ACCOUNT, "phone": PHONE}),
+    "withdraw_consent": Decided(OPERATOR, By.BODY, ABOUT_SOMEBODY),
     "list_restrictions": Decided(AUDITOR, By.QUERY),
     "lift_restriction": Decided(OPERATOR, By.PATH, query={"reason": "checked with WhatsApp"}),
     "list_templates": Decided(AUDITOR, By.BODY, query={"instance_id": "{instance}"}),
@@ -250,6 +255,9 @@ async def call(world: World, name: str, ids: Mapping[str, str], *, token: str, n
     said: dict[str, Any] = {} if decided.body is None else {"json": filled(decided.body, ids)}
     if name == "upload_file":
         said = {"data": {"file": io.BytesIO(b"%PDF-1.7")}}
+    if name.startswith("import_"):
+        rows = f"phone,{'since' if name == 'import_suppressions' else 'at'}\n{PHONE},2026-11-01T12:00:00Z\n"
+        said = {"data": rows.encode(), "headers": {"Content-Type": "text/csv"}}
     response = await world.call(method, path, token=token, **said)
     return response.status, await response.text()
 

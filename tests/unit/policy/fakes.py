@@ -286,6 +286,7 @@ class FakeSuppressions:
         at: datetime,
         events: Sequence[Any],
         deduplication_key: str | None = None,
+        known: Suppression | None = None,
     ) -> Suppression | None:
         if deduplication_key is None:
             return self._lifted(customer_key, kind, at)

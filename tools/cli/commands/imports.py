@@ -8,13 +8,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import batched, islice
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
 from cyclopts import Parameter
 
+from services.console.domain.batches import batches_of
 from tools.cli.commands.session import Session
 from tools.cli.console_client import CommandFailed, ExitCode
 
@@ -78,7 +79,7 @@ def parts_of(content: str, media_type: str, after_row: int, *, size: int = PART)
     lines = iter(content.removesuffix("\n").split("\n"))
     header = next(lines, "") + "\n" if media_type == "text/csv" else ""
     first = after_row + 1
-    for part in batched(islice(lines, after_row, None), size, strict=False):
+    for part in batches_of(islice(lines, after_row, None), size):
         yield first, (header + "\n".join(part) + "\n").encode()
         first += len(part)
 

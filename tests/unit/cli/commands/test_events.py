@@ -9,8 +9,15 @@ from tests.unit.console.world import NOON
 
 async def test_the_list_shows_what_became_of_a_message_that_could_not_be_sent(shell: Shell) -> None:
     details = {"details": {"outcome": "unknown"}}
-    failed = {"type": "webhook.answered", "event_id": EVENT_ID, "code": "gateway_send_failed"}
-    await shell.world.store.records.append([Record(id=f"{1:032x}", at=NOON, details=details, **failed)])
+    failed = Record(
+        id=f"{1:032x}",
+        at=NOON,
+        type="webhook.answered",
+        event_id=EVENT_ID,
+        code="gateway_send_failed",
+        details=details,
+    )
+    await shell.world.store.records.append([failed])
 
     _, page, _ = await shell("events", "--code", "gateway_send_failed")
 
