@@ -48,6 +48,11 @@ RECORD = Dashboard(
                     "ops",
                     ("sum(rate(gateway_log_rounds_lost_total[$__rate_interval]))", "lost"),
                 ),
+                value(
+                    "Signer's memory is durable",
+                    "bool_yes_no",
+                    ("min(gateway_record_signer_memory_durable)", "durable"),
+                ),
                 value("Purge stopped by a clock", "bool_yes_no", ("max(gateway_record_purge_stopped)", "stopped")),
                 rates("Lines for a restore shipped", "gateway_restore_lines_total", "outcome"),
             ),

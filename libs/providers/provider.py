@@ -123,5 +123,7 @@ class Provider:
     """With `endpoint.per_number`: from a number's webhook URL and secret, the body that configures its server."""
     api_end: Callable[[str], date | None] | None = field(default=None, repr=False)
     """With a versioned API: the day on which the provider ends an `api_version`; None while it is not announced."""
+    recipient: str | None = None
+    """Who gets the messages, in a sentence for the customer (GDPR, Art. 15); None: the kind is named instead."""
     notice: str | None = None
     """The text that the provider's licence requires operators to see."""

@@ -32,3 +32,9 @@ def meaning_of(kind: str, code: int) -> str | None:
         return None
     found = provider.errors.classify(Refused(code=code, http_status=HTTPStatus.OK))
     return None if found.unclassified else found.meaning
+
+
+def recipient_of(kind: str) -> str | None:
+    """Who gets the messages with a provider, as a sentence; None for a provider that no sentence is known of."""
+    provider = PROVIDERS.get(kind)
+    return None if provider is None else provider.recipient

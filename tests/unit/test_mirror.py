@@ -166,7 +166,6 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
     "tests/unit/console/test_dead_letters.py": ("services/console/handlers/dead_letter_customers.py",),
     "tests/unit/console/test_audit.py": ("services/console/adapters/shipped_checkpoints.py",),
     "tests/unit/console/test_subjects.py": ("services/console/adapters/decrypted_records.py",),
-    "tests/unit/cli/commands/test_subjects.py": ("services/console/handlers/subject_exports.py",),
     "tests/e2e/test_privacy.py": ("services/console/handlers/subject_dead_letters.py",),
     "tests/unit/console/test_customer_lookup.py": (
         "services/console/handlers/customer_keys.py",

@@ -38,4 +38,5 @@ PROVIDER: Final = Provider(
     read_receipts=CloudApiReadReceipts,
     contact_books=CloudApiContactBooks,
     api_end=end_of,
+    recipient="Meta Platforms (WhatsApp Business), which delivers the messages.",
 )

@@ -41,5 +41,6 @@ PROVIDER: Final = Provider(
     template_lists=EvolutionTemplateLists,
     media=EvolutionMedia,
     webhook_setup=webhook_setup,
+    recipient="The Evolution server of the company, and WhatsApp, which deliver the messages.",
     notice=NOTICE,
 )

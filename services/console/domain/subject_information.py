@@ -6,6 +6,7 @@ The account is the controller; whoever runs the gateway processes the data for i
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from libs.providers.registry import recipient_of
 from libs.store.erased_customers import MARKERS_KEPT
 from services.console.domain.pagination import View
 
@@ -34,13 +35,9 @@ class Processing:
     forward_hosts: Collection[str]
     """Hosts of the phone systems that get the account's forwards."""
     providers: Collection[str]
-    """Kinds of WhatsApp providers: `cloud_api`, `evolution`."""
+    """Kinds of WhatsApp providers, as `libs.providers.registry` has them."""
 
 
-_PROVIDERS = {
-    "cloud_api": "Meta Platforms (WhatsApp Business), which delivers the messages.",
-    "evolution": "The Evolution server of the company, and WhatsApp, which deliver the messages.",
-}
 _PURPOSES = (
     "To send and receive WhatsApp messages between you and the company, also as a result of your calls.",
     "To send you nothing more once you have said STOP, and to prove that.",
@@ -72,7 +69,7 @@ _AUTOMATED = (
 def information_about(processing: Processing) -> SubjectInformation:
     """The information about one account's processing."""
     hosts = [f"The company's phone system at {host}." for host in sorted(processing.forward_hosts)]
-    providers = [_PROVIDERS.get(kind, f"The WhatsApp provider {kind}.") for kind in sorted(processing.providers)]
+    providers = [recipient_of(kind) or f"The WhatsApp provider {kind}." for kind in sorted(processing.providers)]
     return SubjectInformation(
         controller=processing.business_name,
         purposes=_PURPOSES,

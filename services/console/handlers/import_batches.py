@@ -106,7 +106,7 @@ class ApplySuppressions:
             await self.imported.mark(run.account.id, [each.mark for each in new])
         return _each_added_once([each if isinstance(each, Refused) else outcomes[each.mark] for each in made])
 
-    async def _apply(self, run: ImportRun, row: "_Wanted") -> tuple[RowResult, str]:
+    async def _apply(self, run: ImportRun, row: "_RequestedRow") -> tuple[RowResult, str]:
         wanted = row.suppression
         if run.dry_run:
             standing = await self.suppressions.standing(run.account.id, row.keys)
@@ -121,7 +121,7 @@ class ApplySuppressions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _RequestedRow:
     """The suppression that a row asks for, the customer's keys, and what marks the row."""
 
     suppression: Suppression
@@ -198,7 +198,7 @@ def _time_of(cell: str | None, run: ImportRun) -> datetime | Refused | None:
 
 def _suppression_from(
     run: ImportRun, row: SuppressionRow, customer: NamedCustomer | Refused, keys: Mapping[str, tuple[str, ...]]
-) -> _Wanted | Refused:
+) -> _RequestedRow | Refused:
     """The mark names customer, kind and time, and no import: the same row in another file is the same suppression."""
     since = _time_of(row.since, run)
     if isinstance(customer, Refused) or isinstance(since, Refused):
@@ -217,7 +217,7 @@ def _suppression_from(
         since=since or run.now,
         evidence={name: value for name, value in evidence.items() if value is not None},
     )
-    return _Wanted(suppression, keys[customer.key], (customer.key, uuid5(CONSENTS_NAMESPACE, name).hex))
+    return _RequestedRow(suppression, keys[customer.key], (customer.key, uuid5(CONSENTS_NAMESPACE, name).hex))
 
 
 def _withdrawal(run: ImportRun, scope: ConsentScope, opt_out: Suppression, key: str) -> Withdrawal:

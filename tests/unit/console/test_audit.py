@@ -48,7 +48,8 @@ async def test_a_sound_record_is_told_with_what_was_looked_at(kept: World) -> No
     one = await kept.ok("GET", "/audit/verify?account_id=acc-1")
 
     counted = {"chains": 3, "records": 13, "sealed": 10, "checkpoints": 4, "shipped": 0}
-    assert told == {"ok": True, "first_fault": None, "restored": []} | counted
+    stated = {"state": "unsealed", "unshipped": 1, "backdated": 0, "log": None}
+    assert told == {"ok": True, "first_fault": None, "restored": []} | counted | stated
     assert (one["ok"], one["chains"], one["records"]) == (True, 1, 11)
 
 

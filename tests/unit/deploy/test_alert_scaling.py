@@ -115,6 +115,7 @@ def test_these_alerts_compare_a_time_with_a_number() -> None:
 
     assert scaled == {
         "GatewayApiVersionEnds",
+        "GatewayApprovalsWaiting",
         "GatewayDeliveriesOld",
         "GatewayEventsOld",
         "GatewayJobStopped",

@@ -36,6 +36,8 @@ def _collect(found: Any, parts: dict[str, str]) -> None:
 def _reach(name: str, value: Any, module: str, parts: dict[str, str]) -> None:
     if isinstance(value, types.FunctionType | type):
         _collect(value, parts)
+    elif type(value).__module__.startswith(PACKAGE):
+        _collect(type(value), parts)  # such as a table that is filled while it is used
     elif isinstance(value, str | int | float | tuple | list | frozenset | dict):
         parts[f"{module}.{name}"] = _text(value)
 

@@ -31,7 +31,10 @@ UPDATES = {
     *("$addToSet", "$currentDate", "$each", "$inc", "$max", "$pop", "$pull", "$push", "$set", "$setOnInsert", "$slice"),
     "$unset",
 }
-STAGES = {"$group", "$lookup", "$match", "$project", "$set", "$sort", "$unionWith", "$unset", "$unwind"}
+STAGES = {
+    *("$group", "$limit", "$lookup", "$match", "$project", "$replaceRoot", "$set", "$sort", "$unionWith", "$unset"),
+    "$unwind",
+}
 EXPRESSIONS = {
     *(
         "$add",
@@ -47,7 +50,7 @@ EXPRESSIONS = {
         "$first",
     ),
     *("$gt", "$gte", "$ifNull", "$in", "$literal", "$lt", "$lte", "$map", "$max", "$min", "$multiply", "$ne"),
-    *("$objectToArray", "$subtract", "$sum"),
+    *("$objectToArray", "$size", "$subtract", "$sum"),
 }
 KNOWN = QUERIES | UPDATES | STAGES | EXPRESSIONS
 

@@ -36,7 +36,7 @@ def test_a_new_store_is_made_and_the_second_run_has_nothing_to_do(
 
     assert (first, second) == (ExitCode.DONE, ExitCode.DONE)
     assert "gateway-records.db: created" in told
-    assert json.loads(capsys.readouterr().out) == {"schema_version": 2, "made": []}
+    assert json.loads(capsys.readouterr().out) == {"schema_version": 3, "made": []}
 
 
 def test_a_store_that_cannot_be_reached_is_unreachable_and_told_without_its_password(
