@@ -60,6 +60,13 @@ LADDER = (
     ),
     Rung("message_purpose_not_allowed", outbound("{suppressed}") | {"message_purpose": None}, PAUSED),
     Rung("recipient_suppressed", outbound("{suppressed}", SCAM), PAUSED),
+    Rung(
+        "opt_in_required",
+        outbound("{silent}", SCAM),
+        PAUSED | {"require_opt_in": True},
+        {"strict_window": False},
+        details=("purpose",),
+    ),
     Rung("conversation_window_closed", outbound("{silent}", SCAM), PAUSED),
     Rung("policy_violation", outbound("{open}", SCAM), PAUSED, details=("reason",)),
     Rung("policy_violation", outbound("{open}", SCAM), {"daily_limit": 1}, details=("risk_score",)),

@@ -24,6 +24,10 @@ async def test_no_input_gets_an_answer_that_the_document_does_not_promise(tmp_pa
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", url),
             *("--checks", "all", "--header", f"Authorization: Bearer {ADMIN_TOKEN}"),
+            *(
+                "--exclude-path-regex",
+                "/imports$",
+            ),  # it can make no rows
             *("--max-time", str(SECONDS), "--seed", "1", "--no-shrink", "--warnings", "off"),
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,

@@ -5,11 +5,13 @@ An adapter joins by adding to `DATABASES` a function that makes an empty databas
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from libs.store.factory import open_store
+from libs.store.sqlite import cleanup
 from libs.store.store import Store
 from tests.contract.store.mongo_server import AVAILABLE, mongo_database
 
@@ -30,6 +32,12 @@ collect_ignore = (
 )
 if AVAILABLE:
     DATABASES["mongo"] = mongo_database
+
+
+@pytest.fixture
+def any_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cleanups believe a clock that jumps ahead: the tests' time passes in no time."""
+    monkeypatch.setattr(cleanup, "MAX_LEAD", timedelta(days=400))
 
 
 @pytest.fixture(params=DATABASES)

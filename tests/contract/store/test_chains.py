@@ -14,6 +14,9 @@ from libs.store.verification import verify
 from tests.contract.store.builders import a_record, after
 from tests.unit.record.chains import KEY, KEYS
 
+END = 100
+"""Later than every checkpoint here."""
+
 
 async def verdict_of(store: Store, chain: str | None = None) -> VerificationResult:
     return await verify(store.chains, store.checkpoints, keys=KEYS, only=chain)
@@ -140,7 +143,8 @@ async def test_a_checkpoint_number_is_given_once(sealed: Store, other: Store) ->
     (head,) = await sealed.chains.heads("acc-1")
     joints = await sealed.chains.hash_pairs("acc-1", after=9, limit=5)
     rivals = [
-        checkpoint_from("acc-1", [own for _, own in joints], before=head.checkpoint, at=at, key=KEY) for at in (1, 2)
+        checkpoint_from("acc-1", [own for _, own in joints], before=head.checkpoint, at=at, key=KEY)
+        for at in (END, END + 1)
     ]
 
     added = await asyncio.gather(sealed.checkpoints.add(rivals[0]), other.checkpoints.add(rivals[1]))
@@ -164,7 +168,7 @@ async def test_checkpoints_wait_until_they_are_shipped(sealed: Store) -> None:
 @pytest.mark.parametrize("steps", [1, 100], ids=["interrupted", "whole"])
 async def test_what_a_purge_leaves_verifies_and_goes_on(sealed: Store, steps: int) -> None:
     checkpoint = (await sealed.checkpoints.page("acc-1", after=1, limit=1))[0]
-    purge = purge_from(checkpoint, at=0, key=KEY)
+    purge = purge_from(checkpoint, at=END, key=KEY)
     for _ in range(steps):
         if not await sealed.purges.purge(purge, limit=2):
             break
@@ -181,8 +185,8 @@ async def test_what_a_purge_leaves_verifies_and_goes_on(sealed: Store, steps: in
 async def test_a_chain_goes_on_when_all_of_it_was_purged(store: Store, other: Store) -> None:
     await store.records.append([a_record(f"record-{n}") for n in range(6)])
     checkpoints = await seal(store)
-    await store.purges.purge(purge_from(checkpoints[-1], at=0, key=KEY), limit=10)
-    await store.purges.purge(purge_from(checkpoints[0], at=0, key=KEY), limit=10)
+    await store.purges.purge(purge_from(checkpoints[-1], at=END, key=KEY), limit=10)
+    await store.purges.purge(purge_from(checkpoints[0], at=END, key=KEY), limit=10)
 
     await other.records.append([a_record("record-6")])
 
@@ -192,7 +196,7 @@ async def test_a_chain_goes_on_when_all_of_it_was_purged(store: Store, other: St
 
 
 async def test_a_purge_while_it_is_verified_is_no_fault(sealed: Store) -> None:
-    purge = purge_from((await sealed.checkpoints.page("acc-1", after=0, limit=1))[0], at=0, key=KEY)
+    purge = purge_from((await sealed.checkpoints.page("acc-1", after=0, limit=1))[0], at=END, key=KEY)
 
     class Overtaken:
         """Chains of which some records are purged between the first look and the reading."""

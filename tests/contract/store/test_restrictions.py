@@ -309,6 +309,7 @@ async def test_counts_are_by_scope_and_cause_and_of_what_stands(store: Store, ot
     assert await other.restriction_counts.count(after(60)) == {(RestrictionScope.NUMBER, "131048"): 2}
 
 
+@pytest.mark.usefixtures("any_jump")
 async def test_what_is_no_longer_needed_is_deleted_and_nothing_else(store: Store, store_url: str) -> None:
     """SQLite deletes with later writes; MongoDB has a time-to-live index on `ends`, by the server's clock."""
     await add(store, a_restriction(until=after(60)))

@@ -262,6 +262,7 @@ async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Pat
     assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (99,)
 
 
+@pytest.mark.usefixtures("any_jump")
 async def test_decisions_older_than_eight_days_go_a_few_at_a_time(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
     for number in range(300):
@@ -275,6 +276,7 @@ async def test_decisions_older_than_eight_days_go_a_few_at_a_time(tmp_path: Path
     assert {event_id for (event_id,) in kept} == {f"new-{number}" for number in range(200)}
 
 
+@pytest.mark.usefixtures("any_jump")
 async def test_ledger_entries_of_a_month_ago_and_buckets_at_rest_go_too(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
     for number in range(300):

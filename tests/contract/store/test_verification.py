@@ -76,7 +76,8 @@ class SqlHand:
         for number in checkpoints:
             self._run("DELETE FROM checkpoints WHERE chain = 'acc-1' AND number = ?", number)
         if head is not None:
-            self._run("UPDATE chains SET seq = ? WHERE chain = 'acc-1'", head)
+            end = "(SELECT hash FROM records WHERE account_id = 'acc-1' AND chain_seq = ?)"
+            self._run(f"UPDATE chains SET seq = ?, hash = {end} WHERE chain = 'acc-1'", head, head)  # noqa: S608
 
     def rewrite_checkpoint(self, number: int, old: str, new: str) -> None:
         self._run(
