@@ -34,6 +34,7 @@ class Rung:
 OFF = {"outbound_enabled": False, "call_events_enabled": False}
 CLOSED = {"threecx_enabled": False, "paused": True}
 PAUSED = {"paused": True}
+REOPEN = {"name": "reopen", "language": "en", "parameters": ["business_name"]}
 LADDER = (
     Rung("unsupported_event_type", {"event_type": "fax"}, CLOSED, OFF, ("supported",)),
     Rung("unsupported_event_type", {"to": "101"}, CLOSED, OFF, ("field",)),
@@ -64,7 +65,7 @@ LADDER = (
         "opt_in_required",
         outbound("{silent}", SCAM),
         PAUSED | {"require_opt_in": True},
-        {"strict_window": False},
+        {"strict_window": False, "window_template": REOPEN},
         details=("purpose",),
     ),
     Rung("conversation_window_closed", outbound("{silent}", SCAM), PAUSED),
