@@ -45,17 +45,7 @@ class ChainReader:
     ) -> ChainVerifier:
         """Verify a chain up to `head`; again with its new head if records were purged in the meantime."""
         while True:
-            verifier = ChainVerifier(
-                head.chain,
-                keys=self.keys,
-                claimed=head.seq,
-                purge=head.purge,
-                stray=head.stray,
-                shipped=shipped,
-                start=start,
-                restorations=head.restorations,
-                tail=head.hash,
-            )
+            verifier = verifier_of(head, keys=self.keys, shipped=shipped, start=start)
             await self._read_into(verifier, head, start)
             if verifier.end().ok:
                 return verifier
@@ -154,6 +144,23 @@ async def verify_new(
             found = await reader.since(chain, place)
         yield found
         await reader.pause()
+
+
+def verifier_of(
+    head: Head, *, keys: PublicKeys, shipped: Sequence[Checkpoint] = (), start: Checkpoint | None = None
+) -> ChainVerifier:
+    """What verifies a chain up to `head`, from `start` or from its first record."""
+    return ChainVerifier(
+        head.chain,
+        keys=keys,
+        claimed=head.seq,
+        purge=head.purge,
+        stray=head.stray,
+        shipped=shipped,
+        start=start,
+        restorations=head.restorations,
+        tail=head.hash,
+    )
 
 
 def _is_new(end: ChainEnd | None, place: VerifiedPlace | None) -> bool:

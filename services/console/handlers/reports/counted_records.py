@@ -20,6 +20,7 @@ from libs.record.summary import Summary
 from libs.record.tallies import Tally, summary_from
 from libs.store.chains import Chains, Checkpoints, Head, read_chain
 from libs.store.tallies import Tallies
+from libs.store.verification import verifier_of
 
 RECOMPUTED = 50_000
 """A chain with at most so many records is recomputed as a whole for each report; in a longer one, tallies count."""
@@ -149,17 +150,7 @@ class CountRecords:
         start, end = between
         if end is not None:
             head = replace(head, seq=end.last, last=end.last, checkpoint=end, stray=None, hash=None, restorations=())
-        verifier = ChainVerifier(
-            head.chain,
-            keys=self.keys,
-            claimed=head.seq,
-            purge=head.purge,
-            stray=head.stray,
-            shipped=shipped,
-            start=start,
-            restorations=head.restorations,
-            tail=head.hash,
-        )
+        verifier = verifier_of(head, keys=self.keys, shipped=shipped, start=start)
         summary = Summary(exact)
         async for step in read_chain(self.chains, self.checkpoints, head, start=start):
             if isinstance(step, Checkpoint):
