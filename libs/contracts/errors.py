@@ -177,7 +177,7 @@ class ErrorCode(_Explained):
         code="opt_in_required",
         status=HTTPStatus.FORBIDDEN,
         message="There is no evidence that the customer agreed to be messaged.",
-        cause="The message is a template, or the conversation window is closed, so it would begin a conversation. The "
+        cause="The conversation window is closed, so the template, or the fallback, would begin a conversation. The "
         "account requires evidence of an opt-in for that (`require_opt_in`, which is on for new accounts), and there "
         "is none for this purpose (`details.purpose`), or the customer withdrew it (`details.withdrawn_at`).",
         fix="Wait until the customer writes: answers in the window need no opt-in. Or record the opt-in that you have: "

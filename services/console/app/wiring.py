@@ -32,7 +32,7 @@ from services.console.handlers.access_log import AccessLog
 from services.console.handlers.accounts import Accounts
 from services.console.handlers.approvals import Approvals
 from services.console.handlers.audit import Audit
-from services.console.handlers.consents import ConsentRecords
+from services.console.handlers.consents import ConsentRecords, WithdrawConsents
 from services.console.handlers.dead_letters import DeadLetters
 from services.console.handlers.events import Events
 from services.console.handlers.forwards import Forwards
@@ -192,6 +192,7 @@ def monthly_reports_from(settings: ConsoleSettings, deps: Dependencies, owner: s
 def _handlers(settings: ConsoleSettings, deps: Dependencies) -> Handlers:
     store, changes, url = deps.store, deps.changes, settings.webhook_origin
     lookup, second_person = subject_lookup_from(settings, deps), second_person_from(settings, deps)
+    withdraw_consents = WithdrawConsents(store.consents, changes, linked_keys_from(deps))
     return Handlers(
         reports=reports_from(settings, deps),
         audit=audit_from(settings, deps),
@@ -221,9 +222,12 @@ def _handlers(settings: ConsoleSettings, deps: Dependencies) -> Handlers:
             linked_keys_from(deps),
             LiftSuppression(store.suppressions, linked_keys_from(deps), changes),
             second_person,
+            withdraw_consents,
         ),
         approvals=Approvals(apply_approval_from(settings, deps)),
-        consents=ConsentRecords(store.consents, store.directory, changes, lookup.customer, linked_keys_from(deps)),
+        consents=ConsentRecords(
+            store.consents, store.directory, changes, lookup.customer, linked_keys_from(deps), withdraw_consents
+        ),
         import_suppressions=suppression_imports_from(deps, lookup.customer),
         import_consents=consent_imports_from(deps, lookup.customer),
         restrictions=Restrictions(store.restrictions, store.standing_restrictions, changes),

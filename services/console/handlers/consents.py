@@ -33,6 +33,32 @@ TOLERANCE: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawConsents:
+    """Takes back a customer's consents, under every key of theirs, with the event in the outbox."""
+
+    store: Consents
+    changes: Changes
+    linked_keys: LinkedKeys
+
+    async def __call__(self, withdrawal: Withdrawal, customer: NamedCustomer, reason: str | None) -> tuple[str, ...]:
+        """The customer's keys. Safe to repeat: withdrawals only grow."""
+        keys = (customer.key, *await self.linked_keys(withdrawal.account_id, customer.key))
+        event = ConsentWithdrawn(
+            account_id=withdrawal.account_id,
+            scope=withdrawal.scope.value,
+            source=withdrawal.source.value,
+            at=withdrawal.at,
+            customer_key=customer.key,
+            masked_phone=customer.masked_phone,
+            actor=withdrawal.actor,
+            reason=reason,
+        )
+        stored = [self.changes.outbox_event(event, self.changes.clock())]
+        await self.store.withdraw([withdrawal.under(key) for key in keys], stored)
+        return keys
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentRecords:
     """Records, shows and takes back consents."""
 
@@ -41,6 +67,7 @@ class ConsentRecords:
     changes: Changes
     customer: CustomerLookup
     linked_keys: LinkedKeys
+    withdraw_consents: WithdrawConsents
 
     async def create(self, call: Call[None, ConsentRequest]) -> Answer:
         """Record an opt-in; the same one again is answered with 200: its fingerprint is derived from it."""
@@ -73,19 +100,7 @@ class ConsentRecords:
             source=ConsentSource.OPERATOR,
             actor=call.principal.actor,
         )
-        keys = (customer.key, *await self.linked_keys(account.id, customer.key))
-        event = ConsentWithdrawn(
-            account_id=account.id,
-            scope=request.scope.value,
-            source=ConsentSource.OPERATOR.value,
-            at=at,
-            customer_key=customer.key,
-            masked_phone=customer.masked_phone,
-            actor=call.principal.actor,
-            reason=request.reason,
-        )
-        each = [withdrawal.under(key) for key in keys]
-        await self.store.withdraw(each, [self.changes.outbox_event(event, now)])
+        keys = await self.withdraw_consents(withdrawal, customer, request.reason)
         await self.changes.publish_outbox()
         stored = await self.store.of_customer(account.id, keys)
         standing = next((one for one in stored.withdrawals if one.scope is request.scope), withdrawal)

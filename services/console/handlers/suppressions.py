@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from libs.contracts.events import SuppressionAdded
 from libs.store.accounts import Directory
 from libs.store.approvals import ApprovalKind
-from libs.store.conversations import Suppression, is_customers_own
+from libs.store.consents import ConsentScope, ConsentSource, Withdrawal
+from libs.store.conversations import Suppression, SuppressionKind, is_customers_own
 from libs.store.conversations import Suppressions as SuppressionStore
 from services.console.domain.pagination import list_page_from
 from services.console.domain.refusals import conflict, invalid, not_found
@@ -22,10 +23,17 @@ from services.console.domain.suppressions import (
 from services.console.handlers.accounts import account_in_field
 from services.console.handlers.calls import Answer, Call, created
 from services.console.handlers.changes import Changes
+from services.console.handlers.consents import WithdrawConsents
 from services.console.handlers.customer_lookup import CustomerLookup
 from services.console.handlers.lifts import ASKED_MEANWHILE, Lift, LiftSuppression, content_of_lift, is_as_late
 from services.console.handlers.linked_keys import LinkedKeys
 from services.console.handlers.second_person import SecondPerson
+
+TAKEN_BACK: Final = {
+    SuppressionKind.OPT_OUT: ConsentScope.ALL,
+    SuppressionKind.MARKETING: ConsentScope.MARKETING,
+}
+"""The consents that a suppression by the customer's own word takes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +47,14 @@ class Suppressions:
     linked_keys: LinkedKeys
     lift_rows: LiftSuppression
     second_person: SecondPerson
+    withdraw_consents: WithdrawConsents
 
     async def create(self, call: Call[None, SuppressionRequest]) -> Answer:
-        """Suppress a customer. A suppression that stands already is answered with 200."""
+        """Suppress a customer. A suppression that stands already is answered with 200.
+
+        The customer's own word, which an operator passes on, takes back consents too: they do not count again when the
+        suppression is lifted. A block is the business's decision, and takes back nothing.
+        """
         request, actor, now = call.body, call.principal.actor, self.changes.clock()
         account = await account_in_field(self.directory, call.principal, request.account_id)
         customer = await self.customer(account, request.phone, request.user_id)
@@ -56,14 +69,24 @@ class Suppressions:
             actor=actor,
             since=now,
         )
+        if (scope := TAKEN_BACK.get(request.kind)) is not None:  # first: a crash in between leaves the stricter half
+            word = Withdrawal(
+                account_id=account.id,
+                customer_key=customer.key,
+                scope=scope,
+                at=now,
+                source=ConsentSource.OPERATOR,
+                actor=actor,
+            )
+            await self.withdraw_consents(word, customer, request.reason)
         keys = sorted({customer.key, wanted.customer_key})
         event = SuppressionAdded(actor=actor, reason=request.reason, customer_keys=keys, **event_fields(wanted))
         standing = await self.store.suppress(wanted, [self.changes.outbox_event(event, now)])
         if not standing.active:
             raise conflict("a newer change lifted it; send it again")
+        await self.changes.publish_outbox()
         if standing.id != wanted.id:
             return Answer(suppression_view_from(standing), HTTPStatus.OK)
-        await self.changes.publish_outbox()
         return created(suppression_view_from(standing))
 
     async def page(self, call: Call[SuppressionQuery, None]) -> Answer:

@@ -5,7 +5,7 @@ from libs.contracts.events import WebhookReceived
 from libs.store.consents import Consent, ConsentScope
 from libs.store.conversations import SuppressionKind
 from libs.store.restrictions import RestrictionKind, RestrictionScope
-from services.policy.domain.decisions import delivery_plan, intended_plan, opt_in_of
+from services.policy.domain.decisions import delivery_plan, intended_plan, opt_in_of, window_is_open_at
 from services.policy.domain.delivery_plans import Delivery, DeliveryPlan
 from services.policy.domain.facts import Facts, Finding, Objection, Pass, RuleInputs
 
@@ -24,12 +24,14 @@ def customer_has_not_opted_out(_: WebhookReceived, facts: Facts) -> Finding:
 def customer_has_opted_in(webhook: WebhookReceived, facts: Facts) -> Finding:
     """There is evidence that the customer agreed to such messages, or the message begins no conversation.
 
-    A template begins one, and so does the fallback outside the window. The receipt cites the evidence.
+    Outside the window a template begins one, also as the fallback; in the window it answers. The receipt cites the
+    evidence.
     """
     consent = opt_in_of(webhook, facts)
     if consent is not None:
         return Pass(_cited(consent))
-    if intended_plan(webhook, facts).delivery is not Delivery.TEMPLATE:
+    is_answer = window_is_open_at(facts.stored.conversation, facts.now)
+    if is_answer or intended_plan(webhook, facts).delivery is not Delivery.TEMPLATE:
         return Pass({"consent_id": None, "delivery": "reply"})
     purpose = webhook.payload.message_purpose or ""
     withdrawn = [each.at for each in facts.stored.consents.withdrawals if each.scope in {ConsentScope.ALL, purpose}]

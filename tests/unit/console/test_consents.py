@@ -53,6 +53,26 @@ async def test_a_withdrawal_ends_it_and_both_are_listed(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "scopes"),
+    [("opt_out", ["all"]), ("marketing", ["marketing"]), ("blocked", [])],
+    ids=str,
+)
+async def test_an_opt_out_that_an_operator_passes_on_takes_consents_back_and_a_block_does_not(
+    world: World, kind: str, scopes: list[str]
+) -> None:
+    account = (await world.account())["id"]
+    await recorded(world, account, scope=scopes[0] if scopes else "all")
+    body = {"account_id": account, "phone": PHONE, "kind": kind, "reason": "the customer asked by phone"}
+
+    made = [(await world.call("POST", "/suppressions", json=body)).status for _ in range(2)]
+
+    listed = await world.ok("GET", "/consents", params={"account_id": account, "phone": PHONE})
+    assert made == [201, 200]
+    assert [each["withdrawn"] for each in listed["items"]] == [bool(scopes)]
+    assert [each["scope"] for each in listed["withdrawals"]] == scopes
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"at": (NOON + timedelta(hours=1)).isoformat()},

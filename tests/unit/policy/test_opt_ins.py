@@ -12,7 +12,8 @@ from libs.contracts.events import MessageApproved, WebhookAnswered
 from libs.store.consents import Consent, ConsentScope, ConsentSource, CustomerConsents, Withdrawal
 from libs.store.decisions import StoredFacts
 from tests.builders import NOON, a_webhook, an_account, an_integration, stored
-from tests.unit.policy.fakes import FakeDecisions
+from tests.unit.policy.fakes import FakeDecisions, FakeDirectory
+from tests.unit.policy.test_content_form import decided, ready
 from tests.unit.policy.test_decide_webhook_call_events import WINDOW_TEMPLATE, a_call, judged, with_template
 
 STRICT_ACCOUNT = an_account(require_opt_in=True)
@@ -102,6 +103,25 @@ async def test_a_reply_in_the_window_needs_none_and_never_becomes_a_template_whi
 
     assert isinstance(result, MessageApproved)
     assert result.template is None
+
+
+@pytest.mark.parametrize(
+    ("window", "delivery"),
+    [({"wrote": timedelta(hours=-1)}, "reply"), ({"wrote": timedelta(hours=-25)}, None), ({}, None)],
+    ids=["in the window", "after it", "never wrote"],
+)
+async def test_a_template_by_name_answers_in_the_window_and_begins_a_conversation_outside(
+    window: dict[str, Any], delivery: str | None
+) -> None:
+    directory = FakeDirectory(accounts={"acc_1": STRICT_ACCOUNT}, integrations={"int_1": an_integration()})
+
+    result = await decided(ready(), decisions=FakeDecisions(known=known(**window)), directory=directory)
+
+    line = line_of(result)
+    assert line is not None
+    assert line.inputs.get("delivery") == delivery
+    refused = isinstance(result, WebhookAnswered) and result.code is ErrorCode.OPT_IN_REQUIRED
+    assert refused is (delivery is None)
 
 
 async def test_what_answers_a_call_of_the_customer_needs_none() -> None:
