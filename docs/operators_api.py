@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any, Self
 
 from services.console.http.openapi import document_from
-from services.console.http.routes import Handlers, routes_to
+from services.console.http.routes.table import Handlers, routes_to
 
 
 def operators_api() -> str:

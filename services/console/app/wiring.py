@@ -58,7 +58,7 @@ from services.console.handlers.uploads import StoreUpload
 from services.console.handlers.verification_results import VerificationResults
 from services.console.http.access import AccessControl
 from services.console.http.application import application_from
-from services.console.http.routes import Handlers, routes_to
+from services.console.http.routes.table import Handlers, routes_to
 from services.console.pages.reports.csv_renderer import CsvRenderer
 from services.console.pages.reports.html_renderer import HtmlRenderer
 from services.console.pages.reports.json_renderer import JsonRenderer

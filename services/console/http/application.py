@@ -31,7 +31,7 @@ from services.console.http.responses import (
     view_response,
 )
 from services.console.http.route import Route
-from services.console.http.routes import PREFIX
+from services.console.http.routes.table import PREFIX
 from services.console.http.uploads import MultipartFile, RowsBody
 from services.console.ports import Authenticator, RejectionRecorder
 

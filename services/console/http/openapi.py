@@ -12,7 +12,7 @@ from libs.contracts.errors import AnyCode, ErrorCode, OperatorCode
 from services.console.domain.crm_template import XmlDocument
 from services.console.domain.pagination import View
 from services.console.http.route import Route
-from services.console.http.routes import PREFIX
+from services.console.http.routes.table import PREFIX
 from services.console.http.uploads import ROW_TYPES
 
 REF = "#/components/schemas/{model}"

@@ -16,7 +16,7 @@ from services.console.app.wiring import _handlers
 from services.console.domain.access import CONFIGURATION, RecordedBy, Unrecorded
 from services.console.domain.principals import Principal, Role
 from services.console.http.route import Route
-from services.console.http.routes import routes_to
+from services.console.http.routes.table import routes_to
 from tests.unit.console.subjects import a_subject, records_about
 from tests.unit.console.world import PHONE, World, a_world, settings
 
