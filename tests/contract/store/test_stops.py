@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from libs.store.conversations import Suppression, SuppressionKind
@@ -58,24 +58,38 @@ STEPS = st.lists(
 
 @dataclass
 class Model:
-    """Every request that counts, until something later lifts it; what has been lifted stays lifted."""
+    """Every request that counts, until something later lifts it; what has been lifted stays lifted.
+
+    While any of them counts, the customer's latest request stands against operators, also when a START has answered it
+    and an operator's own request is what remains: the stricter half.
+    """
 
     standing: set[Stop] = field(default_factory=set)
     known: set[Stop] = field(default_factory=set)
     started: int = -1
+    asked: int = -1
 
     def take(self, step: Stop | Start | Lift) -> None:
         match step:
             case Stop():
-                if step not in self.known and step.second >= self.started:
-                    self.standing.add(step)
-                self.known.add(step)
+                self._stop(step)
             case Start(second):
                 self.started = max(self.started, second)
                 self.standing = {stop for stop in self.standing if stop.second >= self.started}
             case Lift(seconds):
-                if all(stop.by_operator or stop.second < int(seconds) for stop in self.standing):
+                if self.asked < int(seconds):
                     self.standing = set()
+        if not self.standing:
+            self.asked = -1
+
+    def _stop(self, step: Stop) -> None:
+        if step in self.known or not (self.standing or step.second >= self.started):
+            return
+        self.known.add(step)
+        if step.second >= self.started:
+            self.standing.add(step)
+        if not step.by_operator:
+            self.asked = max(self.asked, step.second)
 
 
 async def take(store: Store, customer: str, step: Stop | Start | Lift) -> Suppression | None:
@@ -98,6 +112,7 @@ async def take(store: Store, customer: str, step: Stop | Start | Lift) -> Suppre
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
+@example(steps=[Stop(0), Stop(11, by_operator=True), Start(1), Lift(0.0)])
 async def test_a_customer_is_suppressed_exactly_while_a_request_stands(
     store: Store, other: Store, steps: list[Stop | Start | Lift]
 ) -> None:

@@ -471,7 +471,7 @@ async def test_a_broker_that_is_lost_again_and_again_is_told_after_the_deadline(
         url = urls[DECLARER].replace(f":{broker.port}/", f":{port}/")
 
         with pytest.raises(DeclareFailed) as failed:
-            await declare_everything(url, delays=SHORT, wait=1)
+            await declare_everything(url, delays=SHORT, wait=5)
 
     assert failed.value.unreachable
     assert len(calls) >= 2
