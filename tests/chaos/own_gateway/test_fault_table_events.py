@@ -18,6 +18,14 @@ from tests.chaos.alerts.world import World, running_world
 pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="session")]
 
 
+FOREIGN = (
+    "gateway_log_cosignatures_total",
+    "gateway_log_cosigned_timestamp_seconds",
+    "gateway_log_timestamped_timestamp_seconds",
+)
+"""Of witnesses and of a time stamping authority, which somebody else runs; there is none here."""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with running_world(tmp_path_factory.mktemp("events"), FACTOR) as world:
@@ -46,4 +54,6 @@ async def test_the_commands_of_alerts_that_no_fault_here_sets_off_answer_as_the_
 
 
 async def test_every_query_of_the_dashboards_has_data(world: World, since: float) -> None:
-    assert await dashboards.without_data(world.prometheus, since) == []
+    empty = [expression for _, _, expression in await dashboards.without_data(world.prometheus, since)]
+
+    assert [each for each in empty if not any(name in each for name in FOREIGN)] == []
