@@ -4,6 +4,7 @@ The official `python:3.13-slim` is Debian 13 with a Python of its own below /usr
 Debian's Python 3.13, and `python` below /usr/local/bin.
 """
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +65,22 @@ class Base:
 
 
 def mirrors() -> tuple[str, ...]:
-    """The sources of Debian 13, at the mirrors that this machine uses for its own packages; raises RuntimeError."""
+    """The sources of Debian 13, at the mirrors that this machine uses for its own packages; raises RuntimeError.
+
+    A machine made from an image often has no lists of packages yet: they are fetched then.
+    """
+    if shutil.which("apt-get") is None:
+        raise RuntimeError("apt-get is not there: images are made of Debian's packages, on a Debian machine")
+    try:
+        return sources_at(_listed())
+    except RuntimeError:
+        subprocess.run(["apt-get", "update", "-q"], check=False, stdin=subprocess.DEVNULL, stdout=STDERR)
+        return sources_at(_listed())
+
+
+def _listed() -> str:
     command = ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"]
-    return sources_at(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def sources_at(listed: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from tools.image.base import mirrors
 from tools.kubernetes import packages
 from tools.kubernetes.binary import binary_in, cache_folder, go_program
 from tools.kubernetes.cgroups import create_cgroups, groups, remove_cgroups
@@ -32,6 +33,10 @@ async def require_machine(environ: Mapping[str, str]) -> None:
     """Install missing packages. Raises ClusterFailed with one sentence when the machine cannot run a cluster."""
     await asyncio.to_thread(packages.ensure_installed)
     await require_permissions()
+    try:
+        await asyncio.to_thread(mirrors)
+    except RuntimeError as error:
+        raise ClusterFailed(f"The images cannot be made: {error}.") from None
     if not binary_in(cache_folder(environ)).complete:
         await go_program(environ)
 
