@@ -13,6 +13,7 @@ from aiormq.abc import AbstractChannel
 from libs.chassis import metrics
 from libs.chassis.amqp.deliveries import ACK_TIMEOUT, is_stale
 from libs.chassis.amqp.faults import time_limit
+from libs.chassis.amqp.wire.delivered_message import Acknowledger, acknowledger_of
 
 GATHER_SECONDS = 0.004
 """How long an acknowledgement waits for others; a crash in this time repeats the deliveries, which is safe."""
@@ -33,6 +34,7 @@ class Acknowledgements:
         self._queue = queue
         self._on_sent = on_sent
         self._channel: AbstractChannel | None = None
+        self._acknowledger: Acknowledger | None = None
         self._next = 1
         self._settled: dict[int, float] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -64,6 +66,7 @@ class Acknowledgements:
     def _settle(self, incoming: AbstractIncomingMessage, at: float) -> None:
         if incoming.channel is not self._channel:
             self._channel, self._next, self._settled = incoming.channel, 1, {}  # tags begin at 1 on each channel
+            self._acknowledger = acknowledger_of(incoming)
         self._settled[incoming.delivery_tag or 0] = at
 
     def _flush(self, alone_after: float) -> None:
@@ -83,6 +86,16 @@ class Acknowledgements:
             self._timer = loop.call_later(ALONE_SECONDS, self._flush, ALONE_SECONDS)
 
     def _send(self, tag: int, *, multiple: bool) -> None:
+        if self._acknowledger is not None and self._channel is not None:
+            try:
+                sent = self._acknowledger.acknowledge(self._channel, tag, multiple=multiple)
+            except Exception:  # noqa: BLE001 -- the delivery stays in flight, and the watchdog sees it
+                sent = False
+            if sent:
+                self._on_sent(self._channel, tag, multiple)
+            else:
+                metrics.STALE_ACKS.labels(self._queue).inc()
+            return
         task = asyncio.create_task(self._frame(self._channel, tag, multiple=multiple))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)

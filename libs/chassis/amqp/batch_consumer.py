@@ -103,9 +103,10 @@ class BatchConsumer:
         ended = self._task is not None and self._task.done() and not self._stopping.is_set()
         return replace(self._in_flight.state, ended=ended)
 
-    async def _receive(self, incoming: AbstractIncomingMessage) -> None:
-        self._in_flight.arrived(incoming)
-        self._arrived.put_nowait(incoming)
+    def _receive(self, batch: Sequence[AbstractIncomingMessage]) -> None:
+        for incoming in batch:
+            self._in_flight.arrived(incoming)
+            self._arrived.put_nowait(incoming)
 
     async def _work(self) -> None:
         """Handle batches until stopped. It ends early only when a delivery cannot even be returned to the broker.

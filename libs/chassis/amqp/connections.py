@@ -15,7 +15,7 @@ from aio_pika.exceptions import ChannelPreconditionFailed
 from libs.chassis import metrics
 from libs.chassis.amqp.connection_faults import connection_fault
 from libs.chassis.amqp.faults import FAULTS, time_limit
-from libs.chassis.amqp.transports import HEARTBEAT, SilentLinks
+from libs.chassis.amqp.transports import HEARTBEAT, Channels, SilentLinks
 from libs.chassis.amqp.wire_decoders import tolerate_unreadable_properties
 from libs.chassis.backoff import backoff
 from libs.chassis.telemetry import logger
@@ -42,7 +42,8 @@ async def connection_to(url: str, name: str, *, heartbeat: int = HEARTBEAT) -> A
         make_url(amqp_node_urls(url)[0], heartbeat=heartbeat, reconnect_interval=RECONNECT_INTERVAL),
         client_properties={"connection_name": name},
     )
-    connection.kwargs["transport_factory"] = SilentLinks(url)  # the library hands it to each transport that it makes
+    links = SilentLinks(url, channels=lambda: _channels_of(connection))
+    connection.kwargs["transport_factory"] = links  # the library hands it to each transport that it makes
     try:
         await connection.connect(timeout=CONNECT_TIMEOUT)
     except BaseException:
@@ -50,6 +51,11 @@ async def connection_to(url: str, name: str, *, heartbeat: int = HEARTBEAT) -> A
         await connection.close()
         raise
     return connection
+
+
+def _channels_of(connection: AbstractConnection) -> Channels:
+    transport = connection.transport
+    return {} if transport is None else transport.connection.channels
 
 
 async def reach(url: str) -> None:

@@ -6,6 +6,7 @@ others waiting.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
@@ -69,8 +70,8 @@ class DeadLetterConsumer:
         """What the watchdog looks at."""
         return self._in_flight.state
 
-    async def _receive(self, incoming: AbstractIncomingMessage) -> None:
-        if not self._stopping:
+    def _receive(self, batch: Sequence[AbstractIncomingMessage]) -> None:
+        for incoming in () if self._stopping else batch:
             self._in_flight.arrived(incoming)
             self._in_flight.start(self._process(incoming))
 

@@ -25,6 +25,7 @@ from libs.chassis.amqp.envelope import (
 )
 from libs.chassis.amqp.faults import FAULTS, time_limit
 from libs.chassis.amqp.publisher import Publisher
+from libs.chassis.amqp.wire.delivered_message import acknowledger_of
 from libs.chassis.clock import Clock
 from libs.chassis.event_keys import EventKeys
 from libs.chassis.settlement import RETRY_DELAYS, DeadLetter, Retry, RetryDelays, UnreadableEvent
@@ -53,7 +54,9 @@ async def acknowledge(incoming: AbstractIncomingMessage, queue: str, *, multiple
 
     Does not wait for the socket: a lost acknowledgement repeats the delivery, which is safe, and is counted.
     """
-    tag = incoming.delivery_tag or 0
+    tag, acknowledger = incoming.delivery_tag or 0, acknowledger_of(incoming)
+    if acknowledger is not None and not is_stale(incoming):
+        return _sent(acknowledger.acknowledge(incoming.channel, tag, multiple=multiple), queue)
     return await _answer(lambda: incoming.channel.basic_ack(tag, multiple=multiple, wait=False), queue)
 
 
@@ -62,8 +65,16 @@ async def requeue(incoming: AbstractIncomingMessage, queue: str) -> bool:
 
     Each rejection counts towards the delivery limit. Never raises: it is the last resort of a consumer.
     """
-    tag = incoming.delivery_tag or 0
+    tag, acknowledger = incoming.delivery_tag or 0, acknowledger_of(incoming)
+    if acknowledger is not None and not is_stale(incoming):  # no later acknowledgement may overtake it
+        return _sent(acknowledger.requeue(incoming.channel, tag), queue)
     return await _answer(lambda: incoming.channel.basic_reject(tag, requeue=True, wait=False), queue)
+
+
+def _sent(is_sent: bool, queue: str) -> bool:  # noqa: FBT001 -- what a link answers
+    if not is_sent:
+        metrics.STALE_ACKS.labels(queue).inc()
+    return is_sent
 
 
 async def _answer(send: Callable[[], Awaitable[None]], queue: str) -> bool:

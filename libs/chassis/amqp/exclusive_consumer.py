@@ -3,6 +3,7 @@
 Deliveries are not acknowledged: every event is recorded elsewhere, and losing one here does no lasting harm.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import cast
 from uuid import uuid4  # noqa: TID251 -- a unique queue name
@@ -43,6 +44,7 @@ class ExclusiveConsumer:
         self._keys = keys
         self._on_reconnect = on_reconnect
         self._handle = ConsumerHandle()
+        self._processing: set[asyncio.Task[None]] = set()
         metrics.unauthenticated_from_zero(name)
 
     async def start(self, channel: AbstractRobustChannel) -> None:
@@ -70,7 +72,17 @@ class ExclusiveConsumer:
         """True while the broker delivers to this consumer."""
         return await self._handle.is_consuming()
 
-    async def _receive(self, incoming: AbstractIncomingMessage) -> None:
+    def _receive(self, batch: Sequence[AbstractIncomingMessage]) -> None:
+        """Process a batch in one task, in the broker's order."""
+        task = asyncio.create_task(self._process(batch))
+        self._processing.add(task)
+        task.add_done_callback(self._processing.discard)
+
+    async def _process(self, batch: Sequence[AbstractIncomingMessage]) -> None:
+        for incoming in batch:
+            await self._hear(incoming)
+
+    async def _hear(self, incoming: AbstractIncomingMessage) -> None:
         try:
             with consumer_span(self.name, incoming):
                 received = received_on(self.name, incoming, self._keys)

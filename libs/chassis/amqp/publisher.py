@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from typing import cast
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractExchange
+from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
-from aiormq.exceptions import ChannelAccessRefused
+from aiormq import Channel
+from aiormq.exceptions import ChannelAccessRefused, ChannelInvalidStateError
 
 from libs.chassis import metrics
 from libs.chassis.amqp.authentication import sign
@@ -14,6 +16,8 @@ from libs.chassis.amqp.connections import close_quietly, open_channel
 from libs.chassis.amqp.envelope import message_from
 from libs.chassis.amqp.faults import FAULTS, cancellation_requested, time_limit
 from libs.chassis.amqp.message_spans import carry_trace, producer_span
+from libs.chassis.amqp.transports import routes_of
+from libs.chassis.amqp.wire.confirmed_channel import PublishingChannel, publishing_on
 from libs.chassis.event_keys import EventKeys
 from libs.chassis.span_attributes import Attributes, attributes_of
 from libs.chassis.spans import exemplar, is_exporting
@@ -37,29 +41,27 @@ RENEWAL_INTERVAL = 2.0
 
 
 class Publisher:
-    """One confirmed channel. Holds the channel and its exchanges, of which aio_pika keeps weak references only."""
+    """One confirmed channel. Holds the channel, of which aio_pika keeps a weak reference only."""
 
     def __init__(
         self,
         channel: AbstractChannel,
-        exchange: AbstractExchange,
         producer: str,
         keys: EventKeys,
-        connection: aio_pika.abc.AbstractConnection | None = None,
+        connection: aio_pika.abc.AbstractConnection,
     ) -> None:
         self._connection = connection
+        self._confirmed: PublishingChannel | None = None
         self._renewal: asyncio.Task[None] | None = None
         self._channel = channel
-        self._exchange = exchange
         self._producer = producer
         self._keys = keys
-        self._exchanges: dict[str, AbstractExchange] = {}
 
     @classmethod
     async def open(cls, connection: aio_pika.abc.AbstractConnection, producer: str, keys: EventKeys) -> "Publisher":
         """Open a publisher on a channel of its own, on which an unroutable message is an error."""
         channel = await _confirmed_channel(connection)
-        return cls(channel, await channel.get_exchange(EXCHANGE, ensure=False), producer, keys, connection)
+        return cls(channel, producer, keys, connection)
 
     async def publish(self, event: Event, metadata: MessageMetadata, *, timeout: float = PUBLISH_TIMEOUT) -> None:  # noqa: ASYNC109 -- as send
         """Return once the broker has confirmed `event`; else raise GatewayError(gateway_unavailable).
@@ -79,20 +81,21 @@ class Publisher:
         message: aio_pika.Message,
         key: str,
         *,
-        exchange: AbstractExchange | None = None,
+        exchange: str = EXCHANGE,
         timeout: float = PUBLISH_TIMEOUT,  # noqa: ASYNC109 -- a time-out becomes a GatewayError
         about: Attributes | None = None,
     ) -> None:
         """Publish a message to the events exchange, or to `exchange`; returns and raises as `publish`."""
-        target = exchange or self._exchange
-        with producer_span(message, target.name, key, about or {}):
+        if not is_exporting():
+            await self._send(message, key, exchange, timeout)
+            return
+        with producer_span(message, exchange, key, about or {}):
             carry_trace(message)
-            await self._send(message, key, target, timeout)
+            await self._send(message, key, exchange, timeout)
 
-    async def _send(self, message: aio_pika.Message, key: str, target: AbstractExchange, seconds: float) -> None:
+    async def _send(self, message: aio_pika.Message, key: str, exchange: str, seconds: float) -> None:
         try:
-            async with asyncio.timeout(seconds):
-                await target.publish(message, key, mandatory=True)
+            await self._on_channel(message, key, exchange, seconds)
         except PublishError as error:
             raise _failed("unroutable") from error
         except DeliveryError as error:
@@ -111,17 +114,34 @@ class Publisher:
                 raise
             raise _failed("connection") from error
 
+    async def _on_channel(self, message: aio_pika.Message, key: str, exchange: str, seconds: float) -> None:
+        confirmed = self._confirmed
+        if confirmed is None or confirmed.channel.is_closed:
+            async with asyncio.timeout(seconds):
+                confirmed = await self._reopened()
+        await confirmed.publish(message, exchange=exchange, key=key, seconds=seconds)
+
+    async def _reopened(self) -> PublishingChannel:
+        """The channel as the library has opened it, again after a reconnect. Raises one of FAULTS while it is away."""
+        if self._channel.is_closed:
+            raise ChannelInvalidStateError("the channel is closed")
+        channel = cast("Channel", await self._channel.get_underlay_channel())
+        found = self._confirmed
+        if found is None or found.channel is not channel:  # no other publish was faster
+            found = self._confirmed = publishing_on(channel, routes_of(self._channel))
+        return found
+
     async def publish_to_queue(self, message: aio_pika.Message, queue: str) -> None:
         """Publish to a work queue or a wait queue of this service, through its retry exchange."""
-        await self.send(message, queue, exchange=await self._named(retry_exchange_of(queue)))
+        await self.send(message, queue, exchange=retry_exchange_of(queue))
 
     async def replay(self, message: aio_pika.Message, queue: str) -> None:
         """Publish to the work queue of any service; console alone has the permission."""
-        await self.send(message, queue, exchange=await self._named(REPLAY_EXCHANGE))
+        await self.send(message, queue, exchange=REPLAY_EXCHANGE)
 
     async def dead_letter(self, message: aio_pika.Message, queue: str) -> None:
         """Publish to the dead-letter queue of the work queue of that name."""
-        await self.send(message, queue, exchange=await self._named(DEAD_LETTER_EXCHANGE))
+        await self.send(message, queue, exchange=DEAD_LETTER_EXCHANGE)
 
     async def accepts_publishes(self) -> bool:
         """True when the channel is open and no alarm blocks it.
@@ -131,8 +151,7 @@ class Publisher:
         """
         probe = aio_pika.Message(b"", message_id=f"probe-{time.monotonic_ns()}")
         try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT):
-                await (await self._named(PROBE_EXCHANGE)).publish(probe, PROBE_EXCHANGE, mandatory=True)
+            await self._on_channel(probe, PROBE_EXCHANGE, PROBE_EXCHANGE, PUBLISH_TIMEOUT)
         except PublishError:
             return True
         except ChannelNotFoundEntity:
@@ -151,7 +170,7 @@ class Publisher:
         When the leader of a queue was killed, RabbitMQ 3.10 may refuse everything that an old channel publishes to that
         queue, for ever (docs/decisions/0044-broker-clusters.md). A full queue refuses on every channel.
         """
-        if self._connection is not None and (self._renewal is None or self._renewal.done()):
+        if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renew(self._connection), name="new publishing channel")
 
     async def _renew(self, connection: aio_pika.abc.AbstractConnection) -> None:
@@ -159,19 +178,13 @@ class Publisher:
         try:
             async with time_limit(RENEWAL_INTERVAL):
                 channel = await _confirmed_channel(connection)
-                exchange = await channel.get_exchange(EXCHANGE, ensure=False)
         except FAULTS as error:
             log.info("no new publishing channel", failure=type(error).__name__)
             return
-        old, self._channel, self._exchange, self._exchanges = self._channel, channel, exchange, {}
+        old, self._channel, self._confirmed = self._channel, channel, None
         log.warning("the broker refused a publish, a new channel is used")
         await asyncio.sleep(RENEWAL_INTERVAL)
         await close_quietly(old)
-
-    async def _named(self, name: str) -> AbstractExchange:
-        if name not in self._exchanges:
-            self._exchanges[name] = await self._channel.get_exchange(name, ensure=False)
-        return self._exchanges[name]
 
 
 async def _confirmed_channel(connection: aio_pika.abc.AbstractConnection) -> AbstractChannel:

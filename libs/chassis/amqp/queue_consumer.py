@@ -33,7 +33,7 @@ from libs.chassis.amqp.shared_deliveries import SharedDeliveries
 from libs.chassis.amqp.watchdog import ConsumerState
 from libs.chassis.clock import monotonic
 from libs.chassis.failures import failure_location
-from libs.chassis.loop_time import LoopTime
+from libs.chassis.loop_time import LoopTime, ThreadClock
 from libs.chassis.settlement import (
     Ack,
     DeadLetter,
@@ -85,6 +85,7 @@ class QueueConsumer:
         self._seconds = metrics.HANDLE_SECONDS.labels(work.name)
         metrics.ACCOUNT_DEFERRED.labels(work.name)
         self._loop_seconds = metrics.HANDLER_LOOP_SECONDS.labels(work.name)
+        self._thread_clock = ThreadClock()
 
     def _shared_by(self, shares: FairShare[AbstractIncomingMessage]) -> SharedDeliveries:
         return SharedDeliveries(
@@ -128,14 +129,13 @@ class QueueConsumer:
         """What the watchdog looks at."""
         return self._in_flight.state
 
-    async def _receive(self, incoming: AbstractIncomingMessage) -> None:
-        if self._stopping:  # not started, so that the broker delivers it to another consumer
-            return
-        is_first = self._in_flight.arrived(incoming)
-        if self._shared is None:
-            self._in_flight.start(self._process(incoming))
-        else:
-            self._shared.arrive(incoming, on_new_channel=is_first)
+    def _receive(self, batch: Sequence[AbstractIncomingMessage]) -> None:
+        for incoming in () if self._stopping else batch:  # not started, so that another consumer gets it
+            is_first = self._in_flight.arrived(incoming)
+            if self._shared is None:
+                self._in_flight.start(self._process(incoming))
+            else:
+                self._shared.arrive(incoming, on_new_channel=is_first)
 
     async def _process(self, incoming: AbstractIncomingMessage, settlement: Retry | None = None) -> None:
         """Handle and settle a delivery, or settle it at once as told."""
@@ -183,7 +183,7 @@ class QueueConsumer:
         return Ack() if published else None, None
 
     async def _handled(self, handler: Handler[Any], received: Received[Event]) -> HandlerResult:
-        handling = LoopTime(handler(received))
+        handling = LoopTime(handler(received), self._thread_clock)
         try:
             async with time_limit(self._via.limit):
                 return await handling

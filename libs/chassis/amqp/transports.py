@@ -8,13 +8,18 @@ deliveries of a node that is cut off to others (docs/decisions/0039-silent-links
 import asyncio
 import random
 import socket
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
+from aio_pika.abc import AbstractChannel
+from aiormq.abc import AbstractChannel as LibraryChannel
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from aiormq.exceptions import AMQPConnectionError
 from yarl import URL
 
+from libs.chassis.amqp.wire.link import Link
+from libs.chassis.amqp.wire.routes import Routes
+from libs.chassis.amqp.wire.writer import GatheringWriter
 from libs.contracts.connection_urls import amqp_node_urls
 
 HEARTBEAT = 5
@@ -29,6 +34,8 @@ _OPTION = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 NODE_TIMEOUT = 1.5
 """Seconds to connect to one of several nodes: all three of a cluster fit into the time of one try to connect."""
+
+Channels = Mapping[int, LibraryChannel | None]
 
 
 class Nodes:
@@ -58,8 +65,11 @@ def _with_port(url: URL) -> URL:
 class SilentLinks(TransportFactory):
     """Connects to the first node that accepts, and limits how long the other side may stay silent."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, channels: Callable[[], Channels] = dict) -> None:
+        """`channels` are the library's channels of its newest connection, by their numbers."""
         self._nodes = Nodes(url)
+        self.routes = Routes()
+        self.routes.channel = lambda number: channels().get(number)
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect by TCP, or by TLS for `amqps`. Raises AMQPConnectionError when no node accepts.
@@ -70,10 +80,27 @@ class SilentLinks(TransportFactory):
         for node in self._nodes.each():
             try:
                 async with asyncio.timeout(NODE_TIMEOUT if self._nodes.several else None):
-                    return await _open(url.with_host(node.host or "").with_port(node.port), kwargs)
+                    found = await _open(url.with_host(node.host or "").with_port(node.port), kwargs)
+                    return self._linked(*found)
             except (AMQPConnectionError, OSError) as error:
                 failure = error
         raise failure
+
+    def _linked(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Put a `Link` between the transport and the library. Until somebody has a route it changes nothing read."""
+        transport = cast("asyncio.Transport", writer.transport)
+        link = self.routes.link = Link(self.routes, transport.get_protocol(), transport)
+        transport.set_protocol(link)
+        return reader, cast("asyncio.StreamWriter", GatheringWriter(writer, link))
+
+
+def routes_of(channel: AbstractChannel) -> Routes | None:
+    """Who gets what the channel's connection receives; None for a connection that the chassis has not opened."""
+    connection = getattr(channel, "_connection", None)  # the library has no public name for it
+    links = getattr(connection, "kwargs", {}).get("transport_factory")
+    return links.routes if isinstance(links, SilentLinks) else None
 
 
 async def _open(url: URL, options: dict[str, Any]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from libs.chassis.amqp.faults import FAULTS, time_limit
 from tests.proxy import Proxy
 
 PASSWORD = "hunter2"
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
 
 
 async def fault_of(url: str, *, seconds: float = 5.0) -> str:
@@ -64,8 +65,8 @@ async def test_a_broker_that_does_not_answer(vhost: str, proxy: Proxy) -> None:
 
 
 @asynccontextmanager
-async def tls_server(folder: Path, name: str) -> AsyncIterator[int]:
-    """A server with a certificate of its own for `name`."""
+async def tls_server(folder: Path, name: str, serve: Serve = lambda *_: None) -> AsyncIterator[int]:
+    """A server with a certificate of its own for `name`, in `cert.pem` of the folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -86,7 +87,7 @@ async def tls_server(folder: Path, name: str) -> AsyncIterator[int]:
     (folder / "key.pem").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from libs.chassis.amqp import batch_consumer, deliveries, queue_consumer
+from libs.chassis.amqp.wire.link import Link
 from libs.chassis.replies import Replies
 from libs.chassis.settlement import NotFoundYet, RetryLater
 from libs.chassis.subscriptions import Received, on
@@ -103,7 +104,7 @@ async def test_a_delivery_that_could_be_neither_settled_nor_returned_comes_again
         assert await stays_empty(channel, WEBHOOKS.name)
 
 
-async def test_an_acknowledgement_that_is_lost_inside_the_library_is_noticed(
+async def test_an_acknowledgement_that_is_lost_on_its_way_out_is_noticed(
     vhost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handled: list[UUID] = []
@@ -115,14 +116,17 @@ async def test_an_acknowledgement_that_is_lost_inside_the_library_is_noticed(
         await broker.consume(WEBHOOKS, (on(WebhookReceived, handle),), prefetch=1, stuck_after=STUCK_AFTER)
         consumer: Any = broker._consumers.each[0]
 
-        async def lost(*_: object, **__: object) -> None:
+        lost: list[object] = []
+
+        def lose(_link: object, _channel: object, tag: object, **_: object) -> bool:
+            lost.append(tag)
             raise LookupError
 
         await broker.publish(webhook(), id=uuid4())
         await eventually(lambda: handled and not consumer.in_flight)
-        monkeypatch.setattr(type(consumer._in_flight._channel), "basic_ack", lost)
+        monkeypatch.setattr(Link, "acknowledge", lose)
         await broker.publish(webhook(), id=(event_id := uuid4()))
-        await eventually(lambda: event_id in handled)
+        await eventually(lambda: lost)  # some milliseconds after the handler has ended
         monkeypatch.undo()
 
         await eventually(lambda: handled.count(event_id) == 2)

@@ -5,6 +5,7 @@ import time
 from uuid import uuid4
 
 import pytest
+from aiormq.abc import AbstractChannel
 from pamqp.common import FieldTable
 
 from libs.chassis.subscriptions import MessageMetadata, on
@@ -159,22 +160,18 @@ async def test_a_caller_that_is_cancelled_stays_cancelled(vhost: str, proxy: Pro
         await proxy.heal()
 
 
-class Cancelling:
-    """An exchange whose connection died while we waited: it cancels the waiter, as the library may."""
-
-    name = EXCHANGE
-
-    async def publish(self, *_: object, **__: object) -> None:
-        raise asyncio.CancelledError
-
-
 async def test_a_cancellation_by_the_library_becomes_an_outage(vhost: str) -> None:
     async with broker_at(vhost) as broker:
         publisher = broker.publisher
-        publisher._exchange = Cancelling()  # type: ignore[assignment]  # stands for the moment a connection dies
 
-        with pytest.raises(GatewayError) as failed:
-            await publisher.publish(webhook(), MessageMetadata(id=uuid4(), at=broker._clock()))
+        async def cancelled() -> AbstractChannel:  # as the library may do when a connection dies
+            raise asyncio.CancelledError
+
+        publisher._confirmed = None
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(publisher._channel, "get_underlay_channel", cancelled)
+            with pytest.raises(GatewayError) as failed:
+                await publisher.publish(webhook(), MessageMetadata(id=uuid4(), at=broker._clock()))
 
         assert failed.value.code is ErrorCode.GATEWAY_UNAVAILABLE
 

@@ -120,6 +120,17 @@ async def stays_empty(channel: AbstractChannel, queue: str, *, seconds: float = 
     return True
 
 
+async def comes_to(channel: AbstractChannel, queue: str, count: int) -> bool:
+    """True once so many messages are ready in a queue, and no more come back, for which the broker takes its time."""
+
+    async def reached() -> bool:
+        return await depth(channel, queue) >= count
+
+    await eventually(reached)
+    await asyncio.sleep(0.1)
+    return await depth(channel, queue) == count
+
+
 async def dead_letters(
     url: str, work: WorkQueue, *, count: int = 1, seconds: float = 15.0
 ) -> list[AbstractIncomingMessage]:
