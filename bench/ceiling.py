@@ -62,6 +62,7 @@ async def hop(name: str, url: str) -> None:
     await channel.set_qos(prefetch_count=64)
     queue = await channel.declare_queue(source, durable=True, arguments={"x-queue-type": "quorum"})
     await queue.bind(exchange, source)
+    await queue.purge()  # what the run before left, whose requester is gone
     acknowledgements = Acknowledgements(source)
 
     async def forward(incoming: AbstractIncomingMessage) -> None:

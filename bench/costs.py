@@ -2,17 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
+
+_PEAK = "VmHWM:"
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of one process: CPU microseconds per message, and resident megabytes at the end."""
+    """The cost of one process: CPU microseconds per message, and resident megabytes.
+
+    `rss_mb` is what it held at the end, `peak_mb` the most that it has held since it started.
+    """
 
     name: str
     cpu_us: float
     rss_mb: float
+    peak_mb: float
 
 
 class Meter:
@@ -25,7 +32,7 @@ class Meter:
     def costs(self, messages: int) -> list[Cost]:
         """The cost of each process since the meter was made, for one of `messages` messages."""
         return [
-            Cost(name, (_cpu(each) - self._before[name]) * 1e6 / messages, each.memory_info().rss / 1e6)
+            Cost(name, (_cpu(each) - self._before[name]) * 1e6 / max(messages, 1), _rss_mb(each), _peak_mb(each))
             for name, each in self._processes.items()
         ]
 
@@ -33,3 +40,16 @@ class Meter:
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
+
+
+def _rss_mb(process: psutil.Process) -> float:
+    return process.memory_info().rss / 1e6
+
+
+def _peak_mb(process: psutil.Process) -> float:
+    """The high water mark of resident memory, which Linux keeps; elsewhere what is resident now."""
+    status = Path(f"/proc/{process.pid}/status")
+    if not status.exists():
+        return _rss_mb(process)
+    line = next(line for line in status.read_text().splitlines() if line.startswith(_PEAK))
+    return int(line.split()[1]) * 1024 / 1e6

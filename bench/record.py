@@ -102,15 +102,17 @@ async def _timed(what: str, count: int, work: Awaitable[T]) -> T:
     """Await `work`, and print its duration and the peak growth of resident memory."""
     process = psutil.Process()
     before = highest = process.memory_info().rss
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     task = asyncio.ensure_future(work)
     while not task.done():
         await asyncio.wait([task], timeout=PROGRESS_SECONDS)
         highest = max(highest, process.memory_info().rss)
-    seconds = time.perf_counter() - start
+    seconds, used = time.perf_counter() - start, time.process_time() - used
     growth = (highest - before) / 1e6
     print(
-        f"  {what:<9} {count:>9,} records in {seconds:6.1f} s  {count / seconds:>9,.0f}/s  +{growth:.0f} MB", flush=True
+        f"  {what:<9} {count:>9,} records in {seconds:6.1f} s  CPU {used:6.1f} s  {count / seconds:>9,.0f}/s"
+        f"  +{growth:.0f} MB",
+        flush=True,
     )
     return task.result()
 

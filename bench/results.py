@@ -7,15 +7,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.costs import Cost
+from bench.gateway import LOAD_GENERATOR
 from bench.timing import Timing
 
 CEILING, GATEWAY, REPLICAS, FULL = "ceiling", "gateway", "two replicas of each service", "full store"
+ENTRIES, MONGO, FASTSTREAM = "accounts with do-not-contact entries", "on MongoDB", "FastStream"
+SETTINGS = (REPLICAS, FULL, ENTRIES, MONGO)
+"""Settings of the gateway that are compared with the gateway alone."""
 MANY = 64
 """In flight, where throughput is compared."""
 IN_FLIGHT = (1, MANY, 512)
+ONCE_EACH = "first message to each customer"
 LOADS = (0.5, 0.8)
 """Open loops, as shares of the throughput with `MANY` in flight."""
-_LOAD_GENERATOR = "load generator"
 
 
 def closed(in_flight: int) -> str:
@@ -62,9 +66,14 @@ class Runs:
             for cost in costs:
                 by_name.setdefault(cost.name, []).append(cost)
         return [
-            Cost(name, statistics.median(c.cpu_us for c in costs), max(c.rss_mb for c in costs))
+            Cost(
+                name,
+                statistics.median(c.cpu_us for c in costs),
+                max(c.rss_mb for c in costs),
+                max(c.peak_mb for c in costs),
+            )
             for name, costs in by_name.items()
-            if name != _LOAD_GENERATOR
+            if name != LOAD_GENERATOR
         ]
 
     def cpu_us(self) -> float:
@@ -77,6 +86,13 @@ class Results:
 
     def __init__(self) -> None:
         self._runs: dict[tuple[str, str], Runs] = {}
+        self._left_out: list[str] = []
+
+    def leave_out(self, what: str) -> None:
+        """Note and print what this run does not measure, and why."""
+        if what not in self._left_out:
+            self._left_out.append(what)
+            print(f"  not measured: {what}", flush=True)
 
     def add(self, what: str, how: str, timing: Timing, costs: Sequence[Cost]) -> None:
         """Store and print one repetition."""
@@ -104,9 +120,19 @@ class Results:
         }
         found["latency ratio"] = self.of(GATEWAY, one).p50 / self.of(CEILING, one).p50
         found["CPU ratio"] = gateway.cpu_us() / ceiling.cpu_us()
-        for what in (REPLICAS, FULL):
+        for what in SETTINGS:
             if self.has(what, many):
                 found[f"throughput ratio, {what}"] = self.of(what, many).rate / gateway.rate
+        if self.has(FASTSTREAM, many):
+            found["throughput ratio, the gateway and FastStream"] = gateway.rate / self.of(FASTSTREAM, many).rate
+        return found
+
+    def most_mb(self, what: str) -> dict[str, float]:
+        """The most memory that each process of a setting held, through all its runs."""
+        found: dict[str, float] = {}
+        for (each, _), runs in self._runs.items():
+            for cost in runs.cost() if each == what else ():
+                found[cost.name] = max(found.get(cost.name, 0.0), cost.peak_mb)
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -114,6 +140,8 @@ class Results:
         return {
             "cores": os.cpu_count(),
             "ratios": self.ratios(),
+            "left_out": self._left_out,
+            "peak_mb": {what: self.most_mb(what) for what in dict.fromkeys(what for what, _ in self._runs)},
             "runs": [
                 {
                     "what": what,

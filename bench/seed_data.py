@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from bench.gateway import CUSTOMERS, Target, phone
+from bench.targets import Customers, Target, phone
 from libs.contracts.identity import Pseudonyms, masked
 from libs.store.accounts import Integration
 from libs.store.factory import open_store
@@ -17,15 +17,15 @@ CHUNK = 2_000
 """Concurrent writes; the store commits them in groups."""
 
 
-async def open_windows(stack: Stack, targets: Sequence[Target]) -> None:
+async def open_windows(stack: Stack, targets: Sequence[Target], customers: Customers) -> None:
     """Open the window of every customer with the number that sends to them."""
     store = await _store(stack)
     try:
         pseudonyms = Pseudonyms(stack.secrets["GATEWAY_HASH_KEY"].encode())
         now = datetime.now(UTC)
         wanted = [
-            (target.number_id, pseudonyms.customer_key(target.account_id, phone(serial)))
-            for serial in range(CUSTOMERS)
+            (target.number_id, pseudonyms.customer_key(target.account_id, customers.phone(serial)))
+            for serial in range(customers.count)
             for target in (targets[serial % len(targets)],)
         ]
         await _in_chunks(store, wanted, now)
