@@ -6,20 +6,19 @@ array, a statement's a JSON object, both in canonical form (RFC 8785). A leaf is
 
 import base64
 import binascii
+from binascii import hexlify
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count as counted_from
 from typing import Any, Final, Self
 
 import orjson
 
 from libs.record.checkpoints import Purge
-from libs.record.keys import PublicKeys, SigningKey
 from libs.record.restorations import Restoration
 
 HASH: Final = 32
-MOST_HEADS: Final = 200
-"""Chains that one statement of the log's start names: an entry must be shorter than 64 KiB (tlog-tiles)."""
 START, TIME, PURGE, RESTORATION = "start", "time", "purge", "restoration"
 
 
@@ -43,10 +42,19 @@ class Span:
 
     def entries(self) -> Iterator[bytes]:
         """Their entries."""
-        chain = orjson.dumps(self.chain)
-        digits = self.hashes.hex()
+        form, digits = self._form(), hexlify(self.hashes)
         for at in range(self.count):
-            yield b'[%b,%d,"%b"]' % (chain, self.first + at, digits[at * 64 : at * 64 + 64].encode())
+            yield form % (self.first + at, digits[at * 64 : at * 64 + 64])
+
+    def leaves(self) -> list[bytes]:
+        """Their leaves, in less time than from `entries`."""
+        form, digits = b"\x00" + self._form(), hexlify(self.hashes)
+        places = zip(counted_from(self.first), range(0, len(digits), 64), strict=False)
+        return [sha256(form % (seq, digits[at : at + 64])).digest() for seq, at in places]
+
+    def _form(self) -> bytes:
+        """An entry with gaps for `seq` and hash."""
+        return b'[%b,%%d,"%%b"]' % orjson.dumps(self.chain).replace(b"%", b"%%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,10 @@ class Statement:
         """Its entry."""
         yield self.text.encode()
 
+    def leaves(self) -> list[bytes]:
+        """Its leaf."""
+        return [leaf_hash(self.text.encode())]
+
 
 Part = Span | Statement
 
@@ -88,7 +100,7 @@ def leaf_hash(entry: bytes) -> bytes:
 
 def leaves_of(parts: Sequence[Part]) -> list[bytes]:
     """The leaves of all entries, in order."""
-    return [sha256(b"\x00" + entry).digest() for part in parts for entry in part.entries()]
+    return [leaf for part in parts for leaf in part.leaves()]
 
 
 def part_from_entry(entry: bytes) -> Part:
@@ -135,65 +147,6 @@ def _part_from_json(body: object) -> Part:
     if type(chain) is not str or type(first) is not int or not hashes or len(hashes) % HASH:
         raise ValueError("not records of the log")
     return Span(chain, first, hashes)
-
-
-@dataclass(frozen=True, slots=True)
-class LogStart:
-    """One of the `parts` statements that the log begins with: chains that existed then, with `seq` and head."""
-
-    at: int
-    part: int
-    parts: int
-    heads: tuple[tuple[str, int, str], ...]
-    """Chain, `seq` of its last record, and that record's hash in hexadecimal."""
-    key: str = ""
-    signature: str = ""
-
-    def signed_with(self, key: SigningKey) -> Self:
-        """A copy that `key` signed."""
-        unsigned = replace(self, key=key.kid, signature="")
-        return replace(unsigned, signature=base64.b64encode(key.sign(unsigned.message())).decode())
-
-    def is_valid(self, keys: PublicKeys) -> bool:
-        """Whether a trusted key signed it before its retirement."""
-        key = keys.get(self.key)
-        if key is None or (key.retired_at is not None and self.at > key.retired_at):
-            return False
-        try:
-            signature = base64.b64decode(self.signature, validate=True)
-        except (ValueError, TypeError):
-            return False
-        return key.verifies(self.message(), signature)
-
-    def statement(self) -> Statement:
-        """Its entry."""
-        return Statement.of(START, self._fields() | {"signature": self.signature})
-
-    @classmethod
-    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
-        """The statement that an entry says. Raises ValueError for anything else."""
-        try:
-            heads = tuple((str(chain), int(seq), str(head)) for chain, seq, head in fields["heads"])
-            at, part, parts = (fields[name] for name in ("at", "part", "parts"))
-            key, signature = fields["key"], fields["signature"]
-        except (KeyError, TypeError) as error:
-            raise ValueError("not a start of the log") from error
-        if not all(type(each) is int for each in (at, part, parts)):
-            raise ValueError("not a start of the log")
-        return cls(at, part, parts, heads, str(key), str(signature))
-
-    def _fields(self) -> dict[str, Any]:
-        return {"at": self.at, "part": self.part, "parts": self.parts, "heads": self.heads, "key": self.key}
-
-    def message(self) -> bytes:
-        """The signed bytes."""
-        return b"gateway log start 1\n" + orjson.dumps(self._fields(), option=orjson.OPT_SORT_KEYS)
-
-
-def start_of(heads: Sequence[tuple[str, int, str]], *, at: int, key: SigningKey) -> list[Statement]:
-    """The statements that a new log begins with."""
-    pages = [tuple(heads[n : n + MOST_HEADS]) for n in range(0, len(heads), MOST_HEADS)] or [()]
-    return [LogStart(at, number, len(pages), page).signed_with(key).statement() for number, page in enumerate(pages, 1)]
 
 
 def time_of(at: int) -> Statement:

@@ -1,11 +1,11 @@
 """`LogVerifier`: recomputes the cumulative log's tree, and compares it with checkpoints and with every chain.
 
 The rule: nothing that is read is trusted. Entries are checked against signed checkpoints, records against entries. It
-keeps the 32 bytes of each record's hash, so that a difference is named with its `seq`.
+keeps the 32 bytes of each record's hash, so that a difference is named with its `seq`; from a verified position on,
+those of the records behind it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
@@ -14,18 +14,9 @@ from libs.record.checkpoints import Purge
 from libs.record.faults import Fault, FaultKind
 from libs.record.keys import PublicKeys
 from libs.record.log_checkpoints import LogCheckpoint, log_keys, retired_log_keys
-from libs.record.log_entries import (
-    HASH,
-    PURGE,
-    RESTORATION,
-    START,
-    TIME,
-    LogStart,
-    Part,
-    Span,
-    Statement,
-    leaf_hash,
-)
+from libs.record.log_entries import HASH, PURGE, RESTORATION, START, TIME, Part, Span, Statement
+from libs.record.log_starts import LogStart
+from libs.record.logged_chains import LoggedChain, LogPosition, Place
 from libs.record.merkle import Tree
 from libs.record.restorations import Restoration
 
@@ -33,50 +24,49 @@ LOG: Final = "log"
 """What a fault of the log names in place of a chain."""
 
 
-@dataclass(slots=True)
-class LoggedChain:
-    """What the log holds of one chain: the hashes of the records after `base`."""
-
-    base: int = 0
-    hashes: bytearray = field(default_factory=bytearray)
-
-    @property
-    def last(self) -> int:
-        """The `seq` of the last record in the log."""
-        return self.base + len(self.hashes) // HASH
-
-    def hash_at(self, seq: int) -> bytes | None:
-        """The hash of a record; None when the log does not have it."""
-        at = (seq - self.base - 1) * HASH
-        return bytes(self.hashes[at : at + HASH]) if self.base < seq <= self.last else None
-
-
 class LogVerifier:
     """Takes the log's parts in order, then `end`, then the links of each chain. `fault` is the first fault.
 
     `checkpoints` are all that are known, from anywhere: each must be a root of this tree, signed by a trusted key.
-    Those of other origins are ignored: a witness may keep several logs.
+    Those of other origins are ignored: a witness may keep several logs. With `start`, only what follows is given.
     """
 
-    def __init__(self, origin: str, *, keys: PublicKeys, checkpoints: Iterable[LogCheckpoint] = ()) -> None:
+    def __init__(
+        self,
+        origin: str,
+        *,
+        keys: PublicKeys,
+        checkpoints: Iterable[LogCheckpoint] = (),
+        start: LogPosition | None = None,
+    ) -> None:
         self.origin = origin
         self.fault: Fault | None = None
-        self.chains: dict[str, LoggedChain] = {}
+        self.chains = {} if start is None else {name: LoggedChain(last) for name, last in start.chains.items()}
         self.signed = 0
         """The size of the largest checkpoint that this tree has."""
-        self.at: int | None = None
+        self.at = None if start is None else start.at
         """The time in the last `time` entry, in microseconds since 1970."""
         self._keys, self._log_keys, self._retired = keys, log_keys(origin, keys), retired_log_keys(origin, keys)
-        self._tree = Tree()
+        self._tree = Tree() if start is None else start.tree()
         self._ahead = sorted((c for c in checkpoints if c.origin == origin), key=lambda c: -c.size)
-        self._used: set[bytes] = set()
+        self._used = set() if start is None else set(start.used)
         self._shipped: list[tuple[Fault, int]] = []
-        self._starts = self._parts = 0
+        self._starts = self._parts = int(start is not None)
+        if start is not None:
+            self._check_size()
 
     @property
     def size(self) -> int:
         """The number of entries so far."""
         return self._tree.size
+
+    @property
+    def position(self) -> LogPosition:
+        """What it has verified so far."""
+        lasts = {name: logged.last for name, logged in self.chains.items()}
+        return LogPosition(
+            size=self.size, subtrees=self._tree.subtrees, at=self.at, chains=lasts, used=tuple(sorted(self._used))
+        )
 
     def parts(self, parts: Sequence[Part]) -> None:
         """Take the next entries."""
@@ -87,9 +77,16 @@ class LogVerifier:
             if problem is not None:
                 self._fail(problem, part.chain if isinstance(part, Span) else LOG)
                 return
-            for entry in part.entries():
-                self._tree.add(leaf_hash(entry))
-                self._check_size()
+            self._add(part.leaves())
+
+    def _add(self, leaves: Sequence[bytes]) -> None:
+        """Add leaves; stop at each size that a checkpoint names."""
+        at = 0
+        while at < len(leaves):
+            step = max(1, self._ahead[-1].size - self.size) if self._ahead else len(leaves)
+            self._tree.extend(leaves[at : at + step])
+            at += step
+            self._check_size()
 
     def _span(self, span: Span) -> FaultKind | None:
         if not self._started:
@@ -143,7 +140,7 @@ class LogVerifier:
         return None
 
     def _restoration(self, restoration: Restoration, statement: Statement) -> FaultKind | None:
-        digest = sha256(statement.text.encode()).digest()
+        digest = sha256(statement.text.encode()).hexdigest()
         logged = self.chains.get(restoration.chain)
         if logged is None or digest in self._used or not restoration.is_valid(restoration.chain, self._keys):
             return FaultKind.FORGED_LOG
@@ -151,7 +148,7 @@ class LogVerifier:
         kept = logged.hash_at(restoration.seq)
         if restoration.seq > logged.last or (kept is not None and kept != restoration.head):
             return FaultKind.FORGED_LOG
-        if kept is None and restoration.seq:
+        if restoration.seq <= logged.base:
             logged.base, logged.hashes = restoration.seq, bytearray()
         else:
             del logged.hashes[(restoration.seq - logged.base) * HASH :]
@@ -201,14 +198,18 @@ class LogVerifier:
 
     def links(self, chain: str, links: Sequence[Link]) -> None:
         """Compare the records of a chain with the log; call it after `end`, page by page."""
+        at = self.differing(chain, [(link.seq, link.hash) for link in links])
+        if at is not None:
+            self.contradicted(chain, links[at].seq, links[at].record_id)
+
+    def differing(self, chain: str, places: Sequence[Place]) -> int | None:
+        """The index of the first record, by `seq` and hash, that is not the log's; None: there is none, or a fault."""
         logged = self.chains.get(chain)
-        if self.fault is not None or logged is None:
-            return
-        for link in links:
-            own = logged.hash_at(link.seq) if type(link.seq) is int else None
-            if own is not None and own != link.hash:
-                self._fail(FaultKind.LOG_CONTRADICTED, chain, link.seq, link.record_id)
-                return
+        return None if self.fault is not None or logged is None else logged.differing(places)
+
+    def contradicted(self, chain: str, seq: int | None, record_id: str | None) -> None:
+        """Note that a record is not the log's."""
+        self._fail(FaultKind.LOG_CONTRADICTED, chain, seq, record_id)
 
     def chain_end(self, chain: str, seq: int) -> None:
         """Finish a chain that ends with `seq`: the log may not know more of it."""

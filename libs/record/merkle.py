@@ -9,6 +9,8 @@ from typing import Final
 
 EMPTY: Final = sha256(b"").digest()
 """The root of a tree without leaves."""
+_LARGEST_SUBTREE: Final = 4096
+"""Leaves that `Tree.extend` hashes level by level at once."""
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -39,6 +41,28 @@ class Tree:
         self._subtrees.append(leaf)
         self.size += 1
 
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add leaves at the right end: as `add` for each, in less time, since whole subtrees are hashed by level."""
+        at = 0
+        while at < len(leaves):
+            aligned = self.size & -self.size or _LARGEST_SUBTREE
+            width = min(aligned, _LARGEST_SUBTREE, 1 << (len(leaves) - at).bit_length() - 1)
+            hashes: Sequence[bytes] = leaves[at : at + width]
+            while len(hashes) > 1:
+                pairs = zip(hashes[::2], hashes[1::2], strict=True)
+                hashes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+            self._append(hashes[0], width)
+            at += width
+
+    def _append(self, subtree: bytes, width: int) -> None:
+        """Add the root of a complete subtree of `width` leaves; the size is a multiple of it."""
+        merged = self.size // width
+        while merged & 1:
+            subtree = node(self._subtrees.pop(), subtree)
+            merged >>= 1
+        self._subtrees.append(subtree)
+        self.size += width
+
     def root(self) -> bytes:
         """The root of the leaves so far."""
         if not self._subtrees:
@@ -52,8 +76,7 @@ class Tree:
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """The root over all leaves."""
     tree = Tree()
-    for leaf in leaves:
-        tree.add(leaf)
+    tree.extend(leaves)
     return tree.root()
 
 
