@@ -1,6 +1,7 @@
 """Connects the imports of suppressions and consents with the store."""
 
 from services.console.app.dependencies import Dependencies
+from services.console.app.subjects import earlier_erasures_from
 from services.console.domain.imports import CONSENT_COLUMNS, SUPPRESSION_COLUMNS, ConsentRow, SuppressionRow
 from services.console.handlers.customer_lookup import CustomerLookup
 from services.console.handlers.import_batches import ApplyConsents, ApplySuppressions, ImportCustomers
@@ -28,7 +29,7 @@ def consent_imports_from(deps: Dependencies, lookup: CustomerLookup) -> ImportRo
         kind="consents",
         model=ConsentRow,
         columns=CONSENT_COLUMNS,
-        apply=ApplyConsents(ImportCustomers(lookup, store.customer_links), store.consents),
+        apply=ApplyConsents(ImportCustomers(lookup, store.customer_links), store.consents, earlier_erasures_from(deps)),
         directory=store.directory,
         changes=deps.changes,
     )

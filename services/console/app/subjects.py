@@ -13,6 +13,7 @@ from services.console.handlers.approval_effects import ApplyApproval
 from services.console.handlers.contact_books import ContactBooks
 from services.console.handlers.customer_keys import CustomerKeys
 from services.console.handlers.customer_lookup import CustomerLookup
+from services.console.handlers.earlier_erasures import EarlierErasures
 from services.console.handlers.erasure_allowance import ErasureAllowance
 from services.console.handlers.erasure_approvals import GuardedErasure
 from services.console.handlers.erasure_steps import ErasureSteps, SealKeys
@@ -43,6 +44,11 @@ def _customer_keys_from(settings: ConsoleSettings, deps: Dependencies) -> Custom
 def linked_keys_from(deps: Dependencies) -> LinkedKeys:
     """What finds the other keys of a customer."""
     return LinkedKeys(deps.store.identities, deps.store.customer_links, deps.clock)
+
+
+def earlier_erasures_from(deps: Dependencies) -> EarlierErasures:
+    """What finds the opt-ins that would bring erased customers back."""
+    return EarlierErasures(deps.erased_customers, deps.do_not_contact)
 
 
 def customer_lookup_from(deps: Dependencies) -> CustomerLookup:

@@ -22,6 +22,7 @@ from services.console.app.imports import consent_imports_from, suppression_impor
 from services.console.app.subjects import (
     apply_approval_from,
     contact_books_from,
+    earlier_erasures_from,
     erasure_from,
     linked_keys_from,
     second_person_from,
@@ -52,6 +53,7 @@ from services.console.handlers.restrictions import Restrictions
 from services.console.handlers.simulations import SimulateDecision
 from services.console.handlers.subject_exports import ExportSubject
 from services.console.handlers.subject_records import SubjectRecords
+from services.console.handlers.suppression_exports import ExportSuppressions
 from services.console.handlers.suppressions import Suppressions
 from services.console.handlers.tokens import TokenAdministration
 from services.console.handlers.uploads import StoreUpload
@@ -156,6 +158,7 @@ def log_from(store: Store, keys: PublicKeys, shipped: Sequence[Path]) -> Log:
         reader=LogReader(chains=store.chains, batches=batches, checkpoints=checkpoints, keys=keys),
         keys=keys,
         read_shipped=ShippedLogFiles(shipped),
+        verified_log=store.verified_log,
     )
 
 
@@ -224,9 +227,16 @@ def _handlers(settings: ConsoleSettings, deps: Dependencies) -> Handlers:
             second_person,
             withdraw_consents,
         ),
+        export_suppressions=ExportSuppressions(store.suppressions, store.directory, deps.do_not_contact),
         approvals=Approvals(apply_approval_from(settings, deps)),
         consents=ConsentRecords(
-            store.consents, store.directory, changes, lookup.customer, linked_keys_from(deps), withdraw_consents
+            store.consents,
+            store.directory,
+            changes,
+            lookup.customer,
+            linked_keys_from(deps),
+            withdraw_consents,
+            earlier_erasures_from(deps),
         ),
         import_suppressions=suppression_imports_from(deps, lookup.customer),
         import_consents=consent_imports_from(deps, lookup.customer),

@@ -53,7 +53,7 @@ def filters_of(query: BaseModel | None, body: BaseModel | None) -> tuple[str, ..
     return tuple(sorted({*asked, *named}))
 
 
-def account_read(body: BaseModel, principal: Principal, asked: str | None) -> str | None:
+def account_read(body: BaseModel | None, principal: Principal, asked: str | None) -> str | None:
     """The account whose data an answer shows; None when that is not one account alone."""
     items = getattr(body, "items", None)
     shown = {getattr(each, "account_id", None) for each in ((body,) if items is None else items)} - {None}

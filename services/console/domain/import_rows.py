@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from libs.contracts.errors import GatewayError
+from libs.contracts.errors import GatewayError, OperatorCode
 from services.console.domain.refusals import invalid
 
 CSV: Final = "text/csv"
@@ -34,6 +34,8 @@ class Refused:
 
     field_name: str
     problem: str
+    code: OperatorCode | None = None
+    """The code that explains the refusal of a valid row; None: the row is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def _lines_of(content: BinaryIO) -> Iterator[str | Refused]:
     start = content.read(4)
     content.seek(0)
     encoding = "utf-16" if start.startswith(_UTF_16) else "utf-8-sig"
-    text = io.TextIOWrapper(content, encoding, errors="replace")
+    text = io.TextIOWrapper(content, encoding, errors="replace", newline="\n")  # a stray CR begins no row
     try:
         while line := text.readline(LONGEST_LINE + 1):
             if len(line) > LONGEST_LINE and not line.endswith("\n"):
@@ -89,7 +91,7 @@ def _lines_of(content: BinaryIO) -> Iterator[str | Refused]:
             elif _UNDECODABLE in line:
                 yield Refused("row", "is not UTF-8")
             else:
-                yield line.rstrip("\n")
+                yield line.removesuffix("\n").removesuffix("\r")
     finally:
         text.detach()
 
@@ -110,6 +112,8 @@ def _header_in(line: str | Refused, columns: Sequence[str]) -> tuple[str, list[s
 def _cells_in(line: str, delimiter: str, header: Sequence[str]) -> Mapping[str, Any] | Refused | None:
     if not line.strip():
         return None
+    if "\r" in line:
+        return Refused("row", "has a carriage return within its line")
     cells = _split(line, delimiter)
     if cells is None:
         return Refused("row", "has a quote that does not end on its line")

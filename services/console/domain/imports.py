@@ -119,6 +119,8 @@ class ImportLineView(View):
     field: str | None = None
     """The column at fault of a refused row."""
     problem: str | None = None
+    code: str | None = None
+    """The error code of a refused row that is valid: `customer_erased`."""
     import_id: str | None = None
     dry_run: bool | None = None
     rows: int | None = None

@@ -2,7 +2,8 @@
 
 The rule: an access is in the outbox before its answer leaves, unless the store is slow or refuses to write. Then the
 answer does not wait longer than a second: the access is kept in memory and written later, and new reads are refused
-once too many wait. Refused attempts are counted when there are many, so that nobody floods the record with them.
+once too many wait. Refused attempts, and repetitions of a read, are counted when there are many, so that nobody
+floods the record with them.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from libs.store.outbox import OutboxEvent
 from services.console import metrics
 from services.console.domain.access import only_account
 from services.console.domain.principals import Principal
+from services.console.domain.repeated_reads import RepeatedReads
 from services.console.handlers.changes import Changes
 
 log = logger(__name__)
@@ -45,6 +47,7 @@ class AccessLog:
     wait_seconds: float = WAIT_SECONDS
     most_waiting: int = MOST_WAITING
     throttle: AggregatingThrottle[RefusedCaller] = field(default_factory=AggregatingThrottle)
+    repeated: RepeatedReads = field(default_factory=RepeatedReads)
     _waiting: OrderedDict[str, OutboxEvent] = field(default_factory=OrderedDict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -54,9 +57,13 @@ class AccessLog:
         if len(self._waiting) >= self.most_waiting:
             raise unavailable("store")
 
-    async def read(self, event: DataRead) -> None:
-        """Record a read. Returns when it is stored, or after a second; never raises GatewayError."""
-        await self._record(event)
+    async def read(self, event: DataRead, *, same: bytes | None = None) -> None:
+        """Record a read. Returns when it is stored, or after a second; never raises GatewayError.
+
+        `same` is equal for equal reads of one token: a repetition within a minute is counted. None: it is never one.
+        """
+        if same is None or self.repeated.admits(same, event, at=self.monotonic()):
+            await self._record(event)
 
     async def refused(self, principal: Principal, code: AnyCode, operation: str, filters: tuple[str, ...]) -> None:
         """Record a refused call, or count it: 20 a minute of each token and operation are recorded one by one."""
@@ -71,6 +78,8 @@ class AccessLog:
             for code, count in summary.counts.items():
                 caller = summary.source or RefusedCaller("several", None, "")
                 await self._record(_refusal(caller, code, count, ()))
+        for read in self.repeated.summaries(at=self.monotonic(), final=final):
+            await self._record(read)
         await self._store_waiting()
 
     async def _record(self, event: Event) -> None:

@@ -6,6 +6,8 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID, uuid5
 
+from libs.contracts.consents import EARLIEST
+from libs.contracts.errors import GatewayError, OperatorCode
 from libs.contracts.events import ConsentRecorded, ConsentWithdrawn
 from libs.store.accounts import Account, Directory
 from libs.store.consents import Consent, Consents, ConsentSource, Withdrawal
@@ -24,6 +26,7 @@ from services.console.handlers.accounts import account_in_field
 from services.console.handlers.calls import Answer, Call, created
 from services.console.handlers.changes import Changes
 from services.console.handlers.customer_lookup import CustomerLookup, NamedCustomer
+from services.console.handlers.earlier_erasures import Claim, EarlierErasures
 from services.console.handlers.linked_keys import LinkedKeys
 
 CONSENTS_NAMESPACE: Final = UUID("6b1c5c1e-6f2d-5a53-9c0b-0f8f4f7c1a58")
@@ -68,15 +71,21 @@ class ConsentRecords:
     customer: CustomerLookup
     linked_keys: LinkedKeys
     withdraw_consents: WithdrawConsents
+    earlier_erasures: EarlierErasures
 
     async def create(self, call: Call[None, ConsentRequest]) -> Answer:
-        """Record an opt-in; the same one again is answered with 200: its fingerprint is derived from it."""
+        """Record an opt-in; the same one again is answered with 200: its fingerprint is derived from it.
+
+        Raises GatewayError(customer_erased) for one that would bring an erased customer back.
+        """
         request, now = call.body, self.changes.clock()
         require_past("at", request.at, now)
         account = await account_in_field(self.directory, call.principal, request.account_id)
         customer = await self.customer(account, request.phone, request.user_id, certain=True)
         consent = self._consent_from(request, account, customer, actor=call.principal.actor, now=now)
         keys = (customer.key, *await self.linked_keys(account.id, customer.key))
+        if any(await self.earlier_erasures.concern(account.id, [Claim(customer, keys, request.at)])):
+            raise GatewayError(OperatorCode.CUSTOMER_ERASED)
         event = self.changes.outbox_event(recorded_event(consent), now)
         new = await self.store.record([consent.under(key) for key in keys], [event])
         await self.changes.publish_outbox()
@@ -138,7 +147,12 @@ class ConsentRecords:
 
 
 def require_past(field: str, at: datetime, now: datetime) -> None:
-    """Refuse a time in the future: it would outlive every withdrawal. Raises GatewayError(invalid_request)."""
+    """Refuse a time in the future: it would outlive every withdrawal. And one before `EARLIEST`, which is a mistake.
+
+    Raises GatewayError(invalid_request).
+    """
+    if at < EARLIEST:
+        raise invalid(field, "must not be before 1970")
     if at > now + TOLERANCE:
         raise invalid(field, "must not be in the future")
 

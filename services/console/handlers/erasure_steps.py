@@ -44,6 +44,10 @@ class ErasureSteps:
         First, what waits for the customer is cancelled. Raises GatewayError(gateway_unavailable) while a call about
         them is in progress: what such a call writes must be there before it is removed.
         """
+        if erasure.is_emptied:
+            await self.erasures.finish(erasure.id, [])
+            await self.changes.publish_outbox()
+            return {}
         now = self.changes.clock()
         await self.erased_customers.mark(erasure.account_id, erasure.customer_keys, now)
         if await self.personal_data.in_flight(erasure.account_id, erasure.customer_keys, now):

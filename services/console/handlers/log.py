@@ -16,6 +16,7 @@ from libs.record.log_verifier import findings_of
 from libs.store.cumulative_log import LogBatches, LogCheckpoints, StoredLogCheckpoint
 from libs.store.log_proofs import LogProofs, NoProof, cosigned
 from libs.store.log_verification import BATCHES, LogReader, Pause
+from libs.store.verified import VerifiedLog
 from services.console.domain.log import ConsistencyQuery, ConsistencyView, LogView
 from services.console.domain.refusals import conflict, not_found
 from services.console.handlers.calls import Answer, Call
@@ -34,6 +35,7 @@ class Log:
     reader: LogReader
     keys: PublicKeys
     read_shipped: ReadShippedLog
+    verified_log: VerifiedLog
 
     async def show(self, call: Call[None, None]) -> Answer:
         """The newest checkpoint with its cosignatures, and the keys that verify it. A conflict before the first one."""
@@ -104,6 +106,16 @@ class Log:
             return VerificationResult(0, 0, 0, 0, None)
         ends = {end.chain: end.seq for end in await reader.chains.ends()}
         return VerificationResult(0, 0, 0, 0, verifier.fault, log=findings_of(verifier, ends))
+
+    async def verified_on(self, pause: Pause) -> VerificationResult:
+        """What the log grew by since the last call, compared with the chains, as a result of no chain."""
+        reader, start = replace(self.reader, pause=pause), await self.verified_log.position()
+        fault, position = await reader.grown(start)
+        if fault is not None:  # once more: what was met in motion is no fault
+            fault, position = await reader.grown(start)
+        if position is not None and position != start:
+            await self.verified_log.move(position)
+        return VerificationResult(0, 0, 0, 0, fault)
 
     async def added_to(self, result: VerificationResult) -> VerificationResult:
         """A result of all chains with that of the log."""

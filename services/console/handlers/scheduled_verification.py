@@ -41,7 +41,7 @@ class VerifyScheduled:
     lease: VerificationLease
     clock: Clock
     log: Log | None = None
-    """The cumulative log, which whole verifications compare with all chains."""
+    """The cumulative log: a whole verification compares all of it with all chains, an incremental one its new part."""
 
     async def __call__(self) -> None:
         """Show the results of all replicas, and verify when it is due and no other replica does."""
@@ -87,3 +87,5 @@ class VerifyScheduled:
                 moved = []
             yield result
         await self.places.save(moved)
+        if self.log is not None:
+            yield await self.log.verified_on(reader.pause)

@@ -1,6 +1,8 @@
 """`AccessControl` limits look-ups of persons, and records what each call reads, as its route declares."""
 
 from dataclasses import dataclass
+from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -8,13 +10,14 @@ from pydantic import BaseModel
 from libs.contracts.errors import GatewayError, OperatorCode
 from libs.contracts.events import DataRead
 from services.console.domain.access import PERSON_FILTERS, Recorded, Unrecorded, account_read, filters_of
+from services.console.domain.documents import Stream
 from services.console.domain.principals import Principal
 from services.console.handlers.access_log import AccessLog
 from services.console.handlers.calls import Answer, Call
 from services.console.handlers.person_lookups import PersonLookups
 from services.console.http.route import Route
 
-REFUSALS: Final = frozenset({OperatorCode.FORBIDDEN, OperatorCode.TOO_MANY_REQUESTS})
+REFUSALS: Final = frozenset({OperatorCode.FORBIDDEN, OperatorCode.TOO_MANY_REQUESTS, OperatorCode.CUSTOMER_ERASED})
 """The codes of a refused attempt, whatever was called."""
 HIDDEN: Final = frozenset({OperatorCode.NOT_FOUND, OperatorCode.INVALID_REQUEST})
 """The codes that may hide one: of an account that the token does not cover, nobody is told whether it exists."""
@@ -47,20 +50,21 @@ class AccessControl:
         if route.looks_up_persons and PERSON_FILTERS & set(filters.names):
             await self.lookups.admit(call.principal)
 
-    async def answered(self, call: Call[Any, Any], route: Route, answer: Answer, filters: Filters) -> None:
-        """Record what a call reads."""
-        if not isinstance(route.access, Recorded) or answer.status not in route.access.statuses:
+    async def answered(self, call: Call[Any, Any], route: Route, answer: Answer | Stream, filters: Filters) -> None:
+        """Record what a call reads: of a stream before its first line, when nobody knows how many there will be."""
+        body, status = (answer.body, answer.status) if isinstance(answer, Answer) else (None, HTTPStatus.OK)
+        if not isinstance(route.access, Recorded) or status not in route.access.statuses:
             return
-        items = getattr(answer.body, "items", None)
+        items = getattr(body, "items", None)
         read = DataRead(
-            account_id=account_read(answer.body, call.principal, filters.account_id),
+            account_id=account_read(body, call.principal, filters.account_id),
             actor=call.principal.actor,
             operation=route.name,
             filters=filters.names,
             resource=next(iter(call.ids.values()), None),
             items=None if items is None else len(items),
         )
-        await self.log.read(read)
+        await self.log.read(read, same=_identity(call, route, answer, read))
 
     async def refused(self, principal: Principal, route: Route, refusal: GatewayError, filters: Filters) -> None:
         """Record a refused attempt."""
@@ -69,3 +73,13 @@ class AccessControl:
         guessed = refusal.code is OperatorCode.NOT_FOUND and not isinstance(route.access, Unrecorded)
         if refusal.code in REFUSALS or guessed or (foreign and refusal.code in HIDDEN):
             await self.log.refused(principal, refusal.code, route.name, filters.names)
+
+
+def _identity(call: Call[Any, Any], route: Route, answer: Answer | Stream, read: DataRead) -> bytes | None:
+    """Equal for repetitions of a read. None for what counts each time: a look-up of a person, and a whole file."""
+    if route.method != "GET" or isinstance(answer, Stream) or PERSON_FILTERS & set(read.filters):
+        return None
+    asked = b"" if call.query is None else call.query.model_dump_json().encode()
+    token = (call.principal.token_id or "").encode()
+    about = read.model_dump_json(exclude={"items"}).encode()
+    return sha256(b"\0".join((token, about, asked))).digest()

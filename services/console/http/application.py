@@ -97,7 +97,7 @@ async def _answer(
     filters.set(query, body)
     await access.admit(call, route, filters)
     answer = await route.operation(call)
-    if isinstance(answer, Answer):
+    if not isinstance(answer, Document):
         await access.answered(call, route, answer, filters)
     return answer
 

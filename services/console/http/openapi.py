@@ -117,6 +117,7 @@ def _query(route: Route) -> Iterator[dict[str, Any]]:
     for name, details in schema["properties"].items():
         # A parameter is present or absent; null cannot be sent.
         kinds = [_inline(kind, schema) for kind in details.pop("anyOf", []) if kind.get("type") != "null"]
+        kinds += [_inline({"$ref": details.pop("$ref")}, schema)] if "$ref" in details else []
         if details.get("default") is None:
             details.pop("default", None)
         description = details.pop("description", None)
@@ -156,6 +157,8 @@ def _codes(route: Route) -> Iterator[AnyCode]:
     yield ErrorCode.GATEWAY_UNAVAILABLE
     if route.requests is not None:
         yield ErrorCode.IDEMPOTENCY_KEY_REUSED
+    if route.name == "record_consent":
+        yield OperatorCode.CUSTOMER_ERASED
     if route.name == "lift_suppression":
         yield OperatorCode.REASON_REQUIRED
     if "{" in route.path or route.name == "create_account":

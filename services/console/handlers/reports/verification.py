@@ -45,10 +45,11 @@ class DescribeVerification:
 
 
 def open_erasures_of(erasures: Erasures) -> OpenErasures:
-    """Reads an account's erasures that are not finished."""
+    """Reads an account's erasures that are not recorded as done yet."""
 
     async def open_erasures(account_id: str) -> list[Erasure]:
-        return [each for each in await erasures.unfinished(_OPEN) if each.account_id == account_id]
+        waiting = await erasures.unfinished(_OPEN)
+        return [each for each in waiting if each.account_id == account_id and not each.is_emptied]
 
     return open_erasures
 

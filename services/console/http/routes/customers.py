@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from libs.contracts.events import SubjectExported
-from services.console.domain.access import CHANGE, Recorded, RecordedBy
+from services.console.domain.access import Recorded, RecordedBy
 from services.console.domain.approvals import ApprovalRequested
 from services.console.domain.consents import (
     ConsentQuery,
@@ -20,6 +20,7 @@ from services.console.domain.pagination import ListPage
 from services.console.domain.principals import Role
 from services.console.domain.restrictions import LiftRestrictionQuery, RestrictionQuery, RestrictionView
 from services.console.domain.subjects import ContactBookView, ErasureView, SubjectExport, SubjectRequest
+from services.console.domain.suppression_exports import SuppressionExportQuery, SuppressionLineView
 from services.console.domain.suppressions import LiftQuery, SuppressionQuery, SuppressionRequest, SuppressionView
 from services.console.handlers.consents import ConsentRecords
 from services.console.handlers.contact_books import ContactBooks
@@ -27,6 +28,7 @@ from services.console.handlers.erasures import EraseSubject
 from services.console.handlers.imports import ImportRows
 from services.console.handlers.restrictions import Restrictions
 from services.console.handlers.subject_exports import ExportSubject
+from services.console.handlers.suppression_exports import ExportSuppressions
 from services.console.handlers.suppressions import Suppressions
 from services.console.http.route import Route, delete, get, post
 
@@ -35,7 +37,7 @@ EXISTING = Recorded(frozenset({HTTPStatus.OK}), counts_lookups=False)
 """A creation that shows what exists already. Whoever probes with it leaves a suppression of everybody else."""
 
 
-def suppressions_routes(suppressions: Suppressions) -> tuple[Route, ...]:
+def suppressions_routes(suppressions: Suppressions, export: ExportSuppressions) -> tuple[Route, ...]:
     """Suppressions."""
     many, one = "/suppressions", "/suppressions/{suppression_id}"
     return (
@@ -57,6 +59,16 @@ def suppressions_routes(suppressions: Suppressions) -> tuple[Route, ...]:
             suppressions.page,
             ListPage[SuppressionView],
             query=SuppressionQuery,
+            access=Recorded(),
+        ),
+        get(
+            f"{many}/export",
+            "export_suppressions",
+            "Export the active suppressions, with masked phones or with keyed hashes; the last line has their number",
+            export,
+            SuppressionLineView,
+            query=SuppressionExportQuery,
+            media_types=(NDJSON,),
             access=Recorded(),
         ),
         get(
@@ -131,7 +143,7 @@ def _import(path: str, name: str, summary: str, rows: ImportRows[Any]) -> Route:
         query=ImportQuery,
         takes_rows=True,
         media_types=(NDJSON,),
-        access=CHANGE,
+        access=Recorded(),  # a row's result tells what was stored about the customer, also without a change
     )
 
 

@@ -22,6 +22,7 @@ from services.console.handlers.reports.requests import Reports
 from services.console.handlers.restrictions import Restrictions
 from services.console.handlers.simulations import SimulateDecision
 from services.console.handlers.subject_exports import ExportSubject
+from services.console.handlers.suppression_exports import ExportSuppressions
 from services.console.handlers.suppressions import Suppressions
 from services.console.handlers.tokens import TokenAdministration
 from services.console.handlers.uploads import StoreUpload
@@ -54,6 +55,7 @@ class Handlers:
     numbers: Numbers
     integrations: Integrations
     suppressions: Suppressions
+    export_suppressions: ExportSuppressions
     consents: ConsentRecords
     import_suppressions: ImportRows[SuppressionRow]
     import_consents: ImportRows[ConsentRow]
@@ -80,7 +82,7 @@ def routes_to(handlers: Handlers) -> tuple[Route, ...]:
         *numbers_routes(handlers.numbers),
         *integrations_routes(handlers.integrations),
         *path_tokens_routes(CrmTemplates(RotateIntegrationSecret(handlers.integrations))),
-        *suppressions_routes(handlers.suppressions),
+        *suppressions_routes(handlers.suppressions, handlers.export_suppressions),
         *imports_routes(handlers.import_suppressions, handlers.import_consents),
         *consents_routes(handlers.consents),
         *restrictions_routes(handlers.restrictions),
