@@ -1,8 +1,11 @@
 """The table of what is meant to be reached: the policies allow it, and nothing else."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+from urllib.parse import urlsplit
 
-from tests.k8s.rendered.overlay import CRON_JOBS, JOBS, SERVICES, Overlay
+from tests.k8s.rendered.overlay import CRON_JOBS, JOBS, SERVICES, Overlay, labels_of, selects
 from tests.k8s.rendered.pod_rules import PORTS
 from tests.k8s.rendered.reachability import (
     BROKER,
@@ -19,6 +22,12 @@ from tests.k8s.rendered.reachability import (
     peers,
     reached,
 )
+
+OUTWARD: Final[Mapping[str, tuple[str, ...]]] = {
+    "audit": ("GATEWAY_CHECKPOINT_SINK", "GATEWAY_WITNESSES", "GATEWAY_TSA_URL"),
+    "console": ("GATEWAY_REPORT_WEBHOOK_URL",),
+}
+"""Settings that name addresses outside the cluster. Sender reaches every public address."""
 
 
 def meant(overlay: Overlay) -> set[Reach]:
@@ -72,4 +81,25 @@ def reachability_is_as_meant(overlay: Overlay) -> Iterator[str]:
     yield from (f"{' -> '.join(map(str, each))}: is not reached" for each in sorted(wanted - found))
 
 
-RULES = (reachability_is_as_meant,)
+def outward_addresses_are_let_through(overlay: Overlay) -> Iterator[str]:
+    """A service that is told to call an address outside has a policy for its port: else it tries in vain, for ever."""
+    shared = overlay.find("ConfigMap", "gateway-settings")["data"]
+    for service, names in OUTWARD.items():
+        told = [url for name in names for url in re.findall(r"https?://[^\s,]+", shared.get(name, ""))]
+        ports = _ports_outward(overlay, service)
+        for url in map(urlsplit, told):
+            port = url.port or (443 if url.scheme == "https" else 80)
+            if port not in ports:
+                yield f"{service} is told of {url.hostname}, and no policy lets it out at port {port}"
+
+
+def _ports_outward(overlay: Overlay, service: str) -> set[int]:
+    """The ports at which a service's policies let it out to addresses outside the cluster."""
+    labels = labels_of(overlay.services[service])
+    policies = [each["spec"] for each in overlay.of("NetworkPolicy") if selects(each["spec"]["podSelector"], labels)]
+    rules = [rule for policy in policies for rule in policy.get("egress", ())]
+    outward = [rule for rule in rules if any("ipBlock" in peer for peer in rule.get("to", ()))]
+    return {each["port"] for rule in outward for each in rule["ports"]}
+
+
+RULES = (reachability_is_as_meant, outward_addresses_are_let_through)

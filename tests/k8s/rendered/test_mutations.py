@@ -8,6 +8,8 @@ from tests.k8s.rendered import mistakes
 from tests.k8s.rendered.every_rule import RULES
 from tests.k8s.rendered.overlay import Overlay
 
+VKEY = "witness.example.com/w1+00000000+AAAA"
+
 MUTATIONS: Mapping[str, tuple[str, mistakes.Change]] = {
     "commonLabels": ("reachability_is_as_meant", mistakes.common_labels),
     "no policy for MongoDB": ("reachability_is_as_meant", mistakes.remove("NetworkPolicy", "mongodb")),
@@ -16,6 +18,22 @@ MUTATIONS: Mapping[str, tuple[str, mistakes.Change]] = {
     "forwards to private addresses that no policy lets through": (
         "reachability_is_as_meant",
         mistakes.setting("GATEWAY_ALLOW_PRIVATE_FORWARD", "true"),
+    ),
+    "a sink that no policy lets through": (
+        "outward_addresses_are_let_through",
+        mistakes.remove("NetworkPolicy", "audit-to-the-checkpoint-sink"),
+    ),
+    "a witness at another port": (
+        "outward_addresses_are_let_through",
+        mistakes.setting("GATEWAY_WITNESSES", f"{VKEY} https://witness.example.com:8443/"),
+    ),
+    "timestamps over plain HTTP": (
+        "outward_addresses_are_let_through",
+        mistakes.setting("GATEWAY_TSA_URL", "http://timestamp.example.com"),
+    ),
+    "reports that console cannot post": (
+        "outward_addresses_are_let_through",
+        mistakes.setting("GATEWAY_REPORT_WEBHOOK_URL", "https://reports.example.com/hook"),
     ),
     "a broker with privileges": ("broker_is_as_planned", mistakes.broker_with_privileges),
     "a typo in a setting": ("every_setting_exists", mistakes.rename_setting),

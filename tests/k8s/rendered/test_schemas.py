@@ -17,8 +17,7 @@ RELEASES = ("1.34.0",)
 """`make k8s` checks every release."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _tools() -> None:
+def schemas_are_there() -> None:
     """Skip where the packages with schemas are not there and cannot be fetched."""
     try:
         program("kubeconform")
@@ -28,6 +27,11 @@ def _tools() -> None:
         if os.environ.get(REQUIRED):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tools() -> None:
+    schemas_are_there()
 
 
 def test_every_object_fits_its_schema(overlay: Overlay) -> None:
