@@ -44,11 +44,13 @@ class MediaFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyMedia:
-    """Media that a message can name: by the id that the provider's upload gave, else by the file itself."""
+    """Media that a message can name: by the id that the provider's upload gave, by a link, else by the file itself."""
 
     kind: MediaKind
     file: MediaFile
     id: str | None = None
+    link: str | None = field(default=None, repr=False)
+    """Where WhatsApp fetches the file of a template; who has the link may open the file."""
     filename: str | None = field(default=None, repr=False)
     """Shown for a document."""
 

@@ -51,6 +51,7 @@ from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreaker
 from services.sender.domain.media_links import MediaLinks
 from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.retry_delays import RetryLimits
+from services.sender.domain.template_files import TemplateFileLinks
 from services.sender.handlers.account_updates import HandleAccountUpdate
 from services.sender.handlers.added_restrictions import AddRestrictions
 from services.sender.handlers.approved_messages import SendMessage
@@ -180,20 +181,29 @@ def message_handler(
     return SendMessage(deliver=deliver, follow_ups=follow_ups, erased=deps.cancellations.erased)
 
 
+def outbound_files(settings: SenderSettings, store: Store, session: aiohttp.ClientSession) -> MediaFiles:
+    """What gets the files of messages; `session` comes from `open_forward_session`."""
+    return MediaFiles(
+        session=session,
+        limits=_forward_limits(settings),
+        uploads=store.uploads,
+        sealer=sealer_from(settings.secret_keys.get_secret_value()),
+        clock=utc_now,
+    )
+
+
 def media_preparation(
-    settings: SenderSettings, dependencies: SenderDependencies, options: SenderOptions, session: aiohttp.ClientSession
+    settings: SenderSettings, dependencies: SenderDependencies, options: SenderOptions, files: MediaFiles
 ) -> PrepareMedia:
-    """What gets, checks and uploads the media of messages; `session` comes from `open_forward_session`."""
+    """What gets, checks and uploads the media of messages."""
     return PrepareMedia(
-        files=MediaFiles(
-            session=session,
-            limits=_forward_limits(settings),
-            uploads=dependencies.store.uploads,
-            sealer=sealer_from(settings.secret_keys.get_secret_value()),
-            clock=utc_now,
-        ),
+        files=files,
         numbers=dependencies.numbers,
         uploads={each.kind: each.uploads(options) for each in PROVIDERS.values() if each.uploads is not None},
+        links=TemplateFileLinks(
+            base_url=None if settings.media_url is None else str(settings.media_url),
+            keys=sealer_from(settings.secret_keys.get_secret_value()).keys,
+        ),
         errors={kind: sender.errors for kind, sender in dependencies.providers.items()},
         clock=utc_now,
     )
@@ -399,10 +409,11 @@ async def _consume(
         pseudonyms=_pseudonyms(settings),
         clock=utc_now,
     )
+    files = outbound_files(settings, store, sessions.forwards)
     send = message_handler(
         settings,
         dependencies,
-        media_preparation(settings, dependencies, options, sessions.forwards),
+        media_preparation(settings, dependencies, options, files),
         MarkReadOnReply(
             integrations=directory,
             marking=mark,
@@ -444,6 +455,7 @@ async def _consume(
         effects=refusal_effects(dependencies),
         publisher=broker,
         options=options,
+        files=files,
     )
     syncs = template_syncs(dependencies, options)
     deletions = contact_book_deletions(settings, dependencies, options, broker)

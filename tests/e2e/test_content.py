@@ -371,3 +371,37 @@ async def test_evolution_sends_media_buttons_and_quotes(gateway: Gateway) -> Non
         assert picture.body["quoted"]["key"]["id"] == f"3A{customer[1:]}"
         assert hashlib.sha256(base64.b64decode(picture.body["media"])).hexdigest() == DIGEST
         assert (choice.call, choice.body["buttons"][0]["id"]) == ("sendButtons", "am")
+
+
+@pytest.mark.parametrize("source", ["address", "upload"])
+async def test_evolutions_template_shows_a_file_that_whatsapp_fetches_from_any_sender(
+    gateway: Gateway, source: str
+) -> None:
+    shown = {"name": "bill", "status": "APPROVED", "category": "UTILITY", "language": "en"}
+    parts = [{"type": "HEADER", "format": "DOCUMENT"}, {"type": "BODY", "text": "Bill {{1}}"}]
+    async with a_shop(gateway) as shop, files(bill=("application/pdf", PDF)) as server:
+        await gateway.done("PATCH", f"/accounts/{shop.integration.account_id}", {"require_opt_in": False})
+        shop.server.templates = [shown | {"components": parts}]
+        await synced(gateway, shop.integration, 1)
+        uploaded = await upload(gateway, shop.integration.account_id, PDF)
+        where = {"url": f"{server.url}/bill"} if source == "address" else {"upload_id": uploaded.body["upload_id"]}
+        header = {"media": {"kind": "document", "filename": "bill.pdf"} | where}
+        template = {"name": "bill", "language": "en", "header": header, "body": ["7"]}
+
+        answer = await posted(gateway, shop.integration, content(gateway.a_customer(), template=template))
+        wrong = template | {"header": {"media": header["media"] | {"kind": "image"}}}
+        refused = await posted(gateway, shop.integration, content(gateway.a_customer(), template=wrong))
+
+        assert (answer.result, answer.details["media"]["sha256"]) == ("sent", hashlib.sha256(PDF).hexdigest())
+        [sent] = shop.server.sent
+        [head, body] = sent.body["components"]
+        document = head["parameters"][0]["document"]
+        assert (sent.call, head["type"], document["filename"]) == ("sendTemplate", "header", "bill.pdf")
+        assert body["parameters"] == [{"type": "text", "text": "7"}]
+        token = document["link"].rsplit("/", 1)[1]
+        for url in gateway.stack.media_urls:
+            async with gateway.http.get(f"{url}/media/{token}") as response:
+                assert (response.status, await response.read()) == (200, PDF)
+        [record, _] = await gateway.wait_for_records(2, account_id=shop.integration.account_id, type="media.fetched")
+        assert (record["details"]["outcome"], record["details"]["message_id"]) == ("delivered", answer.event_id)
+        assert (refused.result, refused.details["field"]) == ("missing_message_text", "template.header.media")

@@ -78,7 +78,7 @@ def _media(outgoing: OutgoingMedia) -> dict[str, Any]:
 
 
 def _named(media: ReadyMedia) -> dict[str, Any]:
-    content: dict[str, Any] = {"id": media.id or ""}
+    content: dict[str, Any] = {"id": media.id or ""} if media.link is None else {"link": media.link}
     if media.kind is MediaKind.DOCUMENT and media.filename is not None:
         content["filename"] = media.filename
     return content

@@ -34,7 +34,7 @@ class Call:
 def unsupported_part_of(outgoing: Outgoing) -> str | None:
     """Why the server cannot send the message, as a reason of `errors.toml`; None for one that it can."""
     match outgoing:
-        case OutgoingTemplate() if outgoing.header_media is not None:
+        case OutgoingTemplate() if outgoing.header_media is not None and outgoing.header_media.link is None:
             return "media_header_not_supported"
         case OutgoingInteractive() if outgoing.content.form is InteractiveForm.CONTACT_REQUEST:
             return "contact_request_not_supported"

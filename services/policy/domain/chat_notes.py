@@ -14,6 +14,7 @@ from libs.contracts.events import SuppressionAdded
 from libs.store.accounts import Integration
 from libs.store.chats import ChatRefusal
 from libs.store.conversations import SuppressionKind
+from services.policy.domain.chat_problems import content_sentence, file_sentence, policy_sentence, purpose_sentence
 from services.policy.domain.contact_requests import SCOPE
 
 SIGN: Final = "⚠ gateway: "
@@ -28,6 +29,7 @@ def refusal_note(refusal: ChatRefusal, integration: Integration, zone: tzinfo) -
     """Why a message was refused or failed."""
     make = _SENTENCES.get(refusal.code)
     usual = _MESSAGES.get(refusal.code, refusal.code).rstrip(".")
+    usual = f"{usual[:1].lower()}{usual[1:]}"
     sentence = usual if make is None else make(refusal.details, integration, zone)
     start = "" if refusal.details.get("outcome") == Outcome.UNKNOWN else "not sent, "
     return f"{SIGN}{start}{sentence}"
@@ -94,10 +96,12 @@ def _missing_phone(details: Mapping[str, Any], _: Integration, __: tzinfo) -> st
 def _missing_text(details: Mapping[str, Any], _: Integration, __: tzinfo) -> str:
     if details.get("problem") == "unknown_command":
         return f"that is no command; commands are {COMMANDS}"
-    return "the message has no text"
+    return content_sentence(details)
 
 
 def _too_long(details: Mapping[str, Any], _: Integration, __: tzinfo) -> str:
+    if "length" not in details:
+        return content_sentence(details)
     return f"the text has {details.get('length')} characters, {details.get('limit')} are the most"
 
 
@@ -117,14 +121,13 @@ def _throttled(details: Mapping[str, Any], _: Integration, zone: tzinfo) -> str:
 def _failed(details: Mapping[str, Any], _: Integration, __: tzinfo) -> str:
     if details.get("outcome") == Outcome.UNKNOWN:
         return "it is not known whether WhatsApp took the message: ask the customer before you send it again"
-    code = details.get("provider_code")
-    return "WhatsApp did not take it" + (f" (code {code})" if isinstance(code, int) else "")
+    code, reason = details.get("provider_code"), str(details.get("reason") or "").rstrip(".")
+    why = f": {reason[:1].lower()}{reason[1:]}" if " " in reason else ""  # one word is for programs
+    return f"WhatsApp did not take it{why}" + (f" (code {code})" if isinstance(code, int) else "")
 
 
-def _template_problem(details: Mapping[str, Any], _: Integration, __: tzinfo) -> str:
-    field, problem = details.get("field"), details.get("problem") or details.get("reason")
-    shown = " ".join(str(each) for each in (field, problem) if each)
-    return f"the message cannot be sent as it is ({shown})" if shown else "the message cannot be sent as it is"
+def _by(sentence: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any], Integration, tzinfo], str]:
+    return lambda details, _, __: sentence(details)
 
 
 _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any], Integration, tzinfo], str]]] = {
@@ -137,8 +140,11 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any], Integration, tzinfo]
     ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED: _limit,
     ErrorCode.SENDING_THROTTLED: _throttled,
     ErrorCode.GATEWAY_SEND_FAILED: _failed,
-    ErrorCode.INVALID_MEDIA: _template_problem,
-    ErrorCode.INVALID_REFERENCE: _template_problem,
+    ErrorCode.INVALID_MEDIA: _by(file_sentence),
+    ErrorCode.MEDIA_EXPIRED: _by(file_sentence),
+    ErrorCode.INVALID_REFERENCE: _by(content_sentence),
+    ErrorCode.POLICY_VIOLATION: _by(policy_sentence),
+    ErrorCode.MESSAGE_PURPOSE_NOT_ALLOWED: _by(purpose_sentence),
 }
 
 

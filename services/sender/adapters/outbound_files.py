@@ -1,4 +1,4 @@
-"""`MediaFiles`: gets the file of a message from its address, or from an upload, into a file without a name.
+"""`MediaFiles`: gets the file of a message from its address or an upload, into a file without a name or as a stream.
 
 The rule: every address that is dialled is checked, after each redirect too, and nothing is read beyond the limit. The
 temporary file has no name, so that it is gone with its last reader, also when the process is killed.
@@ -6,7 +6,8 @@ temporary file has no name, so that it is gone with its last reader, also when t
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import BinaryIO, Final
@@ -21,12 +22,15 @@ from libs.contracts.errors import ErrorCode
 from libs.contracts.media_types import LIMITS
 from libs.providers.http import fault_reason
 from libs.store.sealer import CannotOpen, Sealer
-from libs.store.uploads import Uploads
+from libs.store.uploads import Upload, Uploads
 from services.sender.adapters.forward_client import AddressLimits
 from services.sender.domain.outbound_files import NoFile
 
 FETCH_S: Final = 15.0
 """Seconds for one file, all redirects included."""
+STREAMED: Final = aiohttp.ClientTimeout(total=None, connect=5.0, sock_read=FETCH_S)
+"""While a file is passed on, its receiver sets the pace; each wait for its bytes is limited."""
+PIECE_BYTES: Final = 256 * 1024
 MAX_REDIRECTS: Final = 3
 _REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
 _REASONS: Final = {"timeout": "timeout", "connect_timeout": "timeout", "address_refused": "address_refused"}
@@ -61,6 +65,20 @@ class MediaFiles:
                 call.fail(found.reason)
         return found
 
+    @asynccontextmanager
+    async def stream(self, media: MediaRequest, account_id: str) -> AsyncGenerator[AsyncIterator[bytes] | NoFile, None]:
+        """The file piece by piece, while the block runs; nothing of it is kept and its size is not limited.
+
+        Raises GatewayError(gateway_unavailable) when the store cannot be read. The pieces raise what aiohttp raises,
+        and CannotOpen.
+        """
+        if media.url is None:
+            upload = await self._upload(media.upload_id or "", account_id)
+            yield upload if isinstance(upload, NoFile) else self._pieces(upload.id)
+            return
+        async with self._followed(media.url, STREAMED) as found:
+            yield found if isinstance(found, NoFile) else found.content.iter_chunked(PIECE_BYTES)
+
     async def delete(self, media: MediaRequest) -> None:
         """The message is done: an upload's content is deleted. Safe to repeat."""
         if media.upload_id is not None:
@@ -71,7 +89,7 @@ class MediaFiles:
         done = False
         try:
             async with asyncio.timeout(self.fetch_s):
-                found = await self._follow(url, file, limit)
+                found = await self._copy(url, file, limit)
             done = not isinstance(found, NoFile)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return NoFile(_reason_of(error))
@@ -81,30 +99,49 @@ class MediaFiles:
             if not done:
                 file.close()
 
-    async def _follow(self, url: str, file: BinaryIO, limit: int) -> FetchedFile | NoFile:
+    async def _copy(self, url: str, file: BinaryIO, limit: int) -> FetchedFile | NoFile:
+        async with self._followed(url, self.session.timeout) as found:
+            if isinstance(found, NoFile):
+                return found
+            if (found.content_length or 0) > limit:
+                return NoFile("too_large")
+            whole = await _copied(found.content.iter_chunked(PIECE_BYTES), file, limit)
+            return FetchedFile(file, found.headers.get("Content-Type")) if whole else NoFile("too_large")
+
+    @asynccontextmanager
+    async def _followed(
+        self, url: str, limits: aiohttp.ClientTimeout
+    ) -> AsyncGenerator[aiohttp.ClientResponse | NoFile, None]:
+        """The answer at the end of the redirects; each address is checked."""
         for _ in range(MAX_REDIRECTS + 1):
             problem = self.limits.problem_with(url)
             if problem is not None:
-                return NoFile(problem)
-            async with self.session.get(url, allow_redirects=False, trace_request_ctx="/media") as response:
+                yield NoFile(problem)
+                return
+            async with self.session.get(
+                url, allow_redirects=False, trace_request_ctx="/media", timeout=limits
+            ) as response:
                 if response.status in _REDIRECTING and (target := response.headers.get("Location")):
                     url = urljoin(url, target)
                     continue
-                if response.status != HTTPStatus.OK:
-                    return NoFile("not_found" if response.status == HTTPStatus.NOT_FOUND else "http_error")
-                if (response.content_length or 0) > limit:
-                    return NoFile("too_large")
-                whole = await _copied(response.content.iter_chunked(256 * 1024), file, limit)
-                return FetchedFile(file, response.headers.get("Content-Type")) if whole else NoFile("too_large")
-        return NoFile("too_many_redirects")
+                if response.status == HTTPStatus.OK:
+                    yield response
+                else:
+                    yield NoFile("not_found" if response.status == HTTPStatus.NOT_FOUND else "http_error")
+                return
+        yield NoFile("too_many_redirects")
 
-    async def _from_upload(self, upload_id: str, account_id: str) -> FetchedFile | NoFile:
-        """The upload's file; another account's upload is one that does not exist."""
+    async def _upload(self, upload_id: str, account_id: str) -> Upload | NoFile:
+        """The upload; another account's one does not exist."""
         upload = await self.uploads.find(upload_id)
         if upload is None or upload.account_id != account_id or not upload.complete:
             return NoFile("unknown_upload")
-        if upload.ended_at(self.clock()):
-            return NoFile("upload_ended", ErrorCode.MEDIA_EXPIRED)
+        return NoFile("upload_ended", ErrorCode.MEDIA_EXPIRED) if upload.ended_at(self.clock()) else upload
+
+    async def _from_upload(self, upload_id: str, account_id: str) -> FetchedFile | NoFile:
+        upload = await self._upload(upload_id, account_id)
+        if isinstance(upload, NoFile):
+            return upload
         file = tempfile.TemporaryFile()  # noqa: SIM115 -- the caller closes it
         done = False
         try:

@@ -1,4 +1,4 @@
-"""Media tokens: what a link to a customer's file says, sealed with a key of the deployment; nothing about it is stored.
+"""Media tokens: what a link to a file says, sealed with a key of the deployment; nothing about it is stored.
 
 The rule: equal claims have equal tokens, so that a forward is the same bytes on every try. A token's nonce is therefore
 a keyed hash of its claims (as in AES-GCM-SIV, RFC 8452) and not random: a nonce occurs twice only for equal claims.
@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from libs.store.sealer import SealingKey
 
-VERSION: Final = 1
+VERSION, OUTBOUND_VERSION = 1, 2
+"""Of a link to a customer's file, and of one to a file that a template shows."""
 MAX_TOKEN: Final = 4096
 """Characters of a token; a longer text is none."""
 _NONCE_BYTES: Final = 12
@@ -26,7 +27,7 @@ _SHORTEST: Final = 2 + _NONCE_BYTES + 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaClaims:
-    """What a link is about; times are Unix seconds. `customers` are the customer keys of the person who sent it."""
+    """What a link is about; times are Unix seconds. `customers` are the keys of who sent or gets the file."""
 
     account_id: str
     integration_id: str
@@ -40,18 +41,33 @@ class MediaClaims:
     mime_type: str | None = None
     sha256: str | None = None
     filename: str | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
+    """Where the file that a template shows is from; a customer's file has neither this nor an `upload_id`."""
+    upload_id: str | None = None
+    size: int | None = None
+    """Bytes of a file that a template shows, as it was checked."""
+
+    @property
+    def outbound(self) -> bool:
+        """Whether it is a file that a template shows, which WhatsApp fetches, and not one that a customer sent."""
+        return self.url is not None or self.upload_id is not None
 
 
-_NAMES: Final = tuple(each.name for each in fields(MediaClaims))
+_OUTBOUND_ALONE: Final = frozenset({"url", "upload_id", "size"})
+_NAMES: Final = {
+    VERSION: tuple(each.name for each in fields(MediaClaims) if each.name not in _OUTBOUND_ALONE),
+    OUTBOUND_VERSION: tuple(each.name for each in fields(MediaClaims)),
+}
+"""The fields of a token of each version, in order."""
 
 
 def sealed(claims: MediaClaims, keys: Sequence[SealingKey]) -> str:
     """The token of these claims, sealed with the newest key."""
-    newest = keys[0]
+    newest, version = keys[0], OUTBOUND_VERSION if claims.outbound else VERSION
     values = asdict(claims)
-    plain = orjson.dumps([values[name] for name in _NAMES])
+    plain = orjson.dumps([values[name] for name in _NAMES[version]])
     nonce = hmac.digest(_derived(newest, "nonce"), plain, "sha256")[:_NONCE_BYTES]
-    head = bytes((VERSION, len(newest.kid.encode()))) + newest.kid.encode()
+    head = bytes((version, len(newest.kid.encode()))) + newest.kid.encode()
     cipher = AESGCM(_derived(newest, "encryption")).encrypt(nonce, plain, head)
     return base64.urlsafe_b64encode(head + nonce + cipher).rstrip(b"=").decode()
 
@@ -59,7 +75,7 @@ def sealed(claims: MediaClaims, keys: Sequence[SealingKey]) -> str:
 def opened(token: str, keys: Sequence[SealingKey]) -> MediaClaims | None:
     """The claims of a token; None for a text that no key of the deployment has sealed. Does not look at its end."""
     raw = _raw_from(token)
-    if len(raw) < _SHORTEST or raw[0] != VERSION:
+    if len(raw) < _SHORTEST or raw[0] not in _NAMES:
         return None
     end = 2 + raw[1]
     head, nonce, cipher = raw[:end], raw[end : end + _NONCE_BYTES], raw[end + _NONCE_BYTES :]
@@ -68,7 +84,7 @@ def opened(token: str, keys: Sequence[SealingKey]) -> MediaClaims | None:
         plain = AESGCM(_derived(key, "encryption")).decrypt(nonce, cipher, head)
     except (InvalidTag, ValueError):
         return None
-    values = dict(zip(_NAMES, orjson.loads(plain), strict=True))
+    values = dict(zip(_NAMES[raw[0]], orjson.loads(plain), strict=True))
     return MediaClaims(**values | {"customers": tuple(values["customers"])})
 
 

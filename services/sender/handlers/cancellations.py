@@ -26,10 +26,8 @@ class Cancellations:
         self, account_id: str | None, *values: str | None, key: str | None = None, times: tuple[datetime, ...]
     ) -> bool:
         """Whether the customer with these phones and user ids (or this key) was erased after any of `times`."""
-        account = account_id or ""
-        made = [self.do_not_contact.pseudonyms.customer_key(account, value) for value in values if value]
-        keys = {*made, *([key] if key else [])}
-        return bool(keys) and cancels(await self.erased_customers.erased_at(account, keys), *times)
+        keys = self._keys(account_id, *values, key=key)
+        return bool(keys) and cancels(await self.erased_customers.erased_at(account_id or "", keys), *times)
 
     async def erased(self, approved: MessageApproved) -> bool:
         """Whether the customer was erased after the message was requested."""
@@ -42,9 +40,18 @@ class Cancellations:
         The confirmation of an opt-out goes to a customer who has opted out, but not to one who was erased. A
         suppression of marketing stops marketing alone.
         """
-        if not approved.customer_key or await self.erased(approved):
+        if not approved.customer_key:
             return ERASED_WHILE_WAITING
         if approved.event_type == CONFIRMATION:
-            return None
-        standing = await self.do_not_contact.standing(approved.account_id or "", [approved.customer_key])
+            return ERASED_WHILE_WAITING if await self.erased(approved) else None
+        account_id, key = approved.account_id or "", approved.customer_key
+        keys = self._keys(account_id, approved.customer, approved.customer_user_id, key=key)
+        standing = await self.do_not_contact.standing(account_id, [key], erased=keys)
+        if cancels(standing.erased_at, approved.received_at):
+            return ERASED_WHILE_WAITING
         return OPTED_OUT_WHILE_WAITING if standing.kinds - {SuppressionKind.MARKETING} else None
+
+    def _keys(self, account_id: str | None, *values: str | None, key: str | None) -> set[str]:
+        """The keys of a customer with these phones and user ids, and this key."""
+        made = [self.do_not_contact.pseudonyms.customer_key(account_id or "", value) for value in values if value]
+        return {*made, *([key] if key else [])}

@@ -80,7 +80,7 @@ class DeliverMessage:
             while True:
                 result = await self._try(approved, number, progress)
                 if result is not None:
-                    await self._finish_media(approved, result)
+                    await self._finish_media(approved, number, result)
                     if result.code is AnswerStatus.SENT:
                         self.receipts.begin(approved)
                     return result
@@ -193,10 +193,10 @@ class DeliverMessage:
             return await self.results.write(approved, progress.media) if known is None else None
         return None
 
-    async def _finish_media(self, approved: MessageApproved, result: Result) -> None:
+    async def _finish_media(self, approved: MessageApproved, number: Number | None, result: Result) -> None:
         """Delete what was sent. After a crash in between, the upload ends by itself after its day."""
         if media_of(approved) is not None:
-            await self.media.finish(approved, sent=result.code is AnswerStatus.SENT)
+            await self.media.finish(approved, number, sent=result.code is AnswerStatus.SENT)
 
     async def _restriction(
         self, approved: MessageApproved, number: Number | None, progress: Progress

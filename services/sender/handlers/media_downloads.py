@@ -7,9 +7,9 @@ so that nobody has a whole file of which there is no record.
 import hashlib
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID, uuid5
 
 from libs.chassis.clock import Clock, NewId
@@ -29,6 +29,7 @@ from libs.providers.media import (
     digest_from,
 )
 from services.sender import metrics
+from services.sender.domain.media_tokens import MediaClaims
 from services.sender.domain.refusals import RefusedMessage, cause_of
 from services.sender.handlers.error_tables import ErrorTables
 from services.sender.handlers.media_access import OpenedLink
@@ -44,22 +45,30 @@ UNKNOWN_NUMBER: Final = NoMedia(MediaFault.GONE)
 
 @dataclass(slots=True)
 class StreamSlots:
-    """How many files of one integration are being sent by this process at once."""
+    """How many files of one owner (an integration, or a number's templates) are being sent by this process at once."""
 
     limit: int
     _taken: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
-    def slot(self, integration_id: str) -> Generator[bool, None, None]:
+    def slot(self, owner: str) -> Generator[bool, None, None]:
         """True, and one slot is taken while the block runs; False when all of them are."""
-        free = self._taken[integration_id] < self.limit
-        self._taken[integration_id] += free
+        free = self._taken[owner] < self.limit
+        self._taken[owner] += free
         try:
             yield free
         finally:
-            self._taken[integration_id] -= free
-            if not self._taken[integration_id]:
-                del self._taken[integration_id]
+            self._taken[owner] -= free
+            if not self._taken[owner]:
+                del self._taken[owner]
+
+
+class OutboundFiles(Protocol):
+    """Gets the files that templates show."""
+
+    def open(self, claims: MediaClaims, *, head: bool) -> AbstractAsyncContextManager[MediaStream | NoMedia]:
+        """The file of a link, as `MediaSource.open`. Raises GatewayError(gateway_unavailable) without the store."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +76,7 @@ class MediaDownloads:
     """Safe to repeat: a download changes nothing but the record, where each has its own event."""
 
     sources: Mapping[str, MediaSource]
+    outbound: OutboundFiles
     numbers: Numbers
     errors: ErrorTables
     effects: RefusalEffects
@@ -77,7 +87,11 @@ class MediaDownloads:
 
     @asynccontextmanager
     async def open(self, link: OpenedLink, *, head: bool) -> AsyncGenerator[MediaStream | NoMedia, None]:
-        """Ask the provider for the file. A token that is refused stops the number, as for a message."""
+        """Ask for the file, of its provider or where a template's comes from. A refused token stops the number."""
+        if link.claims.outbound:
+            async with self.outbound.open(link.claims, head=head) as found:
+                yield found
+            return
         source, credentials = self.sources.get(link.number.provider), self.numbers.credentials(link.number)
         if source is None or credentials is None:
             yield UNKNOWN_NUMBER if source is None else NoMedia(MediaFault.CREDENTIALS)

@@ -22,6 +22,7 @@ from libs.store.accounts import Number
 from services.sender import metrics
 from services.sender.domain.outbound_files import CheckedFile, NoFile, check, media_of, shown_name
 from services.sender.domain.results import Refusal, Result, failed, refused
+from services.sender.domain.template_files import TemplateFileLinks
 from services.sender.ports import Numbers
 
 log = logger(__name__)
@@ -62,12 +63,13 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareMedia:
-    """Makes media ready: uploaded under an id, or as a file that the message itself will hold."""
+    """Makes media ready: uploaded under an id, as a file that the message will hold, or, in a template, by a link."""
 
     files: Files
     numbers: Numbers
     uploads: Mapping[str, MediaUploads]
-    """By provider; one without uploads is given the file with the message."""
+    """By provider; one without uploads is given the file with the message, and the link to a template's one."""
+    links: TemplateFileLinks
     errors: Mapping[str, ErrorTable]
     clock: Clock
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -104,12 +106,19 @@ class PrepareMedia:
             file.close()
             self._slots.release()
 
-    async def finish(self, approved: MessageApproved, *, sent: bool) -> None:
-        """The message has its result: forget what was ready, and delete the upload that was sent."""
+    async def finish(self, approved: MessageApproved, number: Number | None, *, sent: bool) -> None:
+        """The message has its result: forget what was ready, and delete the upload that was sent.
+
+        WhatsApp fetches what a link leads to after it took the message: such an upload ends by itself after its day.
+        """
         self._ready.pop(approved.event_id, None)
         media = media_of(approved)
-        if media is not None and sent:
+        if media is not None and sent and not self._linked(approved, number):
             await self.files.delete(media)
+
+    def _linked(self, approved: MessageApproved, number: Number | None) -> bool:
+        """Whether the file is a template's, and the provider has no uploads."""
+        return approved.media is None and number is not None and number.provider not in self.uploads
 
     async def _prepared(self, media: MediaRequest, approved: MessageApproved, number: Number) -> ReadyMedia | Result:
         credentials = self.numbers.credentials(number)
@@ -124,17 +133,18 @@ class PrepareMedia:
             return checked.result(media)
         file = _reopened(fetched.file, checked)
         uploads = self.uploads.get(number.provider)
-        name = shown_name(media, checked.mime_type)
-        if uploads is None:
+        ready = ReadyMedia(kind=media.kind, file=file, filename=shown_name(media, checked.mime_type))
+        if uploads is None and approved.media is not None:
             self._held[approved.event_id] = fetched.file
-            return ReadyMedia(kind=media.kind, file=file, filename=name)
+            return ready
         try:
+            if uploads is None:
+                link = self.links.link(approved, media, checked, name=ready.filename, now=self.clock())
+                return replace(ready, link=link)
             uploaded = await self._upload(uploads, credentials, file, self.errors[number.provider])
         finally:
             fetched.file.close()
-        if isinstance(uploaded, Result):
-            return uploaded
-        return ReadyMedia(kind=media.kind, file=file, id=uploaded.media_id, filename=name)
+        return uploaded if isinstance(uploaded, Result) else replace(ready, id=uploaded.media_id)
 
     async def _upload(
         self, uploads: MediaUploads, credentials: NumberCredentials, file: MediaFile, errors: ErrorTable

@@ -1,4 +1,6 @@
-"""`MediaEndpoint`: `GET` and `HEAD /media/{token}`, a customer's file passed through from WhatsApp to who holds a link.
+"""`MediaEndpoint`: `GET` and `HEAD /media/{token}`, a file passed through to who holds a link.
+
+A customer's file comes from WhatsApp; that of a template goes to WhatsApp, where its server cannot upload it.
 
 The rule: nothing is stored, and a file that is not the one that WhatsApp told of never ends as if it were whole.
 """
@@ -80,12 +82,15 @@ class MediaEndpoint:
         forwarded = request.headers.getall("X-Forwarded-For", ()) if self.trusted.members else ()
         address = client_address(request.remote or "", forwarded, trusted=self.trusted)
         now = self.monotonic()
-        if not self.requests.admits(source_of(address), at=now):
-            return throttled(round(MINUTE - now % MINUTE) + 1)
-        link = await self.open_link(token)
+        claims = self.open_link.claims_of(token)
+        if not claims.outbound and not self.requests.admits(source_of(address), at=now):
+            return throttled(
+                round(MINUTE - now % MINUTE) + 1
+            )  # WhatsApp fetches all templates' files from few addresses
+        link = await self.open_link(claims)
         if link is None:
             return refused("not_found", OperatorCode.NOT_FOUND)
-        with self.slots.slot(link.claims.integration_id) as free:
+        with self.slots.slot(f"templates of {claims.number_id}" if claims.outbound else claims.integration_id) as free:
             return await self._file(request, Opened(link, str(address or "unknown"))) if free else throttled(5)
 
     async def _file(self, request: web.BaseRequest, opened: Opened) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""The server of links to customers' files, wired and run: on a port of its own, beside the sender's consumers."""
+"""The server of links to files, wired and run: on a port of its own, beside the sender's consumers."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -21,6 +21,8 @@ from libs.store.accounts import Directory
 from libs.store.do_not_contact import HashedErasedCustomers, do_not_contact_from
 from libs.store.sealer import sealer_from
 from libs.store.store import Store
+from services.sender.adapters.outbound_files import MediaFiles
+from services.sender.adapters.template_files import TemplateFiles
 from services.sender.handlers.error_tables import ErrorTables
 from services.sender.handlers.media_access import OpenLink
 from services.sender.handlers.media_downloads import MediaDownloads, StreamSlots
@@ -47,6 +49,7 @@ class MediaDependencies:
     effects: RefusalEffects
     publisher: Publisher
     options: SenderOptions
+    files: MediaFiles
 
 
 @asynccontextmanager
@@ -107,6 +110,7 @@ def media_endpoint(settings: SenderSettings, dependencies: MediaDependencies, op
         ),
         downloads=MediaDownloads(
             sources={each.kind: each.media(options) for each in PROVIDERS.values() if each.media is not None},
+            outbound=TemplateFiles(dependencies.files),
             numbers=dependencies.numbers,
             errors=dependencies.errors,
             effects=dependencies.effects,

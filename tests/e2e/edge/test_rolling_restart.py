@@ -123,6 +123,7 @@ async def assert_nothing_failed(callers: Callers, name: str, count: int, restart
     assert results == {"sent": count}
 
 
+@pytest.mark.long
 async def test_both_replicas_are_restarted_and_no_request_fails(gateway: Gateway, edge: Edge) -> None:
     async with Callers.of(gateway, edge) as callers:
         restarting, count = asyncio.create_task(restart_in_turn(gateway, edge)), 0

@@ -102,7 +102,7 @@ CASES: dict[str, tuple[ErrorCode, dict[str, Any], dict[str, Any], str]] = {
         ErrorCode.INVALID_MEDIA,
         {"field": "media_urls", "problem": "too_long"},
         {},
-        "not sent, the message cannot be sent as it is (media_urls too_long)",
+        "not sent, a message has one file, with its address; send several one by one",
     ),
 }
 
@@ -123,6 +123,7 @@ def test_every_code_has_a_note_that_names_no_command_while_commands_are_off(code
     note = refusal_note(refusal, an_integration(), ZONE)
 
     assert note.startswith(SIGN)
+    assert note.removeprefix(f"{SIGN}not sent, ")[0].islower() or note.startswith(f"{SIGN}not sent, WhatsApp")
     assert "/template" not in note
     assert len(note) > len(SIGN) + 10
 

@@ -32,7 +32,7 @@ from services.sender.ports import ForwardTarget, NoForwardTarget
 from tests.builders import SEALER
 from tests.do_not_contact import hashes_over
 from tests.unit.sender.domain.test_forwards import requested
-from tests.unit.sender.fakes import FakeErasedCustomers
+from tests.unit.sender.fake_conversations import FakeErasedCustomers
 
 PSEUDONYMS = Pseudonyms(b"k" * 32)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -21,6 +21,7 @@ from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreaker
 from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.results import Result
 from services.sender.domain.retry_delays import RetryLimits
+from services.sender.domain.template_files import TemplateFileLinks
 from services.sender.handlers.added_restrictions import AddRestrictions
 from services.sender.handlers.approved_messages import SendMessage
 from services.sender.handlers.cancellations import Cancellations
@@ -39,25 +40,19 @@ from services.sender.handlers.result_writer import ResultWriter
 from services.sender.handlers.statuses import HandleStatus
 from tests.builders import SEALER
 from tests.do_not_contact import FakeEntries, hashes_over
-from tests.unit.sender.fakes import (
-    NOON,
-    Crash,
+from tests.unit.sender.fake_conversations import (
     FakeConversations,
     FakeDecisions,
     FakeErasedCustomers,
-    FakeFiles,
-    FakeJobLeases,
-    FakeLedger,
-    FakeNumbers,
-    FakeProvider,
     FakeReceipts,
-    FakeRegistry,
-    FakeRestrictions,
     FakeSuppressions,
-    FakeTemplates,
-    FakeUploads,
-    World,
 )
+from tests.unit.sender.fake_ledger import FakeLedger
+from tests.unit.sender.fake_media import FakeFiles, FakeUploads
+from tests.unit.sender.fake_provider import FakeNumbers, FakeProvider
+from tests.unit.sender.fake_restrictions import FakeJobLeases, FakeRegistry, FakeRestrictions
+from tests.unit.sender.fake_templates import FakeTemplates
+from tests.unit.sender.fake_world import NOON, Crash, World
 
 EVENT = UUID(int=1)
 PSEUDONYMS = Pseudonyms(b"k" * 32)
@@ -115,6 +110,7 @@ class Gateway:
     hold: timedelta = timedelta(minutes=15)
     uploads: FakeUploads | None = None
     """None: messages hold their files themselves."""
+    media_url: str | None = "https://gateway.example.com"
     breaker: BreakerLimits = field(default_factory=lambda: BreakerLimits(calls=100))
 
     def __post_init__(self) -> None:
@@ -126,7 +122,8 @@ class Gateway:
         self.conversations = FakeConversations(self.world)
         self.suppressions = FakeSuppressions()
         self.erased = FakeErasedCustomers()
-        self.cancellations = Cancellations(self.erased, hashes_over(FakeEntries(self.suppressions), PSEUDONYMS))
+        entries = FakeEntries(self.suppressions, erasures=self.erased)
+        self.cancellations = Cancellations(self.erased, hashes_over(entries, PSEUDONYMS))
         self.restrictions = FakeRestrictions()
         self.registry = FakeRegistry(self.numbers)
         self.job_leases = FakeJobLeases()
@@ -151,6 +148,7 @@ class Gateway:
             files=self.files,
             numbers=self.numbers,
             uploads={} if self.uploads is None else {"cloud_api": self.uploads},
+            links=TemplateFileLinks(base_url=self.media_url, keys=SEALER.keys),
             errors={"cloud_api": self.provider.errors},
             clock=self.world.clock,
             sleep=self.world.sleep,

@@ -11,7 +11,8 @@ from libs.providers.outcomes import OutcomeUnknown, ProbeOutcome, Refused, Usabl
 from libs.store.factory import open_store
 from libs.store.store import Store
 from services.sender.adapters.throughputs import RegistryThroughputs
-from tests.unit.sender.fakes import NOON, FakeNumbers, FakeProvider, World
+from tests.unit.sender.fake_provider import FakeNumbers, FakeProvider
+from tests.unit.sender.fake_world import NOON, World
 from tests.unit.sender.gateway import a_number
 
 CAUSE = UUID(int=4)

@@ -6,7 +6,7 @@ import pytest
 
 from libs.providers.outcomes import Accepted
 from services.sender.domain.identities import identity_linked_from
-from tests.unit.sender.fakes import NOON
+from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import approved
 
 BRAZILIAN, DIGITS = "+5511987654321", "551187654321"

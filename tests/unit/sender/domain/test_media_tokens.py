@@ -27,7 +27,15 @@ CLAIMS = MediaClaims(
 )
 
 
-@pytest.mark.parametrize("claims", [CLAIMS, replace(CLAIMS, customers=(), mime_type=None, sha256=None, filename=None)])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        CLAIMS,
+        replace(CLAIMS, customers=(), mime_type=None, sha256=None, filename=None),
+        replace(CLAIMS, url="https://files.example.com/a", size=5),
+        replace(CLAIMS, upload_id="upl_1", size=0),
+    ],
+)
 def test_a_token_opens_to_its_claims(claims: MediaClaims) -> None:
     assert opened(sealed(claims, [NEW, OLD]), [NEW, OLD]) == claims
 
@@ -66,6 +74,13 @@ def test_no_changed_token_opens(data: st.DataObject) -> None:
 @given(st.text(max_size=200))
 def test_no_text_is_a_token(text: str) -> None:
     assert opened(text, [NEW, OLD]) is None
+
+
+def test_a_customers_file_has_the_token_of_before_templates_had_files() -> None:
+    raw = base64.urlsafe_b64decode(sealed(CLAIMS, [NEW]) + "==")
+
+    assert (raw[0], CLAIMS.outbound) == (1, False)
+    assert replace(CLAIMS, upload_id="upl_1").outbound
 
 
 def test_a_token_of_another_version_does_not_open() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.sender.domain.sent_forms import SentTemplate, form_of, template_from
-from tests.unit.sender.fakes import NOON
+from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import approved
 
 TEMPLATE = {"name": "reopen", "language": "ar", "parameters": ["Ann"]}

@@ -11,7 +11,8 @@ from libs.contracts.events import WhatsAppAccountUpdated
 from libs.store.restrictions import RestrictionKind, of_business_account
 from services.sender.domain.account_updates import ACCOUNT_STOPPED, TEMPLATE_STOPPED, TEMPLATE_USABLE
 from services.sender.handlers.account_updates import HandleAccountUpdate
-from tests.unit.sender.fakes import NOON, FakeNumbers
+from tests.unit.sender.fake_provider import FakeNumbers
+from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import Gateway, a_number
 from tests.unit.sender.handlers.test_restrictions import a_restriction
 

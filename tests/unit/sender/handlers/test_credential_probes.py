@@ -10,7 +10,8 @@ import pytest
 from libs.chassis.settlement import RetryLater
 from libs.providers.outcomes import NotSent, OutcomeUnknown, ProbeOutcome, Refused, Usable
 from services.sender.handlers.credential_probes import ProbeCredentials
-from tests.unit.sender.fakes import NOON, FakeNumbers
+from tests.unit.sender.fake_provider import FakeNumbers
+from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import Gateway, a_number, approved, received
 
 REFUSED = Refused(code=190, http_status=401)

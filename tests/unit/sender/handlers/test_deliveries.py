@@ -16,7 +16,8 @@ from libs.contracts.results import AnswerCode, AnswerStatus
 from libs.providers.outcomes import Accepted, NotSent, OutcomeUnknown, Refused, SendOutcome
 from libs.store.conversations import Suppression, SuppressionKind
 from services.sender.domain.results import unknown
-from tests.unit.sender.fakes import NOON, FakeNumbers
+from tests.unit.sender.fake_provider import FakeNumbers
+from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import EVENT, LEASE, Gateway, a_number, answer_in, approved, received
 
 TAKEN = Accepted(message_id="wamid.A")

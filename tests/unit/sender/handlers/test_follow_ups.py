@@ -14,7 +14,7 @@ from libs.contracts.events import (
 )
 from libs.contracts.identity import Pseudonyms
 from libs.providers.outcomes import OutcomeUnknown, Refused
-from tests.unit.sender.fakes import NOON
+from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import EVENT, Gateway, answer_in, approved, received
 
 CALLBACK = callback_from(EVENT, Pseudonyms(b"k" * 32))

@@ -10,7 +10,7 @@ from libs.contracts.events import MessageStatusUpdated, WhatsAppIdentityLinked, 
 from libs.providers.cloud_api.message_bodies import body_from
 from libs.providers.evolution.client import recipient_from
 from libs.providers.outcomes import Accepted
-from tests.unit.sender.fakes import NOON
+from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import EVENT, Gateway, approved, received
 
 BRAZILIAN, DIGITS, LID = "+5511987654321", "551187654321", "123456789010032@lid"

@@ -14,9 +14,12 @@ from libs.contracts.results import AnswerStatus
 from libs.providers.outcomes import NotSent, OutcomeUnknown, Refused, Uploaded, UploadOutcome
 from libs.providers.outgoing import OutgoingInteractive, OutgoingMedia, OutgoingTemplate
 from libs.store.claim_rules import State
+from services.sender.domain.media_tokens import opened
 from services.sender.domain.outbound_files import NoFile
 from services.sender.handlers.prepare_media import AT_ONCE
-from tests.unit.sender.fakes import NOON, Crash, FakeUploads, World
+from tests.builders import SEALER
+from tests.unit.sender.fake_media import FakeUploads
+from tests.unit.sender.fake_world import NOON, Crash, World
 from tests.unit.sender.gateway import EVENT, Gateway, answer_in, approved, received
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00"
@@ -168,6 +171,23 @@ async def test_wherever_the_process_dies_the_picture_is_sent_once_or_is_unknown(
         assert world.uploads.calls in (1, 2)
 
 
+@pytest.mark.parametrize("step", range(1, 30))
+async def test_wherever_the_process_dies_a_template_with_a_linked_picture_is_sent_once_or_is_unknown(step: int) -> None:
+    world = gateway(uploads=False)
+    world.world.dies_at = step
+    try:
+        await world.handler("sender-1")(received(with_header(UPLOADED)))
+    except Crash:
+        world.world.elapsed += 60.0
+    world.world.dies_at = 0
+
+    answer = answer_in(await world.handler("sender-2")(received(with_header(UPLOADED))))
+
+    assert len(world.provider.took) == 1 or answer.details.get("outcome") == "unknown"
+    assert len(world.provider.took) <= 1
+    assert world.files.deleted == []
+
+
 async def test_a_repeated_delivery_of_a_sent_message_gets_nothing_again() -> None:
     world = gateway()
     first = await world.answered(with_media(UPLOADED))
@@ -204,6 +224,55 @@ async def test_a_template_shows_the_uploaded_picture() -> None:
     assert isinstance(sent, OutgoingTemplate)
     assert sent.header_media is not None
     assert (sent.header_media.id, answer.details["media"]) == ("media-1", ABOUT)
+
+
+def with_header(media: MediaRequest, **changes: Any) -> Any:
+    shown = media.model_copy(update={"caption": None}).model_dump(mode="json", exclude_none=True)
+    template = {"name": "hello", "language": "en", "parameters": [], "header_media": shown, "category": "UTILITY"}
+    return approved(text="", template=template, **changes)
+
+
+@pytest.mark.parametrize("media", [PICTURE, UPLOADED], ids=["an address", "an upload"])
+async def test_without_uploads_a_template_names_a_link_to_its_picture_and_keeps_it_for_whatsapp(
+    media: MediaRequest,
+) -> None:
+    world = gateway(uploads=False)
+
+    answer = await world.answered(with_header(media))
+
+    [sent] = world.provider.took
+    assert isinstance(sent, OutgoingTemplate)
+    assert sent.header_media is not None
+    link = sent.header_media.link or ""
+    claims = opened(link.removeprefix("https://gateway.example.com/media/"), SEALER.keys)
+    assert claims is not None
+    assert (claims.url, claims.upload_id, claims.sha256) == (media.url, media.upload_id, ABOUT["sha256"])
+    assert (claims.size, claims.message_id, claims.customers) == (len(PNG), str(EVENT), ("c1",))
+    assert answer.details["media"] == ABOUT
+    assert all(file.closed for file in world.files.opened)
+    assert world.files.deleted == []  # WhatsApp fetches it after it took the message
+
+
+async def test_templates_with_pictures_need_no_free_place_for_held_files() -> None:
+    world = gateway(uploads=False)
+    deliver = world.process()
+
+    for number in range(AT_ONCE * 3):
+        event = with_header(PICTURE, customer_key=f"c{number}", customer=f"+9665000000{number:02d}")
+        event = event.model_copy(update={"event_id": type(EVENT)(int=100 + number)})
+        assert (await deliver(event)).code is AnswerStatus.SENT
+
+
+async def test_without_a_media_address_there_is_no_link() -> None:
+    world = gateway(uploads=False)
+    world.media_url = None
+
+    await world.answered(with_header(PICTURE))
+
+    [sent] = world.provider.took
+    assert isinstance(sent, OutgoingTemplate)
+    assert sent.header_media is not None
+    assert (sent.header_media.link, sent.header_media.id) == (None, None)
 
 
 async def test_buttons_are_sent_in_the_window_alone() -> None:

@@ -8,7 +8,8 @@ import pytest
 from libs.contracts.errors import ErrorCode
 from libs.contracts.results import AnswerStatus
 from libs.providers.outgoing import OutgoingTemplate, OutgoingText
-from tests.unit.sender.fakes import NOON, FakeNumbers
+from tests.unit.sender.fake_provider import FakeNumbers
+from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import Gateway, a_number, approved
 
 

@@ -20,7 +20,8 @@ from libs.providers.outgoing import OutgoingTemplate, OutgoingText
 from libs.store.restrictions import Restriction, RestrictionKind, of_number
 from services.sender.domain.restrictions import RULES
 from services.sender.handlers.refusal_effects import CONSUMERS
-from tests.unit.sender.fakes import NOON, FakeNumbers, World
+from tests.unit.sender.fake_provider import FakeNumbers
+from tests.unit.sender.fake_world import NOON, World
 from tests.unit.sender.gateway import EVENT, PSEUDONYMS, Gateway, a_number, approved, received
 
 TAKEN = Accepted(message_id="wamid.1")

@@ -20,7 +20,7 @@ from libs.contracts.identity import Pseudonyms
 from libs.contracts.results import AnswerStatus
 from libs.providers.outcomes import Accepted, OutcomeUnknown
 from services.sender.handlers.statuses import HandleStatus
-from tests.unit.sender.fakes import NOON, Crash
+from tests.unit.sender.fake_world import NOON, Crash
 from tests.unit.sender.gateway import EVENT, Gateway, answer_in, approved, received
 
 CALLBACK = callback_from(EVENT, Pseudonyms(b"k" * 32))

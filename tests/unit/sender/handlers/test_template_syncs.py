@@ -8,7 +8,10 @@ from libs.providers.outcomes import NotSent, OutcomeUnknown, Refused, TemplatesO
 from libs.providers.outgoing import NumberCredentials
 from libs.store.templates import SYNC_EVERY
 from services.sender.handlers.template_syncs import FIRST_PAGE_ALONE, RETRY_AFTER, TAKEN_FOR, SyncTemplates
-from tests.unit.sender.fakes import NOON, FakeNumbers, FakeRegistry, FakeTemplates, World
+from tests.unit.sender.fake_provider import FakeNumbers
+from tests.unit.sender.fake_restrictions import FakeRegistry
+from tests.unit.sender.fake_templates import FakeTemplates
+from tests.unit.sender.fake_world import NOON, World
 from tests.unit.sender.gateway import a_number
 
 READY = KnownTemplate(name="ready", language="de", status="APPROVED", category="UTILITY")
