@@ -14,6 +14,7 @@ from libs.contracts.results import AnswerStatus, SkipReason
 from libs.providers.provider import Provider
 from libs.providers.registry import PROVIDERS
 from services.ingress.domain.bodies import TEXT_OR_NUMBER_FIELDS
+from services.ingress.domain.consent_forms import ConsentForm
 from services.ingress.http.threecx_webhooks import (
     IDEMPOTENCY_KEY_HEADER,
     MAX_BODY_BYTES,
@@ -25,7 +26,9 @@ from services.ingress.http.threecx_webhooks import (
 
 WEBHOOK: Final = "/integrations/3cx/webhook/{integration_id}"
 CHAT: Final = "/integrations/3cx/chat/{integration_id}"
+CONSENTS: Final = "/integrations/3cx/consents/{integration_id}"
 CONTENT: Final = (TemplateRequest, MediaRequest, InteractiveRequest)
+MODELS: Final = (*CONTENT, ConsentForm)
 TEXT: Final = {"type": "string"}
 TEXT_OR_NUMBER: Final = {"type": ["string", "integer"]}
 JSON: Final = "application/json"
@@ -38,7 +41,7 @@ def ingress_api() -> str:
 
 def document() -> dict[str, Any]:
     """The document."""
-    _, definitions = models_json_schema([(model, "validation") for model in CONTENT], ref_template=REF)
+    _, definitions = models_json_schema([(model, "validation") for model in MODELS], ref_template=REF)
     paths: dict[str, Any] = {
         WEBHOOK: {"parameters": [_id("integration_id")], "post": _webhook()},
         f"{WEBHOOK}/{{path_token}}": {
@@ -51,6 +54,7 @@ def document() -> dict[str, Any]:
             "get": _status(),
         },
         CHAT: {"parameters": [_id("integration_id")], "post": _chat()},
+        CONSENTS: {"parameters": [_id("integration_id")], "post": _consent()},
     }
     for provider in PROVIDERS.values():
         paths |= _provider(provider)
@@ -126,19 +130,22 @@ def _schemas() -> dict[str, Any]:
     }
 
 
-def _webhook() -> dict[str, Any]:
-    headers = [
+def _signed_headers() -> list[dict[str, Any]]:
+    return [
         _header(TIMESTAMP_HEADER, "RFC 3339 or Unix seconds, at most 300 s from the gateway's clock."),
         _header(SIGNATURE_HEADER, "`sha256=` and the HMAC-SHA256 of timestamp, `.` and body, keyed with the secret."),
         _header(IDEMPOTENCY_KEY_HEADER, "A repetition within 24 h gets the first answer.", VISIBLE_ASCII.pattern),
     ]
+
+
+def _webhook() -> dict[str, Any]:
     return {
         "operationId": "post_webhook",
         "summary": "Report an event, or send an agent's message",
         "description": f"At most {MAX_BODY_BYTES} bytes. Waits for the result for seconds, then answers `pending`.",
         "tags": ["3cx"],
         "security": [{"secret": []}],
-        "parameters": headers,
+        "parameters": _signed_headers(),
         "requestBody": _body("Webhook"),
         "responses": _results(),
     }
@@ -180,6 +187,33 @@ def _chat() -> dict[str, Any]:
         "security": [{"chat_key": []}],
         "requestBody": _body("ChatMessage"),
         "responses": answers,
+    }
+
+
+def _consent() -> dict[str, Any]:
+    recorded = {
+        "description": "`recorded`: the broker has the consent.",
+        "content": {JSON: {"schema": _ref("Success")}},
+    }
+    codes: list[AnyCode] = [
+        ErrorCode.INVALID_3CX_WEBHOOK,
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.WEBHOOK_RATE_LIMITED,
+        ErrorCode.INVALID_JSON,
+        ErrorCode.IDEMPOTENCY_KEY_REUSED,
+        ErrorCode.GATEWAY_UNAVAILABLE,
+        OperatorCode.INVALID_REQUEST,
+    ]
+    timestamp, *others = _signed_headers()
+    return {
+        "operationId": "post_consent",
+        "summary": "Record that a customer agreed in a web form to be messaged",
+        "description": "It lifts no suppression. `phone` is required, or else `user_id`, but not both.",
+        "tags": ["3cx"],
+        "security": [{"secret": []}],
+        "parameters": [timestamp | {"required": True}, *others],
+        "requestBody": _body(ConsentForm.__name__),
+        "responses": {"200": recorded, **failures(codes)},
     }
 
 

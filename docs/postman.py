@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from docs.ingress_api import document as ingress_document
 from docs.operators_api import document as operators_document
+from services.ingress.http.threecx_webhooks import TIMESTAMP_HEADER
 
 FORMAT: Final = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 NAMESPACE: Final = UUID("3d0f5f0e-7a3c-5d55-9f7e-2f2f1f3f6c10")
@@ -32,6 +33,8 @@ AUTHORIZATIONS: Final[Mapping[str, Any]] = {
         ],
     },
 }
+HEADERS: Final = {TIMESTAMP_HEADER: "{{$timestamp}}"}
+"""The values of headers that Postman knows; the others are yours to fill in."""
 NO_AUTHORIZATION: Final = {"type": "noauth"}
 
 
@@ -82,7 +85,7 @@ def _request(
     request: dict[str, Any] = {
         "method": method.upper(),
         "description": operation.get("description", ""),
-        "header": [_pair(each, disabled=True) for each in parameters if each["in"] == "header"],
+        "header": [_header(each) for each in parameters if each["in"] == "header"],
         "url": url,
         "auth": _authorization(operation.get("security", document.get("security", []))),
     }
@@ -110,6 +113,10 @@ def _url(base: str, path: str, parameters: list[Any]) -> dict[str, Any]:
     query = [_pair(each, disabled=not each.get("required")) for each in parameters if each["in"] == "query"]
     variables = [{"key": each["name"], "value": ""} for each in parameters if each["in"] == "path"]
     return {"raw": f"{base}/{'/'.join(parts)}", "host": [base], "path": parts, "query": query, "variable": variables}
+
+
+def _header(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    return _pair(parameter, disabled=not parameter.get("required")) | {"value": HEADERS.get(parameter["name"], "")}
 
 
 def _pair(parameter: Mapping[str, Any], *, disabled: bool) -> dict[str, Any]:

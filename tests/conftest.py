@@ -1,9 +1,12 @@
 """What many tests stand on: one RabbitMQ node for the whole run, and a vhost of its own for each test."""
 
 import asyncio
+import os
 from collections.abc import Coroutine, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -21,11 +24,16 @@ OWN_GATEWAY = "tests/chaos/own_gateway/"
 LONG_SECONDS = 900
 """A `long` test that takes more than this hangs."""
 VHOSTS_AT_ONCE = 16  # one command makes many as fast as one
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes a folder of its own in it, mode 0700
+ROOM = 4 << 30
+"""With so many free bytes of it, and as many of memory beside, the tests' files are there: databases sync often."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Use the pinned time zones, as services do; begin the scenarios' lines anew, once for all lanes."""
     use_pinned_time_zones()
+    if has_room(IN_MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
     if not hasattr(config, "workerinput"):
         scenarios.reset()
 
@@ -35,6 +43,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LONG_SECONDS))
+
+
+def has_room(folder: Path) -> bool:
+    """Whether stores, brokers and programs of the tests can be in this folder of the memory."""
+    try:
+        system = os.statvfs(folder)
+    except OSError:
+        return False
+    usable = os.access(folder, os.W_OK) and not system.f_flag & os.ST_NOEXEC
+    free = system.f_bavail * system.f_frsize
+    return usable and free >= ROOM and psutil.virtual_memory().available >= 2 * ROOM
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # untyped library

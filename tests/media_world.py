@@ -24,6 +24,7 @@ from libs.store.sealer import sealer_from
 from libs.store.store import Store
 from services.sender.adapters.forward_client import AddressLimits
 from services.sender.adapters.numbers import TOKEN_FIELD, DirectoryNumbers
+from services.sender.adapters.outbound_files import MediaFiles
 from services.sender.app import SenderDependencies, refusal_effects
 from services.sender.domain.media_links import ForwardedMedia, LinkRules, MediaLinks
 from services.sender.http.media_server import MediaDependencies, media_endpoint
@@ -180,6 +181,7 @@ async def _served(world: MediaWorld, api_url: str) -> AsyncIterator[str]:
             effects=refusal_effects(shared),
             publisher=world.broker,
             options=options,
+            files=MediaFiles(guarded, limits, world.store.uploads, sealer_from(KEYS), now),
         )
         runner = web.ServerRunner(
             Server(media_endpoint(world.settings, dependencies, options), access_log=None), shutdown_timeout=0.1

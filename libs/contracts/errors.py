@@ -309,6 +309,15 @@ class OperatorCode(_Explained):
         fix="Say in a sentence how the customer asked to be messaged again, such as `reason=The customer asked for it "
         "on the phone today`. The customer can lift it too, by writing START.",
     )
+    CUSTOMER_ERASED = Explanation(
+        code="customer_erased",
+        status=HTTPStatus.CONFLICT,
+        message="The customer was erased, and nothing is recorded about them from before.",
+        cause="The opt-in is from before the customer's erasure, or the erasure has left a do-not-contact entry, which "
+        "still forbids messages to them. In an import the row is refused with this code.",
+        fix="Take the customer off your list. If they agreed after the erasure, they lift the entry by writing START, "
+        "or an operator lifts it; then record the new opt-in.",
+    )
     TOO_MANY_REQUESTS = Explanation(
         code="too_many_requests",
         status=HTTPStatus.TOO_MANY_REQUESTS,

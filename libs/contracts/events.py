@@ -662,12 +662,16 @@ class ForwardFailed(Event):
 
 
 class MediaFetched(Event):
-    """Somebody opened a link to a customer's file; the record holds neither its content nor its name."""
+    """Somebody opened a link to a customer's file, or WhatsApp one to the file that a template shows.
+
+    The record holds neither its content nor its name.
+    """
 
     name: ClassVar[str] = "media.fetched"
 
     number_id: str
     message_id: str
+    """WhatsApp's id of the customer's message; of a template's file, the `event_id` of the message that shows it."""
     customer_key: str | None = None
     kind: str
     """The type of the message: `image`, `audio`, `video`, `document` or `sticker`."""
@@ -831,7 +835,10 @@ class OperatorRejected(Event):
 
 
 class DataRead(OperatorEvent):
-    """An operator read personal data or the record: one event for each query, which never holds a filter's value."""
+    """An operator read personal data or the record: an event for each query, which never holds a filter's value.
+
+    Repetitions of a read by the same token, with the same values, are one event for each minute.
+    """
 
     name: ClassVar[str] = "data.read"
 
@@ -842,7 +849,9 @@ class DataRead(OperatorEvent):
     resource: str | None = None
     """The id of what was read; None: a list."""
     items: int | None = None
-    """How many items the answer has; None: it is no list."""
+    """How many items the answer has; None: it is no list. Of several answers, the most."""
+    count: int = 1
+    """How often it was read; above 1 in the record of a minute in which a token repeated a read."""
 
 
 class AccessRefused(OperatorEvent):

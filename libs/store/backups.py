@@ -5,14 +5,15 @@
     subjects/        the persons' keys, with a manifest of its own, so that it can be deleted alone
 
 The rule: a backup is written beside its place under the name `<name>.partial`, and renamed when it is whole and on
-disk. So a folder with a manifest is a whole backup, and a crash never leaves half of one at its place.
+disk; it has that name again before it is removed. So whatever a crash leaves of a backup is called `.partial`, and is
+never restored.
 """
 
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from hashlib import file_digest
@@ -28,7 +29,7 @@ SUBJECTS: Final = "subjects"
 PARTIAL: Final = ".partial"
 SUBJECTS_KEPT: Final = timedelta(days=30)
 """How old an archive of persons' keys may be: erased persons are in no backup that can be restored after it."""
-_LOCK: Final = "lock"
+LOCK: Final = "lock"
 
 
 class BackupRefused(Exception):  # noqa: N818 -- reads as the fact it states
@@ -79,7 +80,7 @@ class Manifest:
 
 def new_files(folder: Path) -> dict[str, str]:
     """The digests of the files in a folder, by name."""
-    return {each.name: digest_of(each) for each in sorted(folder.iterdir()) if each.name not in {MANIFEST, _LOCK}}
+    return {each.name: digest_of(each) for each in sorted(folder.iterdir()) if each.name not in {MANIFEST, LOCK}}
 
 
 def digest_of(path: Path) -> str:
@@ -95,6 +96,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def manifest_in(folder: Path) -> Manifest:
     """The manifest of a backup, or of its archive of persons' keys. Raises BackupRefused."""
+    if folder.name.endswith(PARTIAL):
+        raise BackupRefused(f"{folder} is half a backup: it was interrupted")
     try:
         body = orjson.loads((folder / MANIFEST).read_bytes())
         if body.pop("format") != FORMAT:
@@ -102,8 +105,7 @@ def manifest_in(folder: Path) -> Manifest:
         body["chains"] = [BackupChain(**each) for each in body["chains"]]
         return Manifest(**body | {"taken_at": datetime.fromisoformat(body["taken_at"])})
     except FileNotFoundError:
-        what = "half a backup: it was interrupted" if folder.name.endswith(PARTIAL) else "no backup"
-        raise BackupRefused(f"{folder} is {what}, it has no {MANIFEST}") from None
+        raise BackupRefused(f"{folder} is no backup, it has no {MANIFEST}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BackupRefused(f"{folder / MANIFEST} cannot be read") from None
 
@@ -123,21 +125,27 @@ def require_whole(folder: Path, manifest: Manifest) -> None:
 def new_backup(target: Path) -> Iterator[Path]:
     """An empty folder to write a backup to, which becomes `target` when the block ends well.
 
-    What an interrupted run left is removed. Raises BackupRefused when `target` exists, or another run writes it.
+    What an interrupted run left is removed, and what the block wrote when it fails: a full disk has its space again.
+    Raises BackupRefused when `target` exists, or another run writes it.
     """
     if target.exists():
         raise BackupRefused(f"{target} exists: a backup overwrites nothing")
     partial = target.with_name(target.name + PARTIAL)
     partial.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(partial / _LOCK):
+    with locked(partial / LOCK):
         for left in partial.iterdir():
-            if left.name != _LOCK:
+            if left.name != LOCK:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
         for name in (STORE, SUBJECTS):
             (partial / name).mkdir(mode=0o700)
-        yield partial
-        (partial / _LOCK).unlink()
-        _sync_tree(partial)
+        try:
+            yield partial
+            _sync_tree(partial)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        (partial / LOCK).unlink()
+        _sync_folder(partial)
         try:
             partial.rename(target)
         except OSError:
@@ -146,31 +154,14 @@ def new_backup(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a backup that is being written, in the file `path`. Raises BackupRefused when it is held."""
     with path.open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BackupRefused(f"another run writes {path.parent}") from None
         yield
-
-
-def remove_old(folder: Path, now: datetime, *, keep: int | None, say: Callable[[str], None]) -> None:
-    """Remove archives of persons' keys that are too old, and all but the newest `keep` backups, from a folder."""
-    found: list[tuple[datetime, Path]] = []
-    for each in folder.iterdir():
-        with suppress(BackupRefused):
-            if each.is_dir() and not each.name.endswith(PARTIAL):
-                found.append((manifest_in(each).taken_at, each))
-    newest_first = [each for _, each in sorted(found, reverse=True)]
-    for each in newest_first[keep:] if keep is not None else ():
-        (each / MANIFEST).unlink()  # first: half of a removed backup is none
-        shutil.rmtree(each)
-        say(f"removed {each.name}")
-    for taken_at, each in found:
-        if now - taken_at > SUBJECTS_KEPT and (each / SUBJECTS).exists():
-            shutil.rmtree(each / SUBJECTS)
-            say(f"removed the persons' keys of {each.name}")
 
 
 def _write(path: Path, content: bytes) -> None:

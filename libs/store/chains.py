@@ -5,7 +5,7 @@ Each account has a chain; records without an account share one more (`libs.recor
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from libs.record.canonical import Link
 from libs.record.checkpoints import Checkpoint, Purge
@@ -74,6 +74,9 @@ class Chains(Protocol):
 
     async def hash_pairs(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[bytes, bytes]]:
         """The hash of the previous record and of the record itself, for each link in the same order."""
+
+    async def hashes(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[Any, Any]]:
+        """`seq` and hash of the records after a `seq`, exactly as stored: all that a comparison with the log needs."""
 
     async def position_of(self, record_id: str) -> tuple[str, int] | None:
         """The chain and `seq` of a record; None when there is no such record."""

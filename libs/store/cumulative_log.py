@@ -44,8 +44,7 @@ class LogBatch:
         """The batch that follows `before`."""
         tree = Tree() if before is None else before.tree()
         start = tree.size
-        for leaf in leaves_of(parts):
-            tree.add(leaf)
+        tree.extend(leaves_of(parts))
         latest = at if before is None else max(at, before.at)
         return cls(start=start, parts=tuple(parts), subtrees=tree.subtrees, at=latest)
 
@@ -117,6 +116,19 @@ class LogBatches(Protocol):
 
     async def page(self, start: int, *, limit: int) -> Sequence[LogBatch]:
         """Batches that begin at `start` or later, in order. Raises ValueError for an unreadable one."""
+
+
+class LogRepair(Protocol):
+    """Puts rebuilt batches in the place of damaged ones; no round of the log may run meanwhile."""
+
+    async def starts(self) -> Sequence[int]:
+        """The indexes of all stored batches, readable or not, in order."""
+
+    async def replace(self, batches: Sequence[LogBatch]) -> None:
+        """Make these the log's batches, and forget what was derived: the next round derives it again.
+
+        Safe to repeat after a crash, which may leave some of both and never less than can be rebuilt again.
+        """
 
 
 class LogIndex(Protocol):

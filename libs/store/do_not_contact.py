@@ -12,7 +12,7 @@ import hmac
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -22,6 +22,8 @@ from libs.store.erased_customers import ErasedCustomers
 from libs.store.sealer import SealingKey, sealer_from
 
 PREFIX: Final = "dnc."
+EXPORTED: Final = "exp."
+"""What the hashes of exports begin with: no stored value does."""
 CACHE_SECONDS: Final = 24 * 3600.0
 MAX_CACHED: Final = 100_000
 """About 300 bytes each; the oldest ones are dropped beyond it."""
@@ -44,13 +46,18 @@ class Standing:
     kinds: frozenset[SuppressionKind]
     left_by_erasures: bool
     """Whether erasures have left suppressions of anybody in the account."""
+    erased_at: datetime | None = None
+    """The latest erasure of the customer, where it was asked for."""
 
 
 class DoNotContactEntries(Protocol):
     """What erasures have left of suppressions."""
 
-    async def look(self, account_id: str, customer_keys: Collection[str]) -> Standing:
-        """The kinds that are active for any of the keys or hashes: one round trip, for the look before each send."""
+    async def look(self, account_id: str, customer_keys: Collection[str], *, erased: Collection[str] = ()) -> Standing:
+        """The kinds that are active for any of the keys or hashes: one round trip, for the look before each send.
+
+        `erased` are names as for `ErasedCustomers.erased_at`: the same round trip finds their latest erasure.
+        """
 
     async def fast_entries(self, limit: int) -> Sequence[tuple[str, str]]:
         """Account and hash of entries under hashes of earlier releases (without `PREFIX`)."""
@@ -130,13 +137,20 @@ class DoNotContact:
         """What stands under these keys or hashes."""
         return await self._entries.look(account_id, names)
 
-    async def standing(self, account_id: str, customer_keys: Collection[str]) -> Standing:
-        """What stands for the customer under the keys and their hashes: one read, two where the hashes are new."""
+    async def standing(
+        self, account_id: str, customer_keys: Collection[str], *, erased: Collection[str] = ()
+    ) -> Standing:
+        """What stands for the customer under the keys and their hashes: one read, two where the hashes are new.
+
+        The same read finds the latest erasure of a customer with one of the keys `erased`.
+        """
         known = self.known(customer_keys)
-        found = await self._entries.look(account_id, (*customer_keys, *known))
+        found = await self._entries.look(account_id, (*customer_keys, *known), erased=self.names_of_erased(erased))
         if not found.left_by_erasures or self.are_all(known, customer_keys):
             return found
-        return await self._entries.look(account_id, (*customer_keys, *await self.hashes(customer_keys)))
+        hashes = await self.hashes(customer_keys)
+        again = await self._entries.look(account_id, (*customer_keys, *hashes))
+        return replace(again, erased_at=found.erased_at)
 
     async def rehash_all(self, limit: int = 100) -> int:
         """Rehash the entries of earlier releases; returns how many. Safe to repeat; cheap when there is none."""
@@ -151,6 +165,19 @@ class DoNotContact:
     def markers(self, customer_key: str) -> tuple[str, ...]:
         """What stands for a customer key in the markers of erasures, the newest first. Fast: markers stay for days."""
         return tuple(hmac.digest(each.key, f"erased:{customer_key}".encode(), "sha256").hex() for each in self._keys)
+
+    def names_of_erased(self, customer_keys: Collection[str]) -> list[str]:
+        """The names under which markers of these customers may be; earlier releases took the keys themselves."""
+        return [each for key in customer_keys for each in (*self.markers(key), key)]
+
+    def exported(self, customer_key: str) -> str:
+        """What stands for a customer key, or for the hash that an erasure has left of it, in exports.
+
+        Fast, so that it is made for a million rows; nobody makes one without these keys and `GATEWAY_HASH_KEY`. It is
+        nowhere in the store, and changes when a new key becomes the first.
+        """
+        newest = self._keys[0]
+        return f"{EXPORTED}{newest.kid}.{hmac.digest(newest.key, f'exported:{customer_key}'.encode(), 'sha256').hex()}"
 
     async def _hashes_of(self, customer_key: str) -> tuple[str, ...]:
         cached = self._cache.get(customer_key)
@@ -190,9 +217,8 @@ class HashedErasedCustomers:
         await self.store.mark(account_id, [self.do_not_contact.markers(key)[0] for key in customer_keys], at)
 
     async def erased_at(self, account_id: str, customer_keys: Collection[str]) -> datetime | None:
-        """As `ErasedCustomers.erased_at`; markers of earlier releases are of the customer keys themselves."""
-        made = [each for key in customer_keys for each in (*self.do_not_contact.markers(key), key)]
-        return await self.store.erased_at(account_id, made)
+        """As `ErasedCustomers.erased_at`."""
+        return await self.store.erased_at(account_id, self.do_not_contact.names_of_erased(customer_keys))
 
     async def forget(self, now: datetime) -> None:
         """As `ErasedCustomers.forget`."""

@@ -7,7 +7,7 @@ identifies the person by customer key only, and that key is deleted with the job
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Protocol
@@ -41,6 +41,15 @@ class Erasure:
     fast_hashes: tuple[str, ...] = ()
     """The hashes under which earlier releases stored the customer's opt-ins."""
 
+    @property
+    def is_emptied(self) -> bool:
+        """True when everything is done but this: what was removed may still be in a file's log."""
+        return not self.customer_keys
+
+    def emptied(self) -> "Erasure":
+        """The job without what identifies the person."""
+        return replace(self, customer_keys=(), do_not_contact=(), fast_hashes=(), reason="")
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPersonalData:
@@ -65,10 +74,14 @@ class Erasures(Protocol):
         """Store the job, unless one with its id is stored already; durable when it returns."""
 
     async def unfinished(self, limit: int) -> Sequence[Erasure]:
-        """The oldest jobs that are not finished."""
+        """The oldest jobs that are not finished; of an emptied one only its end is missing."""
 
     async def finish(self, erasure_id: str, events: Sequence[OutboxEvent]) -> bool:
-        """Delete the job, with `events` in the same step; False when it was finished before."""
+        """Delete the job, with `events` in the same step; False when it was finished before.
+
+        Raises GatewayError(gateway_unavailable) while what the job named cannot be removed from the store's log. The
+        job then stays, emptied: finish it again, without events.
+        """
 
 
 class PersonalData(Protocol):

@@ -11,7 +11,7 @@ from libs.store.chats import ChatRefusals, PseudoNumbers
 from libs.store.consents import Consents, ImportedRows
 from libs.store.contact_book import ContactBook
 from libs.store.conversations import Conversations, Suppressions
-from libs.store.cumulative_log import LogBatches, LogCheckpoints, LogIndex, LogPlaces
+from libs.store.cumulative_log import LogBatches, LogCheckpoints, LogIndex, LogPlaces, LogRepair
 from libs.store.customer_links import CustomerLinks
 from libs.store.customers import Customers
 from libs.store.dead_letters import DeadLetters
@@ -38,7 +38,7 @@ from libs.store.template_recipients import TemplateRecipients
 from libs.store.templates import Templates
 from libs.store.tokens import TokenRegistry, Tokens
 from libs.store.uploads import Uploads
-from libs.store.verified import VerificationStates, VerifiedPlaces
+from libs.store.verified import VerificationStates, VerifiedLog, VerifiedPlaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,7 @@ class Store:
     purges: Purges
     purge_clock: PurgeClock
     log_batches: LogBatches
+    log_repair: LogRepair
     log_index: LogIndex
     log_places: LogPlaces
     log_checkpoints: LogCheckpoints
@@ -89,6 +90,7 @@ class Store:
     job_leases: JobLeases
     verification_states: VerificationStates
     verified_places: VerifiedPlaces
+    verified_log: VerifiedLog
     subjects: Subjects
     tokens: Tokens
     token_registry: TokenRegistry

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Protocol
 
+from libs.record.logged_chains import LogPosition
+
 
 @unique
 class Scope(StrEnum):
@@ -67,4 +69,14 @@ class VerifiedPlaces(Protocol):
         """Replace the places of these chains."""
 
     async def forget(self) -> None:
-        """Forget all places: the next incremental verification begins with the first record of every chain."""
+        """Forget all places, and that in the log: the next incremental verification begins with the first records."""
+
+
+class VerifiedLog(Protocol):
+    """The position up to which incremental verifications of the cumulative log came."""
+
+    async def position(self) -> LogPosition | None:
+        """The position; None: begin with the log's first entry. An unreadable one counts as none."""
+
+    async def move(self, position: LogPosition) -> None:
+        """Replace it, in one write."""

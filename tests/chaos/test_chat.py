@@ -10,8 +10,8 @@ import pytest
 from libs.chassis.clock import monotonic
 from tests.chaos.conftest import Environment
 from tests.e2e import scenarios
+from tests.e2e.chat_desk import NOTE, Desk, a_desk
 from tests.e2e.driver import MARK
-from tests.e2e.test_chat import NOTE, Desk, a_desk
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -12,7 +12,7 @@ from libs.providers.cloud_api.client import CloudApiSender
 from libs.providers.http import open_session
 from services.sender.handlers.deliveries import DeliverMessage
 from tests.contract.providers.http_server import sender_options
-from tests.unit.sender.fakes import FakeNumbers
+from tests.unit.sender.fake_provider import FakeNumbers
 from tests.unit.sender.gateway import Gateway, a_number, approved
 from tools.simulator.app import simulator_runner
 from tools.simulator.client import SimulatorClient

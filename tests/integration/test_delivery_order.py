@@ -34,7 +34,7 @@ from services.sender.handlers.provider_calls import CallProvider
 from services.sender.handlers.result_writer import ResultWriter
 from tests.builders import SEALER
 from tests.do_not_contact import hashes_over
-from tests.unit.sender.fakes import FakeNumbers
+from tests.unit.sender.fake_provider import FakeNumbers
 from tests.unit.sender.gateway import FALLBACKS, PSEUDONYMS, Gateway, a_number, approved
 
 MESSAGES = 8  # with two that are tried twice, the burst that a pair may send at once

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import itertools
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from schemathesis.core.result import Ok
 
 from docs.ingress_api import document
 from libs.store.accounts import SecretHash
+from services.ingress.http.threecx_webhooks import TIMESTAMP_HEADER
 from tests.integration.test_ingress_service import SECRET, Place, placed, row
 from tests.unit.providers.cloud_api.samples import signature_of
 
@@ -43,6 +45,8 @@ def headers_for(path: str, body: Any) -> dict[str, str]:
     if path.endswith("/whatsapp/webhook") and isinstance(body, dict):
         name, value = signature_of(json.dumps(body).encode(), "app-secret")
         return {name: value}
+    if "/consents/" in path:
+        return {"X-WhatsApp-Gateway-3CX-Secret": SECRET, TIMESTAMP_HEADER: str(int(time.time()))}
     return {"Authorization": f"Bearer {CHAT_KEY}"} if "/chat/" in path else {"X-WhatsApp-Gateway-3CX-Secret": SECRET}
 
 
@@ -82,14 +86,15 @@ async def prepare(place: Place, count: int) -> None:
 
 async def test_no_input_gets_an_answer_that_the_document_does_not_promise(vhost: str, tmp_path: Path) -> None:
     async with placed(vhost, tmp_path) as place:
-        await prepare(place, 8 * EXAMPLES)
+        await prepare(place, 9 * EXAMPLES)
         await place.start()
 
         statuses = await asyncio.to_thread(sent, f"http://127.0.0.1:{place.port}", itertools.count(2))
 
     accepted = {label for (label, status), _ in statuses.items() if status == 200}
-    assert len({label for label, _ in statuses}) == 8
+    assert len({label for label, _ in statuses}) == 9
     assert "POST /integrations/3cx/webhook/{integration_id}" in accepted
     assert "POST /integrations/3cx/chat/{integration_id}" in accepted
+    assert "POST /integrations/3cx/consents/{integration_id}" in accepted
     assert "GET /integrations/3cx/webhook/{integration_id}/{path_token}" in accepted
     assert not any(status == 429 for _, status in statuses)

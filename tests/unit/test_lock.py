@@ -12,7 +12,11 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = PROJECT["project"]["dependencies"]
 DEV = RUNTIME + PROJECT["dependency-groups"]["dev"]
-LOCKS = ["requirements.txt", "requirements-dev.txt"]
+COMPARED = [
+    line for line in (ROOT / "bench/requirements-faststream.in").read_text().splitlines() if not line.startswith("#")
+]
+"""What the benchmark compares the gateway with, in a venv of its own."""
+LOCKS = ["requirements.txt", "requirements-dev.txt", "bench/requirements-faststream.txt"]
 
 
 def locked(name: str) -> list[str]:
@@ -42,7 +46,7 @@ def test_every_locked_package_is_one_exact_version_with_hashes(name: str) -> Non
     assert loose == []
 
 
-@pytest.mark.parametrize(("name", "asked"), [(LOCKS[0], RUNTIME), (LOCKS[1], DEV)], ids=LOCKS)
+@pytest.mark.parametrize(("name", "asked"), list(zip(LOCKS, (RUNTIME, DEV, COMPARED), strict=True)), ids=LOCKS)
 def test_every_declared_dependency_is_locked_at_a_version_it_allows(name: str, asked: list[str]) -> None:
     versions = pins(name)
 

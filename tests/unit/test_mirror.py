@@ -57,7 +57,11 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "services/sender/handlers/media_downloads.py",
     ),
     "tests/contract/store/test_consents.py": ("libs/store/consent_rows.py",),
-    "tests/contract/store/test_imports.py": ("services/console/handlers/import_batches.py",),
+    "tests/contract/store/test_imports.py": (
+        "services/console/handlers/earlier_erasures.py",
+        "services/console/handlers/import_batches.py",
+    ),
+    "tests/unit/console/test_access_log.py": ("services/console/domain/repeated_reads.py",),
     "tests/unit/policy/test_consent_ledger.py": ("services/policy/handlers/handle_consent.py",),
     "tests/contract/store/test_chains.py": ("libs/store/chain_links.py",),
     "tests/contract/store/test_factory.py": ("libs/store/store.py",),
@@ -72,12 +76,11 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "services/console/domain/account_edits.py",
         "services/console/handlers/account_approvals.py",
         "services/console/handlers/approval_effects.py",
-        "services/console/handlers/erasure_allowance.py",
-        "services/console/handlers/erasure_approvals.py",
         "services/console/handlers/resume_approvals.py",
         "services/console/handlers/second_person.py",
         "services/console/handlers/token_holders.py",
     ),
+    "tests/unit/console/test_erasure_approvals.py": ("services/console/handlers/erasure_allowance.py",),
     "tests/contract/store/test_scheduled_verification.py": ("services/console/handlers/verification_results.py",),
     "tests/contract/store/test_restrictions.py": (
         "libs/store/restriction_events.py",
@@ -88,7 +91,9 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
     "tests/unit/record/test_log_verifier.py": (
         "libs/record/log_entries.py",
         "libs/record/log_exports.py",
+        "libs/record/log_starts.py",
     ),
+    "tests/contract/store/test_incremental_log.py": ("libs/record/logged_chains.py",),
     "tests/unit/record/test_signed_notes.py": ("libs/record/log_checkpoints.py",),
     "tests/contract/store/test_cumulative_log.py": (
         "libs/store/log_derivation.py",

@@ -26,6 +26,7 @@ from tools.cli.commands import (
     integrations,
     migrate,
     policy,
+    rebuild_log,
     reports,
     restore,
     restrictions,
@@ -56,6 +57,7 @@ _OFFLINE = frozenset(
         ("confirm-clock",),
         ("backup",),
         ("restore",),
+        ("rebuild-log",),
         ("event-keys",),
         ("witness",),
         ("verify-delivery",),
@@ -97,6 +99,7 @@ def program(environ: Mapping[str, str]) -> App:
     app.command(confirm_clock.command_from(environ), name="confirm-clock")
     app.command(backup.command_from(environ), name="backup")
     app.command(restore.command_from(environ), name="restore")
+    app.command(rebuild_log.command_from(environ), name="rebuild-log")
 
     @app.meta.default
     def launch(

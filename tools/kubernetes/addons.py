@@ -15,7 +15,8 @@ from tools.kubernetes.processes import run
 DNS_OBJECTS: Final = Path(__file__).with_name("objects") / "dns.yaml"
 STORAGE_CLASS: Final = "local"
 VOLUMES: Final = 6
-VOLUME_SIZE: Final = "10Gi"
+VOLUME_SIZE: Final = "100Gi"
+"""What a claim may ask for; the memory is taken when it is written."""
 VOLUME_MEMORY: Final = "4g"
 
 

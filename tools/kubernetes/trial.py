@@ -10,12 +10,18 @@ from tools.kubernetes.gateway import GatewayDeployment, build_images
 from tools.kubernetes.preflight import require_machine
 from tools.kubernetes.relay import listen, relay
 
-PORTS: Final = {"GATEWAY_PORT": 8080, "GATEWAY_CONSOLE_PORT": 8090, "GATEWAY_SIMULATOR_PORT": 8081}
+PORTS: Final = {
+    "GATEWAY_PORT": 8080,
+    "GATEWAY_CONSOLE_PORT": 8090,
+    "GATEWAY_SIMULATOR_PORT": 8081,
+    "GATEWAY_MEDIA_PORT": 8082,
+}
 """The ports of 127.0.0.1, by the variable that names another one."""
 SERVICES: Final = {
     "GATEWAY_PORT": ("ingress", 80),
     "GATEWAY_CONSOLE_PORT": ("console", 8090),
     "GATEWAY_SIMULATOR_PORT": ("simulator", 8080),
+    "GATEWAY_MEDIA_PORT": ("media", 80),
 }
 """Where each of them leads."""
 
@@ -24,7 +30,10 @@ async def run_gateway(cluster: Cluster, environ: Mapping[str, str], *, nodes: in
     """Start everything, say how to use it, and end everything when cancelled. Raises ClusterFailed."""
     ports = {name: int(environ.get(name, port)) for name, port in PORTS.items()}
     listeners = {name: listen(port) for name, port in ports.items()}
-    settings = {"GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{ports['GATEWAY_PORT']}"}
+    settings = {
+        "GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{ports['GATEWAY_PORT']}",
+        "GATEWAY_MEDIA_URL": f"http://127.0.0.1:{ports['GATEWAY_MEDIA_PORT']}",
+    }
     deployment = GatewayDeployment(cluster, settings=settings)
     await require_machine(environ)
     print("Building Kubernetes and the images; the first time this takes minutes.", flush=True)
@@ -56,6 +65,7 @@ def startup_message(admin_token: str, ports: Mapping[str, int]) -> str:
         f"  Operators' API     {console}/api/v1\n"
         f"  Admin token        {admin_token}\n"
         f"  WhatsApp simulator http://127.0.0.1:{ports['GATEWAY_SIMULATOR_PORT']}\n"
+        f"  Links to files     http://127.0.0.1:{ports['GATEWAY_MEDIA_PORT']}/media/<token>\n"
         f"  Try it             curl -H 'Authorization: Bearer {admin_token}' {console}/api/v1/accounts\n"
         "  Look at it         .venv/bin/python -m tools.kubernetes kubectl -n whatsapp-gateway get pods\n"
         "Ctrl-C ends everything."

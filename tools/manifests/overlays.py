@@ -46,10 +46,15 @@ def copy_of_deploy(folder: Path, now: dt.datetime) -> Path:
 
 def rendered(k8s: Path, overlay: str) -> str:
     """What kustomize makes of an overlay. Raises NotRendered, ToolMissing."""
-    command = [str(program("kustomize")), "build", str(k8s / "overlays" / overlay)]
+    return built(k8s / "overlays" / overlay)
+
+
+def built(folder: Path) -> str:
+    """What kustomize makes of a folder. Raises NotRendered, ToolMissing."""
+    command = [str(program("kustomize")), "build", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     if done.returncode:
-        raise NotRendered(f"{overlay}: {done.stderr.strip()}")
+        raise NotRendered(f"{folder.name}: {done.stderr.strip()}")
     return done.stdout
 
 

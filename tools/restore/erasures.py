@@ -9,6 +9,7 @@ from libs.contracts.errors import GatewayError
 from libs.store.backups import BackupRefused
 from libs.store.do_not_contact import DoNotContact, HashedErasedCustomers
 from libs.store.erasures import Erasure
+from libs.store.metrics import cause_of
 from libs.store.outbox import OutboxEvent
 from libs.store.posts import post_sealer_from
 from libs.store.restore_lines import ERASED, RestoreLine, sealed_keys
@@ -54,7 +55,8 @@ class EraseAgain:
     async def _job(self, line: RestoreLine) -> Erasure:
         """The erasure's job: of the backup, or stored now, so that console finishes it if nobody else does."""
         erasure_id = line.details["erasure_id"]
-        known = {job.id: job for job in await self.store.erasures.unfinished(_PAGE)}
+        jobs = await self.store.erasures.unfinished(_PAGE)
+        known = {job.id: job for job in jobs if not job.is_emptied}  # of one that is, only the line has the keys
         if erasure_id in known:
             return known[erasure_id]
         erasure = Erasure(
@@ -78,6 +80,8 @@ class EraseAgain:
             try:
                 await steps(erasure)
             except GatewayError as failure:
+                if cause_of(failure) is not None:
+                    raise  # the store's own, such as a full disk: waiting does not help
                 if loop.time() > until:
                     raise BackupRefused("an erasure cannot be applied: a lease in the backup does not end") from failure
                 await asyncio.sleep(PAUSE_SECONDS)

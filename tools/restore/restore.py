@@ -81,8 +81,12 @@ class Restore:
             records = await require_sound(store, manifest, self.keys.trusted)
             losses = await losses_of(store, sink.checkpoints, self.keys.trusted)
             self._require_told(losses)
-            self.say("applying opt-outs and lifts since the backup")
-            suppressions = await ReplaySuppressions(store, hashes)([line for line in sink.lines if line.kind != ERASED])
+            suppressions = restoring.applied
+            if suppressions is None:
+                self.say("applying opt-outs and lifts since the backup")
+                lines = [line for line in sink.lines if line.kind != ERASED]
+                suppressions = await ReplaySuppressions(store, hashes)(lines)
+                await restoring.note_applied(suppressions)
             self.say("applying erasures since the backup")
             erasures = await self._erase_again(store, sink, hashes)
             self.say("stating what is lost")

@@ -8,12 +8,14 @@ whose claimant died makes the bucket a little slower, never faster.
 from datetime import datetime
 
 from libs.contracts.errors import unavailable
-from libs.store.claim_rules import PACED, Bucket, bucket_at, bucket_id, bucket_ids, slowest_of
+from libs.store.claim_rules import PACED, Bucket, State, bucket_at, bucket_id, bucket_ids, slowest_of
 from libs.store.ledger import Claim, RateLimited
 from libs.store.mongo import slot_pipelines
-from libs.store.mongo.database import AFTER, Database, Document, DuplicateKey, run, unless_duplicate
+from libs.store.mongo.database import AFTER, Database, Document, DuplicateKey, aggregate, unless_duplicate
 
 _HELD = {"held_until": 1, "held_since": 1}
+Holds = list[Document]
+"""The stored holds of a claim's business account and of the app; an empty one of each that has none."""
 
 
 class MongoPacing:
@@ -39,14 +41,27 @@ class Buckets:
     def __init__(self, database: Database) -> None:
         self._buckets = database["buckets"]
 
-    async def take(self, claim: Claim) -> float | RateLimited:
+    async def look(self, claim: Claim) -> tuple[Holds, bool]:
+        """The holds of the claim's business account and app, and whether the message before it is known to be finished.
+
+        One read. What is finished stays so, and a majority has it; anything else about that message may be out of date.
+        """
+        _, _, *others = bucket_ids(claim)
+        pipeline: list[Document] = [{"$match": {"_id": {"$in": others}}}, {"$project": _HELD}]
+        if claim.after is not None:
+            ahead = [{"$match": {"_id": claim.after, "state": State.FINISHED.value}}, {"$project": {"state": 1}}]
+            pipeline.append({"$unionWith": {"coll": "ledger", "pipeline": ahead}})
+        found = {each.pop("_id"): each for each in await aggregate(self._buckets, pipeline)}
+        return [found.get(name, {}) for name in others], claim.after in found
+
+    async def take(self, claim: Claim, holds: Holds) -> float | RateLimited:
         """Take a slot of the claim's number and of its pair, or none of both; returns the seconds until the slot.
 
-        A hold of the business account or the app that is stored after this has read it counts from the next claim on.
+        A hold of the business account or the app that is stored after `look` has read it counts from the next claim on.
         """
-        number, _, *others = bucket_ids(claim)
+        number, *_ = bucket_ids(claim)
         now = claim.now.timestamp()
-        held = [each.held_until for each in await self._read(others, now)]
+        held = [bucket_at(now, Bucket(**each), 0.0).held_until for each in holds]
         waits = {scope: max(0.0, until - now) for scope, until in zip(("waba", "app"), held, strict=True)}
         admit = max(waits.values()) <= claim.pace.max_wait
         document = await self.update(number, slot_pipelines.slots(claim, max(held), others_admit=admit))
@@ -63,8 +78,3 @@ class Buckets:
             if not isinstance(found, DuplicateKey):
                 return found
         raise unavailable("store")
-
-    async def _read(self, names: list[str], now: float) -> list[Bucket]:
-        found = await run(self._buckets.find({"_id": {"$in": names}}, _HELD).to_list(None))
-        stored = {each.pop("_id"): Bucket(**each) for each in found}
-        return [bucket_at(now, stored.get(name, Bucket()), 0.0) for name in names]

@@ -68,6 +68,11 @@ class MongoChains:
         found = await self._after(chain, after, limit, {"_id": 0, "previous": 1, "hash": 1})
         return [(document["previous"], document["hash"]) for document in found]
 
+    async def hashes(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[Any, Any]]:
+        """As `Chains.hashes`."""
+        found = await self._after(chain, after, limit, {"_id": 0, "seq": 1, "hash": 1})
+        return [(document.get("seq"), document.get("hash")) for document in found]
+
     async def position_of(self, record_id: str) -> tuple[str, int] | None:
         """As `Chains.position_of`."""
         found = await run(self._records.find_one({"id": record_id}, {"account_id": 1, "seq": 1}))

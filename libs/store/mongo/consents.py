@@ -37,14 +37,11 @@ class MongoConsents:
 
     async def withdraw(self, withdrawals: Sequence[Withdrawal], events: Sequence[OutboxEvent] = ()) -> None:
         """As `Consents.withdraw`: one update for each."""
-        left = events
-        for each in withdrawals:
-            name, row = f"withdrawals.{each.scope.value}", row_from(each)
-            document = {"_id": consents_id(each.account_id, each.customer_key)}
-            earlier = {**document, f"{name}.at": {"$not": {"$gte": row["at"]}}}
-            changed = _owned(each, {name: row}) | _pushed(left)
-            written = await unless_duplicate(self._consents.update_one(earlier, changed, upsert=True))
-            left = left if written is DUPLICATE_KEY else ()
+        left, size = events, 1 if events else _AT_ONCE
+        for start in range(0, len(withdrawals), size):
+            part = withdrawals[start : start + size]
+            written = await asyncio.gather(*(self._withdraw(each, left) for each in part))
+            left = () if any(written) else left
 
     async def of_customer(self, account_id: str, customer_keys: Collection[str]) -> CustomerConsents:
         """As `Consents.of_customer`."""
@@ -83,13 +80,28 @@ class MongoConsents:
         ]
         return [consent_from(row) for row in await aggregate(self._consents, by_id)]
 
+    async def _withdraw(self, withdrawal: Withdrawal, events: Sequence[OutboxEvent]) -> bool:
+        name, row = f"withdrawals.{withdrawal.scope.value}", row_from(withdrawal)
+        document = {"_id": consents_id(withdrawal.account_id, withdrawal.customer_key)}
+        earlier = {**document, f"{name}.at": {"$not": {"$gte": row["at"]}}}
+        return await self._write(earlier, _owned(withdrawal, {name: row}) | _pushed(events))
+
+    async def _write(self, wanted: Document, change: Document) -> bool:
+        """Change the document that is as `wanted`, or make it; False if it is there and otherwise.
+
+        Two calls that make the same document meet: the one that lost changes what the other one has made.
+        """
+        made = await unless_duplicate(self._consents.update_one(wanted, change, upsert=True))
+        if made is not DUPLICATE_KEY:
+            return True
+        return bool((await run(self._consents.update_one(wanted, change))).matched_count)
+
     async def _add(self, consent: Consent, events: Sequence[OutboxEvent]) -> bool:
         document = {"_id": consents_id(consent.account_id, consent.customer_key)}
         new = {**document, "consents.fingerprint": {"$ne": consent.fingerprint}}
         latest = {"$each": [row_from(consent)], "$sort": {"at": 1, "id": 1}, "$slice": -KEPT}
         added = {"$set": _owner(consent), "$push": {"consents": latest, **outbox(events)}}
-        written = await unless_duplicate(self._consents.update_one(new, added, upsert=True))
-        return written is not DUPLICATE_KEY
+        return await self._write(new, added)
 
 
 class MongoImportedRows:
@@ -114,7 +126,9 @@ class MongoImportedRows:
     async def _mark(self, account_id: str, key: str, row: str) -> None:
         owner = {"account_id": account_id, "customer_key": key}
         added = {"$set": owner, "$addToSet": {"imported": row}}
-        await unless_duplicate(self._consents.update_one({"_id": consents_id(account_id, key)}, added, upsert=True))
+        named = {"_id": consents_id(account_id, key)}
+        if await unless_duplicate(self._consents.update_one(named, added, upsert=True)) is DUPLICATE_KEY:
+            await run(self._consents.update_one(named, added))  # another call has made the document meanwhile
 
 
 def consents_id(account_id: str, customer_key: str) -> str:

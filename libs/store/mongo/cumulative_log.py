@@ -1,8 +1,10 @@
-"""`LogBatches`, `LogIndex`, `LogPlaces` and `LogCheckpoints` in MongoDB: a batch's `_id` is its first index."""
+"""`LogBatches`, `LogRepair`, `LogIndex`, `LogPlaces`, `LogCheckpoints` in MongoDB; a batch's `_id` is its index."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
+
+from pymongo import ReplaceOne
 
 from libs.record.log_tree import Tile
 from libs.store.cumulative_log import Derived, LogBatch, LogPlace, StoredLogCheckpoint
@@ -32,10 +34,11 @@ _NEWEST: Final[list[Document]] = [
 
 
 class MongoLogBatches:
-    """`LogBatches`."""
+    """`LogBatches` and `LogRepair`."""
 
     def __init__(self, database: Database) -> None:
         self._batches = database["log_batches"]
+        self._derived = [database[name] for name in ("log_places", "log_state", "log_tiles")]
 
     async def add(self, batch: LogBatch) -> bool:
         """As `LogBatches.add`."""
@@ -52,6 +55,23 @@ class MongoLogBatches:
         """As `LogBatches.page`."""
         cursor = self._batches.find({"_id": {"$gte": start}}).sort([("_id", 1)]).limit(limit)
         return [LogBatch.from_text(each["_id"], each.get("body")) for each in await run(cursor.to_list(None))]
+
+    async def starts(self) -> Sequence[int]:
+        """As `LogRepair.starts`."""
+        found: list[Document] = await run(self._batches.find({}, {"_id": 1}).sort([("_id", 1)]).to_list(None))
+        return [int(each["_id"]) for each in found]
+
+    async def replace(self, batches: Sequence[LogBatch]) -> None:
+        """As `LogRepair.replace`. The tiles go last: a repetition after a crash proves the entries with them."""
+        other = sorted(set(await self.starts()) - {batch.start for batch in batches})
+        for start in range(0, len(other), 1_000):
+            await run(self._batches.delete_many({"_id": {"$in": other[start : start + 1_000]}}))
+        for start in range(0, len(batches), 100):
+            documents = [{"_id": each.start, "body": each.text()} for each in batches[start : start + 100]]
+            changes = [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents]
+            await run(self._batches.bulk_write(changes, ordered=False))
+        for derived in self._derived:
+            await run(derived.delete_many({}))
 
 
 class MongoLogIndex:

@@ -6,7 +6,7 @@ under a mark, and the decision holds the mark's token:
 
 1. Count in the account's document and add the mark, only if both limits allow it. So limits are never exceeded.
 2. Write the decision with the token.
-3. Remove the mark.
+3. Remove the mark, with the account's next reservation or a moment later: nothing depends on it any more.
 
 A process that dies after 1 leaves a mark. The same event, delivered again, finds the mark and continues with it, so it
 is counted once. A process that loses 2 (to a withdrawal, or to another delivery of the event) removes mark and count,
@@ -84,7 +84,7 @@ class MongoDecisions:
         return _facts_from(query, found, usage or {})
 
     async def decide(self, proposal: Proposal) -> DecisionResult:
-        """As `Decisions.decide`: three writes for an approval (one more with a cooldown), one for anything else."""
+        """As `Decisions.decide`: two writes for an approval (one more with a cooldown), one for anything else."""
         cooldown = proposal.cooldown if proposal.budget is not None else None
         if cooldown is None:
             return await self._decide(proposal)
@@ -158,8 +158,10 @@ class MongoDecisions:
         made = fields if fresh else await self._decided(proposal.event_id)
         if made is None:
             return None
-        if mark is not None:
-            await self._quotas.remove(mark, uncount=made.get("token") != mark.token)
+        if mark is not None and made.get("token") == mark.token:
+            self._quotas.settle(mark)
+        elif mark is not None:
+            await self._quotas.remove(mark, uncount=True)
         return StandingDecision(proposal.decision if fresh else Decision.from_stored(made["outcome"]), fresh)
 
     async def _enqueue(self, proposal: Proposal, standing: StandingDecision) -> StandingDecision:

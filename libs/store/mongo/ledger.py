@@ -1,10 +1,10 @@
 """`Ledger` in MongoDB: one document per event and one per rate-limit bucket, without transactions.
 
 A claim has four steps. The process may die after each of them:
-1. Reserve the event: its document becomes `waiting` with this claim's token, unless another claim is valid. No call is
+1. Read whether the message before it is finished, and the holds of the business account and of the app.
+2. Reserve the event: its document becomes `waiting` with this claim's token, unless another claim is valid. No call is
    made yet; after `RESERVED_SECONDS` another claimant may start again.
-2. Read the time, and the holds of the business account and of the app.
-3. Take the slots of the number and the pair, or none of both, in one update that the database computes
+3. Read the time, and take the slots of the number and the pair, or none of both, in one update by the database
    (`libs.store.mongo.slot_pipelines`). When rate limited, restore the event's document. A slot whose claimant dies here
    makes the number a little slower, never faster.
 4. Set `calling`, only if the token still holds. This write grants the call.
@@ -25,7 +25,7 @@ from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Doc
 from libs.store.mongo.leases import lease_over
 
 RESERVED_SECONDS = 5.0
-"""How long a claimant has from step 1 to step 4. A slower one may lose the event to another claimant, harmlessly."""
+"""How long a claimant has from step 2 to step 4. A slower one may lose the event to another claimant, harmlessly."""
 _COPIED = ("owner", "account_id", "integration_id", "number_id", "customer_key", "callback_id", "fallback", "contact")
 _TRIES = 20
 
@@ -52,8 +52,9 @@ class MongoLedger:
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         """As `Ledger.claim`."""
-        if claim.after is not None:
-            # Read before the reservation: once the earlier message is finished it stays finished.
+        # Read before the reservation: once the earlier message is finished it stays finished.
+        holds, is_next = await self._buckets.look(claim)
+        if claim.after is not None and not is_next:
             blocked = blocked_by(claim, await self._entry(claim.after))
             if blocked is not None:
                 return objection_to(claim, await self._entry(claim.event_id)) or blocked
@@ -61,7 +62,7 @@ class MongoLedger:
         if not isinstance(reservation, _Reservation):
             return reservation
         claim = claim.as_of_now()
-        wait = await self._buckets.take(claim)
+        wait = await self._buckets.take(claim, holds)
         if isinstance(wait, RateLimited):
             await self._cancel(claim, reservation)
             return wait

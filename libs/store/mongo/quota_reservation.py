@@ -4,8 +4,11 @@ The rule: the database computes, so that simultaneous approvals of one account n
 same as `libs.store.approval_rate` and the limits of `libs.store.decisions`.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+
+from bson import ObjectId
 
 from libs.store.approval_rate import WEIGHT
 from libs.store.decisions import Budget
@@ -15,10 +18,13 @@ DAYS_COUNTED: Final = 60
 """Counts of older days are deleted. A decision, and so the return of its quota, is 10 days old at most."""
 
 
-def reservation(budget: Budget, mark: Document, marks: str, *, newest: int, clock: datetime) -> list[Document]:
+def reservation(
+    budget: Budget, mark: Document, marks: str, *, final: Sequence[ObjectId] = (), newest: int, clock: datetime
+) -> list[Document]:
     """Count one more approval in day, month and rate, and add `mark` to the list `marks`.
 
-    `newest` is as in `libs.store.approval_rate.rate_in_slot`; `clock` is the current time.
+    The marks with the tokens `final` are removed; their counts stay. `newest` is as in
+    `libs.store.approval_rate.rate_in_slot`; `clock` is the current time.
 
     Nothing is counted if the list has a mark of the same event, or a limit is reached.
     """
@@ -27,7 +33,7 @@ def reservation(budget: Budget, mark: Document, marks: str, *, newest: int, cloc
     is_new = {"$eq": [{"$in": [{"$literal": mark["event_id"]}, f"${marks}.event_id"]}, False]}
     added = {"$concatArrays": [f"${marks}", [{"$literal": mark}]]}
     return [
-        {"$set": {marks: _if_null(f"${marks}", []), "days": _recent_days(budget.day)}},
+        {"$set": {marks: _without(marks, final), "days": _recent_days(budget.day)}},
         {"$set": {"counts": {"$and": [is_new, *has_room]}}},
         {
             "$set": {
@@ -46,6 +52,15 @@ def reservation(budget: Budget, mark: Document, marks: str, *, newest: int, cloc
         },
         {"$unset": "counts"},
     ]
+
+
+def _without(marks: str, final: Sequence[ObjectId]) -> Document:
+    """The list `marks` without those whose tokens are in `final`."""
+    stored = _if_null(f"${marks}", [])
+    if not final:
+        return stored
+    others = {"$eq": [{"$in": ["$$mark.token", list(final)]}, False]}
+    return {"$filter": {"input": stored, "as": "mark", "cond": others}}
 
 
 def _recent_days(day: str) -> Document:

@@ -6,26 +6,34 @@ the mark's token in its filter. So a step that is repeated, also by another proc
 A mark stands for a step that is not final; the decision's document (`libs.store.mongo.decisions`) is. There are two
 kinds:
 - `reserving`: an approval's quota is counted. The mark is removed once the decision stands, or together with the count.
+  Once it stands nothing depends on the mark, so the account's next reservation removes it in the same step; without
+  one, `FinalMarks` does a moment later. What a dying process leaves is cleared like any abandoned mark.
 - `returning`: an approval's quota is to be returned. The mark is removed with the count once the decision says so.
 """
 
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from bson import ObjectId
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 
-from libs.contracts.errors import unavailable
+from libs.contracts.errors import GatewayError, unavailable
 from libs.store.approval_rate import slot_from
 from libs.store.decisions import Budget, Limit, Proposal, QuotaExhausted
-from libs.store.mongo.database import Database, Document, DuplicateKey, run, unless_duplicate
+from libs.store.mongo.database import Collection, Database, Document, DuplicateKey, run, unless_duplicate
 from libs.store.mongo.quota_reservation import reservation
 
 RESERVING: Final = "reserving"
 RETURNING: Final = "returning"
 ABANDONED_AFTER_SECONDS = 60.0
 """A mark this old was left by a process that died. If the process is only slow, it starts again: nothing breaks."""
+FINAL_SECONDS = 1.0
+"""How long a mark that nothing depends on waits for its account's next reservation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +67,61 @@ def abandoned_marks(document: Document | None, now: datetime) -> list[Mark]:
     return [mark for mark in marks if mark.at < now.timestamp() - ABANDONED_AFTER_SECONDS]
 
 
+class FinalMarks:
+    """The marks of this process whose decisions stand, and that are still in their accounts' documents.
+
+    An account that is busy loses them by its next reservation; the others are emptied together, after a moment.
+    """
+
+    def __init__(self, usage: Collection) -> None:
+        self._usage = usage
+        self._tokens: defaultdict[str, set[ObjectId]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, account_id: str, token: ObjectId) -> None:
+        """Remember a mark to remove."""
+        self._tokens[account_id].add(token)
+        if self._task is None:
+            self._task = asyncio.create_task(self._remove_soon())
+
+    def of(self, account_id: str) -> tuple[ObjectId, ...]:
+        """The tokens of an account's marks."""
+        return tuple(self._tokens.get(account_id, ()))
+
+    def forget(self, account_id: str, tokens: Iterable[ObjectId]) -> None:
+        """These marks are removed."""
+        left = self._tokens.get(account_id, set()).difference(tokens)
+        if left:
+            self._tokens[account_id] = left
+        else:
+            self._tokens.pop(account_id, None)
+
+    async def _remove_soon(self) -> None:
+        await asyncio.sleep(FINAL_SECONDS)
+        self._task = None
+        marks = {account_id: self.of(account_id) for account_id in self._tokens}
+        pulls = [_pull(account_id, tokens) for account_id, tokens in marks.items()]
+        with suppress(GatewayError):  # the next reservation, or who finds them abandoned
+            if pulls:
+                await run(self._usage.bulk_write(pulls, ordered=False))
+        for account_id, tokens in marks.items():
+            self.forget(account_id, tokens)
+
+
+def _pull(account_id: str, tokens: Sequence[ObjectId]) -> UpdateOne:
+    return UpdateOne({"_id": account_id}, {"$pull": {RESERVING: {"token": {"$in": list(tokens)}}}})
+
+
 class Quotas:
     """Counts approvals and returns their quota."""
 
     def __init__(self, database: Database) -> None:
         self._usage = database["usage"]
+        self._final = FinalMarks(self._usage)
+
+    def settle(self, mark: Mark) -> None:
+        """Have the `reserving` mark of a decision that stands removed, off the path of its message."""
+        self._final.add(mark.account_id, mark.token)
 
     async def reserve(self, proposal: Proposal, budget: Budget) -> tuple[Mark | QuotaExhausted, list[Mark]]:
         """Count an approval. Returns its mark (an earlier one of the same event, if any) or the limit that is used up.
@@ -107,9 +165,11 @@ class Quotas:
         await run(self._usage.update_one(marked, {"$inc": less, **pulled}))
 
     async def _count(self, budget: Budget, mark: Mark, *, clock: datetime) -> Document:
+        final = self._final.of(mark.account_id)
+
         async def counted() -> Document | DuplicateKey:
             newest = slot_from(clock)
-            update = reservation(budget, mark.document(), RESERVING, newest=newest, clock=clock)
+            update = reservation(budget, mark.document(), RESERVING, final=final, newest=newest, clock=clock)
             found: Document | DuplicateKey = await unless_duplicate(
                 self._usage.find_one_and_update(
                     {"_id": mark.account_id}, update, upsert=True, return_document=ReturnDocument.AFTER
@@ -124,6 +184,7 @@ class Quotas:
             document = await counted()
         if isinstance(document, DuplicateKey):
             raise unavailable("store")
+        self._final.forget(mark.account_id, final)
         return document
 
 

@@ -1,7 +1,7 @@
 """Restores a MongoDB database: into an empty one, which no service opens until it is finished.
 
 The rule: while the restore goes on, the database has a schema version that no release knows, so services refuse it. The
-version's document says which backup is restored and which collections are loaded.
+version's document says which backup is restored and which collections are loaded, and it is never removed.
 """
 
 from collections.abc import AsyncIterator
@@ -19,12 +19,10 @@ from libs.store.migration import Say
 from libs.store.mongo.backups import RAW
 from libs.store.mongo.database import DEFAULT_DATABASE, Database, Document, client_from, close, run
 from libs.store.mongo.migration import NO_LIMIT, build_indexes
-from libs.store.mongo.schema import SCHEMA_VERSION
+from libs.store.mongo.schema import RESTORING, SCHEMA_VERSION
 from libs.store.mongo.store import store_over
-from libs.store.restored_store import RestoredStore
+from libs.store.restored_store import AlreadyRestored, RestoredStore
 
-RESTORING: Final = 1_000_000
-"""The schema version of a database that is being restored."""
 _VERSION: Final[Document] = {"_id": "version"}
 BATCH_BYTES, BATCH_DOCUMENTS = 4 << 20, 1_000
 """What one insert holds at most: the memory that a restore needs."""
@@ -43,25 +41,37 @@ async def restoring_mongo(url: str, backup: Path, manifest: Manifest, say: Say) 
                 if file.stem not in loaded:
                     await _load(database, file, say)
             await build_indexes(database, say)
-        yield RestoredStore(store=store_over(client, database), finish=partial(_finish, database))
+        yield RestoredStore(
+            store=store_over(client, database),
+            applied=(await run(database["schema"].find_one(_VERSION)) or {}).get("applied"),
+            note_applied=partial(_note_applied, database),
+            finish=partial(_finish, database, manifest.backup_id),
+        )
     finally:
         await close(client)
 
 
 async def _begin(database: Database, manifest: Manifest) -> list[str]:
-    """Mark the empty database as being restored; the collections that an earlier run has loaded."""
+    """Mark the empty database as being restored; the collections that an earlier run has loaded.
+
+    Raises BackupRefused, and AlreadyRestored.
+    """
     found = await run(database["schema"].find_one(_VERSION)) or {}
-    if found.get("restoring") == manifest.backup_id:
+    if found.get("restored") == manifest.backup_id:
+        raise AlreadyRestored
+    if found.get("restoring") == manifest.backup_id and found.get("emptied", True):
         return list(found["loaded"])
-    for name in await run(database.list_collection_names()):
-        if name.startswith("system."):
-            continue
-        if found.get("restoring") is not None:  # another backup, whose restore was given up
-            await run(database[name].delete_many({}))
-        elif name != "schema" and await run(database[name].find_one({}, {"_id": True})) is not None:
-            raise BackupRefused("the database is not empty: a restore replaces nothing; drop it, or name a new one")
-    state = {"version": RESTORING, "restoring": manifest.backup_id, "loaded": []}
+    names = [name for name in await run(database.list_collection_names()) if not name.startswith("system.")]
+    others = [name for name in names if name != "schema"]
+    if found.get("restoring") is None:
+        for name in others:
+            if await run(database[name].find_one({}, {"_id": True})) is not None:
+                raise BackupRefused("the database is not empty: a restore replaces nothing; drop it, or name a new one")
+    state = {"version": RESTORING, "restoring": manifest.backup_id, "loaded": [], "emptied": False}
     await run(database["schema"].replace_one(_VERSION, state, upsert=True))
+    for name in others:  # of another backup, whose restore was given up
+        await run(database[name].delete_many({}))
+    await run(database["schema"].update_one(_VERSION, {"$set": {"emptied": True}}))
     return []
 
 
@@ -86,6 +96,11 @@ async def _load(database: Database, file: Path, say: Say) -> None:
     say(f"{name}: {count:,} documents")
 
 
-async def _finish(database: Database) -> None:
-    done = {"$set": {"version": SCHEMA_VERSION}, "$unset": {"restoring": "", "loaded": ""}}
+async def _note_applied(database: Database, count: int) -> None:
+    await run(database["schema"].update_one(_VERSION, {"$set": {"applied": count}}))
+
+
+async def _finish(database: Database, backup_id: str) -> None:
+    state = {"version": SCHEMA_VERSION, "restored": backup_id}
+    done = {"$set": state, "$unset": {"restoring": "", "loaded": "", "emptied": "", "applied": ""}}
     await run(database["schema"].update_one(_VERSION, done))

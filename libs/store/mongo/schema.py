@@ -8,6 +8,9 @@ from libs.store.store import OLDEST_SCHEMA, require_known_schema
 SCHEMA_VERSION = 3
 """Raised when documents change in a way that an older release would misread."""
 
+RESTORING = 1_000_000
+"""The version of a database that is being restored: no release knows it."""
+
 
 async def schema_version(database: Database) -> int:
     """The schema version of the database; a new one gets that of this release.
@@ -23,6 +26,8 @@ async def schema_version(database: Database) -> int:
         )
     )
     version = int(found["version"])
+    if version == RESTORING:
+        raise RuntimeError("the store is being restored: let `gateway restore` end, or type it again")
     require_known_schema(version, SCHEMA_VERSION, oldest=OLDEST_SCHEMA)
     return version
 

@@ -47,7 +47,7 @@ from libs.store.mongo.template_recipients import MongoTemplateRecipients
 from libs.store.mongo.templates import MongoTemplates
 from libs.store.mongo.tokens import MongoTokens
 from libs.store.mongo.uploads import MongoUploads
-from libs.store.mongo.verified import MongoVerificationStates, MongoVerifiedPlaces
+from libs.store.mongo.verified import MongoVerificationStates, MongoVerifiedLog, MongoVerifiedPlaces
 from libs.store.store import Store
 
 
@@ -111,6 +111,7 @@ def store_over(client: Client, database: Database, lacking: Sequence[Missing] = 
         purges=MongoPurges(database),
         purge_clock=MongoPurgeClock(database),
         log_batches=MongoLogBatches(database),
+        log_repair=MongoLogBatches(database),
         log_index=MongoLogIndex(database),
         log_places=MongoLogIndex(database),
         log_checkpoints=MongoLogCheckpoints(database),
@@ -121,6 +122,7 @@ def store_over(client: Client, database: Database, lacking: Sequence[Missing] = 
         job_leases=MongoJobLeases(database),
         verification_states=MongoVerificationStates(database),
         verified_places=MongoVerifiedPlaces(database),
+        verified_log=MongoVerifiedLog(database),
         subjects=MongoSubjects(database),
         tokens=MongoTokens(database),
         token_registry=MongoTokens(database),

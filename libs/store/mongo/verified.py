@@ -1,10 +1,11 @@
-"""`VerificationStates` and `VerifiedPlaces` in MongoDB."""
+"""`VerificationStates`, `VerifiedPlaces` and `VerifiedLog` in MongoDB."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pymongo import ReplaceOne
 
+from libs.record.logged_chains import LogPosition
 from libs.store.instants import micros_from, optional_instant_from
 from libs.store.mongo.database import Database, Document, run, unless_duplicate
 from libs.store.verified import Scope, VerificationState, VerifiedPlace
@@ -47,7 +48,7 @@ class MongoVerifiedPlaces:
     """`VerifiedPlaces`: a document for each chain."""
 
     def __init__(self, database: Database) -> None:
-        self._places = database["verified_places"]
+        self._places, self._log = database["verified_places"], database["verified_log"]
 
     async def all(self) -> Mapping[str, VerifiedPlace]:
         """As `VerifiedPlaces.all`."""
@@ -73,5 +74,23 @@ class MongoVerifiedPlaces:
             await run(self._places.bulk_write(replacements, ordered=False))
 
     async def forget(self) -> None:
-        """As `VerifiedPlaces.forget`."""
+        """As `VerifiedPlaces.forget`. A crash between the two leaves places that are forgotten the next time."""
+        await run(self._log.delete_many({}))
         await run(self._places.delete_many({}))
+
+
+class MongoVerifiedLog:
+    """`VerifiedLog`: one document, so that the chains' positions and the size are those of one moment."""
+
+    def __init__(self, database: Database) -> None:
+        self._log = database["verified_log"]
+
+    async def position(self) -> LogPosition | None:
+        """As `VerifiedLog.position`."""
+        found = await run(self._log.find_one({"_id": "position"}))
+        return None if found is None else LogPosition.from_text(found.get("body"))
+
+    async def move(self, position: LogPosition) -> None:
+        """As `VerifiedLog.move`."""
+        document: Document = {"_id": "position", "body": position.text()}
+        await run(self._log.replace_one({"_id": "position"}, document, upsert=True))

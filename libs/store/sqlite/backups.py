@@ -1,5 +1,7 @@
 """Copies the files of a SQLite store while services use it, all as of one moment."""
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -15,6 +17,8 @@ from libs.store.sqlite.files import make_private_file
 Clock = Callable[[], datetime]
 PAGES = 4096
 """Pages (4 KB) that are copied at once: the memory that a backup needs."""
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE})
+"""What SQLite reports when a disk is full: the second one for the file beside a write-ahead log."""
 _CHAINS = """
 SELECT name, coalesce((SELECT seq FROM chains WHERE chain = name), 0),
   coalesce((SELECT max(number) FROM checkpoints WHERE chain = name), 0)
@@ -66,6 +70,11 @@ def _not_written(path: Path) -> Iterator[None]:
 
 def _copy(reader: sqlite3.Connection, target: Path) -> None:
     make_private_file(target)
-    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
-        reader.backup(copy, pages=PAGES)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
+    try:
+        with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+            reader.backup(copy, pages=PAGES)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode in _FULL:  # the backup's disk: the store is only read
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise

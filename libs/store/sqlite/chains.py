@@ -53,6 +53,10 @@ _LINKS_AT = (
     f"SELECT chain_seq, previous, hash, {', '.join(FIELDS)} FROM records INDEXED BY records_of_chain "  # noqa: S608 -- names from the format
     "WHERE account_id IS ? AND chain_seq IN (SELECT value FROM json_each(?)) ORDER BY chain_seq"
 )
+_HASHES = (
+    "SELECT chain_seq, hash FROM records INDEXED BY records_of_chain "
+    "WHERE account_id IS ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?"
+)
 _LOWEST = -(2**63)
 
 _RESTORED = "SELECT details FROM records INDEXED BY records_of_type WHERE type = :type AND account_id IS :account_id"
@@ -103,6 +107,10 @@ class SqliteChains:
             "WHERE account_id IS ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?"
         )
         return await self.records.rows(sql, (account_of(chain), after, limit))
+
+    async def hashes(self, chain: str, *, after: int, limit: int) -> Sequence[tuple[Any, Any]]:
+        """As `Chains.hashes`."""
+        return await self.records.rows(_HASHES, (account_of(chain), after, limit))
 
     async def position_of(self, record_id: str) -> tuple[str, int] | None:
         """As `Chains.position_of`."""

@@ -1,4 +1,4 @@
-"""`LogBatches`, `LogIndex`, `LogPlaces` and `LogCheckpoints` in SQLite, in audit's file."""
+"""`LogBatches`, `LogRepair`, `LogIndex`, `LogPlaces` and `LogCheckpoints` in SQLite, in audit's file."""
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ _CHECKPOINT = "SELECT size, note, at, cosignatures, timestamp FROM log_checkpoin
 
 @dataclass(frozen=True, slots=True)
 class SqliteLogBatches:
-    """`LogBatches`."""
+    """`LogBatches` and `LogRepair`."""
 
     records: Database
 
@@ -45,6 +45,21 @@ class SqliteLogBatches:
         """As `LogBatches.page`."""
         sql = "SELECT start, body FROM log_batches WHERE start >= ? ORDER BY start LIMIT ?"
         return [LogBatch.from_text(*row) for row in await self.records.rows(sql, (start, limit))]
+
+    async def starts(self) -> Sequence[int]:
+        """As `LogRepair.starts`."""
+        return [int(row[0]) for row in await self.records.rows("SELECT start FROM log_batches ORDER BY start")]
+
+    async def replace(self, batches: Sequence[LogBatch]) -> None:
+        """As `LogRepair.replace`, in one transaction."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            for table in ("log_batches", "log_tiles", "log_places", "log_derived"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 -- constants
+            sql = "INSERT INTO log_batches (start, body) VALUES (?, ?)"
+            connection.executemany(sql, ((batch.start, batch.text()) for batch in batches))
+
+        await self.records.change(write)
 
 
 @dataclass(frozen=True, slots=True)

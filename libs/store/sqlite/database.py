@@ -13,15 +13,19 @@ from typing import Any, TypeVar
 
 import orjson
 
-from libs.store.metrics import POOL_IN_USE, READ_SECONDS, WRITE_SECONDS
+from libs.store.metrics import POOL_IN_USE, READ_SECONDS, WRITE_SECONDS, Cause, failed
 from libs.store.sqlite.connections import READER_BUSY_MS, connect
 from libs.store.sqlite.failures import closed, translated_errors
 from libs.store.sqlite.files import OpenedFile
 from libs.store.sqlite.writer import Writer
 
 T = TypeVar("T")
-TRUNCATE_PAUSES = (0.1, 0.2, 0.4)
-"""Seconds between tries to empty a busy write-ahead log."""
+TRUNCATE_SECONDS = 10.0
+"""For so long a busy write-ahead log is tried again; who waits for it repeats the whole step later."""
+TRUNCATE_PAUSE = 0.1
+"""Seconds between tries: writers of all processes wait while one runs."""
+TRUNCATE_BUSY_MS = 200
+"""How long one try waits for readers and writers, and keeps other writers waiting: far below their own limit."""
 CHECK_SECONDS = 0.25
 """How long reads trust that the file at the path is the opened one; every transaction checks it."""
 
@@ -87,27 +91,27 @@ class Database:
         with translated_errors(), READ_SECONDS.time():
             return await asyncio.to_thread(read_with_scanner)
 
-    async def truncate_wal(self) -> bool:
-        """Remove deleted and changed values from the write-ahead log; False when other connections were using it.
+    async def truncate_wal(self) -> None:
+        """Remove deleted and changed values from the write-ahead log; the file does not contain them (`secure_delete`).
 
-        The file itself does not contain them (`secure_delete`). What remains is overwritten when the log restarts.
-        SQLite does not wait for a checkpoint of another process, so a busy log is tried again a few times.
+        SQLite does not wait for a checkpoint of another process, so a busy log is tried again. Raises
+        GatewayError(gateway_unavailable) when others use it for too long: then the values are still in it.
         """
 
         def truncate() -> bool:
-            connection = connect(self._path)
+            connection = connect(self._path, busy_ms=TRUNCATE_BUSY_MS)
             try:
                 busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             finally:
                 connection.close()
             return not busy
 
+        end = time.monotonic() + TRUNCATE_SECONDS
         with translated_errors():
-            for pause in TRUNCATE_PAUSES:
-                if await asyncio.to_thread(truncate):
-                    return True
-                await asyncio.sleep(pause)
-            return await asyncio.to_thread(truncate)
+            while not await asyncio.to_thread(truncate):
+                if time.monotonic() >= end:
+                    raise failed(Cause.LOCKED, f"the write-ahead log of {self._path.name} stays in use")
+                await asyncio.sleep(TRUNCATE_PAUSE)
 
     async def close(self) -> None:
         """Run the queued changes, then close the file."""

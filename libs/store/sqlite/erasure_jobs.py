@@ -1,4 +1,8 @@
-"""`Erasures` in SQLite: one row per job; afterwards the write-ahead log is truncated too."""
+"""`Erasures` in SQLite: one row per job.
+
+The rule: a job's row goes when its keys are out of the write-ahead log too. Until then it stays without them, so that
+a job that was cut off there is finished by whoever finds it.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -30,12 +34,16 @@ class SqliteErasures:
     async def finish(self, erasure_id: str, events: Sequence[OutboxEvent]) -> bool:
         """As `Erasures.finish`."""
 
-        def delete(connection: sqlite3.Connection) -> bool:
-            if not connection.execute("DELETE FROM erasures WHERE id = ?", (erasure_id,)).rowcount:
+        def empty(connection: sqlite3.Connection) -> bool:
+            row = connection.execute("SELECT body FROM erasures WHERE id = ?", (erasure_id,)).fetchone()
+            if row is None or (job := erasure_from(row[0])).is_emptied:
                 return False
+            emptied = (erasure_text(job.emptied()), erasure_id)
+            connection.execute("UPDATE erasures SET body = ? WHERE id = ?", emptied)
             add_events(connection, events)
             return True
 
-        deleted = await self.main.change(delete)
+        finished = await self.main.change(empty)
         await self.main.truncate_wal()
-        return deleted
+        await self.main.change(lambda c: c.execute("DELETE FROM erasures WHERE id = ?", (erasure_id,)).rowcount)
+        return finished

@@ -93,6 +93,11 @@ def make_private_file(path: Path) -> None:
             each.chmod(PRIVATE_FILE)
 
 
+def staging_of(path: Path) -> Path:
+    """The folder in which a restore makes the store's files. While it is there, a main file that is missing is its."""
+    return path.with_name(f".{path.name}.restoring")
+
+
 def _holds_only_stores(folder: Path) -> bool:
     names = [each.name.removesuffix("-wal").removesuffix("-shm") for each in folder.iterdir()]
     return bool(names) and all(name.endswith(".db") for name in names)

@@ -144,6 +144,7 @@ CREATE TABLE verifications (scope TEXT PRIMARY KEY, sound INTEGER NOT NULL, veri
   fault TEXT) WITHOUT ROWID;
 CREATE TABLE verified_places (chain TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL, seq INTEGER NOT NULL,
   hash BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE verified_log (id INTEGER PRIMARY KEY CHECK (id = 1), position TEXT NOT NULL);
 CREATE TABLE probes (id INTEGER PRIMARY KEY CHECK (id = 1), writes INTEGER NOT NULL)
 """
 """Written by console and policy."""

@@ -30,7 +30,7 @@ from libs.store.sqlite.erased_customers import SqliteErasedCustomers
 from libs.store.sqlite.erasure_jobs import SqliteErasures
 from libs.store.sqlite.erasures import SqlitePersonalData
 from libs.store.sqlite.failures import os_cause
-from libs.store.sqlite.files import make_private_folder
+from libs.store.sqlite.files import make_private_folder, staging_of
 from libs.store.sqlite.forwards import SqliteForwards
 from libs.store.sqlite.idempotency import SqliteAnswers, SqliteIdempotency
 from libs.store.sqlite.identities import SqliteIdentities
@@ -52,7 +52,7 @@ from libs.store.sqlite.template_recipients import SqliteTemplateRecipients
 from libs.store.sqlite.templates import SqliteTemplates
 from libs.store.sqlite.tokens import SqliteTokens
 from libs.store.sqlite.uploads import SqliteUploads
-from libs.store.sqlite.verified import SqliteVerificationStates, SqliteVerifiedPlaces
+from libs.store.sqlite.verified import SqliteVerificationStates, SqliteVerifiedLog, SqliteVerifiedPlaces
 from libs.store.store import Store
 
 SIBLINGS: Final[Mapping[str, str]] = {
@@ -111,6 +111,7 @@ async def open_sqlite(path: Path) -> Store:
         purges=SqlitePurges(records),
         purge_clock=SqlitePurgeClock(records),
         log_batches=SqliteLogBatches(records),
+        log_repair=SqliteLogBatches(records),
         log_index=SqliteLogIndex(records),
         log_places=SqliteLogIndex(records),
         log_checkpoints=SqliteLogCheckpoints(records),
@@ -121,6 +122,7 @@ async def open_sqlite(path: Path) -> Store:
         job_leases=SqliteJobLeases(main),
         verification_states=SqliteVerificationStates(main),
         verified_places=SqliteVerifiedPlaces(main),
+        verified_log=SqliteVerifiedLog(main),
         subjects=SqliteSubjects(subjects),
         tokens=SqliteTokens(main),
         token_registry=SqliteTokens(main),
@@ -177,6 +179,8 @@ def _files_of(path: Path) -> Iterator[tuple[Path, str, bool]]:
     """
     if path.is_dir():
         raise ValueError("the SQLite store's URL names a folder, not a file")
+    if staging_of(path).exists() and not path.exists():
+        raise RuntimeError("the store is being restored: let `gateway restore` end, or type it again")
     try:
         make_private_folder(path.parent)
     except OSError as error:

@@ -6,7 +6,7 @@ of each customer's latest opt-in, `known_stops` the requests that have no row be
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -170,7 +170,7 @@ def _insert(connection: sqlite3.Connection, given: Suppression) -> None:
     stored = {"evidence": orjson.dumps(given.evidence).decode(), "active": 1, "asked_at": customers_time(given)}
     connection.execute(
         f"INSERT INTO suppressions ({_COLUMNS}) VALUES ({', '.join(f':{name}' for name in _FIELDS)})",  # noqa: S608 -- names from above
-        asdict(given) | times | stored,
+        {name: getattr(given, name) for name in _FIELDS} | times | stored,
     )
 
 

@@ -1,10 +1,11 @@
-"""`VerificationStates` and `VerifiedPlaces` in SQLite."""
+"""`VerificationStates`, `VerifiedPlaces` and `VerifiedLog` in SQLite."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from libs.record.logged_chains import LogPosition
 from libs.store.instants import micros_from, optional_instant_from
 from libs.store.sqlite.database import Database
 from libs.store.verified import Scope, VerificationState, VerifiedPlace
@@ -21,6 +22,9 @@ _FAILED = (
 _SAVE = (
     "INSERT INTO verified_places (chain, checkpoint, seq, hash) VALUES (?, ?, ?, ?) ON CONFLICT (chain) DO UPDATE "
     "SET checkpoint = excluded.checkpoint, seq = excluded.seq, hash = excluded.hash"
+)
+_MOVE = (
+    "INSERT INTO verified_log (id, position) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET position = excluded.position"
 )
 
 
@@ -72,4 +76,25 @@ class SqliteVerifiedPlaces:
 
     async def forget(self) -> None:
         """As `VerifiedPlaces.forget`."""
-        await self.main.change(lambda connection: connection.execute("DELETE FROM verified_places").rowcount)
+
+        def forget(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM verified_log")
+            connection.execute("DELETE FROM verified_places")
+
+        await self.main.change(forget)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteVerifiedLog:
+    """`VerifiedLog`."""
+
+    main: Database
+
+    async def position(self) -> LogPosition | None:
+        """As `VerifiedLog.position`."""
+        rows = await self.main.rows("SELECT position FROM verified_log")
+        return LogPosition.from_text(rows[0][0]) if rows else None
+
+    async def move(self, position: LogPosition) -> None:
+        """As `VerifiedLog.move`."""
+        await self.main.change(lambda connection: connection.execute(_MOVE, (position.text(),)).rowcount)

@@ -55,8 +55,9 @@ HashOf = Callable[[str, str], str]
 
 def customer_key_of(event: Event, pseudonyms: Pseudonyms) -> str | None:
     """The key of the event's customer; None when the event has none."""
-    key: str | None = getattr(event, "customer_key", None)
-    address = getattr(event, "customer", None) or getattr(event, "customer_user_id", None)
+    fields = vars(event)
+    key: str | None = fields.get("customer_key")
+    address = fields.get("customer") or fields.get("customer_user_id")
     return key or (pseudonyms.customer_key(event.account_id or _NO_ACCOUNT, address) if address else None)
 
 
@@ -70,7 +71,7 @@ def introduces_customer(event: Event) -> bool:
 
 def times_of(event: Event, at: datetime) -> list[datetime]:
     """When an event was published (`at`), and when what it tells happened, as far as it says."""
-    told = (getattr(event, name, None) for name in ("at", "received_at", "sent_at"))
+    told = map(vars(event).get, ("at", "received_at", "sent_at"))
     return [at, *(each for each in told if isinstance(each, datetime))]
 
 
@@ -108,7 +109,7 @@ def record_from(
         correlation_id=correlation_id,
         code=_code(event),
         purpose=_purpose(event),
-        actor=getattr(event, "actor", None),
+        actor=vars(event).get("actor"),
         customer_hash=None if subject is None else subject.pseudonym,
         details=public,
         personal=subject.seal(str(id_), personal) if subject is not None and personal else None,
@@ -116,8 +117,9 @@ def record_from(
 
 
 def _masked_phone(event: Event) -> str | None:
-    customer = getattr(event, "customer", None)
-    return masked(customer) if customer else getattr(event, "masked_phone", None)
+    fields = vars(event)
+    customer = fields.get("customer")
+    return masked(customer) if customer else fields.get("masked_phone")
 
 
 def _split_personal(details: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,28 +139,27 @@ def _split_personal(details: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
 
 def _event_id(event: Event, id_: UUID) -> str:
     """The webhook or WhatsApp message that an event belongs to; the event's own id when it is the first."""
-    return str(getattr(event, "event_id", id_))
+    return str(vars(event).get("event_id", id_))
 
 
 def _code(event: Event) -> str | None:
     if isinstance(event, WebhookRejected):
         return event.reason
-    code = getattr(event, "code", None)
+    code = vars(event).get("code")
     return None if code is None else str(code)
 
 
 def _purpose(event: Event) -> str | None:
-    value = event.payload.message_purpose if isinstance(event, WebhookReceived) else getattr(event, "purpose", None)
+    value = event.payload.message_purpose if isinstance(event, WebhookReceived) else vars(event).get("purpose")
     return None if value is None else without_numbers(str(value))
 
 
 def _details(event: Event, hash_of: HashOf) -> Iterator[tuple[str, Any]]:
-    personal = _personal_fields(type(event))
-    for name in type(event).model_fields:
-        value = getattr(event, name)
-        if name in _COLUMNS or value is None or value == ():
+    values = vars(event)
+    for name, kind in _described_fields(type(event)):
+        value = values[name]
+        if value is None or value == ():
             continue
-        kind = personal.get(name)
         if isinstance(value, MediaRequest):
             yield name, media_details(value)
         elif isinstance(value, InteractiveRequest):
@@ -177,11 +178,7 @@ def _details(event: Event, hash_of: HashOf) -> Iterator[tuple[str, Any]]:
 
 def _receipt_line(line: RuleReceipt) -> dict[str, Any]:
     """A rule's line, without the masked phone that rules of earlier releases noted, and without numbers in names."""
-    inputs = {
-        name: json_value_from(value) if isinstance(value, str | list) else value
-        for name, value in line.inputs.items()
-        if name != "phone"
-    }
+    inputs = {name: json_value_from(value) for name, value in line.inputs.items() if name != "phone"}
     return {"rule": line.rule, "version": line.version, "passed": line.passed, "inputs": inputs}
 
 
@@ -207,6 +204,13 @@ def _payload(payload: WebhookPayload, hash_of: HashOf) -> Iterator[tuple[str, An
 def _text(name: str, text: str, hash_of: HashOf) -> Iterator[tuple[str, Any]]:
     yield f"{name}_length", len(text)
     yield f"{name}_hash", hash_of("text", text)
+
+
+@cache
+def _described_fields(event: type[Event]) -> tuple[tuple[str, Personal | None], ...]:
+    """The fields that go into the details, in their order, each with what marks it as personal."""
+    personal = _personal_fields(event)
+    return tuple((name, personal.get(name)) for name in event.model_fields if name not in _COLUMNS)
 
 
 @cache

@@ -23,12 +23,19 @@ _TIMES = re.compile(r"\d\d:\d\d(?::\d\d)?(?:[-–]\d\d:\d\d(?::\d\d)?)?", re.ASC
 _OWN_ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}|[0-9a-f]{64}", re.ASCII)
 """An id of the gateway, or a digest: runs of digits in them are no phone numbers."""
 _HIDDEN_ID = "wamid.•••••"
+_AS_THEY_ARE: Final = frozenset({int, float, bool, type(None)})
+_LONGEST_HARMLESS: Final = 5
+"""Characters of an ASCII text that can neither hold seven digits nor begin like WhatsApp's ids."""
 MESSAGE_IDS: Final = frozenset({"message_id", "reply_to_message_id", "call_id"})
 """Names of WhatsApp's ids of messages and calls. They stay as they are here; the caller encrypts them."""
 
 
 def json_value_from(value: object) -> object:
     """A value as JSON, without phone numbers."""
+    if type(value) is str:  # nearly every value is one
+        return without_numbers(value)
+    if type(value) in _AS_THEY_ARE:
+        return value
     match value:
         case BaseModel():
             result: object = json_value_from(value.model_dump(mode="json"))
@@ -53,6 +60,8 @@ def without_numbers(text: str) -> str:
     UUIDs, the gateway's ids and digests, IP addresses, dates and times stay. WhatsApp's ids of messages and calls are
     hidden too: they contain the customer's number in Base64.
     """
+    if text.isascii() and (len(text) <= _LONGEST_HARMLESS or text.isalpha()):
+        return text
     if text.startswith(("wamid.", "wacid.")):
         return _HIDDEN_ID
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)

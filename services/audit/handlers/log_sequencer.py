@@ -12,7 +12,8 @@ from typing import Final
 from libs.chassis.clock import Clock
 from libs.chassis.telemetry import logger
 from libs.record.keys import SigningKey
-from libs.record.log_entries import TIME, Part, Statement, start_of, time_of
+from libs.record.log_entries import TIME, Part, Statement, time_of
+from libs.record.log_starts import start_of
 from libs.record.log_tree import last_tiles
 from libs.store.chains import ChainEnd
 from libs.store.cumulative_log import MOST_LEAVES, LogBatch, LogBatches, LogIndex, LogPlace

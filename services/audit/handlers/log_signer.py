@@ -116,8 +116,7 @@ class SignLog:
             for batch in page:
                 if batch.start != tree.size:
                     raise Rollback
-                for leaf in leaves_of(batch.parts):
-                    tree.add(leaf)
+                tree.extend(leaves_of(batch.parts))
                 if tree.subtrees != batch.subtrees:
                     raise Rollback
         return tree

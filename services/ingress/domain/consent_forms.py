@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from libs.contracts.consents import WORDING_VERSION, may_hold_a_number
+from libs.contracts.consents import EARLIEST, WORDING_VERSION, may_hold_a_number
 from libs.contracts.events import ConsentSubmitted
 from libs.contracts.identity import user_id_from
 from libs.contracts.phone_numbers import candidates, choose
@@ -23,7 +23,12 @@ class ConsentForm(BaseModel):
     """The body of a post. Unknown fields are refused: a misspelt scope must not become a consent to everything."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True, str_strip_whitespace=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,
+        json_schema_extra={"examples": [{"phone": "+966500000000", "at": "2026-11-28T09:30:00+03:00"}]},
     )
 
     phone: str | None = Field(default=None, max_length=64, repr=False)
@@ -78,6 +83,8 @@ def consent_form_from(fields: Mapping[str, Any], now: datetime) -> ConsentForm |
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         named = [(".".join(map(str, each["loc"]))[:64] or "body", each["msg"]) for each in problems[:20]]
         return {"errors": [{"field": name, "problem": problem} for name, problem in named]}
+    if form.at < EARLIEST:
+        return {"errors": [{"field": "at", "problem": "must not be before 1970"}]}
     if form.at > now + TOLERANCE:
         return {"errors": [{"field": "at", "problem": "must not be in the future"}]}
     return form

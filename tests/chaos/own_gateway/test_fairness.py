@@ -1,8 +1,9 @@
 """Fairness between accounts: one account's flood does not keep another account's callers waiting.
 
 Account A sends at ten times B's rate, with hostile texts, 500 blocked words and posts of 15,000 messages, and simulates
-as fast as it may. B's 99th percentile is to stay within twice that of B alone. The phases alternate, alone and with A,
-so that what else the machine does counts for both; only their ratio decides.
+as fast as it may. B's 99th percentile is to stay within twice that of B alone. Short phases alternate, alone and with
+A, so that what else the machine does counts for both. Each pair gives a ratio of its slowest answers, and the median
+of the ratios decides: one pause of the machine spoils one pair.
 """
 
 import asyncio
@@ -38,19 +39,20 @@ RATE = 3.0
 """Messages a second of account B."""
 TIMES = 10
 """How many times B's rate A sends at."""
-PHASE_SECONDS = 20.0
-PHASES = 3
+PHASE_SECONDS = 12.0
+PAIRS = 7
 """Pairs of phases: B alone, B with A."""
+SLOWEST = 3
+"""Of each phase's 36 answers: their mean stands for its tail, and swings less than the slowest one."""
 MESSAGES_IN_POST = 15_000
-POSTS = 4 * PHASES
+POSTS = 2 * PAIRS
 """More than A has answered: one takes minutes while callers wait."""
 SIMULATIONS = 20.0
 """Simulations that A asks for in a second, forty times what its token may."""
 TARGET = 2.0
 """B's percentile beside A is to be at most so many times the one alone."""
-LIMIT = 4.0
-"""The test fails beyond this: the percentile of 240 answers swings by a factor of two. Without shares, slices and the
-limit of simulations the ratio is 6 and more."""
+LIMIT = 3.5
+"""The test fails beyond this. Without shares, slices and the limit of simulations the ratio is 6 and more."""
 MIN_IDLE = 0.4
 """Share of the machine that B alone must leave idle. With less, A's processes and B's wait for those of others."""
 PATIENCE = aiohttp.ClientTimeout(total=240)
@@ -214,8 +216,14 @@ async def drop_backlog(gateway: Gateway) -> None:
     await wait_until_drained(gateway, seconds=60)
 
 
-def p99(seconds: list[float]) -> float:
-    return statistics.quantiles(seconds, n=100)[98]
+def p99(phases: list[list[float]]) -> float:
+    """The percentile of all answers together."""
+    return statistics.quantiles(itertools.chain(*phases), n=100)[98]
+
+
+def tail(seconds: list[float]) -> float:
+    """The mean of a phase's slowest answers."""
+    return statistics.mean(sorted(seconds)[-SLOWEST:])
 
 
 async def test_one_accounts_flood_leaves_another_accounts_answers_in_time(gateway: Gateway) -> None:
@@ -223,18 +231,18 @@ async def test_one_accounts_flood_leaves_another_accounts_answers_in_time(gatewa
     b = await Sender.create(gateway, "Quiet", per_second=RATE)
     number = a.integrations[0].number
     flood = Flood(a, iter([a_post(number, MESSAGES_IN_POST, serial) for serial in range(POSTS)]))
-    alone: list[float] = []
-    beside: list[float] = []
+    alone: list[list[float]] = []
+    beside: list[list[float]] = []
     answers: Counter[str] = Counter()
 
     idle: list[float] = []
 
-    async def phase(into: list[float]) -> None:
+    async def phase(into: list[list[float]]) -> None:
         found = await at_rate(RATE, PHASE_SECONDS, lambda: b.send("Hello, your order is ready."))
-        into += [answer.seconds for answer in found]
+        into.append([answer.seconds for answer in found])
         answers.update(answer.result for answer in found)
 
-    for _ in range(PHASES):
+    for _ in range(PAIRS):
         psutil.cpu_percent()
         await phase(alone)
         idle.append(1 - psutil.cpu_percent() / 100)
@@ -242,14 +250,17 @@ async def test_one_accounts_flood_leaves_another_accounts_answers_in_time(gatewa
             await phase(beside)
         await drop_backlog(gateway)
 
+    ratios = sorted(tail(with_a) / tail(without) for without, with_a in zip(alone, beside, strict=True))
     figures: dict[str, Any] = {
-        "p50_alone_ms": round(statistics.median(alone) * 1000),
-        "p50_beside_ms": round(statistics.median(beside) * 1000),
+        "p50_alone_ms": round(statistics.median(itertools.chain(*alone)) * 1000),
+        "p50_beside_ms": round(statistics.median(itertools.chain(*beside)) * 1000),
         "p99_alone_ms": round(p99(alone) * 1000),
         "p99_beside_ms": round(p99(beside) * 1000),
         "idle_alone": round(min(idle), 2),
-        "ratio": round(p99(beside) / p99(alone), 2),
-        "within_target": p99(beside) <= TARGET * p99(alone),
+        "ratio": round(statistics.median(ratios), 2),
+        "ratios": [round(each, 2) for each in ratios],
+        "ratio_of_p99": round(p99(beside) / p99(alone), 2),
+        "within_target": statistics.median(ratios) <= TARGET,
         "b": dict(answers),
         "a": dict(flood.results),
     }

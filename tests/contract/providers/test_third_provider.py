@@ -18,7 +18,7 @@ from tests.contract.providers import example
 from tests.contract.providers.http_server import ANYWHERE, answering, provider, sender_options
 from tests.contract.providers.samples import NUMBER_SECRET, SAMPLES, body_of
 from tests.unit.ingress.world import NOW, HttpAnswer, World, http_client, request
-from tests.unit.sender.fakes import FakeNumbers
+from tests.unit.sender.fake_provider import FakeNumbers
 from tests.unit.sender.gateway import Gateway, approved
 
 REGISTERED = by_kind(*PROVIDERS.values(), example.PROVIDER)

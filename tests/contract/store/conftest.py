@@ -14,12 +14,13 @@ from libs.store.factory import open_store
 from libs.store.sqlite import cleanup
 from libs.store.store import Store
 from tests.contract.store.mongo_server import AVAILABLE, mongo_database
+from tests.empty_stores import NAME, open_empty_sqlite
 
 
 @asynccontextmanager
 async def sqlite_database(folder: Path) -> AsyncIterator[str]:
     """A SQLite file that does not exist yet."""
-    yield f"sqlite:///{folder / 'gateway.db'}"
+    yield f"sqlite:///{folder / NAME}"
 
 
 DATABASES: dict[str, Callable[[Path], AbstractAsyncContextManager[str]]] = {
@@ -28,7 +29,14 @@ DATABASES: dict[str, Callable[[Path], AbstractAsyncContextManager[str]]] = {
 collect_ignore = (
     []
     if AVAILABLE
-    else ["test_mongo_deaths.py", "test_mongo_chain_deaths.py", "test_mongo_outages.py", "test_mongo_batches.py"]
+    else [
+        "test_mongo_deaths.py",
+        "test_mongo_claim_deaths.py",
+        "test_mongo_row_deaths.py",
+        "test_mongo_chain_deaths.py",
+        "test_mongo_outages.py",
+        "test_mongo_batches.py",
+    ]
 )
 if AVAILABLE:
     DATABASES["mongo"] = mongo_database
@@ -48,9 +56,9 @@ async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 
 
 @pytest.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
+async def store(store_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     """A store over an empty database."""
-    opened = await open_store(store_url)
+    opened = await (open_empty_sqlite(tmp_path) if store_url.startswith("sqlite") else open_store(store_url))
     yield opened
     await opened.close()
 

@@ -1,5 +1,6 @@
 """The ledger of consents, on every adapter."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -260,3 +261,24 @@ async def test_pages_go_through_an_accounts_consents_once(store: Store) -> None:
     rest = await store.consents.page(account_id="acc-1", after=f"{first[-1].id}:{first[-1].customer_key}", limit=9)
 
     assert [each.id for each in (*first, *rest)] == [each.id for each in made]
+
+
+async def test_nothing_is_lost_when_several_begin_the_ledger_of_one_customer_at_once(
+    store: Store, other: Store
+) -> None:
+    for number in range(20):
+        key = f"key-{number}"
+        scopes = (ConsentScope.SUPPORT, ConsentScope.MARKETING, ConsentScope.ALL)
+        consents = [a_consent(f"con_{number}_{scope.value}", key=key, scope=scope) for scope in scopes]
+        withdrawals = [a_withdrawal(key=key, scope=scope) for scope in scopes]
+
+        added, *_ = await asyncio.gather(
+            store.consents.record(consents),
+            other.consents.withdraw(withdrawals),
+            other.imported_rows.mark("acc-1", [(key, "row-1"), (key, "row-2")]),
+        )
+
+        found = await store.consents.of_customer("acc-1", [key])
+        assert set(added) == {each.id for each in found.consents} == {each.id for each in consents}
+        assert {each.scope for each in found.withdrawals} == set(scopes)
+        assert len(await store.imported_rows.known("acc-1", [(key, "row-1"), (key, "row-2")])) == 2

@@ -1,6 +1,9 @@
 """The contract of `Erasures` and `PersonalData`, on every adapter; in SQLite, nothing stays in the files either."""
 
 import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +22,9 @@ from libs.store.factory import open_store
 from libs.store.forwards import Forward, ForwardState
 from libs.store.ledger import Finished
 from libs.store.restrictions import RestrictionKind, of_customer, of_pair
+from libs.store.sqlite import database
 from libs.store.store import Store
+from libs.store.subjects import Subject
 from tests.contract.store.builders import (
     NOW,
     UNPACED,
@@ -291,6 +296,71 @@ async def test_no_byte_of_the_person_stays_in_sqlites_files(tmp_path: Path) -> N
     await store.close()
     assert [value for value in traces if value in left] == []
     assert UNNAMED.encode() in left
+
+
+@contextmanager
+def a_long_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another process reads the file meanwhile: what is removed stays in the write-ahead log. Nobody waits for it."""
+    monkeypatch.setattr(database, "TRUNCATE_SECONDS", 0.0)
+    reader = sqlite3.connect(file, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    yield
+    reader.execute("COMMIT")
+    reader.close()
+
+
+@pytest.mark.parametrize("part", ["", "-ledger", "-requests"])
+async def test_an_erasure_fails_while_a_file_still_has_a_byte_of_the_person_and_ends_on_a_later_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    await store.registry.save(an_account("acc-1"), [], created=True)
+    await store.registry.save(a_number("num-1"), [], created=True)
+    await everything_about(store, KEY, event_id="event-1")
+
+    with a_long_read(tmp_path / f"gateway{part}.db", monkeypatch), pytest.raises(GatewayError) as refused:
+        await erase(store)
+    await erase(store)
+
+    left = _bytes_in(tmp_path)
+    await store.close()
+    assert refused.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+    assert [value for value in (KEY, WAMID, MASK) if value.encode() in left] == []
+
+
+async def test_the_key_of_a_record_is_deleted_when_it_is_out_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    await store.subjects.add([Subject(KEY, "p1", "sealed" * 8)])
+
+    with a_long_read(tmp_path / "gateway-subjects.db", monkeypatch), pytest.raises(GatewayError):
+        await store.subjects.delete([KEY])
+    await store.subjects.delete([KEY])
+
+    left = _bytes_in(tmp_path)
+    await store.close()
+    assert b"sealed" * 8 not in left
+
+
+async def test_a_job_whose_keys_are_still_in_the_log_is_finished_later_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    await store.erasures.add(an_erasure())
+
+    with a_long_read(tmp_path / "gateway.db", monkeypatch), pytest.raises(GatewayError):
+        await store.erasures.finish("era-1", [an_outbox_event()])
+    (emptied,) = await store.erasures.unfinished(9)
+    again = await store.erasures.finish("era-1", [an_outbox_event("00000000-0000-0000-0000-000000000002")])
+
+    left, told = _bytes_in(tmp_path), list(await store.outbox.unpublished(9))
+    assert (emptied.id, emptied.is_emptied, again) == ("era-1", True, False)
+    assert told == [an_outbox_event()]
+    assert list(await store.erasures.unfinished(9)) == []
+    assert [value for value in (KEY, USER, UNNAMED) if value.encode() in left] == []
+    await store.close()
 
 
 def _bytes_in(folder: Path) -> bytes:

@@ -1,9 +1,10 @@
 """Imports of suppressions and opt-ins, on every adapter: repeated, cut off, from two consoles, beside what stands."""
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from libs.contracts.errors import unavailable
 from libs.store.accounts import Account
 from libs.store.conversations import Suppression, SuppressionKind
+from libs.store.do_not_contact import HashedErasedCustomers
 from libs.store.erasures import Erasure
 from libs.store.store import Store
 from services.console.domain.imports import (
@@ -29,6 +31,7 @@ from services.console.domain.principals import Principal, Role
 from services.console.handlers.calls import Call
 from services.console.handlers.changes import Changes
 from services.console.handlers.customer_lookup import CustomerLookup
+from services.console.handlers.earlier_erasures import EarlierErasures
 from services.console.handlers.import_batches import (
     ApplyConsents,
     ApplySuppressions,
@@ -82,8 +85,10 @@ def suppressions_of(store: Store) -> ImportRows[SuppressionRow]:
 
 
 def consents_of(store: Store) -> ImportRows[ConsentRow]:
-    lookup = CustomerLookup(store.customers, hashes_over(store.do_not_contact_entries, PSEUDONYMS))
-    apply = ApplyConsents(ImportCustomers(lookup, store.customer_links), store.consents)
+    hashes = hashes_over(store.do_not_contact_entries, PSEUDONYMS)
+    lookup = CustomerLookup(store.customers, hashes)
+    erasures = EarlierErasures(HashedErasedCustomers(store.erased_customers, hashes), hashes)
+    apply = ApplyConsents(ImportCustomers(lookup, store.customer_links), store.consents, erasures)
     return ImportRows(
         kind="consents",
         model=ConsentRow,
@@ -93,6 +98,15 @@ def consents_of(store: Store) -> ImportRows[ConsentRow]:
         changes=changes_over(store),
         batch=20,
     )
+
+
+async def answered(rows: ImportRows[Any], text: str, **query: Any) -> list[dict[str, Any]]:
+    """The lines of an import without the last one."""
+    principal = Principal(actor="ops", role=Role.OPERATOR, accounts=None, token_id=None)
+    asked = ImportQuery(account_id="acc_1", **query)
+    call = cast("Call[ImportQuery, None]", Call(principal, {}, asked, None, rows=Body(text.encode())))
+    content = b"".join([part async for part in (await rows(call)).content])
+    return [orjson.loads(line) for line in content.splitlines()][:-1]
 
 
 async def imported(rows: ImportRows[Any], text: str, *, until: int | None = None, **query: Any) -> Counter[str]:
@@ -155,7 +169,8 @@ async def test_an_import_that_was_cut_off_goes_on_where_it_was_or_from_the_begin
     assert cut == {"added": 20}
     assert whole == {"unchanged": 20, "added": 30}
     events = [event for event in await store.outbox.unpublished(50) if event.name == "import.applied"]
-    assert [orjson.loads(event.body)["first_row"] for event in events] == [1, 21, 41]
+    told = [(orjson.loads(event.body)["first_row"], orjson.loads(event.body)["results"]) for event in events]
+    assert told == [(1, {"added": 20}), (1, {"unchanged": 20}), (21, {"added": 20}), (41, {"added": 10})]
 
 
 async def test_a_row_that_an_operator_has_lifted_since_is_not_applied_again(store: Store) -> None:
@@ -203,6 +218,60 @@ def an_erasure(*keys: str) -> Erasure:
         actor="ops",
         asked_at=NOON,
     )
+
+
+async def erase(store: Store, *phones: str, at: datetime = NOON) -> None:
+    """Erase these customers, and leave do-not-contact hashes of those who are suppressed."""
+    hashes = hashes_over(store.do_not_contact_entries, PSEUDONYMS)
+    keys = tuple(PSEUDONYMS.customer_key("acc_1", phone) for phone in phones)
+    await HashedErasedCustomers(store.erased_customers, hashes).mark("acc_1", keys, at)
+    erasure = replace(an_erasure(*keys), do_not_contact=await hashes.newest(keys))
+    await store.personal_data.erase(erasure, event_ids=(), dead_letters=())
+
+
+ERASED_PHONE = "+966512345670"
+
+
+@pytest.mark.parametrize("suppressed", [False, True], ids=["never_suppressed", "do_not_contact"])
+@pytest.mark.parametrize("dry_run", [False, True], ids=["applied", "dry_run"])
+async def test_an_opt_in_from_before_an_erasure_brings_nobody_back(
+    store: Store, *, suppressed: bool, dry_run: bool
+) -> None:
+    if suppressed:
+        await imported(suppressions_of(store), f"phone\n{ERASED_PHONE}\n")
+    await erase(store, ERASED_PHONE)
+    text = f"phone,at\n{PHONE},2026-11-20\n{ERASED_PHONE},2026-11-20\n"
+
+    lines = await answered(consents_of(store), text, dry_run=dry_run)
+
+    assert [line["result"] for line in lines] == ["added", "refused"]
+    assert (lines[1]["field"], lines[1]["code"]) == ("phone", "customer_erased")
+    key = PSEUDONYMS.customer_key("acc_1", ERASED_PHONE)
+    assert (await store.consents.of_customer("acc_1", [key])).consents == ()
+    assert await store.consents.page(account_id="acc_1", after=None, limit=9) == [] or not dry_run
+
+
+async def test_who_agrees_after_the_erasure_is_recorded_unless_they_must_not_be_contacted(store: Store) -> None:
+    forbidden = "+966512345671"
+    await imported(suppressions_of(store), f"phone\n{forbidden}\n")
+    await erase(store, ERASED_PHONE, forbidden, at=NOON - timedelta(days=1))
+    text = f"phone,at\n{ERASED_PHONE},2026-11-28T11:00:00Z\n{forbidden},2026-11-28T11:00:00Z\n"
+
+    lines = await answered(consents_of(store), text)
+    await lift_what_the_erasure_left(store)
+    again = await answered(consents_of(store), text)
+
+    assert [line["result"] for line in lines] == ["added", "refused"]
+    assert [line["result"] for line in again] == ["unchanged", "added"]
+
+
+async def lift_what_the_erasure_left(store: Store) -> None:
+    [left] = await store.suppressions.page(account_id="acc_1", customer_key=None, after=None, limit=9)
+    assert left.source == "erasure"
+    lifted = await store.suppressions.lift(
+        account_id="acc_1", customer_key=left.customer_key, kind=left.kind, at=NOON + timedelta(days=1), events=()
+    )
+    assert lifted is not None
 
 
 async def test_a_store_that_goes_away_in_the_middle_leaves_rows_that_a_repetition_completes(store: Store) -> None:
@@ -265,6 +334,7 @@ async def test_no_row_lifts_a_stricter_block_and_a_later_start_outlives_an_older
     assert await active(store) == {"blocked", "marketing"}
 
 
+NUMBERS = itertools.count(1_000_000)
 WORDS = st.lists(st.tuples(st.sampled_from(["opt_in", "opt_out"]), st.integers(1, 4)), min_size=1, max_size=4)
 
 
@@ -273,7 +343,7 @@ WORDS = st.lists(st.tuples(st.sampled_from(["opt_in", "opt_out"]), st.integers(1
 async def test_in_whatever_order_files_are_imported_the_latest_word_counts(
     store: Store, words: list[tuple[str, int]], order: Any
 ) -> None:
-    phone = f"+96651{order.randrange(10**7):07d}"
+    phone = f"+96651{next(NUMBERS):07d}"  # nobody whom an earlier example has suppressed
     latest = max(hour for _, hour in words)
     agreed = all(word == "opt_in" for word, hour in words if hour == latest)
     shuffled = list(words)

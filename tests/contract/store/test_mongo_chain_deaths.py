@@ -11,7 +11,7 @@ from libs.store.mongo.records import MongoRecords
 from libs.store.records import Record
 from libs.store.verification import verify
 from tests.contract.store.builders import a_record
-from tests.contract.store.test_mongo_deaths import BEFORE_AND_AFTER, dying, mongo, overtaken, survives
+from tests.contract.store.mongo_deaths import BEFORE_AND_AFTER, dying, mongo, overtaken, survives
 from tests.unit.record.chains import KEY, KEYS
 
 __all__ = ["mongo"]

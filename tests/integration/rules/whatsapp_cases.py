@@ -76,6 +76,11 @@ WHATSAPP = (
         ),
     ),
     Case(
+        alert="GatewayContactBookNotDeleted",
+        summary="An erased person is still in WhatsApp's contact book after seven days",
+        series=(counter('gateway_contact_book_deletions_total{outcome="failed"}'),),
+    ),
+    Case(
         alert="GatewayOptOutLate",
         summary="A customer's opt-out took effect more than 10 s after it was received",
         series=(

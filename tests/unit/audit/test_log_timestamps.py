@@ -13,7 +13,8 @@ from cryptography.x509 import Certificate, load_pem_x509_certificates
 from rfc3161_client import decode_timestamp_response
 
 from libs.record.log_checkpoints import log_checkpoint
-from libs.record.log_entries import start_of, time_of
+from libs.record.log_entries import time_of
+from libs.record.log_starts import start_of
 from libs.record.log_exports import LogOfExport, log_checkpoint_line
 from libs.record.strict_json import parsed
 from services.audit.adapters.log_timestamps import HttpTimestampAuthority

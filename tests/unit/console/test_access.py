@@ -103,6 +103,49 @@ async def test_one_thing_is_a_record_in_the_account_that_it_belongs_to(world: Wo
     assert (shown.operation, shown.resource, shown.account_id) == ("show_suppression", made["id"], account_id)
 
 
+async def test_equal_reads_are_counted_and_whatever_differs_is_a_record_of_its_own(world: World) -> None:
+    account_id = (await world.account())["id"]
+    world.tokens.held["eve"] = Principal("Eve", Role.AUDITOR, frozenset({account_id}), "tok_e")
+    differing = [
+        ("/suppressions", None),
+        ("/suppressions", "eve"),
+        ("/suppressions?limit=1", None),
+        ("/suppressions?cursor=sup_1", None),
+        ("/suppressions?cursor=sup_2", None),
+        (f"/suppressions?account_id={account_id}", None),
+    ]
+
+    for _ in range(3):
+        for path, token in differing:
+            said = {} if token is None else {"token": token}
+            assert (await world.call("GET", path, **said)).status == 200
+    each_once = await stored(world, DataRead)
+
+    assert len(each_once) == len(differing)
+    assert {each.count for each in each_once} == {1}
+
+
+async def test_each_look_up_of_a_person_is_a_record_of_its_own_also_of_the_same_one(world: World) -> None:
+    account_id = (await world.account())["id"]
+
+    for _ in range(3):
+        await world.ok("GET", "/suppressions", params={"account_id": account_id, "phone": PHONE})
+
+    assert [each.filters for each in await stored(world, DataRead)] == [("account_id", "phone")] * 3
+
+
+async def test_repetitions_are_on_record_when_console_stops(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        world.broker.down = True
+        for _ in range(5):
+            await world.ok("GET", "/suppressions")
+        await world.client.close()
+
+        reads = await stored(world, DataRead)
+
+    assert [each.count for each in reads] == [1, 4]
+
+
 async def test_configuration_leaves_no_record(world: World) -> None:
     account_id = (await world.account())["id"]
 

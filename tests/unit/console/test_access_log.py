@@ -14,6 +14,7 @@ from libs.contracts.events import BY_NAME, AccessRefused, DataRead
 from libs.store.accounts import Registry
 from libs.store.outbox import OutboxEvent
 from services.console.domain.principals import Principal, Role
+from services.console.domain.repeated_reads import RepeatedReads
 from services.console.handlers.access_log import AccessLog
 from services.console.handlers.changes import Changes
 
@@ -104,6 +105,56 @@ async def test_reads_are_refused_while_too_many_accesses_wait() -> None:
     log.require_room()
 
     assert len(outbox.events) == 2
+
+
+async def test_a_poller_leaves_one_record_a_minute_that_says_how_often_it_read() -> None:
+    outbox, clock = SlowOutbox(), Seconds()
+    outbox.let.set()
+    log = a_log(outbox, clock)
+
+    for second in range(600):
+        clock.now = float(second)
+        await log.read(DataRead(actor="Eve", operation="list_events", items=second), same=b"the same")
+        if second % 5 == 0:
+            await log.summarise()
+    await log.summarise(final=True)
+
+    first, *minutes = outbox.events
+    assert (first.count, first.items) == (1, 0)
+    assert len(minutes) == 10
+    assert sum(each.count for each in outbox.events) == 600
+    assert max(each.items for each in outbox.events) == 599
+    assert {each.operation for each in outbox.events} == {"list_events"}
+
+
+async def test_a_read_after_a_quiet_minute_and_one_of_something_else_are_records_at_once() -> None:
+    outbox, clock = SlowOutbox(), Seconds()
+    outbox.let.set()
+    log = a_log(outbox, clock)
+
+    await log.read(a_read(), same=b"one")
+    await log.read(a_read(), same=b"another")
+    await log.read(a_read())
+    await log.read(a_read())
+    before = len(outbox.events)
+    clock.now = 61.0
+    await log.summarise()
+    await log.read(a_read(), same=b"one")
+
+    assert before == 4
+    assert [each.count for each in outbox.events] == [1] * 5
+
+
+async def test_beyond_the_bound_each_read_is_a_record_of_its_own() -> None:
+    outbox = SlowOutbox()
+    outbox.let.set()
+    log = a_log(outbox, repeated=RepeatedReads(most_kept=1))
+
+    for same in (b"one", b"two", b"two", b"one"):
+        await log.read(a_read(), same=same)
+    await log.summarise(final=True)
+
+    assert [each.count for each in outbox.events] == [1, 1, 1, 1]
 
 
 async def test_a_flood_of_refused_attempts_is_counted() -> None:

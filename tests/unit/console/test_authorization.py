@@ -93,6 +93,7 @@ TABLE = {
     "create_suppression": Decided(OPERATOR, By.BODY, ABOUT_SOMEBODY),
     "list_suppressions": Decided(AUDITOR, By.QUERY),
     "show_suppression": Decided(AUDITOR, By.PATH),
+    "export_suppressions": Decided(AUDITOR, By.QUERY),
     "lift_suppression": Decided(OPERATOR, By.PATH),
     "import_suppressions": Decided(OPERATOR, By.QUERY_ID, query=OF_ACCOUNT),
     "import_consents": Decided(OPERATOR, By.QUERY_ID, query=OF_ACCOUNT),

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from libs.contracts.events import ConsentRecorded, ConsentWithdrawn, ImportApplied
+from libs.contracts.events import BY_NAME, AccessRefused, ConsentRecorded, ConsentWithdrawn, DataRead, ImportApplied
 from tests.unit.console.world import NOON, PHONE, World
 
 AT = (NOON - timedelta(days=2)).isoformat()
@@ -76,6 +76,7 @@ async def test_an_opt_out_that_an_operator_passes_on_takes_consents_back_and_a_b
     "change",
     [
         {"at": (NOON + timedelta(hours=1)).isoformat()},
+        {"at": "0001-01-01T00:00:00+14:00"},
         {"wording_version": "form 966512345678"},
         {"origin": "call 966 512 345 678"},
         {"scope": "everything"},
@@ -90,6 +91,59 @@ async def test_evidence_that_could_not_count_is_refused(world: World, change: di
     status, body = await recorded(world, account, **change)
 
     assert (status, body["error"]) == (422, "invalid_request")
+
+
+async def erased(world: World, account: str, *, suppressed: bool) -> None:
+    """Erase the customer; who was suppressed leaves a do-not-contact entry."""
+    if suppressed:
+        await world.ok("POST", "/suppressions", {"account_id": account, "phone": PHONE, "reason": "asked us"})
+    body = {"account_id": account, "phone": PHONE, "reason": "letter of today"}
+    assert (await world.call("POST", "/erasures", json=body)).status == 200
+    world.clock.pass_by(days=1)
+
+
+@pytest.mark.parametrize(
+    ("suppressed", "at"),
+    [(False, AT), (True, (NOON + timedelta(hours=1)).isoformat())],
+    ids=["agreed_before_the_erasure", "must_not_be_contacted"],
+)
+async def test_an_operator_brings_no_erased_customer_back_and_the_attempt_is_on_record(
+    world: World, *, suppressed: bool, at: str
+) -> None:
+    account = (await world.account())["id"]
+    await erased(world, account, suppressed=suppressed)
+    world.broker.down = True
+
+    status, body = await recorded(world, account, at=at)
+
+    assert (status, body["error"]) == (409, "customer_erased")
+    assert await world.store.consents.page(account_id=account, after=None, limit=9) == []
+    stored = [BY_NAME[each.name].model_validate_json(each.body) for each in await world.store.outbox.unpublished(99)]
+    assert [each.code for each in stored if isinstance(each, AccessRefused)] == ["customer_erased"]
+
+
+async def test_what_a_customer_agrees_to_after_the_erasure_is_recorded(world: World) -> None:
+    account = (await world.account())["id"]
+    await erased(world, account, suppressed=False)
+
+    status, _ = await recorded(world, account, at=(NOON + timedelta(hours=1)).isoformat())
+
+    assert status == 201
+
+
+async def test_an_import_is_on_record_as_a_read_also_when_it_changes_nothing(world: World) -> None:
+    account = (await world.account())["id"]
+    world.broker.down = True
+
+    await imported(world, "/suppressions/imports", f"phone\n{PHONE}\n", account_id=account, dry_run="true")
+
+    stored = [BY_NAME[each.name].model_validate_json(each.body) for each in await world.store.outbox.unpublished(99)]
+    [read] = [each for each in stored if isinstance(each, DataRead)]
+    assert (read.operation, read.account_id, read.filters) == (
+        "import_suppressions",
+        account,
+        ("account_id", "dry_run"),
+    )
 
 
 async def test_a_new_account_requires_opt_ins_unless_it_is_made_without(world: World) -> None:
@@ -114,6 +168,31 @@ async def test_an_import_answers_each_row_and_tells_the_record_of_the_batch(worl
         {"added": 2, "refused": 1},
     )
     assert PHONE not in event.model_dump_json()
+
+
+@pytest.mark.parametrize("at", ["0001-01-01", "0001-01-01T00:00:00-14:00", "1969-12-31T23:59:59Z"])
+@pytest.mark.parametrize("kind", ["suppressions", "consents"])
+async def test_a_row_from_before_all_time_is_refused_and_makes_no_list_unreadable(
+    world: World, kind: str, at: str
+) -> None:
+    account = (await world.account())["id"]
+
+    [line, _] = await imported(world, f"/{kind}/imports", f"phone,since\n{PHONE},{at}\n", account_id=account)
+
+    assert (line["result"], line["field"]) == ("refused", "since")
+    assert (await world.ok("GET", "/suppressions"))["items"] == []
+
+
+async def test_a_second_file_under_the_same_import_and_row_is_on_record_too(world: World) -> None:
+    account = (await world.account())["id"]
+    same = {"account_id": account, "import_id": "imp_1", "first_row": "1"}
+
+    for phone in (PHONE, "+966500000001"):
+        await imported(world, "/consents/imports", f"phone,at\n{phone},2026-11-20\n", **same)
+
+    told = [(each, id_) for each, id_, _ in world.broker.published if isinstance(each, ImportApplied)]
+    assert [each.results for each, _ in told] == [{"added": 1}, {"added": 1}]
+    assert len({id_ for _, id_ in told}) == 2
 
 
 async def test_a_dry_run_says_what_would_happen_and_changes_nothing(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -328,6 +329,49 @@ async def test_an_erasure_that_cannot_be_finished_now_is_accepted_and_goes_on(tm
 
         assert (response.status, body["status"], body["removed"]) == (202, "under_way", {})
         assert [event.erasure_id for event in told(world, SubjectErased)] == [body["id"]]
+
+
+@pytest.mark.parametrize("part", ["", "-subjects"])
+async def test_an_erasure_is_not_finished_before_the_key_is_out_of_the_files(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    account_id = await somebody(world)
+    monkeypatch.setattr("libs.store.sqlite.database.TRUNCATE_SECONDS", 0.0)
+    reader = sqlite3.connect(tmp_path / f"gateway{part}.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+
+    response = await world.call("POST", "/erasures", json=asked(account_id))
+    reader.close()
+    await _erase(world, world.store).resume()
+
+    assert (response.status, (await response.json())["status"]) == (202, "under_way")
+    assert len(told(world, SubjectErased)) == 1
+    assert list(await world.store.erasures.unfinished(9)) == []
+    assert customer_key(account_id).encode() not in bytes_in(tmp_path)
+
+
+async def test_an_erasure_that_was_cut_off_at_its_very_end_is_finished_without_being_told_again(
+    world: World, tmp_path: Path
+) -> None:
+    account_id = await somebody(world)
+    erased = await world.ok("POST", "/erasures", asked(account_id))
+    job = Erasure(
+        id=erased["id"],
+        account_id=account_id,
+        customer_keys=(),
+        do_not_contact=(),
+        pseudonyms=(),
+        reason="",
+        actor="admin",
+        asked_at=NOON,
+    )
+    await world.store.erasures.add(job)
+
+    await _erase(world, world.store).resume()
+
+    assert list(await world.store.erasures.unfinished(9)) == []
+    assert len(told(world, SubjectErased)) == 1
 
 
 async def test_an_erasure_cancels_what_waits_and_waits_for_a_call_that_is_in_progress(world: World) -> None:

@@ -46,6 +46,7 @@ def test_spellings_of_one_file_are_read_alike(content: str | bytes) -> None:
         pytest.param("+966500000000,a,b", "has 3 columns, and the header 2", id="too many columns"),
         pytest.param("x" * (LONGEST_LINE + 500), f"is longer than {LONGEST_LINE} characters", id="a huge field"),
         pytest.param(b"+966500000000,\xff\xfe", "is not UTF-8", id="another encoding"),
+        pytest.param("+966500000000,a\rb,c", "has a carriage return within its line", id="a stray line end"),
     ],
 )
 def test_a_broken_line_costs_its_own_row_alone(line: str | bytes, problem: str) -> None:

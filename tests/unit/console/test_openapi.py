@@ -30,6 +30,7 @@ CALLS = {
     "POST /api/v1/integrations/{integration_id}/crm-template.xml",
     "POST /api/v1/suppressions",
     "GET /api/v1/suppressions",
+    "GET /api/v1/suppressions/export",
     "GET /api/v1/suppressions/{suppression_id}",
     "DELETE /api/v1/suppressions/{suppression_id}",
     "GET /api/v1/restrictions",

@@ -17,7 +17,6 @@ from libs.contracts.decisions import Decision
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, SimulationAnswered
 from libs.contracts.identity import Pseudonyms
-from libs.store.factory import open_store
 from libs.store.sealer import Sealer, sealer_from
 from libs.store.store import Store
 from services.console.adapters.token_authenticator import TokenAuthenticator
@@ -28,6 +27,7 @@ from services.console.handlers.outbox_relay import OutboxRelay
 from services.console.ports import SimulationQuestion
 from services.console.settings import ConsoleSettings
 from tests.do_not_contact import KEY_TEXT, hashes_over
+from tests.empty_stores import open_empty_sqlite
 from tests.event_keys import VALUES
 
 ADMIN_TOKEN = "an-admin-token-for-tests"
@@ -172,7 +172,7 @@ async def _pass_time(_: float) -> None:
 @asynccontextmanager
 async def a_world(folder: Path, swap: Callable[[Store], Store] = lambda s: s, **changes: Any) -> AsyncIterator[World]:
     """Console with the changed settings, on an empty store whose ports `swap` may replace."""
-    store = await open_store(f"sqlite:///{folder / 'gateway.db'}")
+    store = await open_empty_sqlite(folder)
     broker, tokens, clock, sealer = FakeBroker(), FakeTokens(), FrozenClock(), sealer_from(SECRET_KEYS)
     tokens.rest = TokenAuthenticator(ADMIN_TOKEN, store.tokens, clock)
     policy = FakePolicy()

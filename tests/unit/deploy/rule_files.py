@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,9 @@ DASHBOARDS: Final = DEPLOY / "grafana" / "dashboards"
 _OUTER_GROUPING: Final = re.compile(r"\bsum by \(([^)]*)\)|\b(?:max|min) by \(([^)]*)\)")
 
 
+@cache
 def rules_by_file() -> Mapping[str, list[dict[str, Any]]]:
-    """The rules of each file, by the stem of its name."""
+    """The rules of each file, by the stem of its name; read once, since YAML takes its time."""
     return {
         path.name.removesuffix(".rules.yml"): [
             rule for group in yaml.safe_load(path.read_text("utf-8"))["groups"] for rule in group["rules"]

@@ -1,5 +1,6 @@
 """The form of the runbook, and how its commands are read."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 
 from tests.chaos.alerts.runbook import PARTS, Command, commands, commands_in, fault_of, sections
 from tests.unit.deploy.rule_files import rules_by_file
+
+_LIST = re.compile(r"\bgateway (?!audit|explain)[^|]*\|")
+"""A list of the command line that another program reads."""
 
 
 @pytest.mark.parametrize("alert", sorted(sections()))
@@ -63,3 +67,11 @@ async def test_a_command_that_never_answers_as_it_stands_is_a_fault_with_its_las
 
 async def _next(answers: Iterator[tuple[int, str]]) -> tuple[int, str]:
     return next(answers)
+
+
+def test_a_command_that_searches_a_list_reads_all_of_an_hour_and_not_the_newest_page() -> None:
+    """What an alert tells of is on no first page once a fault has made hundreds of newer records."""
+    searches = [each.text for alert in sections() for each in commands(alert) if _LIST.search(each.text)]
+
+    assert searches
+    assert [text for text in searches if "--all" not in text or ("events" in text and "--from" not in text)] == []

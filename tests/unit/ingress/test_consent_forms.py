@@ -60,6 +60,17 @@ async def test_a_repeated_post_is_the_same_event_and_another_one_is_not() -> Non
     assert (reused.status, reused.json["error"]) == (409, "idempotency_key_reused")
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"])
+async def test_a_time_that_nobody_can_have_agreed_at_is_refused(at: str) -> None:
+    world = World()
+    async with http_client(world) as client:
+        answer = await submit(client, stamped(), at=at)
+
+    assert (answer.status, answer.json["error"]) == (422, "invalid_request")
+    assert [each["field"] for each in answer.json["details"]["errors"]] == ["at"]
+    assert world.broker.of(ConsentSubmitted) == []
+
+
 async def test_no_id_of_a_post_can_be_computed_from_what_it_says() -> None:
     ids = []
     for _ in range(2):

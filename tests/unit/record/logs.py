@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from libs.record.canonical import Link
 from libs.record.keys import SigningKey
 from libs.record.log_checkpoints import LogCheckpoint, log_checkpoint
-from libs.record.log_entries import Part, Span, leaves_of, start_of, time_of
+from libs.record.log_entries import Part, Span, leaves_of, time_of
+from libs.record.log_starts import start_of
 from libs.record.log_verifier import LogVerifier
 from libs.record.merkle import root_of
 from tests.unit.record.chains import KEY, KEYS, NOON, Kept, a_chain

@@ -3,27 +3,31 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import orjson
 import pytest
 
+from libs.record.canonical import genesis
 from libs.record.checkpoints import purge_from
 from libs.record.faults import FaultKind
 from libs.record.keys import PublicKey, SigningKey
 from libs.record.log_checkpoints import log_checkpoint
 from libs.record.log_entries import (
-    MOST_HEADS,
     Span,
     Statement,
+    leaf_hash,
+    leaves_of,
     part_from_entry,
     parts_as_json,
     parts_from_json,
     purge_entry,
     restoration_entry,
-    start_of,
     time_of,
 )
 from libs.record.log_exports import LogOfExport, log_checkpoint_line, log_line
+from libs.record.log_starts import MOST_HEADS, start_of
 from libs.record.log_verifier import LogVerifier
-from libs.record.merkle import EMPTY
+from libs.record.logged_chains import LoggedChain
+from libs.record.merkle import EMPTY, Tree
 from libs.record.restorations import Restoration
 from libs.record.strict_json import parsed
 from tests.unit.record.chains import KEY, KEYS, NOON, OTHER_KEY, a_chain, altered, rehashed, rewritten_from
@@ -404,3 +408,74 @@ def test_the_empty_root_is_the_hash_of_nothing() -> None:
     log.checkpoints.append(log_checkpoint(ORIGIN, 0, EMPTY, KEY))
 
     assert log.verified().signed == 0
+
+
+@pytest.mark.parametrize("chain", ["acc_1", "-", 'a "quoted" one', "100%d of %b", "Zürich • 上海"])
+def test_the_leaves_of_records_are_those_of_their_entries(chain: str) -> None:
+    span = Span(chain, 98, b"".join(bytes([n]) * 32 for n in range(5)))
+
+    assert span.leaves() == [leaf_hash(entry) for entry in span.entries()]
+    assert orjson.loads(list(span.entries())[2]) == [chain, 100, (b"\x02" * 32).hex()]
+
+
+def test_a_checkpoint_between_the_records_of_one_part_is_compared() -> None:
+    log = a_sound_log()
+    tree = Tree()
+    tree.extend(leaves_of(log.parts)[:7])
+
+    assert log.verified([log_checkpoint(ORIGIN, 7, tree.root(), KEY)]).fault is None
+    fault = log.verified([log_checkpoint(ORIGIN, 7, b"r" * 32, KEY)]).fault
+
+    assert fault is not None
+    assert (fault.kind, fault.seq) == (FaultKind.LOG_REWRITTEN, 7)
+
+
+H = [bytes([n]) * 32 for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        pytest.param([(5, H[0]), (6, H[1]), (7, H[2])], None, id="a run of the log"),
+        pytest.param([(6, H[1]), (8, H[3])], None, id="records that are missing are not for the log to name"),
+        pytest.param([(3, H[8]), (4, H[8]), (5, H[0])], None, id="what is before the log's beginning"),
+        pytest.param([(8, H[3]), (9, H[8])], None, id="what is behind the log's end"),
+        pytest.param([(5, H[0]), (6, H[2])], 1, id="another hash"),
+        pytest.param([(5, H[0]), (5, H[8]), (7, H[2])], 1, id="two records at one place"),
+        pytest.param([(5, H[0] + b"x"), (6, H[1][1:])], 0, id="hashes of other lengths that join to the same bytes"),
+        pytest.param([(5, "text"), (6, H[1])], 0, id="a text as a hash"),
+        pytest.param([(5, None)], 0, id="no hash"),
+        pytest.param([("5", H[8]), (5.0, H[8]), (None, H[8])], None, id="places that are no numbers"),
+        pytest.param([], None, id="nothing"),
+    ],
+)
+def test_the_first_record_that_is_not_the_logs_is_found(places: list[tuple[object, object]], expected: int) -> None:
+    logged = LoggedChain(4, bytearray(b"".join(H[:4])))
+
+    assert logged.differing(places) == expected
+
+
+def test_a_restoration_before_the_position_lets_the_chain_go_on_from_there() -> None:
+    log = a_sound_log()
+    verified = log.verified()
+    later = LogVerifier(ORIGIN, keys=KEYS, start=verified.position)
+
+    later.parts([restoration_entry(a_restoration(KEY)), Span("acc_1", 5, b"h" * 64)])
+    later.parts([restoration_entry(a_restoration(KEY))])
+
+    assert later.chains["acc_1"].last == 6
+    assert later.fault is not None
+    assert later.fault.kind is FaultKind.FORGED_LOG  # the statement counts once
+
+
+def test_a_chain_that_was_restored_to_its_beginning_after_a_purge_begins_anew() -> None:
+    kept = a_chain(20)
+    purge = purge_from(kept.checkpoints[1], at=NOON, key=KEY)
+    verifier = LogVerifier(ORIGIN, keys=KEYS)
+    verifier.parts([*start_of([], at=NOON, key=KEY), purge_entry(purge), Span("acc_1", purge.seq + 1, b"h" * 640)])
+    stated = a_restoration(KEY, seq=0, head=genesis("acc_1"))
+
+    verifier.parts([restoration_entry(stated), Span("acc_1", 1, b"i" * 32)])
+
+    assert verifier.fault is None
+    assert (verifier.chains["acc_1"].base, verifier.chains["acc_1"].last) == (0, 1)

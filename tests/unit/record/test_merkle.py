@@ -69,3 +69,28 @@ def test_no_other_leaf_place_size_or_path_leads_to_the_root(hashes: list[bytes],
     assert not path or root_from(hashes[index], [other, *path[1:]], index=index, size=size) != root
     if elsewhere not in range(size) or len(set(hashes)) == size:
         assert root_from(hashes[index], path, index=elsewhere, size=size) != root
+
+
+@given(st.lists(st.integers(0, 40), max_size=12))
+def test_leaves_that_are_added_together_make_the_tree_of_single_ones(runs: list[int]) -> None:
+    together, single, at = Tree(), Tree(), 0
+    for width in runs:
+        leaves = [sha256(bytes([at + n >> 8, at + n & 255])).digest() for n in range(width)]
+        together.extend(leaves)
+        for leaf in leaves:
+            single.add(leaf)
+        at += width
+
+        assert (together.size, together.subtrees, together.root()) == (single.size, single.subtrees, single.root())
+
+
+def test_more_leaves_than_are_hashed_at_once_make_the_same_tree() -> None:
+    leaves = [sha256(n.to_bytes(4)).digest() for n in range(9_001)]
+    together, single = Tree(), Tree()
+
+    together.extend(leaves[:3])
+    together.extend(leaves[3:])
+
+    for leaf in leaves:
+        single.add(leaf)
+    assert (together.size, together.subtrees) == (single.size, single.subtrees)

@@ -215,8 +215,7 @@ def _let_console_verify(chain: str, session: Session) -> None:
 def _print_result(result: VerificationResult, session: Session) -> None:
     body = result.as_json()
     if result.first_fault is None:
-        explained = {"restored": _restored_text(result)} if result.restorations else {}
-        session.output.item(body if session.output.as_json else body | explained)
+        session.output.item(body if session.output.as_json else _summary_of(result))
         return
     fault = result.first_fault
     position = f"chain {fault.chain}" + ("" if fault.seq is None else f", seq {fault.seq}")
@@ -237,6 +236,13 @@ def _missing_evidence(result: VerificationResult, *, allow_unsealed: bool, allow
             "(--allow-unshipped accepts that)"
         )
     return missing
+
+
+def _summary_of(result: VerificationResult) -> dict[str, Any]:
+    """The result for people: the log and statements in words; without the fault, which there is none of."""
+    body = {name: value for name, value in result.as_json().items() if name != "first_fault"}
+    explained = {"restored": _restored_text(result)} if result.restorations else {}
+    return body | explained | {"log": audit_log.summary_of(result.log)}
 
 
 def _restored_text(result: VerificationResult) -> str:

@@ -3,7 +3,7 @@
 Also what `gateway audit verify` asks of the log: kept checkpoints, witnesses and timestamps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from cryptography.x509 import load_pem_x509_certificates
 from cyclopts import Parameter
 from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
-from libs.record.keys import PublicKeys
+from libs.record.keys import PublicKeys, instant_text
 from libs.record.log_checkpoints import LogCheckpoint, log_checkpoint_from
 from libs.record.log_exports import LogOfExport, shipped_log_checkpoints_from
 from libs.record.log_proofs import consistency_problem
@@ -86,6 +86,16 @@ def checkpoints_in(path: Path) -> list[LogCheckpoint]:
         return [log_checkpoint_from(content.decode())]
     except ValueError:
         return shipped_log_checkpoints_from(content.splitlines())
+
+
+def summary_of(findings: Mapping[str, Any] | None) -> str:
+    """What a verification found of the log, as a sentence."""
+    if findings is None:
+        return "none: not in this export, or not begun yet"
+    entries, signed, waiting = findings["entries"], findings["signed"], findings["unlogged"]
+    until = "" if findings["at"] is None else f", the last at {instant_text(findings['at'])}"
+    later = "" if signed == entries else f", the last {entries - signed} not under a checkpoint"
+    return f"{findings['origin']} with {entries} entries{until}{later}; records not in it yet: {waiting}"
 
 
 def show(session: Session) -> None:

@@ -14,6 +14,7 @@ from libs.chassis.settings import Settings
 from libs.chassis.version import VERSION
 from libs.contracts.connection_urls import require_store_url
 from libs.record.keys import PublicKeys, key_ring_from
+from libs.store.backup_retention import remove_interrupted, remove_old
 from libs.store.backups import (
     MANIFEST,
     STORE,
@@ -22,7 +23,6 @@ from libs.store.backups import (
     digest_of,
     new_backup,
     new_files,
-    remove_old,
     write_manifest,
 )
 from libs.store.factory import copy_store
@@ -67,9 +67,9 @@ def command_from(environ: Mapping[str, str]) -> Callable[..., None]:
         """Copy the store to FOLDER while the services run. FOLDER must not exist: nothing is overwritten.
 
         The persons' keys are in FOLDER/subjects, an archive of its own; with --timestamped, archives older than 30 days
-        are removed from earlier backups. Secret keys are in no backup: keep them elsewhere. A run that was cut off
-        leaves FOLDER.partial, which the next run replaces. Needs GATEWAY_STORE_URL; GATEWAY_SIGNING_KEYS for the public
-        keys.
+        are removed from earlier backups. Secret keys are in no backup: keep them elsewhere. A run that was killed
+        leaves a folder with a name in .partial, which the next run removes. Needs GATEWAY_STORE_URL;
+        GATEWAY_SIGNING_KEYS for the public keys.
         """
         if keep is not None and (keep < 1 or not timestamped):
             raise CommandFailed("--keep needs --timestamped, and at least 1", ExitCode.USAGE)
@@ -77,6 +77,8 @@ def command_from(environ: Mapping[str, str]) -> Callable[..., None]:
         target = folder / f"{utc_now():%Y-%m-%dT%H%M%SZ}" if timestamped else folder
         with store_failures("Not backed up"):
             settings = BackupSettings.from_environ(environ)
+            if timestamped:  # before: they may hold the space that this backup needs
+                remove_interrupted(folder, say)
             manifest = asyncio.run(_backed_up(settings, target, say))
             if timestamped:
                 remove_old(folder, utc_now(), keep=keep, say=say)

@@ -16,13 +16,16 @@ from uuid import uuid4
 from cyclopts import Parameter
 
 from services.console.domain.batches import batches_of
+from services.console.domain.import_rows import LONGEST_LINE
 from tools.cli.commands.session import Session
 from tools.cli.console_client import CommandFailed, ExitCode
 
 PART: Final = 5_000
 """Rows in one request: seconds, so that a lost connection costs little."""
 TRIES: Final = 3
-REFUSED_COLUMNS: Final = ("row", "field", "problem")
+LONGEST: Final = LONGEST_LINE + 2
+"""Characters of a line that are sent: enough for the console to see that it is too long."""
+REFUSED_COLUMNS: Final = ("row", "field", "problem", "code")
 MEDIA_TYPES: Final = {".csv": "text/csv", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson"}
 File = Annotated[Path, Parameter(help="A file of rows: .csv with a header, or .ndjson.")]
 DryRun = Annotated[bool, Parameter(help="Check every row and say what would happen; nothing is changed.")]
@@ -50,13 +53,9 @@ def run_import(session: Session, path: str, file: Path, account_id: str, *, dry_
     media_type = MEDIA_TYPES.get(file.suffix.lower())
     if media_type is None:
         raise CommandFailed(f"{file.name}: the name must end in {', '.join(MEDIA_TYPES)}", ExitCode.USAGE)
-    try:
-        content = _text_of(file.read_bytes())
-    except OSError as error:
-        raise CommandFailed(f"{file.name} cannot be read ({type(error).__name__})", ExitCode.USAGE) from None
     query = {"account_id": account_id, "dry_run": str(dry_run).lower(), "import_id": f"imp_{uuid4().hex}"}
     progress = Progress(after_row)
-    for first_row, part in parts_of(content, media_type, after_row):
+    for first_row, part in parts_of(lines_of(file), media_type, after_row):
         _send(session, _Part(path, part, media_type, {**query, "first_row": first_row}), progress)
     totals = {"import_id": query["import_id"], "dry_run": dry_run, "last_row": progress.row, **progress.results}
     if session.output.as_json:
@@ -68,15 +67,26 @@ def run_import(session: Session, path: str, file: Path, account_id: str, *, dry_
         raise CommandFailed(f"{len(progress.refused)} rows were refused; the others are done", ExitCode.REFUSED)
 
 
-def _text_of(raw: bytes) -> str:
-    """The file as text; what is not UTF-8 is left for the console to refuse, row by row."""
-    encoding = "utf-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    return raw.decode(encoding, "replace")
+def lines_of(file: Path) -> Iterator[str]:
+    """The lines of a file, read one at a time. Raises CommandFailed for a file that cannot be read.
+
+    What is not UTF-8, or too long for a row, is left for the console to refuse, row by row.
+    """
+    try:
+        with file.open("rb") as raw:
+            encoding = "utf-16" if raw.read(2) in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+        with file.open(encoding=encoding, errors="replace", newline="\n") as text:
+            while line := text.readline(LONGEST):
+                rest = line
+                while len(rest) == LONGEST and not rest.endswith("\n"):
+                    rest = text.readline(LONGEST)
+                yield line.removesuffix("\n")
+    except OSError as error:
+        raise CommandFailed(f"{file.name} cannot be read ({type(error).__name__})", ExitCode.USAGE) from None
 
 
-def parts_of(content: str, media_type: str, after_row: int, *, size: int = PART) -> Iterator[tuple[int, bytes]]:
+def parts_of(lines: Iterator[str], media_type: str, after_row: int, *, size: int = PART) -> Iterator[tuple[int, bytes]]:
     """The parts with the number of their first row; each part of a CSV file has its header."""
-    lines = iter(content.removesuffix("\n").split("\n"))
     header = next(lines, "") + "\n" if media_type == "text/csv" else ""
     first = after_row + 1
     for part in batches_of(islice(lines, after_row, None), size):

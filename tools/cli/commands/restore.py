@@ -11,6 +11,8 @@ from pydantic import Field, SecretStr
 from libs.chassis.settings import Settings
 from libs.contracts.identity import Pseudonyms
 from libs.record.keys import key_ring_from
+from libs.store.backups import manifest_in
+from libs.store.restored_store import AlreadyRestored
 from libs.store.sealer import sealer_from
 from tools.cli.commands.session import CurrentSession
 from tools.cli.commands.store_failures import store_failures
@@ -75,8 +77,11 @@ def command_from(environ: Mapping[str, str]) -> Callable[..., None]:
                 allow_loss=allow_loss,
                 without_subjects=without_subjects,
             )
-            restored = asyncio.run(run())
-        session.output.item(_shown(restored))
+            try:
+                shown = _shown(asyncio.run(run()))
+            except AlreadyRestored:
+                shown = {"already_restored": manifest_in(folder).backup_id}
+        session.output.item(shown)
 
     return restore
 

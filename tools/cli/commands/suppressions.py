@@ -1,12 +1,14 @@
 """`gateway suppressions`: list, add and lift suppressions of customers."""
 
-from typing import Literal
+import json
+from pathlib import Path
+from typing import Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from tools.cli.commands.imports import AfterRow, DryRun, File, run_import
 from tools.cli.commands.session import CurrentSession, Paging, Phone, UserId, customer_from, required_customer
-from tools.cli.console_client import path_of
+from tools.cli.console_client import CommandFailed, ExitCode, path_of
 
 app = App(name="suppressions", help="Customers that must not be messaged.")
 COLUMNS = ("id", "account_id", "masked_phone", "kind", "source", "reason", "actor", "since")
@@ -46,6 +48,32 @@ def import_(
 ) -> None:
     """Suppress the customers in a file: phone or user_id, scope, since, source, reason, evidence. It lifts nothing."""
     run_import(session, "/suppressions/imports", file, account_id, dry_run=dry_run, after_row=after_row)
+
+
+@app.command
+def export(
+    output: Annotated[Path, Parameter(help="The file of JSON lines to write.")],
+    *,
+    account_id: str | None = None,
+    customers: Annotated[
+        Literal["masked", "hashed"], Parameter(help="Name customers by masked phone, or by a keyed hash.")
+    ] = "masked",
+    session: CurrentSession,
+) -> None:
+    """Write the active suppressions of an account, or of all, to a file. The export is on record."""
+    size, rows, line = 0, 0, b"{}"
+    try:
+        with (
+            session.console.lines("/suppressions/export", account_id=account_id, customers=customers) as lines,
+            output.open("wb") as copy,
+        ):
+            for rows, line in enumerate(lines):  # noqa: B007 -- used after the loop
+                size += copy.write(line)
+    except OSError as error:
+        raise CommandFailed(f"{output} cannot be written: {error.strerror}", ExitCode.USAGE) from None
+    if not line.endswith(b"\n") or json.loads(line).get("rows") != rows:
+        raise CommandFailed(f"The export was interrupted; {output} is incomplete", ExitCode.UNREACHABLE)
+    session.output.item({"file": str(output), "rows": rows, "bytes": size})
 
 
 @app.command

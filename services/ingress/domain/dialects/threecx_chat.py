@@ -20,8 +20,9 @@ from libs.contracts.text import without_controls
 from libs.store.accounts import Integration
 from services.ingress.domain.bodies import payload_from, text_or_number
 
-COMMAND: Final = re.compile(r"/([a-z]{1,32})(?:\s+(.*))?", re.DOTALL)
-LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:_[A-Za-z]{2,4})?")
+COMMAND: Final = re.compile(r"/([a-z]{1,32}|(?i:template|contact|stop|why))(?:\s+(.*))?", re.DOTALL)
+"""A word in small letters; a telephone's keyboard may begin the commands that exist with a capital one."""
+LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:[_-][A-Za-z]{2,4})?")
 DEFAULT_LANGUAGE: Final = "en"
 KINDS: Final[Mapping[str, str]] = {
     **dict.fromkeys((".jpg", ".jpeg", ".png"), "image"),
@@ -48,22 +49,25 @@ def chat_message_from(read: Mapping[str, Any], integration: Integration) -> Chat
     sender, customer = _number(read.get("from")), text_or_number(read.get("to"))
     given = read.get("text")
     text = given if isinstance(given, str) and without_controls(given).strip(NOTHING) else ""
-    urls = [url for url in _items(read.get(MEDIA)) if isinstance(url, str)]
+    files = _items(read.get(MEDIA))
+    urls = [url for url in files if isinstance(url, str)]
     body: dict[str, Any] = {"event_type": EventType.OUTBOUND_MESSAGE.value, "message_purpose": integration.chat_purpose}
     body |= _content(text, urls, integration)
     payload = payload_from(body).model_copy(update={"from_": _main_number(sender, integration), "to": customer})
     changes: dict[str, object] = {}
     if integration.chat_commands and (command := _command(text)) is not None:
         changes = {"command": command.value, "text": None}
-    elif len(urls) > 1:
-        changes = {"content_problem": ContentProblem(field=MEDIA, problem="too_long", limit=1)}
+    elif len(files) > 1 or len(files) > len(urls) or (files and payload.interactive is not None):
+        problem = "too_long" if len(files) > 1 else "invalid"
+        changes = {"content_problem": ContentProblem(field=MEDIA, problem=problem, limit=1)}
     return ChatMessage(payload.model_copy(update=changes), (sender or "", customer or "", text, *urls))
 
 
 def _content(text: str, urls: list[str], integration: Integration) -> dict[str, Any]:
-    """The text, what it asks to send instead, or the first file with the text as its caption."""
+    """The text, what it asks to send instead (a template shows the file), or the first file with the text beneath."""
     if integration.chat_commands and (template := _template(text, integration)) is not None:
-        return {"template": template}
+        shown = {"header": {"media": {"kind": _kind_of(urls[0]), "url": urls[0]}}} if urls else {}
+        return {"template": template | shown}
     if integration.chat_commands and (question := _contact_question(text)) is not None:
         return {"interactive": {"type": REQUEST_CONTACT_INFO, "text": question}}
     if not urls:
@@ -77,8 +81,9 @@ def _command(text: str) -> ChatCommand | None:
     found = COMMAND.fullmatch(text.strip())
     if found is None or _named_template(found) is not None or _contact_question(text) is not None:
         return None
-    is_known = found[1] in (ChatCommand.STOP.value, ChatCommand.WHY.value) and not found[2]
-    return ChatCommand(found[1]) if is_known else ChatCommand.UNKNOWN
+    word = found[1].lower()
+    is_known = word in (ChatCommand.STOP.value, ChatCommand.WHY.value) and not found[2]
+    return ChatCommand(word) if is_known else ChatCommand.UNKNOWN
 
 
 def _template(text: str, integration: Integration) -> dict[str, Any] | None:
@@ -94,16 +99,20 @@ def _template(text: str, integration: Integration) -> dict[str, Any] | None:
 def _contact_question(text: str) -> str | None:
     """The text of `/contact TEXT`, which asks the customer for the phone number; None for any other text."""
     found = COMMAND.fullmatch(text.strip())
-    return found[2].strip() if found is not None and found[1] == "contact" and (found[2] or "").strip() else None
+    return (
+        found[2].strip() if found is not None and found[1].lower() == "contact" and (found[2] or "").strip() else None
+    )
 
 
 def _named_template(found: re.Match[str]) -> tuple[str, str | None, list[str]] | None:
     head, *values = [part.strip() for part in (found[2] or "").split("|")]
     words = head.split()
-    if found[1] != "template" or not words or len(words) > 2:  # noqa: PLR2004 -- a name and a language
+    if found[1].lower() != "template" or not words or len(words) > 2:  # noqa: PLR2004 -- a name and a language
         return None
     language = words[1] if len(words) > 1 else None
-    return None if language is not None and LANGUAGE.fullmatch(language) is None else (words[0], language, values)
+    if language is None:
+        return words[0], None, values
+    return None if LANGUAGE.fullmatch(language) is None else (words[0], language.replace("-", "_"), values)
 
 
 def _own_language(name: str, integration: Integration) -> str:
@@ -125,7 +134,8 @@ def _main_number(sender: str | None, integration: Integration) -> str | None:
 
 
 def _items(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+    """The items of a list; anything else but nothing is one item, so that no file is left out without a word."""
+    return value if isinstance(value, list) else [] if value in (None, "") else [value]
 
 
 def _kind_of(url: str) -> str:

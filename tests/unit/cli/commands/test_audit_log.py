@@ -18,6 +18,7 @@ from tests.contract.store.test_cumulative_log import ORIGIN, Logged
 from tests.unit.cli.shell import Shell
 from tests.unit.console.world import ADMIN_TOKEN, a_world
 from tests.unit.record.chains import KEY, OTHER_KEY
+from tools.cli.commands.audit_log import summary_of
 from tools.cli.console_client import ExitCode
 
 PUBLIC = f"k1:public:{base64.b64encode(KEY.public).decode()}"
@@ -52,6 +53,35 @@ async def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncItera
         made = Desk(shell, Logged(world.store))
         await made.grow("first")
         yield made
+
+
+async def test_verification_prints_the_log_as_a_sentence(desk: Desk) -> None:
+    size = await desk.logged.size()
+    await desk.shell.world.store.records.append([a_record("late")])
+
+    code, printed, _ = await desk.shell("audit", "verify", *ALLOWED)
+
+    assert code is ExitCode.DONE
+    assert f"{ORIGIN} with {size} entries, the last at 2" in printed
+    assert "records not in it yet: 1" in printed
+    assert not set("{}") & set(printed)
+
+
+async def test_a_verification_without_the_log_says_so(desk: Desk) -> None:
+    _, printed, _ = await desk.shell("audit", "verify", "acc-1", *ALLOWED)
+
+    assert "none: not in this export" in printed
+
+
+@pytest.mark.parametrize(
+    ("signed", "expected"),
+    [(9, "log.example with 9 entries; records not in it yet: 4"),
+     (7, "log.example with 9 entries, the last 2 not under a checkpoint; records not in it yet: 4")],
+)  # fmt: skip
+def test_entries_without_a_checkpoint_are_named(signed: int, expected: str) -> None:
+    found = {"origin": "log.example", "entries": 9, "signed": signed, "at": None, "unlogged": 4}
+
+    assert summary_of(found) == expected
 
 
 async def test_verification_compares_every_record_with_the_log(desk: Desk) -> None:

@@ -1,9 +1,12 @@
 """`gateway suppressions`."""
 
 import io
+import json
+from pathlib import Path
 
 import pytest
 
+from libs.contracts.identity import masked
 from tests.unit.cli.shell import Shell, a_connected_account
 from tests.unit.console.world import PHONE
 from tools.cli.console_client import ExitCode
@@ -39,3 +42,30 @@ async def test_a_phone_and_a_user_id_are_not_given_together(shell: Shell) -> Non
 
     assert code is ExitCode.USAGE
     assert "not both" in err
+
+
+async def test_suppressions_are_exported_to_a_file_masked_or_hashed(shell: Shell, tmp_path: Path) -> None:
+    account, _ = await a_connected_account(shell)
+    await shell.json("suppressions", "add", account, "--phone", PHONE, "--reason", "asked by phone")
+    file = tmp_path / "suppressions.jsonl"
+
+    done = await shell.json("suppressions", "export", str(file), "--account-id", account)
+    masked_line = json.loads(file.read_text("utf-8").splitlines()[0])
+    await shell.json("suppressions", "export", str(file), "--customers", "hashed")
+    hashed_line = json.loads(file.read_text("utf-8").splitlines()[0])
+
+    assert (done["rows"], done["file"]) == (1, str(file))
+    assert done["bytes"] > 0
+    assert masked_line["masked_phone"] == masked(PHONE)
+    assert hashed_line["customer_hash"].startswith("exp.d1.")
+    assert "masked_phone" not in hashed_line
+
+
+async def test_an_export_of_nothing_is_whole_and_one_that_cannot_be_written_is_wrong_usage(
+    shell: Shell, tmp_path: Path
+) -> None:
+    empty = await shell.json("suppressions", "export", str(tmp_path / "none.jsonl"))
+    code, *_ = await shell("suppressions", "export", str(tmp_path / "no-folder" / "none.jsonl"))
+
+    assert empty["rows"] == 0
+    assert code is ExitCode.USAGE

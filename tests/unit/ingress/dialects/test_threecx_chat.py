@@ -58,6 +58,7 @@ TEMPLATES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "/template reopen de": ("reopen", "de", ()),
     "/template order_ready pt_BR | Anna | 12:30": ("order_ready", "pt_BR", ("Anna", "12:30")),
     "  /template order_ready|Anna ": ("order_ready", "en", ("Anna",)),
+    "/Template order_ready pt-BR | Anna": ("order_ready", "pt_BR", ("Anna",)),
 }
 
 
@@ -88,6 +89,10 @@ def test_an_empty_value_of_a_template_is_told() -> None:
 COMMANDS = {
     "/stop": "stop",
     " /why ": "why",
+    "/Stop": "stop",
+    "/WHY": "why",
+    "/Template": "unknown",
+    "/Contact": "unknown",
     "/stop now": "unknown",
     "/tempalte reopen": "unknown",
     "/template": "unknown",
@@ -126,7 +131,7 @@ def test_with_commands_off_everything_is_text(text: str) -> None:
     assert (payload.command, payload.template, payload.text) == (None, None, text)
 
 
-@pytest.mark.parametrize("text", ["/etc/passwd is a path", "/ 2 = 3", "3 /stop", "/Stop"])
+@pytest.mark.parametrize("text", ["/etc/passwd is a path", "/ 2 = 3", "3 /stop", "/Stopped", "/Help"])
 def test_a_slash_alone_makes_no_command(text: str) -> None:
     assert (written(text).payload.command, written(text).payload.text) == (None, text)
 
@@ -162,6 +167,32 @@ def test_several_files_are_refused_and_none_is_dropped() -> None:
     payload = written("", media_urls=["https://a.example.com/1.png", "https://a.example.com/2.png"]).payload
 
     assert payload.content_problem == ContentProblem(field="media_urls", problem="too_long", limit=1)
+
+
+@pytest.mark.parametrize("given", [7, {"url": "https://a"}, [None], [["https://a.example.com/1.png"]]], ids=repr)
+def test_a_file_that_cannot_be_read_is_refused_and_the_text_is_not_sent_without_it(given: Any) -> None:
+    payload = written("Our offer", media_urls=given).payload
+
+    assert payload.content_problem == ContentProblem(field="media_urls", problem="invalid", limit=1)
+
+
+def test_one_address_need_not_be_a_list_and_none_is_no_file() -> None:
+    url = "https://pbx.example.com/offer.pdf"
+
+    assert written("", media_urls=url).payload.media == MediaRequest(kind="document", url=url)
+    for nothing in (None, "", list[str]()):
+        assert written("x", media_urls=nothing).payload.content_problem is None
+
+
+def test_a_file_beside_a_template_is_shown_in_its_header_and_beside_a_question_refused() -> None:
+    url = "https://pbx.example.com/bill.pdf"
+
+    shown = written("/template bill | 7", media_urls=[url]).payload.template
+    asked = written("/contact Your number?", media_urls=[url]).payload
+
+    assert shown is not None
+    assert shown.media == MediaRequest(kind="document", url=url)
+    assert asked.content_problem == ContentProblem(field="media_urls", problem="invalid", limit=1)
 
 
 @pytest.mark.parametrize("other", [{"to": "+491701234568"}, {"from": "+49301"}, {"text": "y"}, {"media_urls": ["u"]}])

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from libs.contracts.content import InteractiveRequest, MediaKind
 from libs.providers.evolution.message_calls import PIECE_BYTES, body_with_file, call_from, unsupported_part_of
 from libs.providers.outgoing import (
@@ -76,3 +78,16 @@ def test_what_cannot_be_sent_has_a_reason() -> None:
     assert unsupported_part_of(interactive(type="request_contact_info")) == "contact_request_not_supported"
     assert unsupported_part_of(interactive(buttons=[{"id": "1", "title": "Now"}])) is None
     assert unsupported_part_of(replace(shown, header_media=None)) is None
+    assert unsupported_part_of(replace(shown, header_media=replace(media, link="https://x/media/A"))) is None
+
+
+@pytest.mark.parametrize("kind", [MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.DOCUMENT])
+def test_a_template_names_the_link_to_the_file_of_its_header(kind: MediaKind) -> None:
+    name = "bill.pdf" if kind is MediaKind.DOCUMENT else None
+    media = ReadyMedia(kind=kind, file=FILE, link="https://gateway.example.com/media/A", filename=name)
+    call = call_from(OutgoingTemplate(to=TO, name="a", language="en", header_media=media, callback="c"), "9665")
+
+    shown = {"link": "https://gateway.example.com/media/A"} | ({"filename": name} if name else {})
+    parameters = [{"type": kind.value, kind.value: shown}]
+    assert (call.name, call.file) == ("sendTemplate", None)
+    assert call.body["components"] == [{"type": "header", "parameters": parameters}]

@@ -1,0 +1,107 @@
+"""MongoDB without transactions: every port keeps its contract when a process dies between any two writes.
+
+A process is one adapter over a `Watched` database: at its n-th call it dies (before the call reaches the server, or
+after) or pauses while others act. Each test tries every n until the process gets through.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.errors import AutoReconnect, DuplicateKeyError
+
+from libs.contracts.errors import GatewayError
+from libs.store.mongo.database import client_from, close
+from libs.store.mongo.indexes import make_indexes
+from tests.contract.store.builders import (
+    after,
+)
+from tests.contract.store.mongo_server import mongo_database
+
+LATER = after(120)
+"""When everything that was left behind is seen as such."""
+MOST_CALLS = 12
+"""More than any method makes; a test that gets here never got through."""
+MOST_REKEY_CALLS = 30
+"""The same for `CustomerLinks.rekey`, which moves what four collections hold."""
+BEFORE_AND_AFTER = pytest.mark.parametrize("reached", [False, True], ids=["lost on the way", "its answer lost"])
+Hook = Callable[[int, bool], Awaitable[None]]
+
+
+class Watched:
+    """A database, or a collection of it, whose every awaited call tells `hook` its number, before and after."""
+
+    def __init__(self, real: Any, hook: Hook, calls: list[int] | None = None) -> None:
+        self._real = real
+        self._hook = hook
+        self._calls = [0] if calls is None else calls
+
+    def __getitem__(self, name: str) -> Any:
+        return Watched(self._real[name], self._hook, self._calls)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._real, name)
+        if name in {"find", "aggregate"}:
+            return method
+
+        async def call(*given: Any, **options: Any) -> Any:
+            self._calls[0] += 1
+            number = self._calls[0]
+            await self._hook(number, False)  # noqa: FBT003 -- before the call
+            answer = await method(*given, **options)
+            await self._hook(number, True)  # noqa: FBT003 -- after it
+            return answer
+
+        return call
+
+
+def dying(database: Any, at: int, *, reached: bool) -> Watched:
+    """A process that dies at its call number `at`, and makes no other."""
+
+    async def die(number: int, done: bool) -> None:  # noqa: FBT001 -- a hook's words
+        if (number, done) >= (at, reached):
+            raise AutoReconnect("gone")
+
+    return Watched(database, die)
+
+
+def overtaken(database: Any, at: int, others: Callable[[], Awaitable[None]]) -> Watched:
+    """A process that pauses before its call number `at` while others act."""
+
+    async def pause(number: int, done: bool) -> None:  # noqa: FBT001 -- a hook's words
+        if (number, done) == (at, False):
+            await others()
+
+    return Watched(database, pause)
+
+
+async def survives(act: Callable[[], Awaitable[Any]]) -> bool:
+    """Whether the process got through."""
+    try:
+        await act()
+    except GatewayError:
+        return False
+    return True
+
+
+@pytest.fixture
+async def mongo(tmp_path: Path) -> AsyncIterator[Any]:
+    """An empty database."""
+    async with mongo_database(tmp_path) as url:
+        client = client_from(url)
+        database = client.get_default_database()
+        await make_indexes(database)
+        yield database
+        await close(client)
+
+
+def losing(database: Any, others: Callable[[], Awaitable[object]]) -> Watched:
+    """A process whose first upsert finds no document, and then loses the insertion of one to others."""
+
+    async def lose(number: int, done: bool) -> None:  # noqa: FBT001 -- a hook's words
+        if (number, done) == (1, False):
+            await others()
+            raise DuplicateKeyError("E11000")
+
+    return Watched(database, lose)
