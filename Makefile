@@ -71,7 +71,7 @@ cluster-test: $(DEV) ## disturb the nodes of a broker of three under traffic, on
 		--kill-after=60 $(CLUSTER_SECONDS) $(PYTHON) -m pytest $(or $(T),tests/cluster)
 
 chaos: $(DEV) ## run the long fault scenarios: killed processes, full disks, clocks set back, alerts
-	$(PYTHON) -m pytest tests/chaos tests/e2e -m "long and not alone" $(PARALLEL)
+	$(PYTHON) -m pytest tests/chaos tests/e2e tests/contract/store/test_killed_backups.py -m "long and not alone" $(PARALLEL)
 	$(PYTHON) -m pytest tests/chaos tests/e2e -m "long and alone"
 
 k8s: $(DEV) $(CHECKOV) ## render the Kubernetes manifests and check them: schemas, policy, reachability (Go, npm)

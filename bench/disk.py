@@ -15,12 +15,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import aio_pika
 import orjson
 
 from bench.gateway import Load
 from bench.seed_data import open_windows
 from bench.targets import Customers, prepare
 from bench.timing import closed_loop
+from tools.broker import BrokerNode
 from tools.stack import Stack, StackPlan
 from tools.stack.processes import ROOT
 
@@ -53,20 +55,34 @@ class Sizes:
         return cls(parts, orjson.loads(done.stdout)["records"], sink.stat().st_size if sink.exists() else 0, logs)
 
 
-async def _queues(stack: Stack) -> dict[str, tuple[int, int]]:
-    """How many messages each queue holds, and their bytes."""
+async def _queues(stack: Stack) -> dict[str, int]:
+    """How many messages each queue holds."""
+    listed = await _broker(stack).rabbitmqctl("list_queues", "--silent", "name", "messages")
+    rows = [line.split("\t") for line in listed.splitlines()]
+    return {name: int(count or 0) for name, count in rows}  # empty: it is not there any more
+
+
+async def _bytes_in(stack: Stack, queue: str) -> int:
+    """The bytes of the bodies that a queue holds. They are read without being acknowledged, so they stay."""
+    async with await aio_pika.connect(_broker(stack).url) as connection:
+        channel = await connection.channel()
+        source, total = await channel.get_queue(queue, ensure=False), 0
+        while (found := await source.get(fail=False)) is not None:
+            total += len(found.body)
+    return total
+
+
+def _broker(stack: Stack) -> BrokerNode:
     if stack.broker is None:
         raise RuntimeError("the measurement needs its own broker")
-    listed = await stack.broker.rabbitmqctl("list_queues", "--silent", "name", "messages", "message_bytes")
-    rows = [line.split("\t") for line in listed.splitlines()]
-    return {name: (int(count), int(size)) for name, count, size in rows}
+    return stack.broker
 
 
 async def _settled(stack: Stack, *, but: str = "") -> None:
     quiet = 0
     while quiet < SETTLED:
         await asyncio.sleep(PAUSE_SECONDS)
-        quiet = 0 if any(count for name, (count, _) in (await _queues(stack)).items() if name != but) else quiet + 1
+        quiet = 0 if any(count for name, count in (await _queues(stack)).items() if name != but) else quiet + 1
 
 
 async def run(messages: int) -> None:
@@ -84,7 +100,7 @@ async def run(messages: int) -> None:
             await audit.stop()
             timing = await closed_loop(load.once, in_flight=4, seconds=3600.0, most=messages)
             await _settled(stack, but=AUDIT_QUEUE)
-            events, size = (await _queues(stack))[AUDIT_QUEUE]
+            events, size = (await _queues(stack))[AUDIT_QUEUE], await _bytes_in(stack, AUDIT_QUEUE)
             await audit.restart()
             await _settled(stack)
             after = await Sizes.of(stack, folder / "after")

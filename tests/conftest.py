@@ -8,12 +8,16 @@ from typing import Any, TypeVar
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from libs.contracts.time_zones import use_pinned_time_zones
 from tests.contract.store.mongo_server import AVAILABLE, NOT_RUN
 from tests.e2e import scenarios
 from tools.broker import BrokerNode
+
+settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gateway")  # how long an example takes on a busy machine decides no test
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """`LoopTime`: awaits a handler and measures for how long it held the event loop between two waits.
 
-It counts CPU time of the thread, so that a busy machine does not show as a slow handler. Asking the kernel for that costs
-ten times a look at the clock: a step that was over within `PRECISION` by the clock does without.
+It counts CPU time of the thread, so that a busy machine does not show as a slow handler. The kernel knows it, and to
+ask costs ten times a look at the clock: a step that was over within `PRECISION` by the clock does without.
 """
 
 import time

@@ -20,6 +20,7 @@ import uvloop
 from libs.chassis.failures import log_unhandled
 from libs.chassis.health import Probe, Readiness, measure_loop_lag, serve_health
 from libs.chassis.log_output import log_last_resorts
+from libs.chassis.memory import return_large_blocks
 from libs.chassis.periodic import periodic
 from libs.chassis.settings import ServiceSettings, SettingsError
 from libs.chassis.span_export import configure_tracing, shutdown_tracing
@@ -79,6 +80,7 @@ async def service_runtime(
     service: str, settings: ServiceSettings, *, metrics_port: int
 ) -> AsyncGenerator[ServiceRuntime, None]:
     """Set up logs, traces, signal handlers and probes; shut them down in reverse order on leaving."""
+    return_large_blocks()
     replica = settings.replica or f"{service}-{uuid4().hex[:8]}"
     configure_logging(service, replica, settings.log_level)
     configure_tracing(

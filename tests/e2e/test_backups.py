@@ -4,14 +4,19 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import pymongo
 import pytest
 
 from tests.e2e.driver import Gateway
 from tests.e2e.waiting import eventually
+from tools.stack.given_store import own_database
 from tools.stack.processes import ROOT
+from tools.stack.stack import sqlite_store
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,6 +40,20 @@ async def lines_of(gateway: Gateway, account_id: str) -> list[dict[str, Any]]:
     return [each for each in found if each.get("account_id") == account_id]
 
 
+@asynccontextmanager
+async def an_empty_store(gateway: Gateway, folder: Path) -> AsyncIterator[str]:
+    """The URL of an empty store of the gateway's own kind; a database is dropped afterwards."""
+    url = gateway.stack.settings["GATEWAY_STORE_URL"]
+    if url.startswith("sqlite:"):
+        yield sqlite_store(folder)
+        return
+    restored = own_database(url, folder)
+    yield restored
+    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(restored)
+    with closing(client):
+        await asyncio.to_thread(client.drop_database, client.get_default_database().name)
+
+
 async def test_an_erasure_and_a_stop_after_a_backup_are_in_the_restored_store(gateway: Gateway, tmp_path: Path) -> None:
     integration = await gateway.create_integration()
     erased = await gateway.a_customer_who_wrote(integration)
@@ -52,9 +71,9 @@ async def test_an_erasure_and_a_stop_after_a_backup_are_in_the_restored_store(ga
 
     assert (code, await eventually(shipped, seconds=30)) == (0, True), told
     sink = gateway.stack.settings["GATEWAY_CHECKPOINT_SINK"]
-    store = {"GATEWAY_STORE_URL": f"sqlite:///{tmp_path}/restored/gateway.db"}
     restore = ("restore", str(tmp_path / "backup"), "--verify", "--sink", sink)
-    code, told = await command(gateway, *restore, "--allow-loss", "a test", "--json", **store)
+    async with an_empty_store(gateway, tmp_path / "restored") as url:
+        code, told = await command(gateway, *restore, "--allow-loss", "a test", "--json", GATEWAY_STORE_URL=url)
 
     assert code == 0, told
     applied = json.loads(told)

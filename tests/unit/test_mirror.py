@@ -65,6 +65,7 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
     "tests/unit/policy/test_consent_ledger.py": ("services/policy/handlers/handle_consent.py",),
     "tests/contract/store/test_chains.py": ("libs/store/chain_links.py",),
     "tests/contract/store/test_factory.py": ("libs/store/store.py",),
+    "tests/contract/store/test_killed_backups.py": ("libs/store/backup_retention.py",),
     "tests/unit/console/test_erasures.py": ("services/console/handlers/erasure_steps.py",),
     "tests/unit/console/test_subject_exports.py": (
         "services/console/domain/subject_information.py",

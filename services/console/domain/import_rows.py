@@ -7,6 +7,7 @@ A field never continues on the next line, so a quote that is not closed costs it
 import codecs
 import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, TypeVar
@@ -140,4 +141,7 @@ def _object_in(line: str, columns: Sequence[str]) -> Mapping[str, Any] | Refused
         return Refused("row", "is not a JSON object")
     if set(found) - set(columns):
         return Refused("row", "has a field that is none of the columns")
+    flat = not any(isinstance(value, list | dict) for value in found.values())
+    if flat and len(json.loads(line, object_pairs_hook=list)) != len(found):
+        return Refused("row", "has a field twice")
     return {name: value for name, value in found.items() if value not in (None, "")}

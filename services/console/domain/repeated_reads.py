@@ -4,7 +4,7 @@ The rule: the first of a series is recorded at once, so a count never stands for
 Memory is bounded: beyond the bound, each read is recorded by itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,12 +46,19 @@ class RepeatedReads:
         series.items = event.items if series.items is None else max(series.items, event.items or 0)
         return False
 
-    def summaries(self, *, at: float, final: bool = False) -> Iterable[DataRead]:
-        """The records of minutes that are over; `final` ends the running ones. A minute without reads ends a series."""
+    def summaries(self, *, at: float, final: bool = False) -> Sequence[DataRead]:
+        """The records of minutes that are over; `final` ends the running ones. A minute without reads ends a series.
+
+        All of them at once: what is read while they are written counts for the next minute.
+        """
         over = [(key, each) for key, each in self._series.items() if final or at - each.started >= MINUTE]
         for key, series in over:
             if series.count:
-                yield series.event.model_copy(update={"count": series.count, "items": series.items})
                 self._series[key] = _Series(series.event, at)
             else:
                 del self._series[key]
+        return [
+            series.event.model_copy(update={"count": series.count, "items": series.items})
+            for _, series in over
+            if series.count
+        ]

@@ -5,11 +5,12 @@ The rule: a line never has both. A mask leaves few enough phones to try them all
 
 from collections.abc import Callable
 from enum import StrEnum, unique
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from pydantic import AwareDatetime
 
+from libs.contracts.consents import may_hold_a_number
 from libs.store.conversations import Suppression, SuppressionKind
 from services.console.domain.fields import Id
 from services.console.domain.pagination import QueryParams, View
@@ -52,6 +53,8 @@ class SuppressionLineView(View):
     """In the last line: how many lines came before it. Without this line the export is incomplete."""
 
 
+CUT: Final = "(may hold a phone number)"
+"""In place of an operator's reason that names the customer after all."""
 HashOfCustomer = Callable[[str], str]
 """The hash of a customer key."""
 
@@ -69,7 +72,7 @@ def line_of(suppression: Suppression, hash_of: HashOfCustomer | None) -> bytes:
         **customer,
         "kind": suppression.kind.value,
         "source": suppression.source,
-        "reason": suppression.reason,
+        "reason": CUT if may_hold_a_number(suppression.reason or "") else suppression.reason,
         "actor": suppression.actor,
         "since": suppression.since,
     }

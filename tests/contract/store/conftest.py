@@ -36,6 +36,7 @@ collect_ignore = (
         "test_mongo_chain_deaths.py",
         "test_mongo_outages.py",
         "test_mongo_batches.py",
+        "test_mongo_marks.py",
     ]
 )
 if AVAILABLE:

@@ -461,6 +461,13 @@ CASES.append(("signing key: everything rewritten and signed", signed_anew, "ok u
 CASES.append(
     ("sink: everything rewritten and signed, compared", lambda r: against_the_sink(r, signed_anew), "rewritten acc-1")
 )
+CASES.append(
+    (
+        "sink: the last checkpoint signed anew with the key at another time, compared",
+        lambda r: against_the_sink(r, lambda x: resign(x.signed(3), Checkpoint, KEY, at=T0 + 13 * SECOND)),
+        "rewritten acc-1 9",
+    )
+)
 
 
 def short(rows: Rows) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from libs.store.conversations import SuppressionKind
 from libs.store.erased_customers import MARKERS_KEPT
 from libs.store.factory import open_store
 from libs.store.forwards import Forward, ForwardState
 from libs.store.store import Store
-from tests.contract.store.builders import NOW, a_claim, after
+from tests.contract.store.builders import NOW, a_claim, a_suppression, after
 
 KEY, USER, OTHER = "c1" * 32, "c3" * 32, "c2" * 32
 LEASE = timedelta(seconds=60)
@@ -41,6 +42,20 @@ async def test_an_erased_customer_is_found_by_each_key_in_that_account_alone(sto
     erased_at = other.erased_customers.erased_at
     assert [await erased_at("acc-1", keys) for keys in ([KEY], [USER], [OTHER, USER])] == [NOW] * 3
     assert [await erased_at(*wanted) for wanted in (("acc-1", [OTHER]), ("acc-2", [KEY]), ("acc-1", []))] == [None] * 3
+
+
+async def test_one_look_finds_what_stands_and_the_latest_erasure(store: Store, other: Store) -> None:
+    for key, seconds in ((KEY, 5), (USER, 9)):
+        await store.erased_customers.mark("acc-1", [key], after(seconds))
+    await store.suppressions.suppress(a_suppression(customer_key=KEY), [])
+
+    look = other.do_not_contact_entries.look
+    both = await look("acc-1", [KEY], erased=[KEY, USER])
+    elsewhere = await look("acc-2", [KEY], erased=[KEY, USER])
+
+    assert (both.kinds, both.erased_at) == (frozenset({SuppressionKind.OPT_OUT}), after(9))
+    assert (elsewhere.kinds, elsewhere.erased_at) == (frozenset(), None)
+    assert (await look("acc-1", [KEY])).erased_at is None
 
 
 async def test_the_latest_erasure_counts(store: Store) -> None:

@@ -24,7 +24,7 @@ from tests.contract.store.test_backups import ERASED, KEPT, READ, STARTED, STOPP
 from tests.small_disks import SmallDisk, small_disk
 from tools.cli.console_client import ExitCode
 
-HOW_MANY = [pytest.param(3, id="3 places"), pytest.param(120, id="120 places", marks=pytest.mark.long)]
+HOW_MANY = [pytest.param(3, id="3 places"), pytest.param(40, id="40 places", marks=pytest.mark.long)]
 """How many writes a command is killed before: some here, many in `make chaos`."""
 MIB = 1 << 20
 

@@ -14,8 +14,8 @@ from rfc3161_client import decode_timestamp_response
 
 from libs.record.log_checkpoints import log_checkpoint
 from libs.record.log_entries import time_of
-from libs.record.log_starts import start_of
 from libs.record.log_exports import LogOfExport, log_checkpoint_line
+from libs.record.log_starts import start_of
 from libs.record.strict_json import parsed
 from services.audit.adapters.log_timestamps import HttpTimestampAuthority
 from tests.unit.record.chains import KEY, KEYS, NOON

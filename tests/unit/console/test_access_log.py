@@ -145,6 +145,26 @@ async def test_a_read_after_a_quiet_minute_and_one_of_something_else_are_records
     assert [each.count for each in outbox.events] == [1] * 5
 
 
+async def test_what_is_read_while_the_count_is_written_is_counted_too() -> None:
+    outbox, clock = SlowOutbox(), Seconds()
+    outbox.let.set()
+    log = a_log(outbox, clock, wait_seconds=60)
+    for _ in range(3):
+        await log.read(a_read(), same=b"one")
+    clock.now = 61.0
+    outbox.let.clear()
+
+    summarising = asyncio.create_task(log.summarise())
+    await asyncio.sleep(0)
+    for _ in range(5):
+        await log.read(a_read(), same=b"one")
+    outbox.let.set()
+    await summarising
+    await log.summarise(final=True)
+
+    assert [each.count for each in outbox.events] == [1, 2, 5]
+
+
 async def test_beyond_the_bound_each_read_is_a_record_of_its_own() -> None:
     outbox = SlowOutbox()
     outbox.let.set()

@@ -380,6 +380,7 @@ async def test_an_erasure_cancels_what_waits_and_waits_for_a_call_that_is_in_pro
     await world.store.ledger.claim(claim)
 
     response = await world.call("POST", "/erasures", json=asked(account_id))
+    plain = await world.store.erased_customers.erased_at(account_id, [customer_key(account_id)])
     marked = await world.deps.erased_customers.erased_at(account_id, [customer_key(account_id)])
     await world.store.ledger.finish("event-1", b"{}", now=NOON, message_id=WAMID)
     world.clock.pass_by(seconds=15)
@@ -387,6 +388,7 @@ async def test_an_erasure_cancels_what_waits_and_waits_for_a_call_that_is_in_pro
     found = await world.store.personal_data.find(account_id, [customer_key(account_id)])
 
     assert (response.status, (await response.json())["status"], marked) == (202, "under_way", NOON)
+    assert plain is None  # the marker leads to nobody without the do-not-contact key
     assert len(told(world, SubjectErased)) == 1
     assert list(found.messages) == []
     marked = await world.deps.erased_customers.erased_at(account_id, [customer_key(account_id)])

@@ -72,13 +72,15 @@ def test_a_header_that_does_not_name_the_columns_is_refused(header: str) -> None
 
 
 def test_rows_of_json_are_objects_of_the_same_columns() -> None:
-    rows = read('{"phone": "+966500000000", "reason": null}\n[1]\n{"shoe": 1}\n{"phone"\n', NDJSON)
+    broken = '[1]\n{"shoe": 1}\n{"phone"\n{"phone": "+966500000001", "phone": "+966500000002"}\n'
+    rows = read('{"phone": "+966500000000", "reason": null}\n' + broken, NDJSON)
 
     assert rows[0] == {"phone": "+966500000000"}
     assert [each.problem for each in rows[1:]] == [
         "is not a JSON object",
         "has a field that is none of the columns",
         "is not valid JSON",
+        "has a field twice",
     ]
 
 

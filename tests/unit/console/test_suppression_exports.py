@@ -13,7 +13,7 @@ from libs.contracts.events import BY_NAME, DataRead
 from libs.contracts.identity import Pseudonyms, masked
 from libs.store.conversations import Suppression, SuppressionKind
 from services.console.domain.principals import Principal, Role
-from services.console.domain.suppression_exports import CustomerForm, SuppressionExportQuery
+from services.console.domain.suppression_exports import CUT, CustomerForm, SuppressionExportQuery
 from services.console.handlers.calls import Call
 from services.console.handlers.suppression_exports import PAGE, ExportSuppressions
 from tests.do_not_contact import hashes_over
@@ -47,6 +47,16 @@ async def test_each_active_suppression_is_a_line_and_the_last_one_has_their_numb
     assert row == {name: listed[name] for name in row}
     assert row["masked_phone"] == masked(PHONE)
     assert last == {"rows": 1}
+
+
+async def test_a_reason_that_names_the_customer_is_not_exported(world: World) -> None:
+    account = (await world.account())["id"]
+    for phone, reason in ((PHONE, "called from 0966 51-234 5678"), (OTHER, "letter 7 of 2026")):
+        await world.ok("POST", "/suppressions", {"account_id": account, "phone": phone, "reason": reason})
+
+    rows = await exported(world)
+
+    assert {row["reason"] for row in rows[:-1]} == {CUT, "letter 7 of 2026"}
 
 
 async def test_a_hash_stands_for_a_customer_in_each_export_and_no_mask_beside_it(world: World) -> None:

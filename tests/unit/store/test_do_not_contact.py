@@ -1,6 +1,8 @@
 """Hashes of erased customers: slow, in threads, once for each customer and day, and only where there are entries."""
 
 import asyncio
+import hashlib
+import hmac
 import threading
 from collections.abc import Collection
 
@@ -169,6 +171,17 @@ async def test_the_number_of_remembered_hashes_is_bounded() -> None:
 
 def test_the_slow_function_is_scrypt_with_the_documented_cost() -> None:
     assert scrypt(b"x" * 32).hex() == "8d36e35fc2168a9298a5a7e88e2385f76807363c9022fb2737530c9330fc907c"
+
+
+async def test_what_is_stored_of_somebody_takes_the_key_and_the_slow_function_to_make() -> None:
+    """Without either, all numbers of a region are tried in a second."""
+    fast = PSEUDONYMS.do_not_contact_hash("c1")
+    keyed = hmac.digest(KEYS[0].key, f"do-not-contact:{fast}".encode(), "sha256")
+    slow = hashlib.scrypt(keyed, salt=b"gateway do-not-contact 1", n=2**14, r=8, p=1, maxmem=2**26, dklen=32)
+
+    made = await do_not_contact_from(KEY_TEXT, PSEUDONYMS, FakeEntries()).newest(["c1"])
+
+    assert made == (f"dnc.d1.{slow.hex()}",)
 
 
 def test_a_setting_that_holds_no_keys_is_refused() -> None:
