@@ -62,7 +62,9 @@ class Other:
         {"closing": lambda: None},
         {"delivery_tag": 1},
     ],
-    ids=str,
+    ids=lambda changed: " ".join(
+        f"{name}: {type(value).__name__}" for name, value in changed.items()
+    ),  # for all processes
 )
 async def test_a_library_with_another_habit_publishes_by_itself_and_that_is_told_once(
     side: Side, channel: Channel, changed: dict[str, Any]
