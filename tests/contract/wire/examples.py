@@ -441,7 +441,7 @@ EXAMPLES: tuple[Event, ...] = (
     OperatorRejected(
         **WHOSE, reason="expired", client_address="192.0.2.1", operation="list_events", token_id="tok_1", count=3
     ),
-    DataRead(**OPERATOR, operation="list_events", filters=("phone",), resource="evt_1", items=2),
+    DataRead(**OPERATOR, operation="list_events", filters=("phone",), resource="evt_1", items=2, count=3),
     AccessRefused(**OPERATOR, code="forbidden", operation="list_events", filters=("phone",), count=3),
     ApprovalRequested(**OPERATOR, approval_id="apr_1", kind="legal_hold", reason="the case is closed", expires_at=NOON),
     ApprovalApproved(**OPERATOR, approval_id="apr_1", kind="legal_hold", requested_by="Ann (tok_1)"),
