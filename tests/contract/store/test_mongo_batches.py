@@ -1,28 +1,14 @@
 """How MongoDB's adapters cut long work: appends into inserts. Only for MongoDB."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from libs.store.mongo.chains import MongoChains
-from libs.store.mongo.database import Document, client_from, close
-from libs.store.mongo.indexes import make_indexes
+from libs.store.mongo.database import Document
 from libs.store.mongo.records import MOST_AT_ONCE, MongoRecords
 from tests.contract.store.builders import a_record, records_of_one_moment_and_later
-from tests.contract.store.mongo_server import mongo_database
+from tests.contract.store.mongo_deaths import mongo
 
-
-@pytest.fixture
-async def mongo(tmp_path: Path) -> AsyncIterator[Any]:
-    """An empty database."""
-    async with mongo_database(tmp_path) as url:
-        client = client_from(url)
-        database = client.get_default_database()
-        await make_indexes(database)
-        yield database
-        await close(client)
+__all__ = ["mongo"]
 
 
 class CountedInserts(MongoRecords):

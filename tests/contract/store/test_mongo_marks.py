@@ -1,30 +1,15 @@
 """Marks of approvals in MongoDB: an approval makes two calls on its way, and its mark goes without a third."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from pymongo.errors import AutoReconnect
 
-from libs.store.mongo.database import client_from, close
 from libs.store.mongo.decisions import MongoDecisions
-from libs.store.mongo.indexes import make_indexes
 from tests.contract.store.builders import a_refusal, an_approval
-from tests.contract.store.mongo_deaths import Watched
-from tests.contract.store.mongo_server import mongo_database
+from tests.contract.store.mongo_deaths import Watched, mongo
 
-
-@pytest.fixture
-async def mongo(tmp_path: Path) -> AsyncIterator[Any]:
-    """An empty database."""
-    async with mongo_database(tmp_path) as url:
-        client = client_from(url)
-        database = client.get_default_database()
-        await make_indexes(database)
-        yield database
-        await close(client)
+__all__ = ["mongo"]
 
 
 def counting(database: Any, calls: list[int]) -> Watched:
