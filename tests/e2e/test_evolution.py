@@ -135,7 +135,8 @@ async def test_evolutions_201_and_500_answers_are_classified_correctly(gateway: 
 
         meta = {"message": "(#131026) no", "type": "OAuthException", "code": 131026, "fbtrace_id": "Abc"}
         shop.server.answers.append((201, meta))
-        hidden = await shop.reply(customer)
+        hidden = await shop.reply(customer)  # and nothing more is sent to this customer for a while
+        customer = await shop.a_customer_who_wrote()
         shop.server.answers.append(refused(500, "Internal Server Error", "Cannot read properties of undefined"))
         lost = await shop.reply(customer)
 

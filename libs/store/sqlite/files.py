@@ -33,7 +33,11 @@ class OpenedFile:
         self._size = path.stat().st_size
 
     def require_unchanged(self, connection: sqlite3.Connection) -> None:
-        """Raise FileChangedError unless the path still leads to the opened files. Takes some microseconds."""
+        """Raise FileChangedError unless the path still leads to the opened files. Takes some microseconds.
+
+        Several threads may call it while the file grows. Each compares with a size that was known before it looked.
+        """
+        known = self._size
         try:
             found = [at.stat() for at in self._paths]
         except OSError:
@@ -41,7 +45,7 @@ class OpenedFile:
         if [(each.st_dev, each.st_ino) for each in found] != self._opened:
             raise FileChangedError(f"{self._name}, or its -wal or -shm, has been replaced since it was opened")
         size = found[0].st_size
-        if size < self._size and not _holds_all_pages(connection, size):
+        if size < known and not _holds_all_pages(connection, size):
             raise FileChangedError(f"{self._name} has been truncated since it was opened")
         self._size = size
 

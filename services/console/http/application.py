@@ -22,6 +22,7 @@ from services.console.http.middleware import (
     principal_of,
 )
 from services.console.http.openapi import document_from
+from services.console.http.patterns import patterns_of
 from services.console.http.requests import MAX_BODY, body_from, idempotency_key_from, query_from
 from services.console.http.responses import (
     add_headers,
@@ -54,9 +55,10 @@ def application_from(
     app[REJECTION_RECORDER] = rejection_recorder
     app.on_response_prepare.append(add_headers)
     context = {PRIVATE_URLS_ALLOWED: private_allowed, PRIVATE_PROVIDER_URLS_ALLOWED: private_providers}
+    patterns = patterns_of({route.path for route in routes})
     for route in routes:
         handler = _handler_of(route, context, access)
-        app.router.add_route(route.method, PREFIX + route.path, handler, name=route.name)
+        app.router.add_route(route.method, PREFIX + patterns[route.path], handler, name=route.name)
     document = cache(lambda: document_from(routes))
 
     async def openapi(_: web.Request) -> web.Response:

@@ -14,8 +14,9 @@ from libs.contracts.errors import ErrorCode, GatewayError
 from libs.store.factory import open_store
 from libs.store.metrics import ERRORS, SIZE_BYTES, Cause
 from libs.store.sqlite import database
-from libs.store.sqlite.connections import create_tables
+from libs.store.sqlite.connections import connect, create_tables
 from libs.store.sqlite.database import Database
+from libs.store.sqlite.files import OpenedFile
 from libs.store.sqlite.schema import LEDGER, VERSION
 from libs.store.store import Store
 from tests.contract.store.builders import a_claim, a_record, after, an_account, takes_writes
@@ -111,6 +112,32 @@ async def test_a_claim_in_a_file_that_is_removed_while_it_is_written_is_none(tmp
         await opened.change(write_and_remove)
 
     await opened.close()
+
+
+async def test_a_file_that_grows_while_two_threads_look_at_it_is_unchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "words.db"
+    create_tables(path, LEDGER, VERSION)
+    connection = connect(path)
+    connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    file = OpenedFile(path)
+    look = Path.stat
+
+    def look_while_another_thread_sees_it_grow(at: Path) -> os.stat_result:
+        found = look(at)
+        monkeypatch.setattr(Path, "stat", look)
+        connection.execute("CREATE TABLE more AS SELECT randomblob(100000) AS filler")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert look(path).st_size > found.st_size
+        file.require_unchanged(connection)
+        return found
+
+    monkeypatch.setattr(Path, "stat", look_while_another_thread_sees_it_grow)
+    file.require_unchanged(connection)
+
+    assert Path.stat is look
+    connection.close()
 
 
 async def test_reads_of_a_replaced_file_end_within_the_checks_interval(

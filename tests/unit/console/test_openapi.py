@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, complete, and true of what is served."""
 
+import re
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # it has no types
@@ -89,6 +90,19 @@ async def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
     schema.validate()
     assert document["openapi"].startswith("3.1")
     assert document["security"] == [{"bearer": []}]
+
+
+async def test_another_method_is_told_the_documented_ones_alone(world: World, document: dict[str, Any]) -> None:
+    told = {}
+    for path in document["paths"]:
+        response = await world.call("OPTIONS", re.sub(r"\{\w+\}", "known", path.removeprefix("/api/v1")))
+        told[path] = (response.status, response.headers["Allow"])
+
+    assert told == {path: (405, _methods_of(methods)) for path, methods in document["paths"].items()}
+
+
+def _methods_of(calls: dict[str, Any]) -> str:
+    return ", ".join(sorted(method.upper() for method in calls))
 
 
 async def test_every_schema_is_a_schema_and_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
