@@ -25,7 +25,7 @@ from libs.store.store import Store
 from services.sender.adapters.forward_client import AddressLimits
 from services.sender.adapters.numbers import TOKEN_FIELD, DirectoryNumbers
 from services.sender.adapters.outbound_files import MediaFiles
-from services.sender.app import SenderDependencies, refusal_effects
+from services.sender.app.dependencies import SenderDependencies, refusal_effects
 from services.sender.domain.media_links import ForwardedMedia, LinkRules, MediaLinks
 from services.sender.http.media_server import MediaDependencies, media_endpoint
 from services.sender.settings import SenderSettings

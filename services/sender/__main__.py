@@ -3,7 +3,7 @@
 import os
 
 from libs.chassis.runtime import run
-from services.sender.app import serve
+from services.sender.app.server import serve
 from services.sender.settings import SenderSettings
 
 if __name__ == "__main__":

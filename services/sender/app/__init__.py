@@ -1,0 +1,1 @@
+"""Sender's composition: its modules connect handlers and adapters by what they do, `server` runs the service."""
