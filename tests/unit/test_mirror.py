@@ -170,7 +170,6 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
     "tests/unit/console/test_number_secrets.py": ("services/console/domain/secrets.py",),
     "tests/unit/console/test_tokens.py": ("services/console/adapters/token_authenticator.py",),
     "tests/unit/console/test_dead_letters.py": ("services/console/handlers/dead_letter_customers.py",),
-    "tests/unit/console/test_audit.py": ("services/console/adapters/shipped_checkpoints.py",),
     "tests/unit/console/test_subjects.py": ("services/console/adapters/decrypted_records.py",),
     "tests/e2e/test_privacy.py": ("services/console/handlers/subject_dead_letters.py",),
     "tests/unit/console/test_customer_lookup.py": (
@@ -191,17 +190,24 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "services/ingress/app/server.py",
         "services/ingress/app/wiring.py",
     ),
+    "tests/e2e/test_messaging.py": (
+        "services/sender/app/dependencies.py",
+        "services/sender/app/jobs.py",
+        "services/sender/app/server.py",
+    ),
     # One delivery: the handler's test plays it from the claim to the answer.
     "tests/unit/sender/handlers/test_deliveries.py": (
         "services/sender/domain/results.py",
         "services/sender/handlers/delivery_progress.py",
         "services/sender/handlers/error_tables.py",
     ),
-    "tests/unit/sender/handlers/test_restrictions.py": (
+    "tests/unit/sender/handlers/test_replacements.py": (
         "services/sender/adapters/fallbacks.py",
-        "services/sender/adapters/token_peers.py",
         "services/sender/domain/fallbacks.py",
-        "services/sender/domain/holds.py",
+    ),
+    "tests/unit/sender/handlers/test_restriction_checks.py": ("services/sender/domain/holds.py",),
+    "tests/unit/sender/handlers/test_restrictions.py": (
+        "services/sender/adapters/token_peers.py",
         "services/sender/handlers/added_restrictions.py",
         "services/sender/handlers/finished_calls.py",
     ),

@@ -14,7 +14,7 @@ from services.sender.handlers.account_updates import HandleAccountUpdate
 from tests.unit.sender.fake_provider import FakeNumbers
 from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import Gateway, a_number
-from tests.unit.sender.handlers.test_restrictions import a_restriction
+from tests.unit.sender.restricted import a_restriction
 
 NUMBERS = (
     a_number(business_account_id="w1"),
