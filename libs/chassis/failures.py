@@ -5,7 +5,7 @@ import sys
 import traceback
 from typing import Any
 
-import structlog
+from libs.chassis.structured_log import structlog
 
 _LONGEST_CHAIN = 8
 

@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Self
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from libs.chassis.event_keys import EventKeys, event_keys_from, parsed
+from libs.chassis.settlement import RetryDelays
 from libs.contracts.connection_urls import require_amqp_url, require_store_url
 from libs.contracts.identity import Pseudonyms
 
@@ -119,6 +121,13 @@ class ServiceSettings(Settings):
     drain_seconds: float = Field(
         default=25.0, gt=0, description="Seconds that the service waits for work in flight after SIGTERM."
     )
+    unknown_event_seconds: float = Field(
+        default=900.0,
+        ge=0,
+        le=86_400,
+        description="Seconds for which an event of a class or version that this release does not know waits for a "
+        "replica that knows it; then it becomes a dead letter.",
+    )
 
     @field_validator("amqp_url")
     @classmethod
@@ -146,6 +155,11 @@ class ServiceSettings(Settings):
     def authentic_events(self) -> EventKeys:
         """The keys in `event_keys`."""
         return event_keys_from(self.event_keys.get_secret_value(), self.service)
+
+    @property
+    def retry_delays(self) -> RetryDelays:
+        """The delays of deliveries, with `unknown_event_seconds`."""
+        return RetryDelays(unknown_event=timedelta(seconds=self.unknown_event_seconds))
 
     @property
     def pseudonyms(self) -> Pseudonyms:

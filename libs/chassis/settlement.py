@@ -17,6 +17,8 @@ class RetryDelays:
     """The delay after the first, second and third failed try; the fourth failure dead-letters the delivery."""
     outage: timedelta = timedelta(seconds=5)
     """The delay while the store or the broker cannot be reached; it uses up no try."""
+    unknown_event: timedelta = timedelta(seconds=900)
+    """The longest time for which an event of a later release waits for a replica that knows it."""
 
     @property
     def distinct(self) -> tuple[timedelta, ...]:
@@ -74,6 +76,10 @@ UNAUTHENTICATED: Final = "unauthenticated"
 """The reason of dead letters whose producer is not proven."""
 
 
+class UnknownEvent(UnreadableEvent):
+    """An event of a class or version that this release does not know: a later one published it."""
+
+
 class UnauthenticatedEvent(UnreadableEvent):
     """A delivery whose producer is not proven; the text says why (`libs/chassis/event_keys.py`)."""
 
@@ -108,19 +114,28 @@ def settle(
 ) -> Settlement:
     """Decide what to do with a delivery whose `attempt`-th try ended in `failure`, `waited` after its first delay.
 
-    A delivery that is unreadable or not authentic is dead-lettered at once. An outage is retried without limit.
+    A delivery that is unreadable or not authentic is dead-lettered at once; what a later release published waits for a
+    replica of that release first, by the longest delay. An outage is retried without limit.
     """
     if failure is None:
         return Ack()
     if isinstance(failure, RetryLater):
         return Retry(failure.after or delays.outage, counts=failure.counts)
-    if is_outage(failure) or (isinstance(failure, NotFoundYet) and waited < failure.longest):
-        return Retry(delays.outage, counts=False)
+    if (wait := _wait_after(failure, waited, delays)) is not None:
+        return Retry(wait, counts=False)
     if isinstance(failure, GiveUp | NotFoundYet | UnreadableEvent):
         return DeadLetter(_reason_of(failure))
     if attempt <= len(delays.after_failure):
         return Retry(delays.after_failure[attempt - 1], counts=True)
     return DeadLetter(f"failed {attempt} times: {type(failure).__name__}")
+
+
+def _wait_after(failure: Exception, waited: timedelta, delays: RetryDelays) -> timedelta | None:
+    """The next wait of a delivery that waits for something else; None when it has failed."""
+    if isinstance(failure, UnknownEvent):
+        return max(delays.distinct) if waited < delays.unknown_event else None
+    waits = is_outage(failure) or (isinstance(failure, NotFoundYet) and waited < failure.longest)
+    return delays.outage if waits else None
 
 
 def _reason_of(failure: GiveUp | NotFoundYet | UnreadableEvent) -> str:

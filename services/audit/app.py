@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
-from cryptography.x509 import load_pem_x509_certificates
-
 from libs.chassis.amqp import Broker
 from libs.chassis.clock import utc_now
 from libs.chassis.periodic import periodic
@@ -29,7 +27,6 @@ from libs.store.sealer import sealer_from
 from libs.store.store import Store
 from services.audit import metrics
 from services.audit.adapters.log_tiles import TileFolder
-from services.audit.adapters.log_timestamps import HttpTimestampAuthority
 from services.audit.adapters.log_witnesses import HttpWitness
 from services.audit.adapters.signer_memory import SignerMemoryFile
 from services.audit.adapters.sinks import sink_from
@@ -49,7 +46,7 @@ from services.audit.handlers.restorations import SignRestoration
 from services.audit.handlers.restore_lines import RestoreLines
 from services.audit.handlers.signer_reset import OpenMemory
 from services.audit.handlers.tallies import SignTallies
-from services.audit.ports import Publisher, SignerMemory
+from services.audit.ports import Publisher, SignerMemory, TimestampAuthority
 from services.audit.settings import AuditSettings
 
 log = logger(__name__)
@@ -69,6 +66,7 @@ async def serve(settings: AuditSettings) -> None:
                 settings.amqp_url.get_secret_value(),
                 keys=settings.authentic_events,
                 service=runtime.service,
+                delays=settings.retry_delays,
                 drain_seconds=settings.drain_seconds,
             ) as broker:
                 keys = CachedSubjectKeys(store.subjects, sealer_from(settings.secret_keys.get_secret_value()))
@@ -179,9 +177,13 @@ def cumulative_log(settings: AuditSettings, store: Store, memory: SignerMemory |
     return LogRound(steps=[sequence, sign, attest, *write], job_leases=store.job_leases, owner=owner, clock=utc_now)
 
 
-def _timestamp_authority(settings: AuditSettings) -> HttpTimestampAuthority | None:
+def _timestamp_authority(settings: AuditSettings) -> TimestampAuthority | None:
     if settings.tsa_url is None:
         return None
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 -- 4 MB, for an authority alone
+
+    from services.audit.adapters.log_timestamps import HttpTimestampAuthority  # noqa: PLC0415 -- with the above
+
     roots = () if settings.tsa_roots is None else load_pem_x509_certificates(settings.tsa_roots.read_bytes())
     return HttpTimestampAuthority(settings.tsa_url, tuple(roots))
 

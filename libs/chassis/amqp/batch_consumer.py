@@ -23,7 +23,8 @@ from libs.chassis.amqp.watchdog import ConsumerState
 from libs.chassis.backoff import backoff
 from libs.chassis.clock import monotonic
 from libs.chassis.failures import failure_location
-from libs.chassis.settlement import Ack, DeadLetter, UnreadableEvent, is_outage, settle
+from libs.chassis.rare_lines import RareLine
+from libs.chassis.settlement import Ack, DeadLetter, UnknownEvent, UnreadableEvent, is_outage, settle
 from libs.chassis.subscriptions import BatchHandler, Received
 from libs.chassis.telemetry import logger
 from libs.chassis.topology import WorkQueue, main_queue
@@ -59,6 +60,7 @@ class BatchConsumer:
         self._arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         self._in_flight = InFlight()
         self._backdated = Backdated(work.name, via.clock)
+        self._unknown_line = RareLine()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._handle = ConsumerHandle()
@@ -218,16 +220,14 @@ class BatchConsumer:
                 with batch_span(self.work.name, [(incoming, received)]):
                     await self._call([received])
             except Exception as failure:  # noqa: BLE001 -- every failure settles its delivery
-                if not await self._settle(incoming, failure, received):
+                if not await self._settle(incoming, failure):
                     return False
             else:
                 metrics.CONSUMED.labels(self.work.name, "ack").inc()
         return True
 
-    async def _settle(
-        self, incoming: AbstractIncomingMessage, failure: Exception, received: Received[Event] | None = None
-    ) -> bool:
-        waited = waited_for(received, self._via.clock)
+    async def _settle(self, incoming: AbstractIncomingMessage, failure: Exception) -> bool:
+        waited = waited_for(incoming, self._via.clock)
         settlement = settle(failure, attempt_of(incoming), self._via.delays, waited=waited)
         if isinstance(settlement, Ack):
             return True
@@ -241,4 +241,6 @@ class BatchConsumer:
         metrics.CONSUMED.labels(self.work.name, label).inc()
         if isinstance(settlement, DeadLetter):  # its copy is confirmed; the batch's acknowledgement follows
             log.warning("dead letter", queue=self.work.name, message_id=incoming.message_id, reason=settlement.reason)
+        elif isinstance(failure, UnknownEvent) and self._unknown_line.is_due():
+            log.warning("event of a later release waits", queue=self.work.name, event_name=incoming.type)
         return True

@@ -4,6 +4,7 @@ It has two connections, because an alarm blocks a connection that publishes, and
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -172,10 +173,12 @@ class Broker:
         prefetch: int,
         stuck_after: float = STUCK_SECONDS,
         account_share: int | None = None,
+        account_loop_seconds: float = math.inf,
     ) -> None:
         """Deliver a work queue's events to handlers, at most `prefetch` at once.
 
-        With an `account_share`, one account has at most so many of them while there are others (`FairShare`).
+        With an `account_share`, one account has at most so many of them while there are others, and fewer when their
+        steps are long: together they hold the event loop for `account_loop_seconds` at most (`FairShare`).
         The consumer is made anew when it has deliveries in flight and settles none for `stuck_after` seconds: more
         than one delivery takes as long as everything outside works as it should.
         """
@@ -183,7 +186,9 @@ class Broker:
         def create() -> QueueConsumer:
             shares = None
             if account_share is not None:
-                shares = FairShare[AbstractIncomingMessage](prefetch, share=account_share)
+                shares = FairShare[AbstractIncomingMessage](
+                    prefetch, share=account_share, loop_seconds=account_loop_seconds
+                )
             return QueueConsumer(work, subscriptions, self._processing(), shares)
 
         deliveries = prefetch if account_share is None else prefetch + PARKING

@@ -29,9 +29,7 @@ from libs.chassis.amqp.wire.delivered_message import acknowledger_of
 from libs.chassis.clock import Clock
 from libs.chassis.event_keys import EventKeys
 from libs.chassis.settlement import RETRY_DELAYS, DeadLetter, Retry, RetryDelays, UnreadableEvent
-from libs.chassis.subscriptions import Received
 from libs.chassis.topology import WorkQueue
-from libs.contracts.events import Event
 from libs.contracts.stored_times import is_from_the_future
 
 HANDLE_LIMIT = 240.0
@@ -87,11 +85,10 @@ async def _answer(send: Callable[[], Awaitable[None]], queue: str) -> bool:
     return True
 
 
-def waited_for(received: Received[Event] | None, clock: Clock) -> timedelta:
-    """How long ago the delivery was first delayed; zero when it never was, or could not be read."""
-    if received is None or received.waiting_since is None:
-        return timedelta()
-    return clock() - received.waiting_since
+def waited_for(incoming: AbstractIncomingMessage, clock: Clock) -> timedelta:
+    """How long ago the delivery was first delayed; zero when it never was."""
+    since = _delayed_since(incoming)
+    return timedelta() if since is None else clock() - since
 
 
 @dataclass(frozen=True, slots=True)

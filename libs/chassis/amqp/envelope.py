@@ -1,5 +1,6 @@
 """Converts an event and its metadata to an AMQP message and back; a received message is validated like any input."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractIncomingMessage
 from pydantic import ValidationError
 
-from libs.chassis.settlement import UnreadableEvent
+from libs.chassis.settlement import UnknownEvent, UnreadableEvent
 from libs.chassis.subscriptions import MessageMetadata, Received
 from libs.contracts.events import BY_NAME, Event
 from libs.contracts.stored_times import is_from_the_future
@@ -25,6 +26,7 @@ REASON, QUEUE, DIED_AT = "x-reason", "x-queue", "x-died-at"
 _LATEST_SECOND = 10**11
 """Larger times of death are in microseconds: earlier releases wrote whole seconds."""
 _MOST_ATTEMPTS = 1_000_000
+_EVENT_NAME = re.compile(r"[a-z][a-z_]{0,63}\.[a-z][a-z_]{0,63}")
 _KEPT = (ATTEMPT, AT, VERSION, MAC, SINCE, ACCOUNT, BEHIND)
 _TRACE = ("traceparent", "tracestate")
 _PROPERTIES = ("content_type", "message_id", "correlation_id", "type", "app_id")
@@ -134,13 +136,18 @@ def trace_of(incoming: AbstractIncomingMessage) -> dict[str, str]:
 
 
 def received_from(incoming: AbstractIncomingMessage) -> Received[Event]:
-    """The event of a message. Raises UnreadableEvent, which names the part at fault and no value."""
+    """The event of a message. Raises UnreadableEvent, which names the part at fault and no value.
+
+    It is UnknownEvent for a class or version that a later release may have: what has the form of a name or a version.
+    """
     event_class = BY_NAME.get(incoming.type or "")
     if event_class is None:
-        raise UnreadableEvent("unknown event type")
+        is_a_name = _EVENT_NAME.fullmatch(incoming.type or "")
+        raise UnknownEvent("unknown event type") if is_a_name else UnreadableEvent("no event type")
     version = incoming.headers.get(VERSION, event_class.version)
     if version != event_class.version:
-        raise UnreadableEvent(f"{event_class.name}: unknown version")
+        is_later = type(version) is int and version > event_class.version
+        raise (UnknownEvent if is_later else UnreadableEvent)(f"{event_class.name}: unknown version")
     try:
         message_id = UUID(incoming.message_id or "")
     except ValueError:

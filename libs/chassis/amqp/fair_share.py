@@ -29,6 +29,8 @@ HOP_SECONDS: Final = 0.1
 """More than a delay queue adds to its time. Deliveries that wait in different queues are so much apart."""
 FIRST_SECONDS: Final = 0.05
 """How long a delivery is taken to be handled before that was measured."""
+SHORTEST_STEP: Final = 1e-6
+"""Seconds. A step of a handler is never taken to be shorter."""
 MEMORY: Final = 0.9
 """The weight of earlier deliveries in the measured time."""
 
@@ -68,6 +70,8 @@ class _Account(Generic[D]):
     parked: deque[D] = field(default_factory=deque)
     seconds: float = FIRST_SECONDS
     """How long its deliveries are handled, on average."""
+    step: float = 0.0
+    """For how long a delivery holds the event loop at a time, on average of their longest steps."""
     behind: _Deferred = field(default_factory=_Deferred)
     again: _Deferred = field(default_factory=_Deferred)
     """Those that came back and found no room."""
@@ -80,13 +84,22 @@ class FairShare(Generic[D]):
     """The deliveries of one consumer that are running or parked, by account. At most `slots` run at once.
 
     The consumer's prefetch is `slots` and `parking` together. `share`: half of the slots when it is not given.
+    `loop_seconds`: while there are others, an account has only so many deliveries at once as would hold the event loop
+    for so long if each was at its longest step. That is for how long a step of another account's waits for them.
     """
 
     def __init__(
-        self, slots: int, parking: int = PARKING, *, share: int | None = None, clock: Monotonic = monotonic
+        self,
+        slots: int,
+        parking: int = PARKING,
+        *,
+        share: int | None = None,
+        loop_seconds: float = math.inf,
+        clock: Monotonic = monotonic,
     ) -> None:
         self._slots = slots
         self._share = max(1, slots // 2 if share is None else share)
+        self._loop_seconds = loop_seconds
         self._parking = parking
         self._now = clock
         self._running = 0
@@ -133,12 +146,13 @@ class FairShare(Generic[D]):
                 return account, delivery
         return None
 
-    def finish(self, account: str, seconds: float) -> None:
-        """Note that a delivery of the account was handled in so many seconds."""
+    def finish(self, account: str, seconds: float, *, step: float = 0.0) -> None:
+        """Note that a delivery was handled in so many seconds, and held the event loop for `step` of them at a time."""
         state = self._accounts[account]
         state.running -= 1
         self._running -= 1
         state.seconds = MEMORY * state.seconds + (1 - MEMORY) * seconds
+        state.step = MEMORY * state.step + (1 - MEMORY) * step
         self._forget_if_idle(account, self._now())
 
     def forget_parked(self) -> None:
@@ -150,7 +164,10 @@ class FairShare(Generic[D]):
 
     def _limit(self, account: str) -> int:
         """An account alone leaves a few slots free, so that another one's first delivery need not wait."""
-        return self.share if self._has_others(account) else max(1, self._slots - self._slots // 8)
+        if not self._has_others(account):
+            return max(1, self._slots - self._slots // 8)
+        within = self._loop_seconds / max(SHORTEST_STEP, self._accounts[account].step)
+        return max(1, int(min(self.share, within)))
 
     def _has_room(self, state: _Account[D], now: float, *, returned: bool) -> bool:
         """Newer deliveries stay behind those that are behind already."""

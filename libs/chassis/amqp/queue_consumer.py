@@ -31,9 +31,9 @@ from libs.chassis.amqp.message_spans import (
 from libs.chassis.amqp.origin import received_on
 from libs.chassis.amqp.shared_deliveries import SharedDeliveries
 from libs.chassis.amqp.watchdog import ConsumerState
-from libs.chassis.clock import monotonic
 from libs.chassis.failures import failure_location
 from libs.chassis.loop_time import LoopTime, ThreadClock
+from libs.chassis.rare_lines import RareLine
 from libs.chassis.settlement import (
     Ack,
     DeadLetter,
@@ -42,6 +42,7 @@ from libs.chassis.settlement import (
     Retry,
     RetryLater,
     Settlement,
+    UnknownEvent,
     UnreadableEvent,
     is_outage,
     settle,
@@ -56,8 +57,6 @@ from libs.contracts.errors import GatewayError
 from libs.contracts.events import Event
 
 log = logger(__name__)
-OUTAGE_LOG_SECONDS = 60.0
-"""How often a queue's log tells that its deliveries wait for the store or the broker."""
 _LABELS: dict[type[Settlement], str] = {Ack: "ack", Retry: "retry", DeadLetter: "dead_letter"}
 
 
@@ -79,7 +78,7 @@ class QueueConsumer:
         self._shared = None if shares is None else self._shared_by(shares)
         self._acknowledgements = Acknowledgements(work.name, self._sent)
         self._stopping = False
-        self._outage_told_at = float("-inf")
+        self._outage_line, self._unknown_line = RareLine(), RareLine()
         self._handle = ConsumerHandle()
         self._age = metrics.EVENT_AGE_SECONDS.labels(work.name)
         self._seconds = metrics.HANDLE_SECONDS.labels(work.name)
@@ -174,7 +173,7 @@ class QueueConsumer:
             describe_result(result)
             published = await self._publish(result, received, incoming)
         except Exception as failure:  # noqa: BLE001 -- every failure settles the delivery
-            waited = waited_for(received, self._via.clock)
+            waited = waited_for(incoming, self._via.clock)
             settlement = settle(failure, attempt_of(incoming), self._via.delays, waited=waited)
             if isinstance(failure, GiveUp) and received is not None:
                 published = await self._publish(failure.events, received, incoming)
@@ -256,14 +255,13 @@ class QueueConsumer:
         )
 
     def _is_known(self, failure: Exception) -> bool:
-        """True for a delivery that waits for something and not because it failed: one line a minute tells of outages.
+        """True for a delivery that waits for something and not because it failed.
 
-        Otherwise every delivery of a long queue would write a line every five seconds.
+        One line a minute tells that deliveries wait for the store, the broker or another release. Otherwise every
+        delivery of a long queue would write a line for each of its waits.
         """
-        if not is_outage(failure):
-            return isinstance(failure, RetryLater | NotFoundYet)
-        now = monotonic()
-        if now - self._outage_told_at < OUTAGE_LOG_SECONDS:
-            return True
-        self._outage_told_at = now
-        return False
+        if is_outage(failure):
+            return not self._outage_line.is_due()
+        if isinstance(failure, UnknownEvent):
+            return not self._unknown_line.is_due()
+        return isinstance(failure, RetryLater | NotFoundYet)

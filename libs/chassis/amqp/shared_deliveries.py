@@ -13,6 +13,7 @@ from libs.chassis import metrics
 from libs.chassis.amqp.envelope import account_of, time_left, was_behind
 from libs.chassis.amqp.fair_share import FairShare
 from libs.chassis.clock import Clock
+from libs.chassis.loop_time import LoopTime, ThreadClock
 from libs.chassis.settlement import Retry, UnreadableEvent
 
 BEHIND_AT_ONCE: Final = 8
@@ -31,6 +32,7 @@ class SharedDeliveries:
     start: Callable[[Coroutine[Any, Any, None]], None]
     stopping: Callable[[], bool]
     clock: Clock
+    _thread_clock: ThreadClock = field(default_factory=ThreadClock)
     _behind_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BEHIND_AT_ONCE))
 
     def arrive(self, incoming: AbstractIncomingMessage, *, on_new_channel: bool) -> None:
@@ -56,11 +58,11 @@ class SharedDeliveries:
             self.start(self._process(*taken))
 
     async def _process(self, account: str, incoming: AbstractIncomingMessage) -> None:
-        started = time.perf_counter()
+        started, handling = time.perf_counter(), LoopTime(self.process(incoming, None), self._thread_clock)
         try:
-            await self.process(incoming, None)
+            await handling
         finally:
-            self.shares.finish(account, time.perf_counter() - started)
+            self.shares.finish(account, time.perf_counter() - started, step=handling.longest)
             self._start_parked()
 
     def _early(self, incoming: AbstractIncomingMessage) -> Retry | None:

@@ -61,6 +61,7 @@ async def serve(settings: ConsoleSettings) -> None:
                 settings.amqp_url.get_secret_value(),
                 keys=settings.authentic_events,
                 service=runtime.service,
+                delays=settings.retry_delays,
                 drain_seconds=settings.drain_seconds,
             ) as broker:
                 await _serve(settings, runtime, store, broker)

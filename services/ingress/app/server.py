@@ -50,6 +50,7 @@ async def serve(settings: IngressSettings) -> None:
                 settings.amqp_url.get_secret_value(),
                 keys=settings.authentic_events,
                 service=runtime.service,
+                delays=settings.retry_delays,
                 drain_seconds=settings.drain_seconds,
             )
             async with ReadingProcess() as post_reader, connected as broker:

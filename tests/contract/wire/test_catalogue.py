@@ -93,6 +93,10 @@ def test_a_generated_page_is_up_to_date(page: str) -> None:
     assert (FOLDER / page).read_text("utf-8") == PAGES[page]().rstrip() + "\n"
 
 
+def test_the_settings_page_shows_no_default_as_stars() -> None:
+    assert "**" not in (FOLDER / "settings.md").read_text("utf-8").replace("**required**", "")
+
+
 def test_every_code_has_a_section_in_the_error_page() -> None:
     sections = re.findall(r"^### (\w+)$", (FOLDER / "errors.md").read_text("utf-8"), re.MULTILINE)
 

@@ -6,9 +6,10 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import aio_pika
+import pytest
 
 from libs.chassis import metrics
-from libs.chassis.amqp.envelope import AT, REASON
+from libs.chassis.amqp.envelope import AT, REASON, VERSION
 from libs.chassis.clock import utc_now
 from libs.chassis.replies import Replies
 from libs.chassis.subscriptions import Received
@@ -16,7 +17,16 @@ from libs.chassis.topology import EXCHANGE, RECORDS
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, WebhookReceived
 from tests.event_keys import signed
-from tests.integration.chassis.world import broker_at, dead_letters, depth, eventually, outside, stays_empty, webhook
+from tests.integration.chassis.world import (
+    SHORT,
+    broker_at,
+    dead_letters,
+    depth,
+    eventually,
+    outside,
+    stays_empty,
+    webhook,
+)
 from tests.proxy import Proxy
 
 
@@ -82,6 +92,35 @@ async def test_bad_events_among_good_ones_are_dead_lettered_and_the_good_ones_ke
         }
         assert sorted(ledger.kept) == sorted(set(ids) - ledger.refused)
         assert await stays_empty(channel, RECORDS.name)
+
+
+async def test_events_of_a_later_release_wait_for_a_replica_that_knows_them_beside_others(
+    vhost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger()
+    later = aio_pika.Message(
+        webhook().model_dump_json().encode(),
+        type=WebhookReceived.name,
+        message_id=str(uuid4()),
+        headers={AT: 1_760_000_000_000_000, VERSION: WebhookReceived.version + 1},
+    )
+    async with broker_at(vhost) as broker, outside(vhost) as channel:
+        ids = [uuid4() for _ in range(20)]
+        await (await channel.get_exchange(EXCHANGE)).publish(signed(later), WebhookReceived.binding)
+        for event_id in ids:
+            await broker.publish(webhook(), id=event_id)
+
+        await broker.consume_in_batches(RECORDS, ledger, size=25)
+        await eventually(lambda: len(ledger.kept) == 20)
+        await eventually(lambda: depth(channel, RECORDS.wait_queue(max(SHORT.distinct))))
+        assert ledger.kept == ids
+
+        monkeypatch.setattr(WebhookReceived, "version", WebhookReceived.version + 1)  # a replica of the later release
+
+        await eventually(lambda: len(ledger.kept) == 21)
+        await broker.drain(5)
+        assert ledger.kept == [*ids, UUID(later.message_id)]
+        assert await depth(channel, RECORDS.dead_letter_queue) == 0
 
 
 async def test_while_the_store_is_away_the_batch_waits_and_nothing_is_dead_lettered(vhost: str) -> None:

@@ -1,6 +1,7 @@
 """Work queues that accounts share: a backlog of one account never keeps another's deliveries waiting."""
 
 import asyncio
+import time
 from collections import Counter
 from uuid import UUID, uuid4
 
@@ -85,6 +86,44 @@ async def test_an_account_alone_is_never_put_behind(vhost: str) -> None:
         await eventually(lambda: len(set(handled)) == 300)
 
     assert deferred() == before
+
+
+def busy(seconds: float) -> None:
+    """Use that much CPU time, as a hostile text does."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+async def test_a_step_of_another_account_waits_for_one_long_step_and_not_for_one_of_each_delivery(vhost: str) -> None:
+    steps = finished = 0
+    waited_for: list[int] = []
+
+    async def handle(received: Received[WebhookReceived]) -> None:
+        nonlocal steps, finished
+        for _ in range(5):
+            before = steps
+            await asyncio.sleep(0)
+            if received.event.account_id == "b":
+                waited_for.append(steps - before)
+            else:
+                steps += 1
+                busy(0.003)
+        finished += 1
+
+    async with broker_at(vhost) as broker:
+        await publish_patiently(broker, of_account("b"))
+        await publish_all(broker, "a", [uuid4() for _ in range(80)])
+        await broker.consume(
+            WEBHOOKS, (on(WebhookReceived, handle),), prefetch=16, account_share=8, account_loop_seconds=0.004
+        )
+        await eventually(lambda: finished > 40, seconds=30)
+        waited_for.clear()
+        await publish_all(broker, "b", [uuid4() for _ in range(8)])
+        await eventually(lambda: finished == 89, seconds=60)
+
+    assert len(waited_for) == 40
+    assert max(waited_for) <= 2
 
 
 async def test_the_order_of_an_account_survives_being_parked(vhost: str) -> None:

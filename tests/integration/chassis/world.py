@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -53,6 +54,7 @@ def broker_at(
     handle_limit: float = 60.0,
     watch_interval: float = 0.1,
     drain_seconds: float = 1.0,
+    unknown_event_seconds: float = 60.0,
 ) -> AbstractAsyncContextManager[Broker]:
     """The broker of one service, with pauses short enough for a test."""
     return Broker.connected(
@@ -60,7 +62,7 @@ def broker_at(
         url,
         keys=EveryonesKeys(),
         heartbeat=heartbeat,
-        delays=SHORT,
+        delays=replace(SHORT, unknown_event=timedelta(seconds=unknown_event_seconds)),
         check_interval=check_interval,
         handle_limit=handle_limit,
         watch_interval=watch_interval,

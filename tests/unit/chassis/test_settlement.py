@@ -15,6 +15,7 @@ from libs.chassis.settlement import (
     RetryDelays,
     RetryLater,
     Settlement,
+    UnknownEvent,
     UnreadableEvent,
     settle,
 )
@@ -79,6 +80,25 @@ def test_what_an_event_names_and_is_not_there_is_waited_for_as_long_as_a_store_m
     waited: timedelta, expected: Settlement
 ) -> None:
     assert settle(NotFoundYet("account does not exist"), 1, waited=waited) == expected
+
+
+@pytest.mark.parametrize(
+    ("waited", "expected"),
+    [
+        pytest.param(0 * SECOND, Retry(30 * SECOND, counts=False), id="first seen"),
+        pytest.param(-SECOND, Retry(30 * SECOND, counts=False), id="the clock was set back"),
+        pytest.param(899 * SECOND, Retry(30 * SECOND, counts=False), id="an upgrade is under way"),
+        pytest.param(900 * SECOND, DeadLetter("unreadable: unknown event type"), id="nobody upgrades"),
+    ],
+)
+def test_an_event_of_a_later_release_waits_for_a_replica_that_knows_it(waited: timedelta, expected: Settlement) -> None:
+    assert settle(UnknownEvent("unknown event type"), 99, waited=waited) == expected
+
+
+def test_the_wait_for_a_later_release_may_be_set_to_nothing() -> None:
+    settled = settle(UnknownEvent("unknown event type"), 1, RetryDelays(unknown_event=timedelta()))
+
+    assert settled == DeadLetter("unreadable: unknown event type")
 
 
 def test_a_reason_names_the_kind_of_failure_and_never_its_text() -> None:

@@ -29,7 +29,7 @@ from libs.chassis.amqp.envelope import (
     time_left,
     trace_of,
 )
-from libs.chassis.settlement import UnreadableEvent
+from libs.chassis.settlement import UnknownEvent, UnreadableEvent
 from libs.chassis.subscriptions import MessageMetadata, Received
 from libs.contracts.events import EVENTS, Event, MessageApproved, WebhookPayload, WebhookReceived
 
@@ -119,8 +119,8 @@ def test_without_our_own_header_the_time_is_the_one_of_amqp() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        pytest.param({"type": None}, "unknown event type", id="no type"),
-        pytest.param({"type": PHONE}, "unknown event type", id="a type that is none"),
+        pytest.param({"type": None}, "no event type", id="no type"),
+        pytest.param({"type": PHONE}, "no event type", id="a type that is none"),
         pytest.param({"message_id": PHONE}, "webhook.received: message id is no UUID", id="an id that is none"),
         pytest.param({"message_id": None}, "webhook.received: message id is no UUID", id="no id"),
         pytest.param({"headers": {VERSION: 2}}, "webhook.received: unknown version", id="a later version"),
@@ -147,6 +147,28 @@ def test_what_cannot_be_read_says_which_part_and_no_value(changes: dict[str, Any
 
     assert str(unreadable.value) == told
     assert unreadable.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_later"),
+    [
+        pytest.param({"type": "webhook.invented"}, True, id="a class that nobody knows"),
+        pytest.param({"headers": {VERSION: 2}}, True, id="a later version"),
+        pytest.param({"headers": {VERSION: 0}}, False, id="an earlier version"),
+        pytest.param({"headers": {VERSION: "2"}}, False, id="a version that is a text"),
+        pytest.param({"type": None}, False, id="no type"),
+        pytest.param({"type": "webhook.invented\n"}, False, id="a type with a line end"),
+        pytest.param({"type": f"{'a' * 65}.b"}, False, id="a type that is too long for a name"),
+        pytest.param({"body": b"[]"}, False, id="a body that is no event"),
+    ],
+)
+def test_only_what_a_later_release_may_have_published_is_an_unknown_event(
+    changes: dict[str, Any], *, is_later: bool
+) -> None:
+    with pytest.raises(UnreadableEvent) as found:
+        received_from(sent(**changes))
+
+    assert isinstance(found.value, UnknownEvent) == is_later
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just(PHONE)

@@ -1,9 +1,11 @@
 """Shares of accounts: turns, limits, going behind at an account's own pace, and what is never done."""
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,9 +20,9 @@ class Clock:
         return self.now
 
 
-def a_share(slots: int = 8, parking: int = 24) -> tuple[FairShare[int], Clock]:
+def a_share(slots: int = 8, parking: int = 24, *, loop_seconds: float = math.inf) -> tuple[FairShare[int], Clock]:
     clock = Clock()
-    return FairShare[int](slots, parking, clock=clock), clock
+    return FairShare[int](slots, parking, loop_seconds=loop_seconds, clock=clock), clock
 
 
 def arrived(share: FairShare[int], account: str, count: int, *, returned: bool = False) -> list[timedelta]:
@@ -43,6 +45,67 @@ def test_an_account_has_at_most_half_of_the_slots_while_there_are_others() -> No
     arrived(share, "a", 12)
 
     assert started(share) == ["b", "a", "a", "a", "a"]
+
+
+def handled(share: FairShare[int], account: str, count: int, *, step: float) -> None:
+    """Let deliveries of an account be handled one after the other, each of which held the loop for so long."""
+    for number in range(count):
+        assert share.arrive(account, number, returned=False) is None
+        assert share.take() == (account, number)
+        share.finish(account, 0.01, step=step)
+
+
+@pytest.mark.parametrize(
+    ("step", "at_once"),
+    [
+        pytest.param(0.0, 4, id="steps of no length: the share"),
+        pytest.param(0.0009, 4, id="short steps: the share"),
+        pytest.param(0.0018, 2, id="steps of half the time: two"),
+        pytest.param(0.0045, 1, id="longer steps: one"),
+        pytest.param(1.0, 1, id="one, however long the steps are"),
+    ],
+)
+def test_an_accounts_deliveries_hold_the_loop_for_no_longer_than_they_may_together(step: float, at_once: int) -> None:
+    share, _ = a_share(8, loop_seconds=0.004)
+    arrived(share, "b", 1)
+    started(share)
+    handled(share, "a", 60, step=step)
+
+    arrived(share, "a", 6)
+
+    assert started(share) == ["a"] * at_once
+
+
+def test_an_accounts_long_steps_take_nothing_from_another_account() -> None:
+    share, _ = a_share(8, loop_seconds=0.004)
+    handled(share, "b", 60, step=0.001)
+    handled(share, "a", 60, step=0.02)
+
+    arrived(share, "a", 6)
+    arrived(share, "b", 6)
+
+    assert started(share) == ["a", "b", "b", "b", "b"]
+
+
+def test_an_account_whose_steps_are_short_again_has_its_share_again() -> None:
+    share, _ = a_share(8, loop_seconds=0.004)
+    arrived(share, "b", 1)
+    started(share)
+    handled(share, "a", 10, step=0.02)
+    handled(share, "a", 60, step=0.0005)
+
+    arrived(share, "a", 6)
+
+    assert started(share) == ["a"] * 4
+
+
+def test_an_account_alone_has_nearly_all_slots_however_long_its_steps_are() -> None:
+    share, _ = a_share(16, loop_seconds=0.004)
+    handled(share, "a", 60, step=0.02)
+
+    arrived(share, "a", 20)
+
+    assert len(started(share)) == 14
 
 
 def test_accounts_take_turns() -> None:
@@ -200,9 +263,12 @@ def test_what_was_parked_on_a_closed_channel_is_forgotten() -> None:
         max_size=200,
     ),
     slots=st.integers(1, 9),
+    held=st.dictionaries(st.sampled_from("abc"), st.floats(0, 10), max_size=3),
 )
-def test_nothing_parked_starves_and_the_limits_always_hold(steps: list[tuple[str, str, bool]], slots: int) -> None:
-    share, clock = a_share(slots)
+def test_nothing_parked_starves_and_the_limits_always_hold(
+    steps: list[tuple[str, str, bool]], slots: int, held: dict[str, float]
+) -> None:
+    share, clock = a_share(slots, loop_seconds=0.004)
     running: dict[str, int] = dict.fromkeys("abc", 0)
     parked: dict[str, list[int]] = {account: [] for account in "abc"}
 
@@ -220,7 +286,7 @@ def test_nothing_parked_starves_and_the_limits_always_hold(steps: list[tuple[str
             clock.now += 100
         elif running[account]:
             running[account] -= 1
-            share.finish(account, 0.1)
+            share.finish(account, 0.1, step=held.get(account, 0.0))
         start_all()
         assert sum(running.values()) <= slots
         assert not any(parked.values()) or any(running.values())
@@ -228,6 +294,6 @@ def test_nothing_parked_starves_and_the_limits_always_hold(steps: list[tuple[str
     while any(running.values()):
         account = next(account for account in "abc" if running[account])
         running[account] -= 1
-        share.finish(account, 0.1)
+        share.finish(account, 0.1, step=held.get(account, 0.0))
         start_all()
     assert not any(parked.values())
