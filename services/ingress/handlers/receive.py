@@ -53,7 +53,7 @@ class ReceiveProviderWebhook:
             events, unknown = await self._with_numbers(provider, inbound.events[start : start + slice_], number)
             skipped[Skip.UNKNOWN_NUMBER] += unknown
             if is_large and events:
-                async with self.large_posts.turn(events[0].event.account_id or "", published=start):
+                async with self.large_posts.turn(events[0].event.account_id or "", events=len(events)):
                     await self._publish(events)
             else:
                 await self._publish(events)

@@ -50,23 +50,18 @@ class Automaton(Generic[S]):
         """The number of states, a measure of its memory: about 250 bytes each."""
         return len(self.fallbacks)
 
-    def step(self, state: int, symbol: S) -> int:
-        """The state after one more symbol."""
-        edges, fallbacks = self.edges, self.fallbacks
-        while (following := edges.get((state, symbol))) is None and state:
-            state = fallbacks[state]
-        return following or ROOT
-
     def matches(self, symbols: Iterable[S]) -> Iterator[tuple[int, int]]:
         """Each match: the position after its last symbol, and the pattern's number; the longest first at a position."""
-        step, nearest = self.step, self.nearest
+        follow, fallbacks, nearest = self.edges.get, self.fallbacks, self.nearest
         state = ROOT
         for end, symbol in enumerate(symbols, 1):
-            state = step(state, symbol)
+            while (following := follow((state, symbol))) is None and state:
+                state = fallbacks[state]
+            state = following or ROOT
             found = nearest[state]
             while found:
                 yield from ((end, number) for number in self.endings[found])
-                found = nearest[self.fallbacks[found]]
+                found = nearest[fallbacks[found]]
 
 
 def _links(

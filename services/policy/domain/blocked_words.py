@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from services.policy.domain.automaton import Automaton
+from services.policy.domain.automaton import ROOT, Automaton
 from services.policy.domain.lookalikes import with_latin_letters
 from services.policy.domain.phrases import MIN_JOINED_PHRASE, PhraseIndex, stems_in
 
@@ -110,33 +110,37 @@ class BlockedWords:
         return bool(self.lengths) and self._are_spelt_in(parts)
 
     def _are_spelt_in(self, parts: Sequence[Sequence[str]]) -> bool:
+        follow, fallbacks, nearest = self.letters.edges.get, self.letters.fallbacks, self.letters.nearest
         state = starts = spelt = 0
-        step, nearest, lengths = self.letters.step, self.letters.nearest, self.lengths
         for part in parts:
-            in_part = 0
+            before = 0  # letters of the part's earlier words
             for word in part:
+                starts = (starts | 1) & _RECENT  # bit n: a word starts n letters before this one's first letter
                 spelt = spelt + 1 if len(word) == 1 else 0
                 for in_word, letter in enumerate(word, 1):
-                    state = step(state, letter)
-                    starts = (starts << 1 | (in_word == 1)) & _RECENT  # bit n: a word starts n letters before this one
-                    in_part += 1
-                    ending = lengths.get(nearest[state])
-                    if ending is not None and (
-                        ending.anywhere
-                        or (ending.whole if in_word == len(word) else ending.begun)
-                        & _lengths_allowed(starts, ending.splittable, in_word=in_word, in_part=in_part, spelt=spelt)
-                    ):
-                        return True
+                    while (following := follow((state, letter))) is None and state:
+                        state = fallbacks[state]
+                    state = following or ROOT
+                    if nearest[state]:
+                        ending = self.lengths[nearest[state]]
+                        possible = ending.whole if in_word == len(word) else ending.begun
+                        if ending.anywhere or possible & _lengths_allowed(
+                            starts, ending.splittable, in_word=in_word, in_part=before + in_word, spelt=spelt
+                        ):
+                            return True
+                before += len(word)
+                starts <<= min(len(word), _MAX_LETTERS)
         return False
 
 
 def _lengths_allowed(starts: int, splittable: int, *, in_word: int, in_part: int, spelt: int) -> int:
     """The lengths of matches that end here and begin where they may, as a set of bits.
 
-    A match begins with the current word. A splittable one may begin with an earlier word, if it is long enough.
+    `starts`: bit n is set when a word starts n letters before the first letter of the current one. A match begins with
+    the current word. A splittable one may begin with an earlier word, if it is long enough.
     """
     allowed = 1 << in_word - 1
-    split = splittable & starts
+    split = splittable & starts << in_word - 1
     if split:
         signs = _at_least(_SPLIT_BY_SIGNS) & ((1 << in_part) - 1)
         letters = _at_least(_SPELT) & ((1 << spelt) - 1)

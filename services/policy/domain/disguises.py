@@ -71,9 +71,9 @@ def plain_words(text: str, is_known: IsKnown) -> PlainWords:
     Digits and signs are read so in known words only.
     """
     plain, leet = _without_leet(text, is_known)
-    parts = tuple([stem_of(word) for word in part] for part in parts_in(plain))
     if text.isascii():
-        return PlainWords(parts, leet, 0)
+        return PlainWords(tuple(parts_in(plain)), leet, 0)
+    parts = tuple([stem_of(word) for word in part] for part in parts_in(plain))
     words = [word for part in parts for word in part]
     readings = latin_readings(words)
     plain_parts = tuple(_replaced(parts, readings)) if readings else parts
@@ -83,9 +83,9 @@ def plain_words(text: str, is_known: IsKnown) -> PlainWords:
 
 def _replaced(parts: Iterable[Sequence[str]], readings: Mapping[int, str]) -> Iterator[list[str]]:
     """The parts with the readings of some words, given by the number of the word in the whole text."""
-    number = 0
+    number, reading = 0, readings.get
     for part in parts:
-        yield [readings.get(at, word) for at, word in enumerate(part, number)]
+        yield [reading(at, word) for at, word in enumerate(part, number)]
         number += len(part)
 
 

@@ -48,6 +48,9 @@ _LETTERS = {
 }
 """Letters that are typed in place of one another, in their form after decomposition."""
 
+_PART = "\n"
+"""Stands for every kind of space where parts between spaces are told apart; no fold has it."""
+
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -61,7 +64,18 @@ class _Folds(dict[int, str]):
         return folded_text
 
 
+class _FoldsOfParts(_Folds):
+    """The folds, with every space as _PART."""
+
+    def __missing__(self, code: int) -> str:
+        folded_text = _PART if chr(code).isspace() else _FOLDS[code]
+        if len(self) < _MEMO_LIMIT:
+            self[code] = folded_text
+        return folded_text
+
+
 _FOLDS = _Folds()
+_FOLDS_OF_PARTS = _FoldsOfParts()
 
 
 def folded_text(text: str) -> str:
@@ -82,7 +96,7 @@ def parts_in(text: str) -> list[list[str]]:
     """The folded words of each part of the text between spaces; a part without letters is left out."""
     if text.isascii():
         return [words for part in text.lower().split() if (words := _ASCII_WORD.findall(part))]
-    return [words for part in text.split() if (words := folded_text(part).split())]
+    return [words for part in text.translate(_FOLDS_OF_PARTS).split(_PART) if (words := part.split())]
 
 
 def letters_of(text: str) -> str:

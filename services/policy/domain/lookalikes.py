@@ -18,6 +18,8 @@ _LEET_AS_L = str.maketrans("013457@$€!|", "oleastaseli")
 _LEET_NEXT_TO_LETTER = re.compile(r"[a-zA-Z][013457@$€!|]|[013457@$€!|][a-zA-Z]")
 _EDGES = ".,;:!?\"'()[]{}<>*_~-"
 
+_BETWEEN_WORDS = " "  # folded words have none
+
 _LATIN = re.compile(r"[a-z]")
 _LOOKALIKE = re.compile(r"[\u0370-\u03ff\u0400-\u052f\u0251\u0261\u0269]")
 _HIDDEN = re.compile(r"[A-Za-z][\u200b-\u200f\u2060-\u2064\ufeff\u180e\u034f\u115f\u1160\u3164]+(?=[A-Za-z])")
@@ -44,10 +46,11 @@ def latin_readings(words: Sequence[str]) -> dict[int, str]:
     A word wholly in another script is read so only when every such letter of the text looks Latin: a text that is
     really Russian or Greek has others.
     """
-    skeletons = {at: with_latin_letters(word) for at, word in enumerate(words) if _LOOKALIKE.search(word)}
-    if any(map(_LOOKALIKE.search, skeletons.values())):
-        return {at: skeleton for at, skeleton in skeletons.items() if _has_two_scripts(words[at])}
-    return skeletons
+    together = with_latin_letters(_BETWEEN_WORDS.join(words))
+    if _LOOKALIKE.search(together):
+        return {at: with_latin_letters(word) for at, word in enumerate(words) if _has_two_scripts(word)}
+    pairs = enumerate(zip(words, together.split(_BETWEEN_WORDS), strict=bool(words)))
+    return {at: read for at, (word, read) in pairs if read != word}
 
 
 def with_latin_letters(folded: str) -> str:

@@ -17,7 +17,9 @@ from services.ingress.handlers.large_posts import (
     CALLERS_SECONDS,
     EVENTS_OF_A_PROVIDER,
     LARGE_BODY,
+    LATELY_SECONDS,
     LOOK_SECONDS,
+    REPLENISHED_SECONDS,
     REST_SECONDS,
     UNREAD_POSTS,
     LargePosts,
@@ -135,7 +137,7 @@ async def test_the_slices_of_several_accounts_take_turns() -> None:
 
     async def publish(account: str, count: int) -> None:
         for _ in range(count):
-            async with posts.turn(account):
+            async with posts.turn(account, events=8):
                 slices.append(account)
                 await asyncio.sleep(0)
 
@@ -145,28 +147,103 @@ async def test_the_slices_of_several_accounts_take_turns() -> None:
     assert slices.count("a") == 18
 
 
-@pytest.mark.parametrize(
-    ("published", "seconds"),
-    [
-        (0, CALLERS_SECONDS),
-        (EVENTS_OF_A_PROVIDER - 1, CALLERS_SECONDS),
-        (EVENTS_OF_A_PROVIDER, REST_SECONDS + CALLERS_SECONDS),
-    ],
-)
-async def test_a_slice_waits_for_callers_and_not_for_ever(published: int, seconds: float) -> None:
-    looks = iter([2, 1, 0, 0])
-    after_callers = LargePosts(ReadsAtOnce(), lambda: next(looks))
-    always = 0
+@dataclass
+class Clock:
+    now: float = 1000.0
 
-    def waiting() -> int:
-        nonlocal always
-        always += 1
-        return 1
+    def __call__(self) -> float:
+        return self.now
 
-    beside_callers = LargePosts(ReadsAtOnce(), waiting)
 
-    async with after_callers.turn("a", published=published), beside_callers.turn("b", published=published):
-        left = list(looks)
+@dataclass
+class Callers:
+    """How many callers wait, and how often that was asked."""
 
-    assert len(left) <= 1
-    assert always == round(seconds / LOOK_SECONDS)
+    waiting: int = 0
+    looks: int = 0
+
+    def __call__(self) -> int:
+        self.looks += 1
+        return self.waiting
+
+
+@dataclass
+class Posts:
+    """Large posts beside callers."""
+
+    clock: Clock = field(default_factory=Clock)
+    callers: Callers = field(default_factory=Callers)
+
+    def __post_init__(self) -> None:
+        self.large_posts = LargePosts(ReadsAtOnce(), self.callers, self.clock)
+
+    async def looks_before_slice(self, account: str = "a", *, events: int = 8) -> int:
+        """How often the slice looks for callers before it is published; each look takes LOOK_SECONDS."""
+        before = self.callers.looks
+        async with self.large_posts.turn(account, events=events):
+            return self.callers.looks - before
+
+    async def publish(self, events: int, account: str = "a") -> None:
+        """Publish so many events in slices while nobody waits."""
+        waiting, self.callers.waiting = self.callers.waiting, 0
+        self.clock.now += LATELY_SECONDS
+        for _ in range(0, events, 8):
+            assert await self.looks_before_slice(account) <= 2
+        self.callers.waiting = waiting
+
+
+CALLERS, REST = round(CALLERS_SECONDS / LOOK_SECONDS), round(REST_SECONDS / LOOK_SECONDS)
+
+
+async def test_a_slice_waits_while_callers_wait_and_not_for_ever() -> None:
+    posts = Posts(callers=Callers(waiting=1))
+
+    assert await posts.looks_before_slice() == CALLERS
+
+
+async def test_a_slice_waits_between_two_callers_who_come_one_after_the_other() -> None:
+    posts = Posts(callers=Callers(waiting=1))
+    await posts.looks_before_slice()
+
+    posts.callers.waiting = 0
+    posts.clock.now += LATELY_SECONDS / 2
+    assert await posts.looks_before_slice() == CALLERS
+    posts.clock.now += LATELY_SECONDS
+    assert await posts.looks_before_slice() == 1
+
+
+async def test_an_account_with_more_events_than_a_provider_puts_into_a_post_rests_in_every_post() -> None:
+    posts = Posts()
+    await posts.publish(EVENTS_OF_A_PROVIDER)
+    posts.callers.waiting = 1
+
+    assert await posts.looks_before_slice("a") == REST + CALLERS
+    assert await posts.looks_before_slice("b") == CALLERS
+
+
+async def test_a_post_with_as_many_events_as_a_provider_puts_into_one_never_rests() -> None:
+    posts = Posts()
+    await posts.publish(EVENTS_OF_A_PROVIDER - 8)
+    posts.callers.waiting = 1
+
+    assert await posts.looks_before_slice() == CALLERS
+
+
+async def test_an_account_may_publish_again_after_a_minute_however_much_it_has_published() -> None:
+    posts = Posts()
+    await posts.publish(15 * EVENTS_OF_A_PROVIDER)
+    posts.callers.waiting = 1
+    assert await posts.looks_before_slice() == REST + CALLERS
+
+    posts.clock.now += REPLENISHED_SECONDS
+
+    assert await posts.looks_before_slice(events=EVENTS_OF_A_PROVIDER) == CALLERS
+
+
+async def test_accounts_that_have_published_nothing_for_long_are_forgotten() -> None:
+    posts = Posts()
+    for each in range(100):
+        await posts.looks_before_slice(f"acc_{each}")
+        posts.clock.now += REPLENISHED_SECONDS / 10
+
+    assert len(posts.large_posts._accounts) <= 11

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.policy.domain.folded_text import folded_text, letters_of, words_in
+from services.policy.domain.folded_text import folded_text, letters_of, parts_in, words_in
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,17 @@ def test_folding_is_idempotent(text: str) -> None:
 @given(text=st.text(st.characters(max_codepoint=127)))
 def test_the_short_cut_for_ascii_gives_the_same_words(text: str) -> None:
     assert words_in(text) == folded_text(text).split()
+
+
+@given(text=st.text(st.one_of(st.characters(), st.sampled_from(" \t\n\x1c\x85\u2028\u3000.é"))))
+def test_the_parts_are_the_words_of_each_piece_between_spaces(text: str) -> None:
+    assert parts_in(text) == [words for piece in text.split() if (words := words_in(piece))]
+
+
+def test_no_fold_of_a_sign_parts_words_as_a_space_does() -> None:
+    parting = [code for code in range(sys.maxunicode + 1) if len(parts_in(f"é{chr(code)}b")) > 1]
+
+    assert [code for code in parting if not chr(code).isspace()] == []
 
 
 @given(text=st.text(st.characters()))
