@@ -3,7 +3,6 @@
 Stores and records hold only what this module makes. A plain number exists in AMQP messages alone.
 """
 
-import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from libs.contracts.keyed_hashes import KeyedHash
 from libs.contracts.phone_numbers import canonical, region_of, spellings
 
 E164_PATTERN = r"^\+[1-9][0-9]{6,14}$"
@@ -83,6 +83,10 @@ class Pseudonyms:
     """
 
     hash_key: bytes = field(repr=False)
+    _keyed: KeyedHash = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_keyed", KeyedHash(self.hash_key))
 
     def customer_key(self, account_id: str, value: str) -> str:
         """The customer key: the hash of a phone number or user id within one account.
@@ -118,7 +122,7 @@ class Pseudonyms:
 
     def fingerprint(self, body: bytes) -> str:
         """The hash that tells whether two requests have the same body."""
-        return hmac.digest(self.hash_key, body, "sha256").hex()
+        return self._keyed.hexdigest(body)
 
     def _hash(self, text: str) -> str:
         return self.fingerprint(text.encode())

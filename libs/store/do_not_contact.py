@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from libs.contracts.identity import Pseudonyms
+from libs.contracts.keyed_hashes import KeyedHash
 from libs.store.conversations import SuppressionKind
 from libs.store.erased_customers import ErasedCustomers
 from libs.store.sealer import SealingKey, sealer_from
@@ -102,6 +103,7 @@ class DoNotContact:
         """The first of `keys` makes new hashes; the others find those that were made with them."""
         self.pseudonyms = pseudonyms
         self._keys = tuple(keys)
+        self._hashes = tuple(KeyedHash(each.key) for each in keys)
         self._entries = entries
         self._slow = slow
         self._cache = _Cache(monotonic)
@@ -164,7 +166,8 @@ class DoNotContact:
 
     def markers(self, customer_key: str) -> tuple[str, ...]:
         """What stands for a customer key in the markers of erasures, the newest first. Fast: markers stay for days."""
-        return tuple(hmac.digest(each.key, f"erased:{customer_key}".encode(), "sha256").hex() for each in self._keys)
+        value = f"erased:{customer_key}".encode()
+        return tuple([each.hexdigest(value) for each in self._hashes])
 
     def names_of_erased(self, customer_keys: Collection[str]) -> list[str]:
         """The names under which markers of these customers may be; earlier releases took the keys themselves."""

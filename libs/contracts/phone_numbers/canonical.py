@@ -35,13 +35,18 @@ class SpellingRule:
 
     def undone(self, digits: str) -> str | None:
         """The digits that the rule rewrites to these canonical ones; None when it leads to no such digits."""
-        groups = _GROUP.findall(self.pattern.pattern)
-        forward = _REFERENCE.sub(lambda reference: f"({groups[int(reference[1]) - 1]})", self.replacement)
-        if (match := re.fullmatch(forward, digits)) is None:
+        if (match := _rewritten(self.pattern.pattern, self.replacement).fullmatch(digits)) is None:
             return None
         kept = dict(zip(_REFERENCE.findall(self.replacement), match.groups(), strict=True))
-        numbers = iter(range(1, len(groups) + 1))
+        numbers = iter(range(1, self.pattern.groups + 1))
         return _GROUP.sub(lambda _: kept[str(next(numbers))], _LOOK_AHEAD.sub("", self.pattern.pattern))
+
+
+@cache
+def _rewritten(pattern: str, replacement: str) -> re.Pattern[str]:
+    """What a rule's digits look like once it has rewritten them, with its groups in their new order."""
+    groups = _GROUP.findall(pattern)
+    return re.compile(_REFERENCE.sub(lambda reference: f"({groups[int(reference[1]) - 1]})", replacement))
 
 
 @cache

@@ -1,5 +1,6 @@
 """What the numbering plans say about digits. The plans come from libphonenumber; results are canonical E.164."""
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -8,6 +9,7 @@ from phonenumbers import CountryCodeSource, PhoneNumber, PhoneNumberFormat, Phon
 
 from libs.contracts.phone_numbers.canonical import REMEMBERED, canonical
 
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _PLAUSIBLE = range(8, 16)
 """Lengths of WhatsApp's digits: the shortest mobiles have 5 digits after a country code of 3 (Saint Helena)."""
 _LONGEST_EXTENSION: Final = 5
@@ -25,12 +27,27 @@ def region_of(phone: str | None) -> str | None:
 
     A number that no plan has, but WhatsApp knows, is in the main region of its country calling code.
     """
-    number = None if phone is None else _parsed(phone, None)
+    if phone is None:
+        return None
+    if (alone := _region_of_code(phone)) is not None:
+        return alone
+    number = _parsed(phone, None)
     if number is None:
         return None
     region = phonenumbers.region_code_for_number(number)
     region = region or phonenumbers.region_code_for_country_code(number.country_code or 0)
     return region if is_region(region) else None
+
+
+def _region_of_code(phone: str) -> str | None:
+    """The region of a number in E.164 whose country calling code is that of one region alone, without its plan."""
+    if _E164.fullmatch(phone) is None:
+        return None
+    for length in (1, 2, 3):  # no code begins with another one
+        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(phone[1 : 1 + length]))
+        if regions is not None:
+            return regions[0] if len(regions) == 1 and is_region(regions[0]) else None
+    return None
 
 
 @lru_cache(REMEMBERED)

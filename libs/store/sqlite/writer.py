@@ -1,6 +1,8 @@
 """The writer thread of one SQLite file: all changes that wait when it is free become one transaction (group commit).
 
-The rule: a change returns only after its transaction is on disk, and a failed change rolls back alone.
+The rule: a change returns only after its transaction is on disk, and a failed change rolls back alone. What one step of
+an event loop asks for is handed over together: a thread that is woken for each change makes small transactions, and
+takes the interpreter's lock from the loop each time (docs/decisions/0079-cpu-of-a-message.md).
 """
 
 import asyncio
@@ -16,6 +18,9 @@ Change = Callable[[sqlite3.Connection], Any]
 Check = Callable[[sqlite3.Connection], None]
 MAX_BATCH = 256
 """Changes in one transaction at most, so that the first does not wait long (some 40 µs each)."""
+GATHERED = 16
+"""So many changes are handed over without waiting for the rest of the loop's step, which is some milliseconds of work:
+the disk then writes while the loop goes on."""
 
 
 class _Request(NamedTuple):
@@ -43,6 +48,7 @@ class Writer:
         self.wrote_at = float("-inf")
         """When a transaction last changed the file, by the monotonic clock."""
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Request]] = {}
         self._thread = threading.Thread(target=self._run, name=f"write {name}", daemon=True)
         self._thread.start()
 
@@ -50,13 +56,26 @@ class Writer:
         """Queue a change; the future gets its result once it is durable. Cancelling the future stops no change."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._queue.put(_Request(change, future, loop))
+        gathered = self._gathered.get(loop)
+        if gathered is None:
+            gathered = self._gathered[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        gathered.append(_Request(change, future, loop))
+        if len(gathered) == GATHERED:
+            self._hand_over(loop)
         return future
 
     def stop(self) -> None:
         """Run the queued changes, then close the connection. Blocks until then."""
+        for loop in tuple(self._gathered):
+            self._hand_over(loop)
         self._queue.put(None)
         self._thread.join()
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Queue what a loop has gathered; whoever comes second, the loop or `stop`, finds nothing."""
+        for request in self._gathered.pop(loop, ()):
+            self._queue.put(request)
 
     def _run(self) -> None:
         stopping = False

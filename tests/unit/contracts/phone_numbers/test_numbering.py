@@ -1,6 +1,9 @@
 """What the numbering plans say about digits, one question at a time."""
 
+import phonenumbers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libs.contracts.phone_numbers.numbering import (
     dialled_readings,
@@ -8,6 +11,7 @@ from libs.contracts.phone_numbers.numbering import (
     is_mobile_of_region,
     is_region,
     national_reading,
+    region_of,
     whatsapp_reading,
 )
 
@@ -96,3 +100,23 @@ def test_a_mobile_of_a_region_has_its_code_and_the_length_of_mobiles(
     expected: bool,  # noqa: FBT001
 ) -> None:
     assert is_mobile_of_region(digits, region) is expected
+
+
+@given(
+    code=st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)),
+    rest=st.text("0123456789", min_size=3, max_size=14),
+)
+def test_the_region_is_that_of_the_plan_whether_or_not_its_code_has_others(code: int, rest: str) -> None:
+    phone = f"+{code}{rest}"[:16].ljust(8, "0")
+    number = phonenumbers.parse(phone, None)
+    planned = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(code)
+
+    assert region_of(phone) == (planned if is_region(planned) else None)
+
+
+@pytest.mark.parametrize(
+    ("phone", "expected"),
+    [("+966512345678", "SA"), ("+12025550123", "US"), ("+18095550123", "DO"), ("+80012345678", None), (None, None)],
+)
+def test_a_region_is_known_by_its_code_or_by_its_plan(phone: str | None, expected: str | None) -> None:
+    assert region_of(phone) == expected
