@@ -11,9 +11,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TextIO
 
-import structlog
-
 from libs.chassis import metrics
+from libs.chassis.structured_log import structlog
 
 
 class LogOutput:

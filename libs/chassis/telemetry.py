@@ -6,10 +6,10 @@ import re
 import sys
 
 import orjson
-import structlog
 
 from libs.chassis.failures import redact_exception
 from libs.chassis.log_output import LogOutput, LogOutputHandler, never_raising
+from libs.chassis.structured_log import structlog
 from libs.chassis.trace_context import current_trace_id
 
 _URL_PASSWORD = re.compile(r"(?<!\w)(\w+://)[^/\s]+@")

@@ -10,10 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from libs.record.keys import PublicKeys, SigningKey
 
@@ -93,6 +91,9 @@ def _signer(key: SigningKey) -> Any:
 
 def _certificate(private: Ed25519PrivateKey, kid: str) -> bytes:
     """A certificate of the key for itself, in DER; the same for the same key."""
+    from cryptography import x509  # noqa: PLC0415 -- 2 MB
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415 -- with the above
+
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"WhatsApp gateway for 3CX, key {kid}"[:64])])
     usage = dict.fromkeys(
         ("key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign", "encipher_only",

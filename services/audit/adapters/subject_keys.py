@@ -14,7 +14,7 @@ from libs.store.subjects import Subject, SubjectKey, Subjects, key_of, new_subje
 
 CACHE_SECONDS = 300.0
 MAX_KEYS = 20_000
-"""About 1 KB each; the oldest ones are dropped beyond it."""
+"""About 500 bytes each; the oldest ones are dropped beyond it."""
 
 
 class CachedSubjectKeys:

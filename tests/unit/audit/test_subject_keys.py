@@ -1,6 +1,7 @@
 """Persons' keys as audit remembers them: made once, asked for seldom, forgotten when they are destroyed."""
 
 import base64
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from libs.contracts.events import SubjectErased
 from libs.store.sealer import Sealer, SealingKey
 from libs.store.subjects import Subject, key_of
 from services.audit.adapters.subject_keys import CACHE_SECONDS, MAX_KEYS, CachedSubjectKeys
+from tests.resident_memory import growth
 
 SEALER = Sealer([SealingKey("k1", bytes(range(32)))])
 
@@ -151,3 +153,23 @@ async def test_somebody_unknown_is_given_no_key_by_an_echo() -> None:
     found = await remembering.keys.of({"c1", "c2"}, new={"c2"})
 
     assert set(found) == set(remembering.subjects.rows) == {"c2"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its resident memory")
+def test_a_cached_key_takes_some_hundred_bytes() -> None:
+    before = """
+import os
+from libs.store.subjects import SubjectKey
+SubjectKey(bytes(32)).seal("first", {"a": 1})
+keys = []
+"""
+    step = """
+for number in range(5_000):
+    key = SubjectKey(os.urandom(32))
+    key.seal(str(number), {"a": 1})
+    keys.append(key)
+"""
+
+    taken = growth(before, step) / 5_000
+
+    assert taken < 1_000

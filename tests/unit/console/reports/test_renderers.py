@@ -19,8 +19,9 @@ from services.console.pages.reports.html_renderer import HtmlRenderer
 from services.console.pages.reports.json_renderer import JsonRenderer
 from services.console.pages.reports.outline import outline_from
 from services.console.pages.reports.outline_parts import Tone
+from services.console.pages.reports.pdf_document import HEAD, width_of_numbers
 from services.console.pages.reports.pdf_drawings import BOLD, register_fonts
-from services.console.pages.reports.pdf_renderer import HEAD, PdfRenderer, width_of_numbers
+from services.console.pages.reports.pdf_renderer import PdfRenderer
 from tests.unit.console.reports.samples import BROKEN, a_cell, a_report, an_answer
 
 FORMS = [JsonRenderer(), CsvRenderer(), HtmlRenderer(), PdfRenderer()]
