@@ -36,6 +36,7 @@ from bench.results import (
 )
 from bench.seed_data import fill, open_windows
 from bench.targets import ASKED_FOR, MANY_CUSTOMERS, Target, prepare, prepare_with_entries
+from tools.capacity import page as capacity_page
 from tools.simulator.client import SimulatorClient
 from tools.stack import Stack, StackPlan
 from tools.stack.given_store import given_server
@@ -60,50 +61,50 @@ class Bench:
     """One running stack and what is measured on it."""
 
     def __init__(self, stack: Stack, targets: list[Target], results: Results, extent: Extent) -> None:
-        self._stack = stack
-        self._site = site_of(stack, targets)
+        self.stack = stack
+        self.site = site_of(stack, targets)
         self._results = results
         self._extent = extent
 
     async def round_with_ceiling(self) -> None:
         """Measure ceiling and gateway in turn with each number in flight."""
-        broker = self._stack.broker
+        broker = self.stack.broker
         if broker is None:
             raise RuntimeError("the benchmark needs its own broker")
         for in_flight in IN_FLIGHT:
             seconds = self._extent.seconds * (_LEAST_SHARE if in_flight == 1 else 1)
             timing, costs = await ceiling.measure(broker.url, broker.pid, in_flight=in_flight, seconds=seconds)
             self._results.add(CEILING, closed(in_flight), timing, costs)
-            await self._closed(GATEWAY, self._site, in_flight, seconds)
+            await self._closed(GATEWAY, self.site, in_flight, seconds)
 
     async def faststream(self) -> None:
         """Measure the same path on FastStream."""
-        async with alternatives.faststream(self._stack) as site:
+        async with alternatives.faststream(self.stack) as site:
             for in_flight in IN_FLIGHT:
                 await self._closed(FASTSTREAM, site, in_flight, self._extent.seconds * _LEAST_SHARE)
 
     async def round(self, what: str) -> None:
         """Measure the gateway alone, with one and with many in flight."""
-        await self._closed(what, self._site, 1, self._extent.seconds * _LEAST_SHARE)
-        await self._closed(what, self._site, MANY, self._extent.seconds)
+        await self._closed(what, self.site, 1, self._extent.seconds * _LEAST_SHARE)
+        await self._closed(what, self.site, MANY, self._extent.seconds)
 
     async def open_loops(self, what: str) -> None:
         """Measure at shares of the capacity that one replica of each service showed with many in flight."""
         capacity = self._results.of(GATEWAY, closed(MANY)).rate
         for load in LOADS:
-            found = await self._site.open(rate=capacity * load, seconds=self._extent.seconds)
+            found = await self.site.open(rate=capacity * load, seconds=self._extent.seconds)
             self._add(what, opened(load), found)
 
     async def fill_store(self) -> None:
         """Fill the store with rows that no request reads."""
         print("  filling the store: 10,000 integrations, 1,000,000 conversations, 1,000,000 records", flush=True)
-        await fill(self._stack, integrations=10_000, conversations=1_000_000, records=1_000_000)
+        await fill(self.stack, integrations=10_000, conversations=1_000_000, records=1_000_000)
 
     async def with_entries(self) -> None:
         """Measure accounts with do-not-contact entries: each customer's first message, then later ones."""
-        targets = await prepare_with_entries(self._stack)
-        await open_windows(self._stack, targets, ASKED_FOR)
-        site = site_of(self._stack, targets, ASKED_FOR)
+        targets = await prepare_with_entries(self.stack)
+        await open_windows(self.stack, targets, ASKED_FOR)
+        site = site_of(self.stack, targets, ASKED_FOR)
         self._add(ENTRIES, ONCE_EACH, await site.once_each(in_flight=FEW))
         for _ in range(self._extent.rounds):
             await self._closed(ENTRIES, site, MANY, self._extent.seconds * _LEAST_SHARE)
@@ -121,9 +122,10 @@ class Bench:
 
 
 @asynccontextmanager
-async def _bench(
+async def stack_under_load(
     results: Results, extent: Extent, *, replicas: int = 1, server: str | None = None
 ) -> AsyncGenerator[Bench, None]:
+    """A running stack with its targets and customers."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
         environ = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
         counts = dict.fromkeys(("ingress", "policy", "sender", "audit"), replicas)
@@ -147,7 +149,7 @@ async def _bench(
 async def run(extent: Extent) -> Results:
     """Measure, and print each measurement."""
     results = Results()
-    async with _bench(results, extent) as bench:
+    async with stack_under_load(results, extent) as bench:
         for _ in range(extent.rounds):
             await bench.round_with_ceiling()
             if not extent.quick:
@@ -156,7 +158,7 @@ async def run(extent: Extent) -> Results:
         if not extent.quick:
             await _on_one_stack(bench, extent)
     if not extent.quick:
-        async with _bench(results, extent, replicas=2) as bench:
+        async with stack_under_load(results, extent, replicas=2) as bench:
             for _ in range(extent.rounds):
                 await bench.round(REPLICAS)
                 await bench.open_loops(REPLICAS)
@@ -185,7 +187,7 @@ async def _on_mongo(results: Results, extent: Extent) -> None:
     if server is None:
         results.leave_out("MongoDB, for which `GATEWAY_TEST_STORE_URL` names a server")
         return
-    async with _bench(results, extent, server=server) as bench:
+    async with stack_under_load(results, extent, server=server) as bench:
         for _ in range(extent.rounds):
             await bench.round(MONGO)
 
@@ -197,7 +199,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="seconds of each measurement")
     parser.add_argument("--quick", action="store_true", help="ceiling and gateway with callers that wait, no more")
     parser.add_argument("--json", type=Path, help="write all medians to this file")
-    parser.add_argument("--page", action="store_true", help=f"write {page.PAGE}")
+    parser.add_argument(
+        "--page", action="store_true", help=f"write {page.PAGE}, and keep the results for tools.capacity"
+    )
     flags = parser.parse_args()
     extent = Extent(rounds=flags.rounds, seconds=flags.seconds, quick=flags.quick)
     start = time.monotonic()
@@ -212,6 +216,7 @@ def main() -> None:
         flags.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     if flags.page:
         page.write(results, rounds=extent.rounds, jasmin=alternatives.WHY_NO_JASMIN)
+        capacity_page.keep(results)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import psutil
 
+from bench.profile_page import section_in, with_section
 from bench.results import CEILING, FASTSTREAM, GATEWAY, MANY, closed
 from bench.targets import INTEGRATIONS, MANY_CUSTOMERS
 
@@ -54,7 +55,8 @@ def write(results: Mapping[str, Any], *, rounds: int, jasmin: str) -> None:
         machine=_machine(),
     )
     parts = (*_ratios(results), *_left_out(results), *_timings(results), *_costs(results), *_memory(results))
-    PAGE.write_text(text + "\n" + "\n".join(parts).rstrip() + "\n", "utf-8")
+    kept = section_in(PAGE.read_text("utf-8")) if PAGE.exists() else ""
+    PAGE.write_text(with_section(text + "\n" + "\n".join(parts), kept), "utf-8")
 
 
 def _machine() -> str:

@@ -4,6 +4,7 @@ import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from bench.costs import Cost
@@ -138,6 +139,7 @@ class Results:
     def as_json(self) -> dict[str, Any]:
         """All medians, for `tools.capacity` and for comparisons."""
         return {
+            "day": datetime.now(UTC).date().isoformat(),
             "cores": os.cpu_count(),
             "ratios": self.ratios(),
             "left_out": self._left_out,
