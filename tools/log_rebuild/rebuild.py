@@ -18,12 +18,13 @@ from libs.record.log_tree import Tile, hashes_in
 from libs.store.cumulative_log import MOST_LEAVES, LogBatch
 from libs.store.log_proofs import cosigned
 from libs.store.store import Store
-from services.audit.handlers.log_round import JOB
+from services.audit.handlers.log_round import JOB, LEASE_SECONDS
 from tools.log_rebuild.entry_search import EntrySearch
 from tools.log_rebuild.proven_leaves import NotRebuilt, proven_leaves
 from tools.log_rebuild.tile_files import TileFiles
 
-LEASE_SECONDS: Final = 600.0
+RENEWAL_SECONDS: Final = 30.0
+"""The lease is audit's own, so that after a crash of either one the other one goes on as soon."""
 _AT_ONCE: Final = 16
 _TILES_AT_ONCE: Final = 100
 
@@ -55,11 +56,23 @@ class RebuildLog:
     async def __call__(self) -> Rebuilt:
         """Rebuild it while no round of audit runs. Raises NotRebuilt, and then has changed nothing."""
         if not await self._lease(LEASE_SECONDS):
-            raise NotRebuilt("audit adds to the log at this moment; stop audit, or try again")
+            raise NotRebuilt(
+                "audit adds to the log at this moment, or a process that did was killed; stop audit, and try again in "
+                f"{LEASE_SECONDS / 60:g} minutes"
+            )
+        renewals = asyncio.create_task(self._renew())
         try:
             return await self._rebuilt()
         finally:
+            renewals.cancel()
+            await asyncio.gather(renewals, return_exceptions=True)
             await self._lease(0.0)
+
+    async def _renew(self) -> None:
+        """Keep the lease while the entries are searched; the last renewal, before the write, tells of a loss."""
+        while True:
+            await asyncio.sleep(RENEWAL_SECONDS)
+            await self._lease(LEASE_SECONDS)
 
     async def _lease(self, seconds: float) -> bool:
         leases = self.store.job_leases
@@ -75,6 +88,8 @@ class RebuildLog:
         batches = list(_batches_of(entries, intact, {each.size for each in checkpoints}, last.size))
         if not batches or batches[-1].tree().root() != last.root:
             raise NotRebuilt("the rebuilt log has another root than its last signed checkpoint")
+        if not await self._lease(LEASE_SECONDS):
+            raise NotRebuilt("audit added to the log meanwhile; stop audit, and try again")
         await self.store.log_repair.replace(batches)
         kept = sum(batch.end - batch.start for batch in intact.values())
         return Rebuilt(origin=last.origin, entries=last.size, intact=kept, root=last.root.hex())

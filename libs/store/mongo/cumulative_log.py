@@ -38,7 +38,7 @@ class MongoLogBatches:
 
     def __init__(self, database: Database) -> None:
         self._batches = database["log_batches"]
-        self._derived = [database[name] for name in ("log_places", "log_state", "log_tiles")]
+        self._derived = [database[name] for name in ("log_state", "log_places", "log_tiles")]
 
     async def add(self, batch: LogBatch) -> bool:
         """As `LogBatches.add`."""
@@ -62,7 +62,11 @@ class MongoLogBatches:
         return [int(each["_id"]) for each in found]
 
     async def replace(self, batches: Sequence[LogBatch]) -> None:
-        """As `LogRepair.replace`. The tiles go last: a repetition after a crash proves the entries with them."""
+        """As `LogRepair.replace`.
+
+        After a crash audit derives what the state does not name, so the state goes before the places. The tiles go
+        last: a repetition proves the entries with them.
+        """
         other = sorted(set(await self.starts()) - {batch.start for batch in batches})
         for start in range(0, len(other), 1_000):
             await run(self._batches.delete_many({"_id": {"$in": other[start : start + 1_000]}}))
