@@ -19,8 +19,10 @@ SETTINGS = {
     "GATEWAY_REPLY_TIMEOUT": "3",
     "GATEWAY_PROVIDER_TIMEOUT": "2",
     "GATEWAY_BODY_TIMEOUT": "10",
+    "GATEWAY_UNKNOWN_EVENT_SECONDS": "0",
 }
-"""A short lease of provider calls (7 s), so that claims of a killed sender expire within a test."""
+"""A short lease of provider calls (7 s), so that claims of a killed sender expire within a test; and no wait for a
+later release, so that poison is set aside within one."""
 
 
 @dataclass(frozen=True, slots=True)

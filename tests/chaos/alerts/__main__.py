@@ -1,6 +1,6 @@
 """Runs the fault table by hand.
 
-python -m tests.chaos.alerts run --factor 1 --part outages --fault "broker killed" --out var/alerts-1.jsonl
+python -m tests.chaos.alerts run --factor 1 --part dependencies --fault "broker killed" --out var/alerts-1.jsonl
 python -m tests.chaos.alerts page var/alerts-15.jsonl var/alerts-1.jsonl        # writes docs/alerts.md
 """
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.chaos.alerts import runbook
 from tests.chaos.alerts.fault import LIMITS, Expected, Fault, Row
@@ -27,6 +27,8 @@ class Watch:
     """The alerts that fired since it began."""
 
     prometheus: Prometheus
+    before: frozenset[Labels] = frozenset()
+    """Those that were there already."""
     firing: set[Labels] = field(default_factory=set)
     fired: dict[Labels, Moment] = field(default_factory=dict)
     """When each was seen to fire first."""
@@ -64,9 +66,10 @@ class Watch:
 
 async def drill(world: World, *faults: Fault) -> list[Row]:
     """The rows of faults that do not disturb each other, all at once."""
-    wanted = [each for fault in faults for each in fault.expected]
-    before = await _wait_until_quiet(world, wanted)
-    watch = Watch(world.prometheus)
+    expected = [each for fault in faults for each in fault.expected]
+    wanted = [*expected, *(each for fault in faults for each in fault.lasting)]
+    before = await _wait_until_quiet(world, expected)
+    watch = Watch(world.prometheus, before=frozenset(before))
     # Where a fault cannot be caused, the others are mended before the world ends.
     async with watch.running(), asyncio.TaskGroup() as group:
         tasks = [group.create_task(_one(world, watch, fault)) for fault in faults]
@@ -87,21 +90,27 @@ async def _one(world: World, watch: Watch, fault: Fault) -> list[Row]:
         mended = time.monotonic()
         await fault.mend(world)
     await _until(lambda: not any(watch.fires(each) for each in fault.expected), world, ENDS_WITHIN)
-    ended = time.monotonic()
-    return [
-        Row(
-            fault=fault.name,
-            alert=str(each),
-            severity=_severity(watch, each) or fault.severity,
-            factor=world.prometheus.factor,
-            fired_after=None if (first := watch.first(each)) is None else round(first.since(began), 1),
-            stalled=0.0 if first is None else round(first.stalled_since(began), 1),
-            ended_after=None if first is None or watch.fires(each) else round(ended - mended, 1),
-            commands=trial.commands if each is fault.expected[0] else 0,
-            otherwise=tuple(trial.faults) if each is fault.expected[0] else (),
-        )
-        for each in fault.expected
-    ]
+    ended_after = round(time.monotonic() - mended, 1)
+    lasting = [each for each in fault.lasting if not _any([each], *watch.before)]
+    await _until(lambda: all(watch.first(each) for each in lasting), world, 2 * LIMITS[fault.severity])
+    rows = [_row(watch, fault, each, began, ended_after) for each in (*fault.expected, *lasting)]
+    return [replace(rows[0], commands=trial.commands, otherwise=tuple(trial.faults)), *rows[1:]]
+
+
+def _row(watch: Watch, fault: Fault, each: Expected, began: Moment, ended_after: float) -> Row:
+    """What was seen of an alert."""
+    first, lasts = watch.first(each), each not in fault.expected
+    return Row(
+        fault=fault.name,
+        alert=str(each),
+        severity=_severity(watch, each) or fault.severity,
+        factor=watch.prometheus.factor,
+        fired_after=None if first is None else round(first.since(began), 1),
+        stalled=0.0 if first is None else round(first.stalled_since(began), 1),
+        ended_after=None if first is None or lasts or watch.fires(each) else ended_after,
+        commands=0,
+        lasts=lasts,
+    )
 
 
 def _severity(watch: Watch, expected: Expected) -> str:
@@ -136,5 +145,5 @@ def name_of(labels: Labels) -> str:
     return dict(labels)["alertname"]
 
 
-def _any(wanted: Sequence[Expected], labels: Labels | Mapping[str, str]) -> bool:
-    return any(each.matches(dict(labels)) for each in wanted)
+def _any(wanted: Sequence[Expected], *there: Labels | Mapping[str, str]) -> bool:
+    return any(each.matches(dict(labels)) for each in wanted for labels in there)

@@ -51,6 +51,9 @@ class Fault:
     """Of the first expected alert."""
     prepare: Act = field(default=_nothing, repr=False)
     """What has to be there before the fault; the alert's time counts from after it."""
+    lasting: tuple[Expected, ...] = ()
+    """Must fire in time as well. They end when the window of their rule has passed, for which no drill waits; promtool
+    shows it. One that is there from before has no row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ class Row:
     """Allowed alerts that fired too."""
     false: tuple[str, ...] = ()
     """Alerts that fired although no fault explains them."""
+    lasts: bool = False
+    """Whether its end was not waited for."""
 
     def among(self, *, beside: tuple[str, ...], false: tuple[str, ...]) -> "Row":
         """The row, with the other alerts that fired meanwhile."""
@@ -91,4 +96,5 @@ class Row:
     @property
     def holds(self) -> bool:
         """True when no cell is empty, the alert was in time and ended, no other fired and the runbook is right."""
-        return self.in_time and self.ended_after is not None and not self.false and not self.otherwise
+        ended = self.lasts or self.ended_after is not None
+        return self.in_time and ended and not self.false and not self.otherwise

@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 
 from tests.chaos.alerts import table
-from tests.chaos.alerts.fault import Row
+from tests.chaos.alerts.fault import Fault, Row
 from tests.e2e import scenarios
 
 FACTOR = 15.0
 """By which `make chaos` divides all durations: a scrape every second, a page within 8 s, a ticket within 60 s."""
+
+
+def named(group: Sequence[Fault]) -> str:
+    """The name of a test of these faults."""
+    return " and ".join(fault.name for fault in group)
 
 
 def reported(rows: Sequence[Row]) -> None:

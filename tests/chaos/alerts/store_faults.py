@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -18,6 +19,13 @@ STORE = (
 )
 CALLERS = (Expected("GatewayUnavailableAnswers"), Expected("GatewayAvailabilityBurnsFast"))
 """What callers get, of the first fault: after others, these alerts may still be there."""
+FAILED = (
+    Expected("GatewayStoreErrors"),
+    Expected("GatewayJobFails"),
+    Expected("GatewayAvailabilityBurns"),
+    Expected("GatewayAvailabilityBudget"),
+)
+"""What the first outage leaves behind."""
 NO_STORE = OUTAGE | QUEUES | {"GatewayJobFails", "GatewayConsumerStuck", "GatewayLogLinesLost", "GatewayStoreSlow"}
 CHECKPOINTS_WITHIN = 600.0
 """Seconds at factor 1 until the first records are sealed: twice GATEWAY_CHECKPOINT_SECONDS."""
@@ -51,7 +59,7 @@ def store_locked() -> Fault:
         while held:
             held.pop().close()
 
-    return _unwritable("store locked", begin, mend, *CALLERS)
+    return _unwritable("store locked", begin, mend, *CALLERS, lasting=FAILED)
 
 
 def store_full() -> Fault:
@@ -85,12 +93,13 @@ def store_gone() -> Fault:
     return _unwritable("store gone (file removed)", begin, mend)
 
 
-def _unwritable(name: str, begin: Act, mend: Act, *more: Expected) -> Fault:
+def _unwritable(name: str, begin: Act, mend: Act, *more: Expected, lasting: Sequence[Expected] = ()) -> Fault:
     return Fault(
         name=name,
         begin=begin,
         mend=mend,
         expected=(*STORE, *more),
+        lasting=tuple(lasting),
         companions=NO_STORE,
         severity="page",
     )
@@ -134,13 +143,15 @@ def record_altered() -> Fault:
 
 
 def sink_dead() -> Fault:
-    """The checkpoints' sink cannot be written: a folder stands in place of its file."""
+    """The sink cannot be written: a folder stands in place of its file; a customer says STOP meanwhile."""
 
     async def begin(world: World) -> None:
         sink = world.folder / "checkpoints.jsonl"
         if sink.exists():
             sink.rename(sink.with_suffix(".kept"))
         sink.mkdir()
+        [integration, *_] = world.traffic.integrations
+        await world.gateway.whatsapp.inbound(integration.number, world.gateway.a_customer(), "STOP")
 
     async def mend(world: World) -> None:
         sink = world.folder / "checkpoints.jsonl"
@@ -153,7 +164,10 @@ def sink_dead() -> Fault:
         name="sink of checkpoints dead",
         begin=begin,
         mend=mend,
-        expected=(Expected("GatewayCheckpointsNotShipped"),),
+        expected=(
+            Expected("GatewayCheckpointsNotShipped"),
+            Expected("GatewayRestoreLinesIncomplete", {"outcome": "delayed"}),
+        ),
         severity="ticket",
     )
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.alerts import runbook
-from tests.chaos.alerts.catalogue import PARTS
-from tests.chaos.alerts.fault import LIMITS, Expected, Fault, Row
+from tests.chaos.alerts.catalogue import PARTS, measured
+from tests.chaos.alerts.fault import LIMITS, Expected, Row
+from tests.chaos.alerts.untried import UNTRIED
 from tests.unit.deploy.rule_files import rules_by_file
 
 PAGE = Path("docs/alerts.md")
@@ -31,11 +32,13 @@ Seconds from the fault to the alert, and from the mend to the alert's end.
   {tickets}. What gateway and machine take themselves is not divided, and is allowed for by 16 s.
 - **real**: the rules as shipped, with a scrape every 15 s. `–`: not measured in this form.
 
-The rows were made by `python -m tests.chaos.alerts run --factor {factor} --part outages --out FILE`, the same with
-`--part events`, and both with `--factor 1`, on two cores that were busy some of the time. `make chaos` runs
-the divided table again and fails when a cell is empty or late, or when another alert fires.
+The rows were made by `python -m tests.chaos.alerts run --factor {factor} --part PART --out FILE` for the parts
+{parts}, and by the same with `--factor 1`, on two cores that were busy some of the time. `make chaos`
+runs the divided table again and fails when a cell is empty or late, or when another alert fires.
 
-What ends an alert is the mend and the window that its rule looks back over, 15 minutes mostly.
+What ends an alert is the mend and the window that its rule looks back over, 15 minutes mostly. `window`: that window
+alone ends it, for which the run did not wait; promtool shows it. The alerts without a fault have the reason in the
+[list of all](#all-alerts).
 
 | fault | alert | | fired ÷ | ended ÷ | fired real | ended real |
 |---|---|---|---|---|---|---|"""
@@ -68,7 +71,7 @@ def read(path: Path) -> list[Row]:
 
 def page(scaled: Sequence[Row], real: Sequence[Row]) -> str:
     """The text of `docs/alerts.md`. Of several rows of an alert, the last one that holds counts, else the last."""
-    return "\n".join([HEAD, _faults(_by_alert(scaled), _by_alert(real), scaled[0].factor), _alerts(_alerts_of(FAULTS))])
+    return "\n".join([HEAD, _faults(_by_alert(scaled), _by_alert(real), scaled[0].factor), _alerts()])
 
 
 def _by_alert(rows: Iterable[Row]) -> Measured:
@@ -80,11 +83,12 @@ def _by_alert(rows: Iterable[Row]) -> Measured:
 
 def _faults(scaled: Measured, real: Measured, factor: float) -> str:
     pages, tickets = (f"{LIMITS[severity] / factor:g} s" for severity in ("page", "ticket"))
-    lines = [INTRODUCTION.format(factor=f"{factor:g}", pages=pages, tickets=tickets)]
+    parts = ", ".join(f"`{part}`" for part in PARTS)
+    lines = [INTRODUCTION.format(factor=f"{factor:g}", pages=pages, tickets=tickets, parts=parts)]
     for fault in FAULTS:
-        for expected in fault.expected:
+        for expected in (*fault.expected, *fault.lasting):
             key = (fault.name, str(expected))
-            shown = fault.name if expected is fault.expected[0] else ""
+            shown = fault.name if expected is (*fault.expected, *fault.lasting)[0] else ""
             lines.append(_line(shown, expected, scaled.get(key), real.get(key)))
     return "\n".join([*lines, ""])
 
@@ -92,25 +96,23 @@ def _faults(scaled: Measured, real: Measured, factor: float) -> str:
 def _line(shown: str, expected: Expected, scaled: Row | None, real: Row | None) -> str:
     labels = str(expected).removeprefix(expected.alert)
     severity = next((row.severity for row in (scaled, real) if row is not None), "–")
-    measured = [_seconds(cell) for row in (scaled, real) for cell in _cells(row)]
-    return f"| {shown} | [{expected.alert}]({_section(expected.alert)}){labels} | {severity} | {' | '.join(measured)} |"
+    cells = [cell for row in (scaled, real) for cell in _cells(row)]
+    return f"| {shown} | [{expected.alert}]({_section(expected.alert)}){labels} | {severity} | {' | '.join(cells)} |"
 
 
-def _cells(row: Row | None) -> tuple[float | None, float | None]:
-    return (None, None) if row is None else (row.fired_after, row.ended_after)
+def _cells(row: Row | None) -> tuple[str, str]:
+    if row is None:
+        return "–", "–"
+    return _seconds(row.fired_after), "window" if row.lasts else _seconds(row.ended_after)
 
 
-def _alerts_of(faults: Iterable[Fault]) -> set[str]:
-    return {expected.alert for fault in faults for expected in fault.expected}
-
-
-def _alerts(provoked: set[str]) -> str:
+def _alerts() -> str:
     """Every alert with its meaning, and how it was tried."""
     meanings = {name: " ".join(parts["Meaning"].split()) for name, parts in runbook.sections().items()}
     lines = ["## All alerts", "", "| alert | | waits | meaning | tried |", "|---|---|---|---|---|"]
     for rule in (rule for rules in rules_by_file().values() for rule in rules if "alert" in rule):
         name, severity, waits = rule["alert"], rule["labels"]["severity"], rule.get("for", "–")
-        tried = "by fault and promtool" if name in provoked else "by promtool"
+        tried = "by fault and promtool" if name in measured() else f"by promtool. {UNTRIED[name]}"
         lines.append(f"| [{name}]({_section(name)}) | {severity} | {waits} | {meanings[name]} | {tried} |")
     return "\n".join([*lines, ""])
 

@@ -17,20 +17,21 @@ HOUR = 3600
 
 
 def clock_back() -> Fault:
-    """The clock of sender's machine set back by an hour, and set right again."""
+    """The clock of sender's machine set back by two hours, and set right again."""
 
     async def begin(world: World) -> None:
-        set_offset(world.clock, -HOUR)
+        set_offset(world.clock, -2 * HOUR)
 
     async def mend(world: World) -> None:
         set_offset(world.clock, 0)
 
     return Fault(
-        name="clock set back by an hour",
+        name="clock set back by two hours",
         begin=begin,
         mend=mend,
         expected=(Expected("GatewayClockWrong", {"service": CLOCK_OF}),),
-        companions=OUTAGE | QUEUES | {"GatewayBackdatedEvents"},  # sender dates its events back
+        lasting=(Expected("GatewayBackdatedEvents"),),  # sender dates its events back
+        companions=OUTAGE | QUEUES,
         severity="page",
     )
 

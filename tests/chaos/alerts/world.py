@@ -52,6 +52,8 @@ class World:
     """The file with the offset of the clock of `CLOCK_OF`."""
     script: dict[str, FaultStep] = field(default_factory=dict, repr=False)
     """What the simulator does wrong, by the name of the fault."""
+    at_end: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
+    """What is closed when the world ends."""
 
     @property
     def stack(self) -> Stack:
@@ -85,6 +87,7 @@ async def running_world(folder: Path, factor: float) -> AsyncIterator[World]:
     """A gateway, a broker with metrics and a Prometheus whose time runs `factor` times as fast; traffic is on."""
     settings = {name: str(seconds / factor) for name, seconds in SCALED_SETTINGS.items()}
     settings["GATEWAY_REPORT_DIR"] = str(folder / "gateway" / "reports")
+    settings["GATEWAY_SECOND_PERSON"] = "true"
     with _small_disk(folder / "gateway") as mounted:
         async with await BrokerNode.start(folder / "broker", metrics=True) as node:
             users = await node.add_users()
@@ -99,8 +102,9 @@ async def running_world(folder: Path, factor: float) -> AsyncIterator[World]:
                 await _with_a_clock_to_set(stack.services[CLOCK_OF], folder / "clock")
                 async with running_prometheus(folder / "prometheus", _targets(stack, node), factor) as prometheus:
                     traffic = await Traffic.create(gateway)
-                    async with traffic.running():
-                        yield World(gateway, prometheus, plan.data_dir, traffic, mounted, folder / "clock")
+                    world = World(gateway, prometheus, plan.data_dir, traffic, mounted, folder / "clock")
+                    async with world.at_end, traffic.running():
+                        yield world
 
 
 async def _with_a_clock_to_set(processes: list[ServiceProcess], clock: Path) -> None:

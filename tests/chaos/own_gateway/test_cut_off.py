@@ -33,7 +33,7 @@ from tools.broker import BrokerNode
 from tools.stack import Stack, StackPlan
 from tools.stack.processes import ServiceProcess
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long, pytest.mark.alone]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long, pytest.mark.timed]
 
 FAR = ("policy", "sender", "audit")
 """The services that have a replica behind the link."""

@@ -1,4 +1,4 @@
-"""The fault table, second part: single messages, numbers, records and 3CX systems; then the runbook's other commands.
+"""The fault table, third part: single messages, numbers, records and 3CX systems; then the runbook's other commands.
 
 The dashboards are asked last, when there was traffic and everything has happened once.
 """
@@ -15,7 +15,7 @@ from tests.chaos.alerts.drill import drill
 from tests.chaos.alerts.report import FACTOR, reported
 from tests.chaos.alerts.world import World, running_world
 
-pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.long, pytest.mark.timed, pytest.mark.asyncio(loop_scope="session")]
 
 
 FOREIGN = (

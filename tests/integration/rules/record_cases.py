@@ -47,14 +47,12 @@ RECORD = (
         alert="GatewayCheckpointSinkMissing",
         summary="Checkpoints are shipped nowhere",
         series=(Series("gateway_checkpoint_sink_configured", sick="0", well="1"),),
-        within=900 + 150,
-        remembered=1200,
     ),
     Case(
         alert="GatewayLogRefused",
         summary="The cumulative log is not signed, or a chain contradicts it",
         series=(Series("gateway_log_refused"),),
-        within=120,
+        within=30,
     ),
     Case(
         alert="GatewayWitnessLags",

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.alerts.catalogue import PARTS
+from tests.chaos.alerts.catalogue import PARTS, measured
 from tests.chaos.alerts.fault import ALLOWANCE, Expected, Fault, Row
 from tests.chaos.alerts.pressure import Moment, stalled_seconds
+from tests.chaos.alerts.process_faults import SERVICES
 from tests.chaos.alerts.table import PAGE, REAL, SCALED, page, read, written
+from tests.chaos.alerts.untried import UNTRIED
+from tests.unit.deploy.rule_files import rules_by_file
 
 GOOD = Row(
     fault="store locked",
@@ -91,6 +94,32 @@ def test_the_committed_page_is_what_the_committed_rows_give() -> None:
     assert PAGE.read_text("utf-8") == page(read(SCALED), read(REAL))
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_service_is_killed_and_is_frozen(service: str) -> None:
+    names = [fault.name for fault in FAULTS]
+
+    assert f"{service} killed" in names
+    assert f"{service} frozen (SIGSTOP)" in names
+
+
+def test_an_alert_whose_end_is_not_waited_for_holds_without_one(tmp_path: Path) -> None:
+    lasting = replace(GOOD, ended_after=None, lasts=True)
+    written([lasting], tmp_path / "rows.jsonl")
+    rows = read(tmp_path / "rows.jsonl")
+
+    assert rows == [lasting]
+    assert rows[0].holds
+    assert not replace(lasting, fired_after=None).holds
+    assert "| page | 80 | window | 80 | window |\n" in page(rows, rows)
+
+
+def test_each_alert_of_the_rules_has_a_fault_in_the_table_or_the_reason_why_not() -> None:
+    alerts = {rule["alert"] for rules in rules_by_file().values() for rule in rules if "alert" in rule}
+
+    assert sorted(measured() | UNTRIED.keys()) == sorted(alerts)
+    assert sorted(measured() & UNTRIED.keys()) == []
+
+
 def test_no_two_faults_have_the_same_name() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
 
@@ -100,11 +129,11 @@ def test_the_committed_page_has_each_alert_of_a_fault_with_its_figures(fault: Fa
     [text] = [part for part in PAGE.read_text("utf-8").split("\n## ") if part.startswith("Faults")]
     name = fault.name
     [start] = [number for number, line in enumerate(text.splitlines()) if line.startswith(f"| {name} |")]
-    lines = text.splitlines()[start : start + len(fault.expected)]
+    wanted = (*fault.expected, *fault.lasting)
 
-    for line, expected in zip(lines, fault.expected, strict=True):
-        alert, _, *measured = [cell.strip() for cell in line.split("|")[2:8]]
-        fired, ended = zip(measured[:2], measured[2:], strict=True)
+    for line, expected in zip(text.splitlines()[start : start + len(wanted)], wanted, strict=True):
+        alert, _, *measured_cells = [cell.strip() for cell in line.split("|")[2:8]]
+        fired, ended = zip(measured_cells[:2], measured_cells[2:], strict=True)
         assert expected.alert in alert
         assert [float(cell) for cell in fired if cell != "–"]
-        assert [float(cell) for cell in ended if cell != "–"]
+        assert {"window"} & {*ended} if expected in fault.lasting else [float(cell) for cell in ended if cell != "–"]
