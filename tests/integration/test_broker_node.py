@@ -15,8 +15,9 @@ import psutil
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractQueue
 
-from tools.broker import BrokerFailed, BrokerNode
-from tools.broker.data_version import UPGRADES
+from tools.broker import BrokerFailed, BrokerNode, debian_root
+from tools.broker.data_version import UPGRADES, installed_version, refusal, version_of_data
+from tools.broker.installation import SERVER_VARIABLE, server_folder
 
 
 @asynccontextmanager
@@ -183,6 +184,44 @@ async def test_data_that_the_installed_version_cannot_read_is_refused_before_any
 
     assert "\n" not in str(failed.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "rabbitmq_version"]
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> tuple[Path, Path]:
+    """The programs of this machine's RabbitMQ, and those of a later one in a root (`make test-rabbitmq4`)."""
+    mine, there = server_folder({}), (debian_root.FOLDER / "root").exists()
+    later = debian_root.ensure_root() if there else None
+    if mine is None or later is None or refusal(installed_version(mine), installed_version(later), tmp_path) is None:
+        pytest.skip("needs a RabbitMQ whose data the one of the root cannot read: Debian 12 and `make test-rabbitmq4`")
+    return mine, later
+
+
+@pytest.mark.long
+async def test_a_distributions_upgrade_is_refused_loses_nothing_and_goes_on_with_an_empty_folder(
+    tmp_path: Path, versions: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, (mine, later) = tmp_path / "broker", versions
+    monkeypatch.setenv(SERVER_VARIABLE, str(mine))
+    async with await BrokerNode.start(folder) as node, channel_to(node.url) as channel:
+        await quorum_queue(channel)
+        await publish(channel, b"before the upgrade")
+
+    monkeypatch.setenv(SERVER_VARIABLE, str(later))
+    with pytest.raises(BrokerFailed, match=r"cannot read it\. Its queues may hold messages: .*docs/upgrade\.md"):
+        await BrokerNode.start(folder)
+
+    monkeypatch.setenv(SERVER_VARIABLE, str(mine))
+    async with await BrokerNode.start(folder) as node, channel_to(node.url) as channel:
+        drained = await take(await quorum_queue(channel))
+    folder.rename(tmp_path / "broker.old")
+    monkeypatch.setenv(SERVER_VARIABLE, str(later))
+    async with await BrokerNode.start(folder) as node, channel_to(node.url) as channel:
+        queue = await quorum_queue(channel)
+        await publish(channel, b"after it")
+        assert await take(queue) == b"after it"
+
+    assert drained == b"before the upgrade"
+    assert version_of_data(folder) == installed_version(later)
 
 
 async def test_the_version_is_kept_and_after_an_upgrade_all_feature_flags_are_enabled(tmp_path: Path) -> None:

@@ -121,7 +121,6 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "services/policy/domain/content_policy.py",
         "services/policy/domain/disguises.py",
         "services/policy/domain/links.py",
-        "services/policy/domain/lookalikes.py",
         "services/policy/domain/phrases.py",
     ),
     "tests/unit/policy/test_prepared_words.py": ("services/policy/handlers/prepare_words.py",),

@@ -51,18 +51,29 @@ def why_not(path: str | None = None) -> str:
 def ensure_root(folder: Path = FOLDER, *, path: str | None = None) -> Path:
     """The folder of the programs, which run in the root; it is made when it is not there, in a minute or two.
 
-    One process makes it while others wait. Raises RootMissing.
+    It is called as RabbitMQ's own folder, with the version (`data_version.py`). One process makes the root while others
+    wait. Raises RootMissing.
     """
-    programs = folder / "bin"
+    root = folder / "root"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (programs / PROGRAMS[-1]).exists():
+        if not root.exists():
             if reason := why_not(path):
                 raise RootMissing(f"{reason}.")
-            _make(folder / "root")
-            _write_programs(programs, folder / "root")
+            _make(root)
+        programs = folder / _version_folder(root)
+        if not (programs / PROGRAMS[-1]).exists():
+            _write_programs(programs, root)
     return programs
+
+
+def _version_folder(root: Path) -> str:
+    """The name of the folder of RabbitMQ in the root, such as `rabbitmq_server-4.0.5`. Raises RootMissing."""
+    found = sorted((root / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*"))
+    if not found:
+        raise RootMissing(f"There is no RabbitMQ in {root}: remove it.")
+    return found[-1].name
 
 
 def _make(root: Path) -> None:

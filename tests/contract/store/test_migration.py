@@ -23,6 +23,7 @@ from libs.store.metrics import INDEXES_MISSING
 from libs.store.migration import CHECK_SECONDS, MigrationRefused, MissingIndexes, require_current_schema
 from libs.store.records import RecordFilter
 from libs.store.sqlite.connections import create_tables, migrate_tables
+from libs.store.sqlite.schema import VERSION
 from libs.store.sqlite.steps import NAMING_TABLES
 from tests.contract.store.builders import a_record, takes_writes
 
@@ -207,6 +208,20 @@ async def test_equal_values_under_a_unique_index_are_refused_without_repeating_t
 
     assert not raised.value.no_access
     assert owner.unique not in await owner.indexes()
+
+
+async def test_a_store_of_the_schema_before_is_refused_until_a_migration_has_raised_it(used: str, owner: Owner) -> None:
+    await owner.set_version(VERSION - 1)
+
+    cause = await refused(open_store(used))
+    migrated = await migrate_store(used, say)
+    store = await open_store(used)
+    page = await store.records.page(RecordFilter(), limit=10, cursor=None)
+    await store.close()
+
+    assert f"needs {VERSION}: run `gateway migrate`" in cause
+    assert migrated.version == VERSION
+    assert len(page.items) == 2
 
 
 async def test_a_schema_of_a_newer_release_is_not_migrated(used: str, owner: Owner) -> None:

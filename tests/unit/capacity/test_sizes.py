@@ -44,6 +44,12 @@ def test_a_latency_below_that_of_a_single_message_is_out_of_reach() -> None:
         size(TIMES, rate=10, p99=0.3, whatsapp=0.3)
 
 
+def test_a_slow_provider_needs_no_more_replicas() -> None:
+    fast, slow = (size(TIMES, rate=200, p99=8, whatsapp=seconds, messages=2_000) for seconds in (0.1, 5.0))
+
+    assert fast.deployment.replicas == slow.deployment.replicas
+
+
 @pytest.mark.parametrize(("rate", "p99"), [(0, 1), (10, 0), (-5, 1)])
 def test_numbers_that_mean_nothing_are_refused(rate: float, p99: float) -> None:
     with pytest.raises(ValueError, match="positive"):
