@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 
-from tests.chaos.alerts.fault import Act, Expected, Fault, Severity
+from tests.chaos.alerts.fault import Act, Expected, Fault
 from tests.chaos.alerts.process_faults import QUEUES, RECONNECTING
 from tests.chaos.alerts.strangers import Strangers
 from tests.chaos.alerts.world import World
@@ -41,7 +41,6 @@ class AuditStart:
 
     strangers: Strangers | None = None
     _started: asyncio.Task[None] | None = None
-    _places: list[tuple[bytes, int]] = field(default_factory=list)
     _things: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def begin(self, world: World) -> None:
@@ -60,7 +59,6 @@ class AuditStart:
         await audit.stop()
         shutil.rmtree(world.folder / "signer-memory")
         await asyncio.to_thread(_look_back, world)
-        await asyncio.to_thread(self._forge_place, world)
         audit.environ |= self.strangers.settings | {
             "GATEWAY_PURGE_CHECK_SECONDS": str(PURGE_LOOKS / world.prometheus.factor),
             "GATEWAY_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
@@ -74,7 +72,6 @@ class AuditStart:
         mend: Act,
         *expected: Expected,
         lasting: Sequence[Expected] = (),
-        severity: Severity = "ticket",
     ) -> Fault:
         """A fault from this start on."""
         return Fault(
@@ -85,24 +82,8 @@ class AuditStart:
             expected=expected,
             lasting=tuple(lasting),
             companions=STARTING,
-            severity=severity,
+            severity="ticket",
         )
-
-    def _forge_place(self, world: World) -> None:
-        """Change what the log has of a chain as its last hash, which audit reads at its start: it does not go on."""
-        with closing(_records(world)) as connection, connection:
-            index, own = connection.execute(PLACED, (_chain(world),)).fetchone()
-            self._places.append((own, index))
-            connection.execute("UPDATE log_places SET hash = ? WHERE first_index = ?", (b"f" * 32, index))
-
-    async def restore_place(self, world: World) -> None:
-        """Put the hash back, and start audit again, which reads it."""
-        audit = world.service("audit")
-        await audit.stop()
-        with closing(_records(world)) as connection, connection:
-            connection.executemany("UPDATE log_places SET hash = ? WHERE first_index = ?", self._places)
-        audit.start()
-        await audit.wait_until_ready()
 
 
 async def _nothing(world: World) -> None:
@@ -148,9 +129,6 @@ def faults_of_the_start() -> list[Fault]:
             ],
         ),
         start.fault("audit's clock jumped by two days", confirmed, Expected("GatewayPurgeStopped", {"clock": "jump"})),
-        start.fault(
-            "chain contradicts the cumulative log", start.restore_place, Expected("GatewayLogRefused"), severity="page"
-        ),
         _forged_checkpoint(start),
     ]
 

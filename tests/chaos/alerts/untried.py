@@ -21,6 +21,7 @@ UNTRIED: Final[Mapping[str, str]] = {
     "GatewayLatencyBudget": _SLOW,
     "GatewayPendingAnswers": _SLOW,
     "GatewayLogLinesLost": "A folder for log files that is full while the store is not: both share the drill's disk.",
+    "GatewayLogRefused": "Audit compares at its start alone; the mend is another start, in the middle of other faults.",
     "GatewayPrefetchSaturated": "A load that lasts five minutes: the drills leave the machine to the gateway.",
     "GatewayEventLoopSlow": "A load that lasts five minutes: the drills leave the machine to the gateway.",
     "GatewayStoreSlow": "A disk that is slow and not away; the drill has one that is locked, full or gone.",
