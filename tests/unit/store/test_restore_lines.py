@@ -33,7 +33,7 @@ def test_a_line_is_read_as_it_was_written() -> None:
     text = LINE.sealed_with(SEALER)
 
     assert RestoreLine.opened(orjson.loads(text), SEALER) == LINE
-    assert "c1" not in text.replace("acc_1", "")
+    assert '"c1' not in text  # with its quote: sealed values are letters and digits at random
     assert LINE.since == datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
