@@ -52,7 +52,7 @@ class SignCheckpoints:
             waiting = [end for end in ends if end.seq > end.covered]
             young = [end for end in waiting if self._age(end) < min_age]
             due = [end.chain for end in waiting if self._age(end) >= min_age]
-            self.refused.clear()
+            self.refused.intersection_update(end.chain for end in young)  # those are not tried now
             broken = sum([not await self._sign_chain(chain) for chain in due])
             self._report(ends, young, broken)
             await self._ship()

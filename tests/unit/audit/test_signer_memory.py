@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 
 from libs.contracts.events import Event, RecordRestored, RecordSignerReset
@@ -241,6 +242,27 @@ async def test_a_chain_that_was_rewritten_with_its_checkpoints_deleted_is_not_si
     assert refused == 1
     await forgetful()
     assert await newest(desk) is not None
+
+
+async def test_a_refused_chain_counts_until_it_is_tried_again(desk: Desk) -> None:
+    """Its newest checkpoint may be younger than those that the schedule replaces, which is no reason to end a page."""
+    sign = desk.sign()
+    await desk.record(1, 2)
+    await sign()
+    await desk.record(3)
+    with sqlite3.connect(desk.file) as connection:
+        own = orjson.loads(connection.execute("SELECT body FROM checkpoints").fetchone()[0])
+    connection.close()
+    desk.execute("UPDATE checkpoints SET body = ?", (orjson.dumps(own | {"signature": "00" * 64}).decode(),))
+
+    await sign.sign(["acc_1"])
+    await sign(min_age=timedelta(hours=1))
+    while_young = metrics.SIGNER_REFUSED._value.get()
+    desk.execute("UPDATE checkpoints SET body = ?", (orjson.dumps(own).decode(),))
+    await sign()
+
+    assert while_young == 1
+    assert metrics.SIGNER_REFUSED._value.get() == 0
 
 
 @pytest.mark.parametrize("what", ["last checkpoint", "a record under it", "its signature"])
