@@ -20,7 +20,7 @@ TWO_MORE := -n $(shell echo $$(($(LANES) + 2))) --dist loadscope --no-loadscope-
 
 # Where the long scenarios are. Those that share a gateway come first: together they take the longest.
 CHAOS := tests/chaos/test_*.py tests/chaos/own_gateway tests/e2e tests/contract/store/test_killed_backups.py \
-	tests/contract/store/test_killed_log_rebuild.py tests/integration/chassis/test_declare_step.py tests/integration/test_broker_node.py
+	tests/contract/store/test_killed_log_rebuild.py tests/integration/chassis/test_delivery_limit.py tests/integration/test_broker_node.py
 
 # One test or folder for `make test`, such as T=tests/unit/policy; it runs in one process. Empty: every test.
 T ?=
@@ -32,6 +32,10 @@ K8S_SECONDS ?= 2400
 ON_RABBITMQ_4 := tests/integration/chassis tests/integration/test_broker_definitions.py tests/integration/test_broker_rights.py \
 	tests/integration/test_broker_node.py tests/integration/test_deliveries.py tests/e2e/test_messaging.py \
 	tests/e2e/test_replicas.py tests/e2e/test_whatsapp_webhooks.py tests/e2e/test_authentic_events.py
+
+# The policy and the arguments of queues, which any release of RabbitMQ can be asked about.
+DECLARED := $(addprefix tests/integration/chassis/test_,declare_step.py declare_failures.py delivery_limit.py former_queues.py \
+	management.py) tests/integration/test_broker_definitions.py
 
 # The longest time of `make cluster-test`; an interrupt stops the nodes in any case.
 CLUSTER_SECONDS ?= 540
@@ -68,7 +72,7 @@ test-rabbitmq4: $(DEV) ## run the tests that need a broker on RabbitMQ 4, in a D
 		GATEWAY_TEST_RABBITMQ_SERVER="$$server" $(PYTHON) -m pytest $(ON_RABBITMQ_4) $(PARALLEL); \
 	else \
 		echo "Only the policy and the arguments of queues are checked, on this machine's own RabbitMQ." >&2; \
-		$(PYTHON) -m pytest tests/integration/chassis/test_declare_step.py tests/integration/test_broker_definitions.py; \
+		$(PYTHON) -m pytest $(DECLARED); \
 	fi
 
 cluster-test: $(DEV) ## disturb the nodes of a broker of three under traffic, on RabbitMQ 4 where it can be had (root)

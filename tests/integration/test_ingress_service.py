@@ -40,6 +40,7 @@ from libs.store.store import Store
 from tests.builders import a_number, an_integration
 from tests.e2e.raw import RawAnswer, head, read_answer
 from tests.event_keys import EveryonesKeys, key_setting
+from tests.proxy import Proxy
 from tests.unit.providers.cloud_api.samples import MESSAGE, document_of, signature_of
 from tools.broker import BrokerNode
 
@@ -70,22 +71,14 @@ class Place:
     store: Store
     http: aiohttp.ClientSession
     port: int = 0
+    health_port: int = 0
     answering: bool = True
     recorded: list[tuple[UUID, Event]] = field(default_factory=list)
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> asyncio.subprocess.Process:
         """Start ingress and wait until it takes requests."""
-        probe = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-        self.port = probe.sockets[0].getsockname()[1]
-        probe.close()
-        await probe.wait_closed()
-        self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.ingress"),
-            cwd=ROOT,
-            env=self.environ | {"GATEWAY_PORT": str(self.port)},
-            stdout=asyncio.subprocess.DEVNULL,
-        )
+        process = await self.launch()
 
         async def answers() -> bool:
             try:
@@ -95,7 +88,24 @@ class Place:
                 return False
 
         await until(answers)
+        return process
+
+    async def launch(self) -> asyncio.subprocess.Process:
+        """Start ingress; it takes requests once it has its broker and its store."""
+        self.port, self.health_port = await _free_ports(2)
+        ports = {"GATEWAY_PORT": str(self.port), "GATEWAY_INGRESS_METRICS_PORT": str(self.health_port)}
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.ingress"),
+            cwd=ROOT,
+            env=self.environ | ports,
+            stdout=asyncio.subprocess.DEVNULL,
+        )
         return self.process
+
+    async def readiness(self) -> tuple[int, dict[str, bool]]:
+        """What `/readyz` answers: the status, and what each check found."""
+        async with self.http.get(f"http://127.0.0.1:{self.health_port}/readyz") as response:
+            return response.status, (await response.json())["checks"]
 
     async def post(self, **headers: str) -> tuple[int, dict[str, Any], float]:
         begun = time.monotonic()
@@ -119,6 +129,16 @@ class Place:
         return [(id_, event) for id_, event in self.recorded if isinstance(event, kind)]
 
 
+async def _free_ports(count: int) -> list[int]:
+    """Ports that nothing listened on a moment ago."""
+    servers = [await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) for _ in range(count)]
+    ports = [server.sockets[0].getsockname()[1] for server in servers]
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+    return ports
+
+
 @asynccontextmanager
 async def placed(amqp_url: str, folder: Path) -> AsyncIterator[Place]:
     store_url = f"sqlite:///{folder / 'gateway.db'}"
@@ -134,7 +154,6 @@ async def placed(amqp_url: str, folder: Path) -> AsyncIterator[Place]:
             "GATEWAY_WHATSAPP_APP_SECRET": "app-secret",
             "GATEWAY_WHATSAPP_VERIFY_TOKEN": "verify-token",
             "GATEWAY_POST_KEYS": POST_KEYS,
-            "GATEWAY_INGRESS_METRICS_PORT": "0",
             "GATEWAY_METRICS_HOST": "127.0.0.1",
             "GATEWAY_HOST": "127.0.0.1",
             "GATEWAY_REPLY_TIMEOUT": str(REPLY_TIMEOUT_S),
@@ -370,6 +389,68 @@ async def _refused(port: int) -> bool:
         return True
     writer.transport.abort()
     return False
+
+
+async def test_ingress_is_ready_once_it_has_started_and_stays_so_while_its_broker_is_gone(
+    place: Place, broker: BrokerNode, vhost: str
+) -> None:
+    """Ingress then answers 503 itself, with the time to wait; an edge without a ready pod has an answer of its own."""
+    async with Proxy.to(broker.port) as line:
+        place.environ["GATEWAY_AMQP_URL"] = line.url(vhost)
+        await line.refuse()
+        await place.launch()
+        before_the_start = await _answered(place.readiness)
+        await line.heal()
+        await until(lambda: _ready(place))
+        _, told, _ = await place.post()
+
+        await line.refuse()
+        await until(lambda: _lost(place, "broker"))
+        ready, checks = await place.readiness()
+        refused, body, _ = await place.post()
+        unknown, _, _ = await place.post(**{"X-WhatsApp-Gateway-3CX-Secret": "wrong"})
+        url = f"http://127.0.0.1:{place.port}/integrations/3cx/webhook/int_1/events/{told['event_id']}"
+        async with place.http.get(url, headers=HEADERS) as response:
+            status = response.status
+
+    assert before_the_start == (503, {"started": False})
+    assert (ready, checks["broker"], checks["store"]) == (200, False, True)
+    assert (refused, body["error"], unknown, status) == (503, "gateway_unavailable", 401, 200)
+
+
+async def test_ingress_is_unready_while_it_drains(place: Place) -> None:
+    place.environ["GATEWAY_STOP_DELAY_SECONDS"] = "2"
+    process = await place.start()
+    before, _ = await place.readiness()
+    process.send_signal(signal.SIGTERM)
+
+    async def unready() -> bool:
+        return (await place.readiness())[0] == 503
+
+    await until(unready)
+    accepted = not await _refused(place.port)
+
+    assert before == 200
+    assert accepted  # the edge has had the time to notice
+    assert await asyncio.wait_for(process.wait(), 15) == 0
+
+
+async def _answered(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """The first answer of a server that is only starting."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await ask()
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.02)
+
+
+async def _ready(place: Place) -> bool:
+    return (await place.readiness())[0] == 200
+
+
+async def _lost(place: Place, dependency: str) -> bool:
+    return not (await place.readiness())[1][dependency]
 
 
 async def test_a_broker_that_is_gone_is_told_in_time_and_its_return_noticed(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ FIRST_SECONDS = 1500
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of this folder, and give them time."""
-    for number, item in enumerate(each for each in items if Path(__file__).parent in each.path.parents):
+    here = f"{Path(__file__).parent}/"
+    for number, item in enumerate(each for each in items if str(each.path).startswith(here)):
         item.add_marker(pytest.mark.kubernetes)
         item.add_marker(pytest.mark.timeout(SCENARIO_SECONDS if number else FIRST_SECONDS))
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,7 @@ from services.console.domain.approvals import ApprovalContent
 from services.console.domain.principals import Principal, Role
 from services.console.handlers.second_person import CONTENT
 from tests.builders import a_restriction
+from tests.conftest import run_apart
 from tests.unit.console.subjects import a_subject, records_about
 from tests.unit.console.world import NOON, PHONE, World, a_world, settings
 
@@ -33,10 +35,38 @@ PREFIX = "/api/v1"
 SIGNING = SecretStr(f"k1:{base64.b64encode(bytes(range(32))).decode()}")
 
 
+@pytest.fixture(scope="module")
+def filled_stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, str]]]:
+    """A folder with a store in which two accounts have everything, and the ids of their things."""
+    folder = tmp_path_factory.mktemp("filled")
+
+    async def fill() -> list[dict[str, str]]:
+        async with a_world(folder, signing_keys=SIGNING) as world:
+            return [await an_account_with_everything(world, number) for number in (1, 2)]
+
+    return folder, run_apart(fill())
+
+
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path, filled_stores: tuple[Path, list[dict[str, str]]]) -> AsyncIterator[World]:
+    """Console on a copy of the filled store."""
+    folder, _ = filled_stores
+    for file in folder.iterdir():
+        shutil.copy(file, tmp_path)
     async with a_world(tmp_path, signing_keys=SIGNING) as made:
         yield made
+
+
+@pytest.fixture
+def own(filled_stores: tuple[Path, list[dict[str, str]]]) -> dict[str, str]:
+    """The things of the account that a scoped token is for."""
+    return filled_stores[1][0]
+
+
+@pytest.fixture
+def other(filled_stores: tuple[Path, list[dict[str, str]]]) -> dict[str, str]:
+    """The things of another account."""
+    return filled_stores[1][1]
 
 
 class By(Enum):
@@ -275,11 +305,12 @@ async def test_auditors_change_nothing(world: World) -> None:
 
 @pytest.mark.parametrize("role", Role, ids=lambda role: role.name.lower())
 @pytest.mark.parametrize("name", TABLE)
-async def test_a_call_is_open_to_its_role_and_those_above(world: World, name: str, role: Role) -> None:
-    ids = await an_account_with_everything(world, 1)
+async def test_a_call_is_open_to_its_role_and_those_above(
+    world: World, own: dict[str, str], name: str, role: Role
+) -> None:
     world.tokens.held["held"] = Principal("somebody", role)
 
-    status, text = await call(world, name, ids, token="held")
+    status, text = await call(world, name, own, token="held")
 
     allowed = role >= TABLE[name].role
     assert (status == 403) is not allowed, text
@@ -288,8 +319,9 @@ async def test_a_call_is_open_to_its_role_and_those_above(world: World, name: st
 
 
 @pytest.mark.parametrize("name", [name for name, decided in TABLE.items() if decided.by in REFUSED])
-async def test_a_token_for_one_account_reaches_nothing_of_another(world: World, name: str) -> None:
-    own, other = [await an_account_with_everything(world, number) for number in (1, 2)]
+async def test_a_token_for_one_account_reaches_nothing_of_another(
+    world: World, own: dict[str, str], other: dict[str, str], name: str
+) -> None:
     world.tokens.held["scoped"] = Principal("sam", ADMIN, frozenset({own["account"]}))
     before = await kept(world)
 
@@ -301,8 +333,9 @@ async def test_a_token_for_one_account_reaches_nothing_of_another(world: World, 
 
 
 @pytest.mark.parametrize("name", [name for name, decided in TABLE.items() if decided.by in {By.QUERY, By.SCOPE}])
-async def test_a_list_shows_the_tokens_own_account_alone(world: World, name: str) -> None:
-    own, other = [await an_account_with_everything(world, number) for number in (1, 2)]
+async def test_a_list_shows_the_tokens_own_account_alone(
+    world: World, own: dict[str, str], other: dict[str, str], name: str
+) -> None:
     world.tokens.held["scoped"] = Principal("sam", ADMIN, frozenset({own["account"]}))
 
     status, text = await call(world, name, own, token="scoped", named=False)
@@ -311,8 +344,7 @@ async def test_a_list_shows_the_tokens_own_account_alone(world: World, name: str
     assert not [id_ for id_ in other.values() if id_ in text]
 
 
-async def test_a_scoped_admin_makes_no_account(world: World) -> None:
-    own = await an_account_with_everything(world, 1)
+async def test_a_scoped_admin_makes_no_account(world: World, own: dict[str, str]) -> None:
     world.tokens.held["scoped"] = Principal("sam", ADMIN, frozenset({own["account"]}))
 
     status, _ = await call(world, "create_account", own, token="scoped")

@@ -7,7 +7,7 @@ import pytest
 
 from libs.store.contact_book import SEALED_FIELD, DeletionStatus
 from services.console.handlers.contact_books import LONGEST_WAIT_S, PAUSE_S
-from tests.unit.console.test_erasures import a_linked_person, asked
+from tests.unit.console.erasures import a_linked_person, asked
 from tests.unit.console.world import NOON, PHONE, World
 
 USER = "SA.1234567890"

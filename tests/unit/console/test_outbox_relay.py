@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from libs.contracts.errors import unavailable
 from libs.contracts.events import AccountChanged
 from libs.store.outbox import OutboxEvent
+from services.console import metrics
 from services.console.handlers.outbox_relay import OutboxRelay
 
 
@@ -19,6 +20,7 @@ def stored(account_id: str) -> OutboxEvent:
 @dataclass
 class Outbox:
     waiting: list[OutboxEvent]
+    writes: int = 0
 
     async def unpublished(self, limit: int) -> Sequence[OutboxEvent]:
         return self.waiting[:limit]
@@ -27,6 +29,7 @@ class Outbox:
         self.waiting += events
 
     async def mark_published(self, ids: Sequence[str]) -> None:
+        self.writes += bool(ids)
         self.waiting = [each for each in self.waiting if each.id not in ids]
 
 
@@ -34,10 +37,12 @@ class Outbox:
 class Broker:
     poison: str = ""
     down: bool = False
+    room: int = 1_000
+    """How many it takes before it is down."""
     published: list[str] = field(default_factory=list)
 
     async def publish(self, event: Any, *, id: UUID, **_: Any) -> None:  # noqa: A002 -- the port's own word
-        if self.down:
+        if self.down or len(self.published) == self.room:
             raise unavailable("broker")
         if event.account_id == self.poison:
             raise ValueError("cannot be encoded")
@@ -64,3 +69,28 @@ async def test_while_the_broker_is_away_everything_stays_in_its_order() -> None:
 
     assert (first, second) == (False, True)
     assert broker.published == ["a", "b"]
+
+
+async def test_a_backlog_leaves_the_outbox_in_one_write_for_each_page() -> None:
+    names = [f"acc_{number}" for number in range(250)]
+    outbox, broker = Outbox([stored(name) for name in names]), Broker()
+
+    await OutboxRelay(outbox, broker).flush()
+
+    assert broker.published == names
+    assert (outbox.waiting, outbox.writes) == ([], 3)
+
+
+async def test_what_was_published_before_the_broker_went_away_is_not_published_again() -> None:
+    outbox, broker = Outbox([stored(name) for name in "abc"]), Broker(room=2)
+    relay = OutboxRelay(outbox, broker)
+    first = await relay.flush()
+    left = len(outbox.waiting), metrics.WAITING._value.get()
+    broker.room = 1_000
+
+    second = await relay.flush()
+
+    assert (first, second) == (False, True)
+    assert left == (1, 1)
+    assert broker.published == ["a", "b", "c"]
+    assert metrics.WAITING._value.get() == 0

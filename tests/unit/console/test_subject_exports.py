@@ -27,6 +27,7 @@ from libs.store.subjects import SubjectKey
 from services.audit.domain.records import record_from
 from services.console.domain.subject_information import Processing, information_about
 from services.console.handlers.subject_records import SubjectRecords
+from tests.unit.console.erasures import asked, somebody, told
 from tests.unit.console.subjects import a_subject, customer_key
 from tests.unit.console.world import KEY, NOON, PHONE, World
 
@@ -157,3 +158,27 @@ def test_an_evolution_server_is_named_as_a_recipient() -> None:
 
     assert any("Evolution" in each for each in told.recipients)
     assert "The WhatsApp provider later." in told.recipients
+
+
+async def test_all_that_is_held_of_somebody_is_handed_out_and_that_is_told(world: World) -> None:
+    account_id = await somebody(world)
+
+    export = await world.ok("POST", "/subject-exports", asked(account_id))
+
+    (event,) = told(world, SubjectExported)
+    assert (export["phone"], len(export["windows"]), len(export["records"])) == (PHONE, 1, 3)
+    assert [(row["kind"], row["reason"]) for row in export["suppressions"]] == [("blocked", "asked us")]
+    assert {record["masked_phone"] for record in export["records"]} == {"+9665•••••678"}
+    assert (event.records, event.pseudonyms) == (3, tuple(export["pseudonyms"]))
+    assert PHONE not in event.model_dump_json()
+
+
+async def test_of_somebody_erased_nothing_is_handed_out_but_that_they_are_not_to_be_messaged(world: World) -> None:
+    account_id = await somebody(world)
+    await world.ok("POST", "/erasures", asked(account_id))
+
+    export = await world.ok("POST", "/subject-exports", asked(account_id))
+
+    empty = {name: export[name] for name in ("pseudonyms", "windows", "suppressions", "messages", "records")}
+    assert set(map(len, empty.values())) == {0}
+    assert export["do_not_contact"] == ["blocked"]
