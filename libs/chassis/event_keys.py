@@ -147,6 +147,8 @@ def _digest(producer: str, kid: str, parts: Iterable[str], body: bytes) -> bytes
 
 def _joined(*parts: str) -> bytes:
     """The parts as netstrings: length in bytes, colon, bytes, comma."""
+    if (joined := "".join([f"{len(part)}:{part}," for part in parts])).isascii():
+        return joined.encode()
     encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
     return b"".join([b"%d:%b," % (len(part), part) for part in encoded])
 

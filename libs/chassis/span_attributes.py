@@ -80,7 +80,8 @@ def method_from(method: str) -> str:
 
 def event_id_of(event: Event, started_by: str) -> str:
     """The id of the webhook or WhatsApp message that an event belongs to."""
-    return str(getattr(event, "event_id", None) or started_by)
+    own = vars(event).get("event_id")  # a model takes ten times as long for a field that it does not have
+    return str(own or started_by)
 
 
 def attributes_of(event: Event, started_by: str) -> dict[str, AttributeValue]:

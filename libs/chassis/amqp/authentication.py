@@ -50,7 +50,8 @@ def require_own_result(event: Event, producer: str, queue: str) -> None:
 def _covered(message: Message | AbstractIncomingMessage) -> tuple[str, ...]:
     headers: Mapping[str, object] = message.headers
     properties = (message.type, message.message_id, message.correlation_id, message.app_id, message.content_type)
-    return (*(str(each or "") for each in properties), _number(headers.get(VERSION)), _number(headers.get(AT)))
+    texts = [each if type(each) is str else str(each or "") for each in properties]
+    return (*texts, _number(headers.get(VERSION)), _number(headers.get(AT)))
 
 
 def _number(value: object) -> str:

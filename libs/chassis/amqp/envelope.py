@@ -32,14 +32,22 @@ _TRACE = ("traceparent", "tracestate")
 _PROPERTIES = ("content_type", "message_id", "correlation_id", "type", "app_id")
 
 
+class EventMessage(Message):
+    """A message that is made fast: the library's checks at each attribute whether the message is locked."""
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__  # type: ignore[assignment]  # the same signature, with any value
+
+
 def message_from(event: Event, metadata: MessageMetadata, producer: str) -> Message:
     """The message for one event; `x-at` is in microseconds, because AMQP's timestamp is in whole seconds."""
-    return Message(
+    message_id = str(metadata.id)
+    return EventMessage(
         event.model_dump_json(exclude_none=True).encode(),
         content_type="application/json",
         delivery_mode=DeliveryMode.PERSISTENT,
-        message_id=str(metadata.id),
-        correlation_id=metadata.correlation_id or str(metadata.id),
+        message_id=message_id,
+        correlation_id=metadata.correlation_id or message_id,
         type=event.name,
         app_id=producer,
         timestamp=metadata.at,
@@ -124,8 +132,10 @@ def time_left(incoming: AbstractIncomingMessage, now: datetime) -> timedelta:
 
     Raises UnreadableEvent for a time out of range.
     """
-    due, due_set = time_header(incoming, DUE), time_header(incoming, DUE_SET)
-    if due is None or (due_set is not None and is_from_the_future(due_set, now)):
+    if (due := time_header(incoming, DUE)) is None:
+        return timedelta()
+    due_set = time_header(incoming, DUE_SET)
+    if due_set is not None and is_from_the_future(due_set, now):
         return timedelta()
     return max(due - now, timedelta())
 

@@ -1,8 +1,9 @@
 """The exceptions that a lost broker causes, and the conversion of the library's cancellations into one of them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from types import TracebackType
+from typing import Final
 
 from aio_pika.exceptions import AMQPError
 
@@ -20,20 +21,47 @@ def cancellation_requested() -> bool:
     return task is None or task.cancelling() > 0
 
 
-@contextmanager
-def library_cancellations_as_errors() -> Iterator[None]:
+class _AsErrors:
+    """Has no state, so that one serves all."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Nothing begins."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None, /
+    ) -> None:
+        if kind is not None and issubclass(kind, asyncio.CancelledError) and not cancellation_requested():
+            raise ConnectionLost("the connection died") from error
+
+
+_AS_ERRORS: Final = _AsErrors()
+
+
+def library_cancellations_as_errors() -> AbstractContextManager[None]:
     """Raise ConnectionLost for a cancellation by the library, which would otherwise end the task that was waiting."""
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        if cancellation_requested():
-            raise
-        raise ConnectionLost("the connection died") from error
+    return _AS_ERRORS
 
 
-@asynccontextmanager
-async def time_limit(seconds: float) -> AsyncGenerator[None, None]:
+class _TimeLimit:
+    """A class, because a generator costs more than the timer: each delivery has two limits."""
+
+    __slots__ = ("_timeout",)
+
+    def __init__(self, seconds: float) -> None:
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        await self._timeout.__aexit__(kind, error, traceback)
+        _AS_ERRORS.__exit__(kind, error, traceback)
+
+
+def time_limit(seconds: float) -> AbstractAsyncContextManager[None]:
     """Raise TimeoutError after `seconds`, and ConnectionLost for a cancellation by the library."""
-    with library_cancellations_as_errors():
-        async with asyncio.timeout(seconds):
-            yield
+    return _TimeLimit(seconds)

@@ -25,7 +25,7 @@ class InFlight:
 
     def __init__(self, clock: Monotonic = monotonic) -> None:
         self._now = clock
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._channel: object = None
         self._unsettled: dict[int, tuple[float, AbstractIncomingMessage]] = {}
         self._moved_at = clock()
@@ -46,7 +46,7 @@ class InFlight:
         self._unsettled[incoming.delivery_tag or 0] = (self._now(), incoming)
         return is_first
 
-    def start(self, processing: Coroutine[Any, Any, None]) -> None:
+    def start(self, processing: Coroutine[Any, Any, object]) -> None:
         """Process one delivery in a new task."""
         task = asyncio.create_task(processing)
         self._tasks.add(task)

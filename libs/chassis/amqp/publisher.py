@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import cache
 from typing import cast
 
 import aio_pika
@@ -9,6 +10,7 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
 from aiormq import Channel
 from aiormq.exceptions import ChannelAccessRefused, ChannelInvalidStateError
+from prometheus_client import Counter
 
 from libs.chassis import metrics
 from libs.chassis.amqp.authentication import sign
@@ -74,7 +76,7 @@ class Publisher:
         about = attributes_of(event, metadata.correlation_id or str(metadata.id)) if is_exporting() else {}
         await self.send(message, event.routing_key, timeout=timeout, about=about)
         metrics.PUBLISH_SECONDS.observe(time.perf_counter() - started, exemplar())
-        metrics.PUBLISHED.labels(event.name).inc()
+        _published(event.name).inc()
 
     async def send(
         self,
@@ -185,6 +187,12 @@ class Publisher:
         log.warning("the broker refused a publish, a new channel is used")
         await asyncio.sleep(RENEWAL_INTERVAL)
         await close_quietly(old)
+
+
+@cache
+def _published(name: str) -> Counter:
+    """The counter of an event's name, of which there is a closed list."""
+    return metrics.PUBLISHED.labels(name)
 
 
 async def _confirmed_channel(connection: aio_pika.abc.AbstractConnection) -> AbstractChannel:

@@ -84,6 +84,7 @@ class QueueConsumer:
         self._seconds = metrics.HANDLE_SECONDS.labels(work.name)
         metrics.ACCOUNT_DEFERRED.labels(work.name)
         self._loop_seconds = metrics.HANDLER_LOOP_SECONDS.labels(work.name)
+        self._consumed = {kind: metrics.CONSUMED.labels(work.name, label) for kind, label in _LABELS.items()}
         self._thread_clock = ThreadClock()
 
     def _shared_by(self, shares: FairShare[AbstractIncomingMessage]) -> SharedDeliveries:
@@ -136,18 +137,24 @@ class QueueConsumer:
             else:
                 self._shared.arrive(incoming, on_new_channel=is_first)
 
-    async def _process(self, incoming: AbstractIncomingMessage, settlement: Retry | None = None) -> None:
-        """Handle and settle a delivery, or settle it at once as told."""
-        started, traced = time.perf_counter(), None
+    async def _process(self, incoming: AbstractIncomingMessage, settlement: Retry | None = None) -> float:
+        """Handle and settle a delivery, or settle it at once as told; for how long its longest step held the loop."""
+        started, traced, longest = time.perf_counter(), None, 0.0
         try:
             with library_cancellations_as_errors(), consumer_span(self.work.name, incoming):
                 traced = exemplar()
-                await (self._handle_delivery(incoming) if settlement is None else self._settle(incoming, settlement))
+                if settlement is None:
+                    handling = LoopTime(self._handle_delivery(incoming), self._thread_clock)
+                    await handling
+                    self._loop_seconds.observe(longest := handling.longest)
+                else:
+                    await self._settle(incoming, settlement)
         except Exception as defect:  # noqa: BLE001 -- an unsettled delivery would occupy the prefetch for ever
             await self._return(incoming)
             log.warning("not settled", queue=self.work.name, failure=type(defect).__name__, at=failure_location(defect))
         finally:
             self._seconds.observe(time.perf_counter() - started, traced)
+        return longest
 
     async def _handle_delivery(self, incoming: AbstractIncomingMessage) -> None:
         """Call the handler, publish its result and settle; then log a failure."""
@@ -182,12 +189,8 @@ class QueueConsumer:
         return Ack() if published else None, None
 
     async def _handled(self, handler: Handler[Any], received: Received[Event]) -> HandlerResult:
-        handling = LoopTime(handler(received), self._thread_clock)
-        try:
-            async with time_limit(self._via.limit):
-                return await handling
-        finally:
-            self._loop_seconds.observe(handling.longest)
+        async with time_limit(self._via.limit):
+            return await handler(received)
 
     def _handler_of(self, received: Received[Event]) -> Handler[Any]:
         handler = self._handlers.get(type(received.event))
@@ -226,7 +229,7 @@ class QueueConsumer:
             return
         self._acknowledgements.add(incoming)
         if not (isinstance(settlement, Retry) and settlement.behind):
-            metrics.CONSUMED.labels(self.work.name, _LABELS[type(settlement)]).inc()
+            self._consumed[type(settlement)].inc()
 
     async def _return(self, incoming: AbstractIncomingMessage) -> None:
         """The last resort: let the broker deliver the message again. If that fails too, the watchdog sees it."""

@@ -13,7 +13,6 @@ from libs.chassis import metrics
 from libs.chassis.amqp.envelope import account_of, time_left, was_behind
 from libs.chassis.amqp.fair_share import FairShare
 from libs.chassis.clock import Clock
-from libs.chassis.loop_time import LoopTime, ThreadClock
 from libs.chassis.settlement import Retry, UnreadableEvent
 
 BEHIND_AT_ONCE: Final = 8
@@ -27,12 +26,11 @@ class SharedDeliveries:
 
     queue: str
     shares: FairShare[AbstractIncomingMessage]
-    process: Callable[[AbstractIncomingMessage, Retry | None], Coroutine[Any, Any, None]]
-    """Handles and settles a delivery, or settles it at once as told."""
-    start: Callable[[Coroutine[Any, Any, None]], None]
+    process: Callable[[AbstractIncomingMessage, Retry | None], Coroutine[Any, Any, float]]
+    """Handles and settles a delivery, or settles it at once as told; its longest step in seconds."""
+    start: Callable[[Coroutine[Any, Any, object]], None]
     stopping: Callable[[], bool]
     clock: Clock
-    _thread_clock: ThreadClock = field(default_factory=ThreadClock)
     _behind_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BEHIND_AT_ONCE))
 
     def arrive(self, incoming: AbstractIncomingMessage, *, on_new_channel: bool) -> None:
@@ -58,11 +56,11 @@ class SharedDeliveries:
             self.start(self._process(*taken))
 
     async def _process(self, account: str, incoming: AbstractIncomingMessage) -> None:
-        started, handling = time.perf_counter(), LoopTime(self.process(incoming, None), self._thread_clock)
+        started, step = time.perf_counter(), 0.0
         try:
-            await handling
+            step = await self.process(incoming, None)
         finally:
-            self.shares.finish(account, time.perf_counter() - started, step=handling.longest)
+            self.shares.finish(account, time.perf_counter() - started, step=step)
             self._start_parked()
 
     def _early(self, incoming: AbstractIncomingMessage) -> Retry | None:

@@ -1,6 +1,7 @@
 """Cuts received bytes into AMQP frames, and makes the frames of a publish (AMQP 0-9-1 §2.3.5, §4.2)."""
 
 import struct
+from functools import lru_cache
 from typing import Final
 
 from libs.chassis.amqp.wire.properties import short
@@ -43,10 +44,18 @@ def delivered(payload: bytes) -> Method:
     """What a `DELIVER` says."""
     tag_end = 5 + payload[4]
     tag, redelivered = _TAG.unpack_from(payload, tag_end)
-    key_at = tag_end + 10 + payload[tag_end + 9]
-    exchange = payload[tag_end + 10 : key_at].decode("utf-8", "replace")
-    key = payload[key_at + 1 : key_at + 1 + payload[key_at]].decode("utf-8", "replace")
+    exchange, key = _published_to(payload[tag_end + 9 :])
     return payload[5:tag_end].decode("utf-8", "replace"), tag, bool(redelivered & 1), exchange, key
+
+
+@lru_cache(maxsize=512)
+def _published_to(end: bytes) -> tuple[str, str]:
+    """Exchange and routing key, of which there are few."""
+    key_at = 1 + end[0]
+    return (
+        end[1:key_at].decode("utf-8", "replace"),
+        end[key_at + 1 : key_at + 1 + end[key_at]].decode("utf-8", "replace"),
+    )
 
 
 def confirmed(payload: bytes) -> tuple[int, bool]:

@@ -57,28 +57,22 @@ class Link(OutgoingFrames, asyncio.Protocol):
     def _read(self, data: bytes) -> tuple[int, int]:
         """Take frames; the place up to which frames are whole, and the end of the last one taken."""
         place = passed = 0
-        while self._reads and (end := self._frame_end(data, place)):
+        size = len(data)
+        while size - place >= frames.AROUND and self._routes.link is self and not (self._foreign or self._refused):
+            kind, number, length = frames.HEAD.unpack_from(data, place)
+            end = place + frames.AROUND + length
+            if end - place > self._largest:
+                self._refuse("a frame is longer than agreed")
+                break
+            if end > size:
+                break
             if data[end - 1] != frames.FRAME_END:
                 self._foreign = True
-            elif self._takes(data[place], data[place + 1] << 8 | data[place + 2], data[place + 7 : end - 1]):
+            elif self._takes(kind, number, data[place + 7 : end - 1]):
                 self._pass_on(data[passed:place])
                 passed = end
             place = end
         return place, passed
-
-    @property
-    def _reads(self) -> bool:
-        return self._routes.link is self and not (self._foreign or self._refused)
-
-    def _frame_end(self, data: bytes, place: int) -> int:
-        """Behind the frame at `place`; 0 for one that has not arrived as a whole."""
-        if len(data) - place < frames.AROUND:
-            return 0
-        end = place + frames.AROUND + int.from_bytes(data[place + 3 : place + 7])
-        if end - place > self._largest:
-            self._refuse("a frame is longer than agreed")
-            return 0
-        return end if end <= len(data) else 0
 
     def _refuse(self, cause: str) -> None:
         """End the connection, as nothing that follows can be trusted; the library then connects again."""

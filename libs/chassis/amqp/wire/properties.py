@@ -4,6 +4,8 @@ Whatever is rare goes to the library's own functions, so that the bytes mean the
 """
 
 import struct
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from aio_pika import Message
@@ -26,6 +28,9 @@ _INTEGERS: Final = {
 _TEXT: Final = ord("S")
 _MORE_FLAGS: Final = 1
 _SHORTEST, _LONGEST = -128, 127
+_LARGEST_LONG: Final = (1 << 63) - 1
+_LATEST_SECOND: Final = (1 << 32) - 1
+"""The library takes a larger time for one in milliseconds, and writes a larger header as a long number."""
 _FIELDS: Final = (
     (1 << 15, "content_type"),
     (1 << 14, "content_encoding"),
@@ -43,9 +48,13 @@ _FIELDS: Final = (
     (1 << 2, "cluster_id"),
 )
 """The properties in the order of their bytes."""
-_OCTETS: Final = frozenset({"delivery_mode", "priority"})
+_A_TEXT, _A_TABLE, _AN_OCTET, _A_TIME = range(4)
+_KINDS: Final = {"headers": _A_TABLE, "delivery_mode": _AN_OCTET, "priority": _AN_OCTET, "timestamp": _A_TIME}
+"""What is no text."""
 _RARE: Final = frozenset({"content_encoding", "reply_to", "expiration", "user_id", "cluster_id"})
-_WRITTEN: Final = tuple((flag, name) for flag, name in _FIELDS if name not in _RARE)
+_REPEATED: Final = frozenset({"content_type", "type", "app_id"})
+"""Texts of which there are few."""
+_WRITTEN: Final = tuple((flag, name, _KINDS.get(name, _A_TEXT)) for flag, name in _FIELDS if name not in _RARE)
 TOO_LONG: Final = 256
 
 
@@ -58,45 +67,56 @@ def decoded(payload: bytes) -> tuple[int, dict[str, Any]]:
         return int.from_bytes(payload[4:12]), {}
 
 
+@lru_cache(maxsize=64)
+def _present(flags: int) -> tuple[tuple[int, str], ...]:
+    """How to read each property that the flags name, and its name, in the order of their bytes."""
+    return tuple((_KINDS.get(name, _A_TEXT), name) for flag, name in _FIELDS if flags & flag)
+
+
 def _properties(payload: bytes, flags: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     place = _HEAD.size
-    for flag, name in _FIELDS:
-        if not flags & flag:
-            continue
-        if name == "headers":
+    for kind, name in _present(flags):
+        if kind == _A_TEXT:
+            end = place + 1 + payload[place]
+            try:
+                text = payload[place + 1 : end].decode()
+            except UnicodeDecodeError:
+                text = short_text(payload[place:end])[1]
+            found[name] = text.replace("\N{REPLACEMENT CHARACTER}", "?")
+            place = end
+        elif kind == _A_TABLE:
             place, found[name] = _headers(payload, place)
-        elif name in _OCTETS:
+        elif kind == _AN_OCTET:
             place, found[name] = place + 1, payload[place]
-        elif name == "timestamp":
-            found[name] = time_or_none(payload[place : place + 8])[1]
-            place += 8
         else:
-            place, found[name] = _short(payload, place)
+            found[name] = _time(payload[place : place + 8])
+            place += 8
     return found
 
 
-def _short(payload: bytes, place: int) -> tuple[int, str]:
-    end = place + 1 + payload[place]
-    try:
-        return end, payload[place + 1 : end].decode().replace("\N{REPLACEMENT CHARACTER}", "?")
-    except UnicodeDecodeError:
-        return end, short_text(payload[place:end])[1]
+def _time(value: bytes) -> datetime | None:
+    """A time; the library reads what is no number of seconds."""
+    seconds = int.from_bytes(value)
+    if seconds <= _LATEST_SECOND and len(value) == _TIME.size:
+        return datetime.fromtimestamp(seconds, UTC)
+    return time_or_none(value)[1]
 
 
 def _headers(payload: bytes, place: int) -> tuple[int, dict[str, Any]]:
     """The table at `place`: texts and whole numbers are read here, a table that holds anything else by the library."""
     start, (size,) = place + 4, _SIZE.unpack_from(payload, place)
     end, at, found = start + size, start, dict[str, Any]()
+    size_at, integers = _SIZE.unpack_from, _INTEGERS
     try:
         while at < end:
             key_end = at + 1 + payload[at]
             key, kind, at = payload[at + 1 : key_end].decode(), payload[key_end], key_end + 1
             if kind == _TEXT:
-                value_end = at + 4 + _SIZE.unpack_from(payload, at)[0]
+                value_end = at + 4 + size_at(payload, at)[0]
                 found[key] = payload[at + 4 : value_end].decode()
             else:
-                number = _INTEGERS[kind]
+                number = integers[kind]
                 value_end = at + number.size
                 (found[key],) = number.unpack_from(payload, at)
             at = value_end
@@ -110,17 +130,20 @@ def encoded(message: Message) -> bytes:
     if message.expiration is not None or message.user_id or message.reply_to or message.content_encoding:
         return header.ContentHeader(0, len(message.body), message.properties).marshal()
     flags, parts = 0, list[bytes]()
-    for flag, name in _WRITTEN:
+    add = parts.append
+    for flag, name, kind in _WRITTEN:
         value: Any = getattr(message, name)
         if value is None or value == "":
             continue
         flags |= flag
-        if name == "headers":
-            parts.append(_table(value))
-        elif name in _OCTETS:
-            parts.append(bytes((value,)))
+        if kind == _A_TEXT:
+            add(_repeated(value) if name in _REPEATED else short(value))
+        elif kind == _A_TABLE:
+            add(_table(value))
+        elif kind == _AN_OCTET:
+            add(bytes((value,)))
         else:
-            parts.append(_TIME.pack(int(value.timestamp())) if name == "timestamp" else short(value))
+            add(_TIME.pack(int(value.timestamp())))
     return _HEAD.pack(_BASIC, 0, len(message.body), flags) + b"".join(parts)
 
 
@@ -132,16 +155,22 @@ def short(text: str) -> bytes:
     return bytes((len(given),)) + given
 
 
+_repeated = lru_cache(maxsize=512)(short)
+"""`short` for texts of which there are few."""
+
+
 def _table(headers: dict[str, Any]) -> bytes:
     parts: list[bytes] = []
     for key in sorted(headers):
         value = headers[key]
         if type(value) is str:
             text = value.encode()
-            parts += (short(key), b"S", _SIZE.pack(len(text)), text)
+            parts += (_repeated(key), b"S", _SIZE.pack(len(text)), text)
         elif type(value) is int and _SHORTEST <= value <= _LONGEST:
-            parts += (short(key), b"b", _OCTET.pack(value))
+            parts += (_repeated(key), b"b", _OCTET.pack(value))
+        elif type(value) is int and _LATEST_SECOND < value <= _LARGEST_LONG:
+            parts += (_repeated(key), b"l", _LONG.pack(value))
         else:
-            parts += (short(key), encode.encode_table_value(value))
+            parts += (_repeated(key), encode.encode_table_value(value))
     table = b"".join(parts)
     return _SIZE.pack(len(table)) + table

@@ -99,3 +99,17 @@ def test_a_text_of_more_than_255_bytes_is_refused() -> None:
 
 def test_a_message_without_properties_has_the_library_s_defaults() -> None:
     assert by_library(encoded(Message(b"")))[1] == {"headers": {}, "delivery_mode": 1, "priority": 0}
+
+
+@pytest.mark.parametrize("number", [2**31, 2**32 - 1, 2**32, 2**53, 2**63 - 1, -(2**63), -(2**31) - 1])
+def test_a_number_in_a_header_has_the_bytes_that_the_library_gives_it(number: int) -> None:
+    message = Message(b"", headers={"x": number}, delivery_mode=DeliveryMode.PERSISTENT)
+
+    assert encoded(message) == header.ContentHeader(0, 0, message.properties).marshal()
+
+
+@pytest.mark.parametrize("seconds", [0, 2**32 - 1, 2**32, 1_800_000_000_000, 2**64 - 1])
+def test_a_time_reads_the_same_as_with_the_library(seconds: int) -> None:
+    payload = struct.pack(">HHQHQ", 60, 0, 0, 1 << 6, seconds)
+
+    assert {name: each for name, each in decoded(payload)[1].items() if each is not None} == by_library(payload)[1]
