@@ -1,9 +1,11 @@
 """`Decision`, the receipts of its rules, and the enums that rules and decisions use."""
 
+from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import core_schema
 
 from libs.contracts.errors import ErrorCode
 from libs.contracts.results import AnswerCode, AnswerStatus
@@ -81,21 +83,29 @@ CONFIRMATION = "opt_out_confirmation"
 """The event type of the only message that is sent to a customer who opted out."""
 
 
-class RuleReceipt(BaseModel):
+class _AsTheyAre:
+    """Serializes a value by its own type, where the schema's union would try each of its types in turn."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return {**handler(source), "serialization": core_schema.simple_ser_schema("any")}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReceipt:
     """The result of one rule: its version, whether the event passed, and the values that the rule used.
 
     `inputs` holds numbers, codes, names and times, never a phone number, a secret or a text. Receipts of earlier
     releases call it `saw`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # A dataclass, since a message has twenty (decision 82): what is read is validated, what a rule made is not.
 
     rule: str
     version: int
     passed: bool
-    inputs: dict[str, Scalar | list[Scalar]] = Field(
-        default_factory=dict, validation_alias=AliasChoices("inputs", "saw")
-    )
+    inputs: Annotated[
+        dict[str, Scalar | list[Scalar]], Field(validation_alias=AliasChoices("inputs", "saw")), _AsTheyAre()
+    ] = field(default_factory=dict)
 
 
 Details = dict[str, Any]

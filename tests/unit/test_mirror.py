@@ -6,6 +6,7 @@ module with a test through its neighbour stands in `TESTED_THROUGH`. Write a tes
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -30,11 +31,6 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
         "libs/chassis/amqp/declarations.py",
         "libs/chassis/amqp/exclusive_consumer.py",
         "libs/chassis/amqp/faults.py",
-    ),
-    "tests/integration/chassis/test_declare_step.py": (
-        "libs/chassis/amqp/delivery_limit.py",
-        "libs/chassis/amqp/former_queues.py",
-        "libs/chassis/amqp/management.py",
     ),
     "tests/integration/chassis/test_queue_consumer.py": (
         "libs/chassis/amqp/confirmed_publishes.py",
@@ -120,7 +116,6 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
     "tests/unit/policy/test_content_score.py": (
         "services/policy/domain/content_policy.py",
         "services/policy/domain/disguises.py",
-        "services/policy/domain/links.py",
         "services/policy/domain/phrases.py",
     ),
     "tests/unit/policy/test_prepared_words.py": ("services/policy/handlers/prepare_words.py",),
@@ -215,8 +210,13 @@ TESTED_THROUGH: Final[dict[str, tuple[str, ...]]] = {
 """By the test that covers them: modules without a test of their name, by the reason in the comment above."""
 
 
-def modules() -> Iterator[str]:
+@cache
+def modules() -> tuple[str, ...]:
     """The product modules with logic."""
+    return tuple(_with_logic())
+
+
+def _with_logic() -> Iterator[str]:
     for folder in ("libs", "services"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             tree = ast.parse(path.read_text("utf-8"))
@@ -226,17 +226,20 @@ def modules() -> Iterator[str]:
 
 TESTS: Final = frozenset(path.stem for path in (ROOT / "tests").rglob("test_*.py") if "chaos" not in path.parts)
 """Fault scenarios are named after faults, not modules."""
-OF_MODULES: Final = frozenset(f"test_{Path(module).stem}" for module in modules())
-"""Names of tests that belong to the module of exactly that name, and to no package that its name begins with."""
 EXCEPTIONS: Final = {module: test for test, covered in TESTED_THROUGH.items() for module in covered}
+
+
+@cache
+def of_packages() -> frozenset[str]:
+    """Names of tests, without those that belong to the module of exactly that name and to no package."""
+    return TESTS - {f"test_{Path(module).stem}" for module in modules()}
 
 
 def has_own_test(module: str) -> bool:
     """Whether a test file is named after the module or its package."""
     path = Path(module)
     names = (f"test_{path.stem}", f"test_{path.parent.name}")
-    more = TESTS - OF_MODULES
-    return any(name in TESTS or any(test.startswith(f"{name}_") for test in more) for name in names)
+    return any(name in TESTS or any(test.startswith(f"{name}_") for test in of_packages()) for name in names)
 
 
 def test_every_module_with_logic_has_a_test_of_its_name_or_a_row_in_the_table() -> None:

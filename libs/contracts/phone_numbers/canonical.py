@@ -5,7 +5,7 @@ The rules are data (`canonical.toml`); a further country is a further row there.
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
@@ -42,6 +42,22 @@ class SpellingRule:
         return _GROUP.sub(lambda _: kept[str(next(numbers))], _LOOK_AHEAD.sub("", self.pattern.pattern))
 
 
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+@cache
+def _former() -> re.Pattern[str]:
+    """What any rule rewrites: most numbers are none of it, and are looked at once."""
+    return _any_of(rule.pattern.pattern for rule in spelling_rules())
+
+
+@cache
+def _present() -> re.Pattern[str]:
+    """What any rule makes of its digits."""
+    return _any_of(_rewritten(rule.pattern.pattern, rule.replacement).pattern for rule in spelling_rules())
+
+
 @cache
 def _rewritten(pattern: str, replacement: str) -> re.Pattern[str]:
     """What a rule's digits look like once it has rewritten them, with its groups in their new order."""
@@ -67,6 +83,8 @@ def canonical(number: str) -> str:
     digits = number.removeprefix("+")
     if not _DIGITS.fullmatch(digits):
         raise ValueError("not a country calling code and a number in digits")  # without the value: it may be personal
+    if _former().fullmatch(digits) is None:
+        return f"+{digits}"
     for rule in spelling_rules():
         if (match := rule.pattern.fullmatch(digits)) is not None:
             return f"+{match.expand(rule.replacement)}"
@@ -80,5 +98,8 @@ def spellings(number: str) -> tuple[str, ...]:
     Each of them has `number` as its canonical form. Raises ValueError as `canonical` does.
     """
     phone = canonical(number)
-    undone = (rule.undone(phone.removeprefix("+")) for rule in spelling_rules())
+    digits = phone.removeprefix("+")
+    if _present().fullmatch(digits) is None:
+        return ()
+    undone = (rule.undone(digits) for rule in spelling_rules())
     return tuple(dict.fromkeys(each for each in undone if each is not None and canonical(each) == phone))

@@ -1,7 +1,7 @@
 """What the numbering plans say about digits. The plans come from libphonenumber; results are canonical E.164."""
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import phonenumbers
@@ -14,6 +14,10 @@ _PLAUSIBLE = range(8, 16)
 """Lengths of WhatsApp's digits: the shortest mobiles have 5 digits after a country code of 3 (Saint Helena)."""
 _LONGEST_EXTENSION: Final = 5
 """Digits of a PBX extension (3CX Admin Manual: extensions have 2 to 5 digits)."""
+
+_CALLING_CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+_PLAIN: Final = re.compile(r"[1-9][0-9]{4,11}")
+"""Digits behind a calling code that the library takes as they are, but for a prefix of the country's own."""
 
 
 def is_region(code: str) -> bool:
@@ -31,7 +35,7 @@ def region_of(phone: str | None) -> str | None:
         return None
     if (alone := _region_of_code(phone)) is not None:
         return alone
-    number = _parsed(phone, None)
+    number = _international(phone[1:]) if phone.startswith("+") else _parsed(phone, None)
     if number is None:
         return None
     region = phonenumbers.region_code_for_number(number)
@@ -53,7 +57,7 @@ def _region_of_code(phone: str) -> str | None:
 @lru_cache(REMEMBERED)
 def international_reading(digits: str) -> str | None:
     """The number that digits mean which begin with a country calling code; None when no plan has it."""
-    number = _parsed(f"+{digits}", None)
+    number = _international(digits)
     return None if number is None else _valid_e164(number)
 
 
@@ -98,7 +102,7 @@ def is_mobile_of_region(digits: str, region: str) -> bool:
     code = str(phonenumbers.country_code_for_region(region))
     if code == "0" or not digits.startswith(code):
         return False
-    number = _parsed(f"+{digits}", None)
+    number = _international(digits)
     return number is not None and phonenumbers.is_possible_number_for_type(number, PhoneNumberType.MOBILE)
 
 
@@ -106,6 +110,28 @@ def _is_mobile_length(length: int, region: str) -> bool:
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
     mobile = metadata.mobile if metadata else None
     return mobile is not None and length in mobile.possible_length
+
+
+def _international(digits: str) -> PhoneNumber | None:
+    """As the library parses `+` and these digits, without its search for other signs, extensions and prefixes.
+
+    Digits that may begin with a prefix of the country's own, and whatever else is not plain, it parses itself.
+    """
+    code = next((digits[:length] for length in (1, 2, 3) if digits[:length] in _CALLING_CODES), None)
+    if code is not None and _PLAIN.fullmatch(national := digits[len(code) :]) is not None:
+        prefix = _national_prefix(int(code))
+        if prefix is None or prefix.match(national) is None:
+            return PhoneNumber(country_code=int(code), national_number=int(national))
+    return _parsed(f"+{digits}", None)
+
+
+@cache
+def _national_prefix(code: int) -> re.Pattern[str] | None:
+    """What the library takes from the beginning of a number within the country; None where there is nothing."""
+    region = phonenumbers.region_code_for_country_code(code)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    prefix = metadata.national_prefix_for_parsing if metadata else None
+    return re.compile(prefix) if prefix else None
 
 
 def _parsed(text: str, region: str | None) -> PhoneNumber | None:
@@ -122,5 +148,30 @@ def _valid_e164(number: PhoneNumber) -> str | None:
         phone = canonical(written)
     except ValueError:
         return None
-    present = number if phone == written else _parsed(phone, None)
-    return phone if present is not None and phonenumbers.is_valid_number(present) else None
+    present = number if phone == written else _international(phone[1:])
+    return phone if present is not None and (_is_mobile(present) or phonenumbers.is_valid_number(present)) else None
+
+
+def _is_mobile(number: PhoneNumber) -> bool:
+    """True for a mobile in the only plan of its calling code: so it is valid, and of the kind that most numbers are.
+
+    The library asks for nine other kinds before this one.
+    """
+    mobiles = None if number.italian_leading_zero else _mobiles(number.country_code or 0)
+    return mobiles is not None and mobiles.fullmatch(str(number.national_number)) is not None
+
+
+@cache
+def _mobiles(code: int) -> re.Pattern[str] | None:
+    """What mobiles look like in the plan of a calling code; None where several regions share the code."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ())
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(regions[0]) if len(regions) == 1 else None
+    if metadata is None or (every := metadata.general_desc) is None or (mobile := metadata.mobile) is None:
+        return None
+    if not every.national_number_pattern or not mobile.national_number_pattern:
+        return None
+    lengths = {*every.possible_length}.intersection(mobile.possible_length or every.possible_length)
+    length = "|".join(f".{{{each}}}" for each in sorted(lengths))
+    return re.compile(
+        rf"(?=(?:{length})\Z)(?=(?:{every.national_number_pattern})\Z)(?:{mobile.national_number_pattern})"
+    )

@@ -27,6 +27,8 @@ _CONTEXT = re.compile(r";phone-context=(\+\d{1,3})(?=;|\Z)", re.IGNORECASE | re.
 """The country that a `tel:` number without a plus belongs to (RFC 3966, section 5.1.4)."""
 _NUMBER = re.compile(r"[\s(\[]*(\+?)([\d\s()\[\]./·~-]{3,})")
 
+_NOT_A_DIGIT = re.compile(r"\D")
+
 _LOST_PLUS = re.compile(r" [1-9][\d\s().-]{5,}", re.ASCII)
 
 _LOOKALIKES = str.maketrans("−ー•‧․∼～", "--····~")
@@ -63,7 +65,8 @@ def written_number(value: object) -> WrittenNumber | None:
     match = _NUMBER.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
         return None
-    return WrittenNumber(re.sub(r"\D", "", match[2]), bool(match[1]), form)
+    digits = match[2] if match[2].isdecimal() else _NOT_A_DIGIT.sub("", match[2])
+    return WrittenNumber(digits, bool(match[1]), form)
 
 
 def with_lost_plus(text: str) -> str:
@@ -73,7 +76,7 @@ def with_lost_plus(text: str) -> str:
 
 def _unwrapped(text: str) -> tuple[str, Form]:
     """The number inside an address, and what kind of address that was."""
-    if (named := _NAME_ADDRESS.fullmatch(text)) is not None:
+    if ">" in text and (named := _NAME_ADDRESS.fullmatch(text)) is not None:
         text = named[1].strip()
     if (jid := _JID.fullmatch(text)) is not None:
         return jid[1], Form.WHATSAPP
@@ -90,6 +93,8 @@ def _unwrapped(text: str) -> tuple[str, Form]:
 def _plain(text: str) -> str:
     """The text without percent-encoding, with ASCII's digits, dashes and signs, and without invisible marks."""
     decoded = unquote(text) if "%" in text else text
+    if decoded.isascii():
+        return decoded.strip()
     return "".join(map(_plain_character, decoded)).translate(_LOOKALIKES).strip()
 
 

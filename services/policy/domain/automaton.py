@@ -6,6 +6,7 @@ docs/decisions/0029-words-and-fair-shares.md says why no library does it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 
@@ -27,6 +28,8 @@ class Automaton(Generic[S]):
     """The numbers of the patterns that end in a state, those of its fallbacks not included."""
     nearest: Sequence[int]
     """For each state, itself when it has endings, else the nearest of its fallbacks that has; ROOT when none has."""
+    first: AbstractSet[S]
+    """The symbols that patterns begin with: most words of a text begin none."""
 
     @classmethod
     def of(cls, patterns: Iterable[Sequence[S]]) -> Self:
@@ -44,7 +47,7 @@ class Automaton(Generic[S]):
             if state != ROOT:
                 endings[state] = (*endings.get(state, ()), number)
         fallbacks, nearest = _links(edges, origins, endings)
-        return cls(edges, fallbacks, endings, nearest)
+        return cls(edges, fallbacks, endings, nearest, frozenset(symbol for state, symbol in edges if state == ROOT))
 
     def __len__(self) -> int:
         """The number of states, a measure of its memory: about 250 bytes each."""
@@ -53,8 +56,11 @@ class Automaton(Generic[S]):
     def matches(self, symbols: Iterable[S]) -> Iterator[tuple[int, int]]:
         """Each match: the position after its last symbol, and the pattern's number; the longest first at a position."""
         follow, fallbacks, nearest = self.edges.get, self.fallbacks, self.nearest
+        first = self.first
         state = ROOT
         for end, symbol in enumerate(symbols, 1):
+            if not state and symbol not in first:
+                continue
             while (following := follow((state, symbol))) is None and state:
                 state = fallbacks[state]
             state = following or ROOT

@@ -105,7 +105,8 @@ class BlockedWords:
 
     def occur_in(self, parts: Sequence[Sequence[str]]) -> bool:
         """True when one of them is in the text, given as the folded words of each part between spaces."""
-        if next(self.phrases.found_in([word for part in parts for word in part]), None) is not None:
+        words = [word for part in parts for word in part] if self.phrases.phrases else []
+        if next(self.phrases.found_in(words), None) is not None:
             return True
         return bool(self.lengths) and self._are_spelt_in(parts)
 

@@ -23,6 +23,7 @@ MAX_SCORE = 100
 _MIN_CAPITALS = 20
 """Fewest capitals for which their share counts; fewer are a name, a code or a greeting."""
 
+_ASCII_CAPITAL = re.compile("[A-Z]")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\u2b55]")
 
 
@@ -78,7 +79,10 @@ def _read(text: str, policy: ContentPolicy, blocked: BlockedWords) -> tuple[list
     words: list[str] = []
     disguised = plain.disguised
     for part in plain.parts:
-        joined, split = policy.split_words.joined(part) if len(part) > 1 else (part, 0)
+        if len(part) == 1:
+            words += part
+            continue
+        joined, split = policy.split_words.joined(part)
         words += joined
         disguised += split
     together, spelt = joined_spellings(words)
@@ -89,7 +93,7 @@ def _read(text: str, policy: ContentPolicy, blocked: BlockedWords) -> tuple[list
 
 def _typography_features(text: str) -> dict[str, int]:
     """The share of capitals in percent, and the numbers of exclamation marks, emoji and hidden characters."""
-    capitals = sum(map(str.isupper, text))
+    capitals = len(_ASCII_CAPITAL.findall(text)) if text.isascii() else sum(map(str.isupper, text))
     small = sum(map(str.islower, text)) if capitals >= _MIN_CAPITALS else 0
     return {
         "capitals": 100 * capitals // (capitals + small) if capitals >= _MIN_CAPITALS else 0,
@@ -107,6 +111,8 @@ def _matches(words: list[str], features: Mapping[str, int], policy: ContentPolic
         found.setdefault(number, []).append((at, group, phrase.words))
     for places in found.values():
         places.sort()
+    if not found and not any(features.values()):
+        return
     for number, rule in enumerate(policy.rules):
         if rule.feature is not None and features.get(rule.feature, 0) >= rule.at_least:
             yield rule, rule.points

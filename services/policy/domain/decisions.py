@@ -35,12 +35,7 @@ def decide(webhook: WebhookReceived, facts: Facts, rules: Sequence[RuleBinding])
             continue
         finding = binding.rule(webhook, facts)
         stopped = not isinstance(finding, Pass)
-        # Not validated, for speed: the values are the gateway's own, and there are twenty for each message.
-        receipt.append(
-            RuleReceipt.model_construct(
-                rule=binding.name, version=binding.version, passed=not stopped, inputs=finding.inputs
-            )
-        )
+        receipt.append(RuleReceipt(binding.name, binding.version, not stopped, finding.inputs))
         if isinstance(finding, Objection):
             return Decision(
                 code=finding.code, details=finding.details, receipt=tuple(receipt), risk_score=_risk_score(receipt)
@@ -114,7 +109,7 @@ def opt_in_of(webhook: WebhookReceived, facts: Facts) -> Consent | None:
 
 def intended_plan(webhook: WebhookReceived, facts: Facts, *, only_as_reply: bool = False) -> DeliveryPlan:
     """How the message would be delivered, whether the customer opted in or not."""
-    request = webhook.payload.template
+    request, restrictions = webhook.payload.template, facts.stored.restrictions
     if request is not None and facts.event_type is EventType.OUTBOUND_MESSAGE:
         return plan_for_request(request.name, request.language, window_closes_at(facts.stored.conversation))
     return plan_for(
@@ -123,7 +118,7 @@ def intended_plan(webhook: WebhookReceived, facts: Facts, *, only_as_reply: bool
         now=facts.now,
         phone=facts.phone,
         language=webhook.payload.language,
-        restricted=restricted_templates(facts.stored.restrictions, facts.now),
+        restricted=restricted_templates(restrictions, facts.now) if restrictions else frozenset(),
         only_as_reply=only_as_reply or (facts.customer is not None and facts.customer.may_be_another),
     )
 

@@ -87,8 +87,10 @@ def plan_for(
     that may not be sent.
     """
     configured = None if integration.strict_window or only_as_reply else integration.window_template
-    template = template_for(configured, phone, language, restricted)
-    left_out = tuple(code for name, code in templates_offered(configured) if (name, code) in restricted)
+    template = None if configured is None else template_for(configured, phone, language, restricted)
+    left_out = (
+        tuple(code for name, code in templates_offered(configured) if (name, code) in restricted) if restricted else ()
+    )
     if closes_at is not None and now < closes_at:
         return DeliveryPlan(Delivery.FREE_TEXT, PlanReason.WINDOW_OPEN, closes_at, template, left_out)
     why = PlanReason.NEVER_MESSAGED if closes_at is None else PlanReason.WINDOW_EXPIRED

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from libs.store.accounts import Account
 from libs.store.decisions import TEN_MINUTES, Budget, Usage
@@ -31,14 +33,21 @@ def period_of(account: Account, now: datetime) -> Period:
 
     A day ends at the next local midnight; where daylight saving skips or repeats midnight, at its first occurrence.
     """
-    local = now.astimezone(account.zone)
+    return _period_at(account.timezone, now.replace(second=0, microsecond=0))
+
+
+@lru_cache(64)
+def _period_at(timezone: str, minute: datetime) -> Period:
+    """The period in a time zone, remembered: offsets from UTC are whole minutes, so no day ends within one."""
+    zone = ZoneInfo(timezone)
+    local = minute.astimezone(zone)
     tomorrow = local.date() + timedelta(days=1)
     next_month = (local.date().replace(day=28) + timedelta(days=4)).replace(day=1)
     return Period(
         day=local.date().isoformat(),
         month=f"{local.year:04d}-{local.month:02d}",
-        day_ends=datetime.combine(tomorrow, time(), account.zone).astimezone(UTC),
-        month_ends=datetime.combine(next_month, time(), account.zone).astimezone(UTC),
+        day_ends=datetime.combine(tomorrow, time(), zone).astimezone(UTC),
+        month_ends=datetime.combine(next_month, time(), zone).astimezone(UTC),
     )
 
 

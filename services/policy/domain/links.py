@@ -9,6 +9,8 @@ from services.policy.domain.lookalikes import latin_skeleton, leet_readings
 
 _WIDE = re.compile(r"[\u3002\uff01-\uff5e\uff61]")
 _CHUNK = re.compile(r"[^\s<>()\[\]{}\"'،,;|*]+")
+_MAY_BE_LINK = re.compile(r"\.[\w-]|://")
+"""What every link has: a scheme, or a host, whose last dot has its ending behind it."""
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _HOST_END = re.compile(r"[/?#\\]")
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|0x[0-9a-f]{6,8}|\d{8,10}")
@@ -40,7 +42,7 @@ class Link:
 def links_in(text: str, lists: LinkLists) -> tuple[Link, ...]:
     """Every link of the text: with a scheme, with `www.`, or a host with a path or a known ending."""
     plain = _narrow_text(text)
-    if "." not in plain and "://" not in plain:
+    if _MAY_BE_LINK.search(plain) is None:
         return ()
     chunks = (chunk for chunk in _CHUNK.findall(plain) if "." in chunk or "://" in chunk)
     return tuple(link for chunk in chunks for link in _links_of(chunk, lists))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from libs.chassis.subscriptions import Received
-from libs.contracts.decisions import TEMPLATED, Decision, EventType
+from libs.contracts.decisions import Decision, EventType
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved, WebhookAnswered, WebhookPayload, WebhookReceived
 from libs.store.accounts import Account, Integration
@@ -111,7 +111,5 @@ def rendered_from(
     integration: Integration, event_type: EventType | None, values: Mapping[str, str | None]
 ) -> str | None:
     """The text of a call event, from the integration's template; None when it has none."""
-    if event_type not in TEMPLATED:
-        return None
     template = integration.templates.get(event_type or "")
     return None if template is None or not template.text.strip() else rendered_text(template.text, values)

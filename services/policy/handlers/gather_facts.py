@@ -1,11 +1,12 @@
 """`GatherFacts`: reads everything that the rules may know about a webhook, before any rule runs. It changes nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from libs.chassis.clock import Clock, utc_now
 from libs.chassis.settlement import NotFoundYet
 from libs.chassis.subscriptions import Received
-from libs.contracts.decisions import EventType
+from libs.contracts.decisions import TEMPLATED, EventType
 from libs.contracts.events import CHAT_DIALECT, WebhookReceived
 from libs.contracts.identity import Pseudonyms, region_of_customer
 from libs.store.accounts import Account, Directory, Integration, Number
@@ -28,6 +29,7 @@ from services.policy.handlers.gather_requests import GatherRequests, requested_t
 from services.policy.handlers.prepare_words import PrepareWords
 from services.policy.handlers.template_limits import TemplateLimits
 
+_EVENT_TYPES: Mapping[str, EventType] = {each.value: each for each in EventType}
 NO_STORED_FACTS = StoredFacts(conversation=Conversation(), suppressed=frozenset(), usage=Usage())
 
 
@@ -154,13 +156,10 @@ class GatherFacts:
         )
 
     def _facts(self, webhook: _ConfiguredWebhook, customer: Customer | None, stored: StoredFacts) -> Facts:
-        payload, now = webhook.received.event.payload, webhook.received.at
         key = self._key(webhook.account.id, customer)
         return Facts(
-            rendered=rendered_from(
-                webhook.integration, webhook.event_type, template_values(payload, customer, webhook.account, now)
-            ),
-            now=now,
+            rendered=_rendered(webhook, customer) if webhook.event_type in TEMPLATED else None,
+            now=webhook.received.at,
             account=webhook.account,
             integration=webhook.integration,
             number=webhook.number,
@@ -188,6 +187,11 @@ class GatherFacts:
         return "" if customer is None else self.pseudonyms.customer_key(account_id, customer.address)
 
 
+def _rendered(webhook: _ConfiguredWebhook, customer: Customer | None) -> str | None:
+    values = template_values(webhook.received.event.payload, customer, webhook.account, webhook.received.at)
+    return rendered_from(webhook.integration, webhook.event_type, values)
+
+
 def _may_need_consent(webhook: _ConfiguredWebhook) -> bool:
     """Whether the message may become a template for which the account requires an opt-in; else none is read."""
     if not webhook.account.require_opt_in or webhook.event_type is not EventType.OUTBOUND_MESSAGE:
@@ -198,8 +202,7 @@ def _may_need_consent(webhook: _ConfiguredWebhook) -> bool:
 
 
 def _event_type_from(name: str | None) -> EventType | None:
-    word = (name or "").strip().casefold()
-    return next((event_type for event_type in EventType if event_type == word), None)
+    return _EVENT_TYPES.get((name or "").strip().casefold())
 
 
 def _main_key_of(stored: StoredFacts, key: str) -> str:

@@ -10,6 +10,7 @@ from services.policy.domain.webhook_customers import receipt_of
 MAX_TEXT = 4096
 """Characters in one WhatsApp text message (Meta, Cloud API, text object)."""
 CUSTOMER_FIELDS = ["to", "from", "customer_phone", "caller", "phone", "user_id"]
+_PURPOSES = tuple(each.value for each in Purpose)
 AMBIGUOUS = "ambiguous_number"
 
 
@@ -48,12 +49,11 @@ def text_fits(webhook: WebhookReceived, facts: Facts) -> Finding:
 def purpose_is_allowed(webhook: WebhookReceived, _: Facts) -> Finding:
     """The message has a purpose, and it is one of `Purpose`."""
     purpose = webhook.payload.message_purpose
-    allowed = [each.value for each in Purpose]
-    if purpose not in allowed:
+    if purpose not in _PURPOSES:
         missing = purpose is None
         return Objection(
             ErrorCode.MESSAGE_PURPOSE_NOT_ALLOWED,
-            {"field": "message_purpose", "allowed": allowed},
+            {"field": "message_purpose", "allowed": [*_PURPOSES]},
             {"missing": missing},
         )
     return Pass({"purpose": purpose})

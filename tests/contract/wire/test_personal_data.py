@@ -3,14 +3,16 @@
 A new field fails the test until it is one of the two. Audit hashes, masks or drops what is marked.
 """
 
+import dataclasses
 import inspect
 from collections.abc import Iterator
 from enum import Enum
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from libs.contracts.events import EVENTS
 from libs.contracts.identity import Personal
@@ -199,11 +201,20 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
 LISTED = [field for fields in NOT_PERSONAL.values() for field in fields]
 
 
-def models_in(annotation: object) -> Iterator[type[BaseModel]]:
+def fields_of(model: type) -> dict[str, FieldInfo]:
+    """The fields of a model; of a dataclass too, which receipts are."""
+    if issubclass(model, BaseModel):
+        return dict(model.model_fields)
+    assert dataclasses.is_dataclass(model)
+    hints = get_type_hints(model, include_extras=True)
+    return {each.name: FieldInfo.from_annotation(hints[each.name]) for each in dataclasses.fields(model)}
+
+
+def models_in(annotation: object) -> Iterator[type]:
     """The models in a type, also inside unions, tuples and dicts, with the models in their fields."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)):
         yield annotation
-        for info in annotation.model_fields.values():
+        for info in fields_of(annotation).values():
             yield from models_in(info.annotation)
     for argument in get_args(annotation):
         yield from models_in(argument)
@@ -227,12 +238,12 @@ def holds_text(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, str) and not issubclass(annotation, Enum)
 
 
-def declared_in(model: type[BaseModel], name: str) -> str:
+def declared_in(model: type, name: str) -> str:
     return next(base.__name__ for base in model.__mro__ if name in inspect.get_annotations(base))
 
 
 MODELS = sorted({model for event in EVENTS for model in models_in(event)}, key=lambda model: model.__name__)
-FIELDS = [(model, name, info) for model in MODELS for name, info in model.model_fields.items()]
+FIELDS = [(model, name, info) for model in MODELS for name, info in fields_of(model).items()]
 TEXTS = {f"{declared_in(model, name)}.{name}" for model, name, info in FIELDS if holds_text(info.annotation)}
 MARKED = {
     f"{declared_in(model, name)}.{name}": info

@@ -134,8 +134,12 @@ def test_a_text_of_nobody_known_is_not_hashed_since_every_key_that_is_kept_confi
 
 
 def test_a_receipt_of_an_earlier_release_loses_its_masked_phone_and_numbers_in_names_are_cut() -> None:
-    inputs = {"phone": "+9665•••••000", "field": "to", "matched": ["call 0501 234 567"], "limit": 5}
-    line = RuleReceipt(rule="customer_phone_is_usable", version=1, passed=True, inputs=inputs)
+    line = RuleReceipt(
+        rule="customer_phone_is_usable",
+        version=1,
+        passed=True,
+        inputs={"phone": "+9665•••••000", "field": "to", "matched": ["call 0501 234 567"], "limit": 5},
+    )
 
     record = recorded(an_approval().model_copy(update={"receipt": (line,)}))
 

@@ -1,16 +1,24 @@
 """Decisions and receipts as they are stored, and as earlier releases stored them."""
 
 import json
+import time
+import timeit
+from typing import Any
 
-from libs.contracts.decisions import Decision, RuleReceipt, withdrawn
+import pytest
+from pydantic import ValidationError
+
+from libs.contracts.content import ContentProblem
+from libs.contracts.decisions import Decision, RuleReceipt, Scalar, withdrawn
 from libs.contracts.errors import ErrorCode
 from libs.contracts.results import AnswerStatus
+from tests.cpu_time import a_small_heap
 
 LINE = {"rule": "window_is_open", "version": 2, "passed": True}
 
 
 def test_a_decision_is_read_back_as_it_was_stored() -> None:
-    receipt = RuleReceipt(**LINE, inputs={"closes_at": None, "matched": ["link"]})
+    receipt = RuleReceipt("window_is_open", 2, passed=True, inputs={"closes_at": None, "matched": ["link"]})
     decision = Decision(code=AnswerStatus.SKIPPED, reason="cooldown", details={"limit": 1}, receipt=(receipt,))
 
     assert Decision.from_stored(decision.stored()) == decision
@@ -37,7 +45,51 @@ def test_only_a_withdrawn_decision_has_the_field_in_its_json() -> None:
 def test_a_receipt_of_an_earlier_release_is_read() -> None:
     kept = {"receipt": [{**LINE, "saw": {"risk_score": 3}}]}
 
-    (line,) = Decision.from_stored(json.dumps(kept).encode()).receipt
+    decision = Decision.from_stored(json.dumps(kept).encode())
 
-    assert line.inputs == {"risk_score": 3}
-    assert json.loads(line.model_dump_json())["inputs"] == {"risk_score": 3}
+    assert decision.receipt[0].inputs == {"risk_score": 3}
+    assert json.loads(decision.stored())["receipt"] == [{**LINE, "inputs": {"risk_score": 3}}]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"version": 1, "passed": True},
+        {**LINE, "version": "one"},
+        {**LINE, "passed": None},
+        {**LINE, "inputs": {"text": {"nested": 1}}},
+        {**LINE, "inputs": {"texts": [[1]]}},
+        {**LINE, "inputs": [1]},
+    ],
+)
+def test_a_receipt_that_is_none_is_not_read(line: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Decision.from_stored(json.dumps({"receipt": [line]}).encode())
+
+
+def test_a_receipt_with_a_field_of_a_later_release_is_read() -> None:
+    kept = {"receipt": [{**LINE, "inputs": {}, "later": 1}]}
+
+    assert Decision.from_stored(json.dumps(kept).encode()).receipt == (RuleReceipt("window_is_open", 2, passed=True),)
+
+
+def test_every_kind_of_input_comes_back_as_it_was() -> None:
+    inputs: dict[str, Scalar | list[Scalar]] = {"a": "1", "b": 1, "c": 1.0, "d": True, "e": None, "f": [1, "x", None]}
+    decision = Decision(receipt=(RuleReceipt("text_fits", 1, passed=True, inputs=inputs),))
+
+    read = Decision.from_stored(decision.stored()).receipt[0].inputs
+
+    assert [*map(repr, read.values())] == [*map(repr, inputs.values())]
+
+
+def test_a_receipt_is_made_without_validation() -> None:
+    with a_small_heap():
+        made, validated = (
+            min(timeit.repeat(make, number=2_000, timer=time.thread_time))
+            for make in (
+                lambda: RuleReceipt("text_fits", 1, passed=True, inputs={"length": 5}),
+                lambda: ContentProblem(field="text", problem="too_long", limit=5),
+            )
+        )
+
+    assert made < validated

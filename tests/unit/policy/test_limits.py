@@ -32,6 +32,15 @@ def test_a_day_is_the_accounts_own(zone: str, now: str, day: str, ends: str) -> 
     assert period.day_ends == datetime.fromisoformat(ends).replace(tzinfo=UTC)
 
 
+def test_a_day_ends_with_its_last_microsecond() -> None:
+    account, midnight = an_account(timezone="Asia/Kathmandu"), datetime(2026, 11, 23, 18, 15, tzinfo=UTC)
+
+    before, after = period_of(account, midnight - timedelta(microseconds=1)), period_of(account, midnight)
+
+    assert (before.day, after.day) == ("2026-11-23", "2026-11-24")
+    assert period_of(account, midnight + timedelta(seconds=59)) is after  # made once a minute
+
+
 def test_a_month_ends_where_the_next_begins() -> None:
     period = period_of(an_account(timezone="Asia/Riyadh"), datetime(2026, 12, 31, 20, 59, tzinfo=UTC))
 

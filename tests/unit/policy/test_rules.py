@@ -1,3 +1,5 @@
+import sys
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -209,3 +211,19 @@ def test_objections_are_codes_of_the_catalogue() -> None:
     found = Objection(ErrorCode.MISSING_PHONE)
 
     assert found.code in ErrorCode
+
+
+def test_an_everyday_message_is_decided_in_few_calls() -> None:
+    """Calls of functions are as many on every machine. Each rule is called, and makes a line of the receipt."""
+    text = "Hello, your order 17 is on its way and will be there this afternoon."
+    asked, known = a_webhook(text=text), facts()
+    calls: Counter[str] = Counter()
+
+    sys.setprofile(lambda _, event, __: calls.update([event]))
+    try:
+        decision = decide(asked, known, RULES)
+    finally:
+        sys.setprofile(None)
+
+    assert len(decision.receipt) == 17
+    assert calls["call"] + calls["c_call"] < 500

@@ -11,8 +11,8 @@ from tests.unit.console.world import PHONE
 from tools.cli.console_client import ExitCode
 
 RECEIPT: list[dict[str, Any]] = [
-    {"rule": "purpose_is_allowed", "version": 1, "passed": True, "saw": {"purpose": "support"}},
-    {"rule": "customer_has_not_opted_out", "version": 3, "passed": False, "saw": {"suppressed": ["opt_out"]}},
+    {"rule": "purpose_is_allowed", "version": 1, "passed": True, "inputs": {"purpose": "support"}},
+    {"rule": "customer_has_not_opted_out", "version": 3, "passed": False, "inputs": {"suppressed": ["opt_out"]}},
 ]
 
 

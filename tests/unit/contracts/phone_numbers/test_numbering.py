@@ -1,10 +1,16 @@
 """What the numbering plans say about digits, one question at a time."""
 
+import random
+import time
+import timeit
+from collections.abc import Callable, Iterator
+
 import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.contracts.phone_numbers.canonical import canonical
 from libs.contracts.phone_numbers.numbering import (
     dialled_readings,
     international_reading,
@@ -14,6 +20,7 @@ from libs.contracts.phone_numbers.numbering import (
     region_of,
     whatsapp_reading,
 )
+from tests.cpu_time import a_small_heap
 
 
 @pytest.mark.parametrize(
@@ -120,3 +127,55 @@ def test_the_region_is_that_of_the_plan_whether_or_not_its_code_has_others(code:
 )
 def test_a_region_is_known_by_its_code_or_by_its_plan(phone: str | None, expected: str | None) -> None:
     assert region_of(phone) == expected
+
+
+def as_the_library_reads(digits: str) -> str | None:
+    """The reading by the library alone, without what is taken from it here."""
+    try:
+        number = phonenumbers.parse(f"+{digits}", None, keep_raw_input=True)
+        phone = canonical(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    except (phonenumbers.NumberParseException, ValueError):
+        return None
+    return phone if phonenumbers.is_valid_number(phonenumbers.parse(phone, None)) else None
+
+
+def digits_of_every_plan() -> Iterator[str]:
+    """Examples of every kind of number of every region, behind every prefix that a plan may take off, and changed."""
+    chance = random.Random(0)
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+        own = (metadata and metadata.national_prefix) or "0"
+        for kind in phonenumbers.PhoneNumberType.values():
+            example = phonenumbers.example_number_for_type(region, kind)
+            if example is None:
+                continue
+            national = phonenumbers.national_significant_number(example)
+            yield from (f"{example.country_code}{prefix}{national}" for prefix in ("", own, "0", "1", "8", "15"))
+            changed = chance.randrange(len(national))
+            yield f"{example.country_code}{national[:changed]}{chance.randrange(10)}{national[changed + 1 :]}"
+            yield f"{example.country_code}{national[: chance.randrange(1, len(national))]}"
+
+
+def test_numbers_of_every_plan_are_read_as_the_library_reads_them() -> None:
+    found = {digits: international_reading(digits) for digits in digits_of_every_plan()}
+
+    assert [each for each, phone in found.items() if phone != as_the_library_reads(each)] == []
+    assert sum(phone is not None for phone in found.values()) > 1_000
+
+
+@given(code=st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)), rest=st.from_regex(r"\A[0-9]{0,13}\Z"))
+def test_any_digits_behind_a_country_code_are_read_as_the_library_reads_them(code: int, rest: str) -> None:
+    assert international_reading(f"{code}{rest}") == as_the_library_reads(f"{code}{rest}")
+
+
+def seconds_for(read: Callable[[str], str | None], numbers: Iterator[str]) -> float:
+    return min(timeit.repeat(lambda: read(next(numbers)), number=50, repeat=20, timer=time.thread_time))
+
+
+def test_a_plain_mobile_is_read_without_the_librarys_search_for_signs_and_kinds() -> None:
+    mobiles = (f"9665{number:08}" for number in range(10_000))
+    with a_small_heap():
+        librarys = seconds_for(as_the_library_reads, mobiles)
+        ours = seconds_for(international_reading, mobiles)
+
+    assert ours < librarys / 2
