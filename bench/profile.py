@@ -20,12 +20,12 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench.__main__ import Extent, stack_under_load
 from bench.broker_work import reductions
 from bench.page import PAGE
 from bench.profile_page import Profile, write
 from bench.profile_parts import BROKER_PARTS, part_of
 from bench.results import MANY, Results
+from bench.stand import Extent, stack_under_load
 from tools.broker import BrokerNode
 
 RATE = 100

@@ -2,7 +2,7 @@
 
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,8 @@ from bench.timing import Timing
 
 CEILING, GATEWAY, REPLICAS, FULL = "ceiling", "gateway", "two replicas of each service", "full store"
 ENTRIES, MONGO, FASTSTREAM = "accounts with do-not-contact entries", "on MongoDB", "FastStream"
-SETTINGS = (REPLICAS, FULL, ENTRIES, MONGO)
+MANY_INTEGRATIONS, MANY_CONVERSATIONS = "10,000 integrations", "1,000,000 conversations besides"
+SETTINGS = (REPLICAS, MANY_INTEGRATIONS, MANY_CONVERSATIONS, FULL, ENTRIES, MONGO)
 """Settings of the gateway that are compared with the gateway alone."""
 MANY = 64
 """In flight, where throughput is compared."""
@@ -72,6 +73,7 @@ class Runs:
                 statistics.median(c.cpu_us for c in costs),
                 max(c.rss_mb for c in costs),
                 max(c.peak_mb for c in costs),
+                costs[-1].file_mb,
             )
             for name, costs in by_name.items()
             if name != LOAD_GENERATOR
@@ -87,6 +89,7 @@ class Results:
 
     def __init__(self) -> None:
         self._runs: dict[tuple[str, str], Runs] = {}
+        self._beside: dict[tuple[str, str], Runs] = {}
         self._left_out: list[str] = []
 
     def leave_out(self, what: str) -> None:
@@ -97,10 +100,13 @@ class Results:
 
     def add(self, what: str, how: str, timing: Timing, costs: Sequence[Cost]) -> None:
         """Store and print one repetition."""
-        runs = self._runs.setdefault((what, how), Runs())
-        runs.timings.append(timing)
-        runs.costs.append(costs)
+        _add(self._runs, what, how, timing, costs)
         print("  " + timing.line(f"{what}, {how}"), flush=True)
+
+    def add_beside(self, what: str, how: str, timing: Timing, costs: Sequence[Cost]) -> None:
+        """Store and print one repetition of the gateway alone, which took turns with `what`."""
+        _add(self._beside, what, how, timing, costs)
+        print("  " + timing.line(f"{GATEWAY} in turn, {how}"), flush=True)
 
     def has(self, what: str, how: str) -> bool:
         """True when it was measured."""
@@ -123,38 +129,60 @@ class Results:
         found["CPU ratio"] = gateway.cpu_us() / ceiling.cpu_us()
         for what in SETTINGS:
             if self.has(what, many):
-                found[f"throughput ratio, {what}"] = self.of(what, many).rate / gateway.rate
+                found[f"throughput ratio, {what}"] = self._in_turn(what, many)
         if self.has(FASTSTREAM, many):
             found["throughput ratio, the gateway and FastStream"] = gateway.rate / self.of(FASTSTREAM, many).rate
         return found
 
+    def _in_turn(self, what: str, how: str) -> float:
+        """The median of the rounds' ratios: the two of a round were measured one right after the other."""
+        turns = zip(self.of(what, how).timings, self._beside[what, how].timings, strict=True)
+        return statistics.median(found.rate / alone.rate for found, alone in turns)
+
     def most_mb(self, what: str) -> dict[str, float]:
         """The most memory that each process of a setting held, through all its runs."""
+        return self._most(what, lambda cost: cost.peak_mb)
+
+    def own_mb(self, what: str) -> dict[str, float]:
+        """The same without pages of files."""
+        return self._most(what, lambda cost: cost.peak_mb - cost.file_mb)
+
+    def _most(self, what: str, figure: Callable[[Cost], float]) -> dict[str, float]:
         found: dict[str, float] = {}
         for (each, _), runs in self._runs.items():
             for cost in runs.cost() if each == what else ():
-                found[cost.name] = max(found.get(cost.name, 0.0), cost.peak_mb)
+                found[cost.name] = max(found.get(cost.name, 0.0), figure(cost))
         return found
 
     def as_json(self) -> dict[str, Any]:
         """All medians, for `tools.capacity` and for comparisons."""
+        measured = dict.fromkeys(what for what, _ in self._runs)
         return {
             "day": datetime.now(UTC).date().isoformat(),
             "cores": os.cpu_count(),
             "ratios": self.ratios(),
             "left_out": self._left_out,
-            "peak_mb": {what: self.most_mb(what) for what in dict.fromkeys(what for what, _ in self._runs)},
-            "runs": [
-                {
-                    "what": what,
-                    "how": how,
-                    "rate": runs.rate,
-                    "p50": runs.p50,
-                    "p99": runs.p99,
-                    "failed": runs.failed,
-                    "cpu_us": runs.cpu_us(),
-                    "costs": [asdict(cost) for cost in runs.cost()],
-                }
-                for (what, how), runs in self._runs.items()
-            ],
+            "peak_mb": {what: self.most_mb(what) for what in measured},
+            "own_peak_mb": {what: self.own_mb(what) for what in measured},
+            "runs": [_medians(*named, runs) for named, runs in self._runs.items()],
+            "beside": [_medians(*named, runs) for named, runs in self._beside.items()],
         }
+
+
+def _add(all_runs: dict[tuple[str, str], Runs], what: str, how: str, timing: Timing, costs: Sequence[Cost]) -> None:
+    runs = all_runs.setdefault((what, how), Runs())
+    runs.timings.append(timing)
+    runs.costs.append(costs)
+
+
+def _medians(what: str, how: str, runs: Runs) -> dict[str, Any]:
+    return {
+        "what": what,
+        "how": how,
+        "rate": runs.rate,
+        "p50": runs.p50,
+        "p99": runs.p99,
+        "failed": runs.failed,
+        "cpu_us": runs.cpu_us(),
+        "costs": [asdict(cost) for cost in runs.cost()],
+    }

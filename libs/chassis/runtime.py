@@ -20,7 +20,7 @@ import uvloop
 from libs.chassis.failures import log_unhandled
 from libs.chassis.health import Probe, Readiness, measure_loop_lag, serve_health
 from libs.chassis.log_output import log_last_resorts
-from libs.chassis.memory import return_large_blocks
+from libs.chassis.memory import return_large_blocks, unmap_pages_of_libraries
 from libs.chassis.periodic import periodic
 from libs.chassis.settings import ServiceSettings, SettingsError
 from libs.chassis.span_export import configure_tracing, shutdown_tracing
@@ -124,6 +124,7 @@ def run(serve: Callable[[S], Awaitable[None]], settings_class: type[S], environ:
     try:
         settings = settings_class.from_environ(environ)
         _tune_garbage_collector()
+        unmap_pages_of_libraries()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_awaited(serve(settings)))
     except SettingsError as error:

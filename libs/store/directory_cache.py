@@ -6,7 +6,9 @@ may be lost, the owner invalidates everything.
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
+
+from pydantic import BaseModel
 
 from libs.contracts.events import AccountChanged, Event, IntegrationChanged, NumberChanged, SecretRotated
 from libs.store.accounts import Account, Directory, Integration, Number, Page, Registry
@@ -18,6 +20,8 @@ MAX_ROWS = 50_000
 """Absent rows take space too (a flood of unknown ids must not become a flood of reads), so the size is limited."""
 
 _PAGE = 200
+_UNREAD: Final[set[str]] = set()
+"""In place of each cached row's set of the fields that it was made with: 2 KB of an integration that nobody reads."""
 
 T = TypeVar("T")
 _Key = tuple[str, str]
@@ -45,6 +49,8 @@ class _TimedCache:
         if epoch == self._epoch:  # else the row may have changed while it was read
             if len(self._entries) >= MAX_ROWS:
                 self._entries.pop(next(iter(self._entries)))
+            if isinstance(value, BaseModel):
+                object.__setattr__(value, "__pydantic_fields_set__", _UNREAD)  # rows are frozen
             self._entries[key] = (now + (MISSING_TTL_SECONDS if value is None else TTL_SECONDS), value)
         return value
 

@@ -28,7 +28,7 @@ EXPORTED: Final = "exp."
 CACHE_SECONDS: Final = 24 * 3600.0
 MAX_CACHED: Final = 100_000
 """About 300 bytes each; the oldest ones are dropped beyond it."""
-AT_ONCE: Final = 2
+AT_ONCE: Final = 1
 """Hashes that are made at the same time; each one takes 16 MiB."""
 _SALT: Final = b"gateway do-not-contact 1"
 Slow = Callable[[bytes], bytes]
@@ -89,7 +89,7 @@ class _Cache:
 
 
 class DoNotContact:
-    """Makes the hashes: in threads, once for each customer key and day."""
+    """Makes the hashes: in a thread, one at a time, once for each customer key and day."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class DoNotContact:
         self._slow = slow
         self._cache = _Cache(monotonic)
         self._running: dict[str, asyncio.Future[tuple[str, ...]]] = {}
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="do-not-contact")
+        self._thread = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="do-not-contact")
 
     def known(self, customer_keys: Collection[str]) -> tuple[str, ...]:
         """The hashes of these keys that were made already; the others need no place in a first look."""
@@ -205,7 +205,7 @@ class DoNotContact:
         def make() -> tuple[str, ...]:
             return tuple(f"{PREFIX}{each.kid}.{self._slow(_keyed(each.key, fast)).hex()}" for each in keys)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, make)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, make)
 
 
 @dataclass(frozen=True, slots=True)

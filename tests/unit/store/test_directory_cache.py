@@ -142,6 +142,18 @@ async def test_a_cached_row_is_had_without_a_read() -> None:
     assert source.reads == 4
 
 
+async def test_cached_rows_share_what_nobody_reads_and_equal_the_stored_ones() -> None:
+    source = Source()
+    directory = CachedDirectory(source)
+    account, number = await directory.account("acc-1"), await directory.number(number_id="num-1")
+    assert account == ACCOUNT
+    assert account is not None
+    assert number is not None
+    assert account.model_fields_set is number.model_fields_set
+    assert account.model_copy(update={"paused": True}).model_fields_set == {"paused"}
+    assert number.model_fields_set == set()
+
+
 async def test_a_row_can_be_read_whatever_is_cached_and_is_cached_then() -> None:
     source = Source()
     directory = CachedDirectory(source, lambda: source.now)

@@ -1,4 +1,4 @@
-"""Hashes of erased customers: slow, in threads, once for each customer and day, and only where there are entries."""
+"""Hashes of erased customers: slow, in a thread, once for each customer and day, and only where there are entries."""
 
 import asyncio
 import hashlib
@@ -64,6 +64,23 @@ async def test_a_hash_is_made_once_for_each_customer_in_a_thread_while_the_event
     assert len({*made}) == 1
     assert [name.startswith("do-not-contact") for name in slow.calls] == [True]
     assert hashes.known(["c1"]) == made[0]
+
+
+async def test_hashes_of_two_customers_are_made_one_after_the_other() -> None:
+    """Each one takes 16 MiB."""
+    running, most = 0, 0
+
+    def slow(value: bytes) -> bytes:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        threading.Event().wait(0.01)
+        running -= 1
+        return value
+
+    await hashes_over(FakeEntries(), slow=slow).hashes([f"c{number}" for number in range(5)])
+
+    assert most == 1
 
 
 async def test_a_hash_is_made_again_after_a_day() -> None:
