@@ -86,11 +86,13 @@ class SignCheckpoints:
         before = head.checkpoint
         if self.extends is not None and (why := await self.extends(head)) is not None:
             self.refused.add(head.chain)
+            metrics.SIGNER_REFUSED.set(len(self.refused))
             log.error(
                 "chain is not signed: it does not extend what this signer signed before", chain=head.chain, why=why
             )
-            metrics.SIGNER_REFUSED.set(len(self.refused))
             return False
+        self.refused.discard(head.chain)
+        metrics.SIGNER_REFUSED.set(len(self.refused))
         while before is None or before.last < head.seq:
             after, previous = (0, genesis(head.chain)) if before is None else (before.last, before.head)
             pairs = await self.chains.hash_pairs(head.chain, after=after, limit=min(self.records, head.seq - after))

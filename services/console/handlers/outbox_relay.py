@@ -1,9 +1,10 @@
-"""`OutboxRelay` publishes the events in the outbox, oldest first, and removes each one after the broker's confirm.
+"""`OutboxRelay` publishes the events in the outbox, oldest first, and removes them after the broker's confirms.
 
 Safe to repeat, also beside other replicas: an event keeps its id, and its consumers recognise duplicates by the id.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -57,18 +58,32 @@ class OutboxRelay:
             await asyncio.wait(set(self._flushing), timeout=seconds)
 
     async def _publish_page(self) -> bool:
-        """Publish one page; True when there may be more."""
+        """Publish one page; True when there may be more. Raises GatewayError when broker or store interrupts it.
+
+        What was published leaves the outbox in one write: one for each event would take a backlog minutes on a busy
+        disk. After a crash before it, the page is published again.
+        """
         waiting = await self._outbox.unpublished(AT_ONCE)
         metrics.WAITING.set(len(waiting))
-        done = 0
+        published, failure = await self._published(waiting)
+        await self._outbox.mark_published(published)
+        metrics.RELAYED.labels("published").inc(len(published))
+        metrics.WAITING.set(len(waiting) - len(published))
+        if failure is not None:
+            raise failure
+        return bool(published) and len(waiting) == AT_ONCE
+
+    async def _published(self, waiting: Sequence[OutboxEvent]) -> tuple[list[str], GatewayError | None]:
+        """The ids of those that were published, in their order, and what ended that before the last one."""
+        published: list[str] = []
         for stored in waiting:
             event = _event_from(stored)
-            if event is None:
-                continue
-            if await self._publish(event, stored):
-                done += 1
-        metrics.WAITING.set(len(waiting) - done)
-        return done > 0 and len(waiting) == AT_ONCE
+            try:
+                if event is not None and await self._publish(event, stored):
+                    published.append(stored.id)
+            except GatewayError as failure:
+                return published, failure
+        return published, None
 
     async def _publish(self, event: Event, stored: OutboxEvent) -> bool:
         """Publish one event; False when it cannot be published at all. It stays, and does not hold up later ones."""
@@ -80,8 +95,6 @@ class OutboxRelay:
             metrics.RELAYED.labels("failed").inc()
             log.error("outbox event cannot be published", id=stored.id, type=stored.name, failure=type(defect).__name__)  # noqa: TRY400 -- no text of the exception
             return False
-        await self._outbox.mark_published([stored.id])
-        metrics.RELAYED.labels("published").inc()
         return True
 
 

@@ -6,18 +6,17 @@ Those of the start share one: audit is stopped, and started as the faults want i
 import asyncio
 import json
 import shutil
-import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 
 from tests.chaos.alerts.fault import Act, Expected, Fault
+from tests.chaos.alerts.log_faults import chain_cut_off
 from tests.chaos.alerts.process_faults import QUEUES, RECONNECTING
+from tests.chaos.alerts.records_file import records, until_counted, until_there
 from tests.chaos.alerts.strangers import Strangers
 from tests.chaos.alerts.world import World
-from tests.e2e.driver import sum_of_samples
-from tests.e2e.waiting import eventually
 from tools.cli.program import run
 from tools.stack.ports import free_port
 
@@ -26,8 +25,6 @@ PURGE_LOOKS = 300.0
 """Seconds at factor 1 between two looks at the clock."""
 STARTING = QUEUES | RECONNECTING | {"GatewayServiceDown", "GatewayStoreErrors"}
 """Of audit's own start, and of another program that writes to its store."""
-MINUTES = 600.0
-"""Seconds at factor 1 until audit has signed, or refused to."""
 NEWEST = (
     "SELECT chain, number, body FROM checkpoints WHERE chain != '-' GROUP BY chain HAVING number = max(number) "
     "ORDER BY number DESC LIMIT 1"
@@ -90,13 +87,9 @@ async def _nothing(world: World) -> None:
     """Nothing is there to mend."""
 
 
-def _records(world: World) -> sqlite3.Connection:
-    return sqlite3.connect(world.folder / "gateway-records.db", timeout=10)
-
-
 def _look_back(world: World) -> None:
     """Let audit's last look at the clock be some days ago, as after a jump of the clock."""
-    with closing(_records(world)) as connection, connection:
+    with closing(records(world)) as connection, connection:
         at = int((time.time() - DAYS_AGO * 86_400) * 1_000_000)
         connection.execute("INSERT INTO purge_clock VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at", (at,))
 
@@ -130,6 +123,7 @@ def faults_of_the_start() -> list[Fault]:
         ),
         start.fault("audit's clock jumped by two days", confirmed, Expected("GatewayPurgeStopped", {"clock": "jump"})),
         _forged_checkpoint(start),
+        chain_cut_off(start.begin, companions=STARTING),
     ]
 
 
@@ -140,12 +134,12 @@ def _forged_checkpoint(start: AuditStart) -> Fault:
     async def prepare(world: World) -> None:
         await _until_logged(world)
         await start.begin(world)
-        await _until_there(world, NEWEST)
+        await until_there(world, NEWEST)
         await asyncio.to_thread(forge, world)
-        await eventually(lambda: _refused(world), seconds=MINUTES / world.prometheus.factor + 60.0, pause=0.2)
+        await until_counted(world, "gateway_record_signer_refused_chains")
 
     def forge(world: World) -> None:
-        with closing(_records(world)) as connection, connection:
+        with closing(records(world)) as connection, connection:
             chain, number, body = connection.execute(NEWEST).fetchone()
             was.append((body, chain, number))
             forged = json.dumps(json.loads(body) | {"signature": "00" * 64}, separators=(",", ":"))
@@ -154,7 +148,7 @@ def _forged_checkpoint(start: AuditStart) -> Fault:
             )
 
     def restore(world: World) -> None:
-        with closing(_records(world)) as connection, connection:
+        with closing(records(world)) as connection, connection:
             connection.executemany("UPDATE checkpoints SET body = ? WHERE chain = ? AND number = ?", was)
 
     async def mend(world: World) -> None:
@@ -176,17 +170,4 @@ def _chain(world: World) -> str:
 
 
 async def _until_logged(world: World) -> None:
-    await _until_there(world, PLACED, _chain(world))
-
-
-async def _until_there(world: World, sql: str, *values: str) -> None:
-    async def found() -> bool:
-        with closing(_records(world)) as connection:
-            return connection.execute(sql, values).fetchone() is not None
-
-    await eventually(found, seconds=MINUTES / world.prometheus.factor + 60.0, pause=0.2)
-
-
-async def _refused(world: World) -> bool:
-    page = await world.gateway.page(world.service("audit").ready_url.replace("/readyz", "/metrics"))
-    return sum_of_samples(page, "gateway_record_signer_refused_chains") > 0
+    await until_there(world, PLACED, _chain(world))

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tests.chaos.alerts.audit_faults import faults_of_the_start
 from tests.chaos.alerts.broker_faults import metrics_away, policy_missing
+from tests.chaos.alerts.change_faults import effect_refused, may_not_publish
 from tests.chaos.alerts.console_faults import approval_waits, look_ups, verification_held
 from tests.chaos.alerts.fault import Fault
+from tests.chaos.alerts.instance_faults import one_of_two_frozen
 from tests.chaos.alerts.letter_faults import dead_letter, unauthenticated_event, unreadable_post
 from tests.chaos.alerts.process_faults import broker_faults, opt_out_late, service_faults
 from tests.chaos.alerts.provider_faults import provider_faults
+from tests.chaos.alerts.setting_faults import started_unprepared
 from tests.chaos.alerts.store_faults import record_altered, sink_dead, store_faults
 from tests.chaos.alerts.time_faults import clock_back, reports_stuck
 from tests.chaos.alerts.webhook_faults import contradicting_statuses, template_limit
@@ -22,8 +25,8 @@ def dependencies() -> Groups:
 
 
 def services() -> Groups:
-    """Faults of services, a pair at a time; then an opt-out that comes late."""
-    return [*service_faults(), [opt_out_late()]]
+    """Faults of services, a pair at a time; then an opt-out that comes late, beside settings and operators' changes."""
+    return [*service_faults(), [opt_out_late(), started_unprepared(), may_not_publish(), effect_refused()]]
 
 
 def events() -> Groups:
@@ -36,7 +39,7 @@ def events() -> Groups:
     operators = [approval_waits(), look_ups()]
     return [
         [*provider_faults(), *letters, *records, *reported, *operators],
-        [clock_back(), metrics_away(), policy_missing(), *faults_of_the_start()],
+        [clock_back(), metrics_away(), policy_missing(), one_of_two_frozen(), *faults_of_the_start()],
     ]
 
 

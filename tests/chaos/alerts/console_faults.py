@@ -30,7 +30,7 @@ def approval_waits() -> Fault:
 
     async def begin(world: World) -> None:
         integration = await world.gateway.create_integration()
-        ann, bob = [await _admin(world, label) for label in ("Ann", "Bob")]
+        ann, bob = [await an_admin(world, label) for label in ("Ann", "Bob")]
         path = f"/accounts/{integration.account_id}"
         asked = await world.gateway.api("PATCH", path, {"retention_days": 30}, token=ann)
         assert asked.status == 202, asked
@@ -55,7 +55,8 @@ def approval_waits() -> Fault:
     )
 
 
-async def _admin(world: World, label: str) -> str:
+async def an_admin(world: World, label: str) -> str:
+    """The token of a new person with the role of an admin."""
     return str((await world.gateway.done("POST", "/tokens", {"label": label, "role": "admin"}))["token"])
 
 

@@ -17,6 +17,8 @@ ENDS_WITHIN = 1800.0
 """Seconds at factor 1 that an alert may take to end: what its window has seen, and its scrapes."""
 MACHINE = 60.0
 """Seconds that services, broker and machine may take beside, whatever the factor."""
+PATIENCE = 2 * max(LIMITS.values())
+"""Seconds at factor 1 after which an alert will not come any more."""
 QUIET_SECONDS = 3.0
 """For so long no alert may be there before a fault begins: a gateway that has just started is still busy."""
 Labels = tuple[tuple[str, str], ...]
@@ -84,7 +86,7 @@ async def _one(world: World, watch: Watch, fault: Fault) -> list[Row]:
     began = Moment.now()
     try:
         await fault.begin(world)
-        await _until(lambda: all(watch.first(each) for each in fault.expected), world, 2 * LIMITS[fault.severity])
+        await _until(lambda: all(watch.first(each) for each in fault.expected), world, PATIENCE)
         trial = await runbook.tried(world, [each.alert for each in fault.expected], fault.name)
     finally:
         mended = time.monotonic()
@@ -92,7 +94,7 @@ async def _one(world: World, watch: Watch, fault: Fault) -> list[Row]:
     await _until(lambda: not any(watch.fires(each) for each in fault.expected), world, ENDS_WITHIN)
     ended_after = round(time.monotonic() - mended, 1)
     lasting = [each for each in fault.lasting if not _any([each], *watch.before)]
-    await _until(lambda: all(watch.first(each) for each in lasting), world, 2 * LIMITS[fault.severity])
+    await _until(lambda: all(watch.first(each) for each in lasting), world, PATIENCE)
     rows = [_row(watch, fault, each, began, ended_after) for each in (*fault.expected, *lasting)]
     return [replace(rows[0], commands=trial.commands, otherwise=tuple(trial.faults)), *rows[1:]]
 

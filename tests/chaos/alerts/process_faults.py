@@ -6,7 +6,7 @@ import signal
 
 from libs.chassis.amqp.declare_step import declare_everything
 from tests.chaos.alerts.fault import Act, Expected, Fault
-from tests.chaos.alerts.service_levels import OUTAGE
+from tests.chaos.alerts.service_levels import LATENCY, OUTAGE
 from tests.chaos.alerts.world import World
 
 SERVICES = ("ingress", "policy", "sender", "audit", "console")
@@ -25,6 +25,10 @@ NO_BROKER = (
 )
 
 
+SLOW = tuple(Expected(alert) for alert in (*sorted(LATENCY), "GatewayPendingAnswers"))
+"""What callers get while their messages wait for a service that is not there."""
+
+
 def killed(service: str) -> Fault:
     """A service that was killed and is not started again."""
 
@@ -36,7 +40,7 @@ def killed(service: str) -> Fault:
         await world.service(service).wait_until_ready()
 
     more = [Expected("GatewayQueueUnattended", {"service": service})] if service in CONSUMERS else []
-    return _down(service, f"{service} killed", begin, mend, *more)
+    return _down(service, f"{service} killed", begin, mend, *more, lasting=SLOW if service == "policy" else ())
 
 
 def frozen(service: str) -> Fault:
@@ -53,13 +57,14 @@ def frozen(service: str) -> Fault:
     return _down(service, f"{service} frozen (SIGSTOP)", begin, mend, *more)
 
 
-def _down(service: str, name: str, begin: Act, mend: Act, *more: Expected) -> Fault:
+def _down(service: str, name: str, begin: Act, mend: Act, *more: Expected, lasting: tuple[Expected, ...] = ()) -> Fault:
     """A service without its process; one that was frozen has to connect anew, and is not ready for these seconds."""
     return Fault(
         name=name,
         begin=begin,
         mend=mend,
         expected=(Expected("GatewayServiceDown", {"service": service}), *more),
+        lasting=lasting,
         companions=OUTAGE | QUEUES | RECONNECTING | {"GatewayUnknownOutcomes", "GatewayOptOutLate"},
         severity="page",
     )
@@ -173,12 +178,12 @@ def exchange_missing() -> Fault:
 
 def service_faults() -> list[list[Fault]]:
     """Each service killed once and frozen once, in pairs of which neither needs messages that the other one passes on:
-    an alert on a queue needs some in it.
+    an alert on a queue needs some in it. The first pair shows what callers get, which stays for longer than the drills.
     """
     return [
+        [killed("policy"), frozen("audit")],
         [killed("ingress"), frozen("console")],
         [killed("console"), frozen("ingress")],
-        [killed("policy"), frozen("audit")],
         [killed("sender"), killed("audit")],
         [frozen("policy"), frozen("sender")],
     ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -44,6 +45,23 @@ class Prometheus:
     interval: float
     """Seconds between two scrapes, and between two evaluations."""
     http: aiohttp.ClientSession = field(repr=False)
+    configuration: Path
+    """The file that it was started with."""
+    server: subprocess.Popen[bytes] = field(repr=False)
+
+    async def also_scrape(self, service: str, target: str) -> None:
+        """Scrape one more process of a service, `host:port`, from now on; returns when it has answered."""
+        configuration = yaml.safe_load(self.configuration.read_text("utf-8"))
+        groups = [group for job in configuration["scrape_configs"] for group in job["static_configs"]]
+        [group] = [group for group in groups if group.get("labels", {}).get("service") == service]
+        group["targets"].append(target)
+        self.configuration.write_text(yaml.safe_dump(configuration, sort_keys=False), "utf-8")
+        self.server.send_signal(signal.SIGHUP)
+        await eventually(lambda: self._answers(target), seconds=60.0 + 3 * self.interval, pause=0.2)
+
+    async def _answers(self, target: str) -> bool:
+        targets = (await self._call("targets"))["activeTargets"]
+        return any(target in each["scrapeUrl"] and each["health"] == "up" for each in targets)
 
     async def alerts(self) -> list[Alert]:
         """The alerts that fire or are pending."""
@@ -82,7 +100,8 @@ async def running_prometheus(
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
             interval = seconds_of(configuration["global"]["scrape_interval"])
-            prometheus = Prometheus(f"http://127.0.0.1:{port}", factor, interval, http)
+            url = f"http://127.0.0.1:{port}"
+            prometheus = Prometheus(url, factor, interval, http, folder / "prometheus.yml", server)
             await eventually(lambda: _is_ready(prometheus), seconds=60.0, pause=0.1)
             await eventually(lambda: _all_scraped(prometheus), seconds=60.0 + 3 * interval, pause=0.2)
             yield prometheus

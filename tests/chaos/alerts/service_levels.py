@@ -1,8 +1,10 @@
 """The alerts that an outage may set off beside the one that names it, because what they say is true."""
 
-LEVELS = frozenset(
-    f"Gateway{level}{alert}" for level in ("Availability", "Latency") for alert in ("BurnsFast", "Burns", "Budget")
+AVAILABILITY, LATENCY = (
+    frozenset(f"Gateway{level}{alert}" for alert in ("BurnsFast", "Burns", "Budget"))
+    for level in ("Availability", "Latency")
 )
+LEVELS = AVAILABILITY | LATENCY
 """Of the service levels: their windows are as long as three days, so that they stay for hours after many outages."""
 STAY = LEVELS | {"GatewayUnavailableAnswers"}
 """Pages that may still be there from a fault before."""

@@ -128,12 +128,13 @@ def _small_disk(folder: Path) -> Iterator[bool]:
 
 
 def _targets(stack: Stack, node: BrokerNode) -> Mapping[str, Mapping[str, list[str]]]:
-    services = {name: [_address(each.ready_url) for each in group] for name, group in stack.services.items()}
-    broker = {"": [_address(node.metrics_url)]}
+    services = {name: [address_of(each.ready_url) for each in group] for name, group in stack.services.items()}
+    broker = {"": [address_of(node.metrics_url)]}
     return {"gateway": services, "rabbitmq": broker, "rabbitmq-queues": broker}
 
 
-def _address(url: str) -> str:
+def address_of(url: str) -> str:
+    """The host and the port of a URL."""
     return url.split("/")[2]
 
 

@@ -265,6 +265,29 @@ async def test_a_refused_chain_counts_until_it_is_tried_again(desk: Desk) -> Non
     assert metrics.SIGNER_REFUSED._value.get() == 0
 
 
+async def test_a_busy_chain_that_is_signed_again_is_refused_no_more(desk: Desk) -> None:
+    """Its checkpoints are always younger than those that the schedule replaces, which would count it for ever."""
+    sign = desk.sign()
+    await desk.record(1, 2)
+    await sign()
+    await desk.record(3)
+    with sqlite3.connect(desk.file) as connection:
+        own = orjson.loads(connection.execute("SELECT body FROM checkpoints").fetchone()[0])
+    connection.close()
+    desk.execute("UPDATE checkpoints SET body = ?", (orjson.dumps(own | {"signature": "00" * 64}).decode(),))
+
+    await sign.sign(["acc_1"])
+    refused = metrics.SIGNER_REFUSED._value.get()
+    desk.execute("UPDATE checkpoints SET body = ?", (orjson.dumps(own).decode(),))
+    await sign.sign(["acc_1"])
+    signed = metrics.SIGNER_REFUSED._value.get()
+    await desk.record(4)
+    await sign(min_age=timedelta(hours=1))
+
+    assert (refused, signed) == (1, 0)
+    assert metrics.SIGNER_REFUSED._value.get() == 0
+
+
 @pytest.mark.parametrize("what", ["last checkpoint", "a record under it", "its signature"])
 async def test_whatever_was_signed_must_still_be_there(desk: Desk, what: str) -> None:
     await desk.record(1, 2, 3, 4)
