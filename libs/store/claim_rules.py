@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
+from functools import partial
 
 from libs.contracts.send_rates import SLOWEST, bucket_key, next_slot, recovered_factor, slowed_factor
 from libs.contracts.stored_times import brought_back, brought_back_s
@@ -46,6 +47,8 @@ class Entry:
     attempt: int
     until: datetime
     outcome: bytes | None
+    erased: bool = False
+    """Whether an erasure of the customer met a call of the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,11 @@ def ends_at(entry: Entry, now: datetime) -> datetime:
     return brought_back(entry.until, now, LONGEST_LEASE)
 
 
+def erased_during(state: str | None, *, erased: bool) -> bool | None:
+    """What `finish` says of an entry that was in this state, None for no entry, before the outcome was written."""
+    return erased if state == State.CALLING else None
+
+
 def claim_of_other_owner(entry: Entry | None, owner: str | None, now: datetime) -> ClaimInProgress | None:
     """The call in progress of an owner other than `owner`; None when there is none, or `owner` is None."""
     if owner is None or entry is None or entry.state != State.CALLING or entry.owner == owner:
@@ -131,6 +139,12 @@ def bucket_ids(claim: Claim) -> tuple[str, ...]:
         )
         for scope in SCOPES
     )
+
+
+def hold_ids(number_id: str, business_account_id: str | None) -> tuple[str, ...]:
+    """The ids of the buckets that are held and have no slots: those of the scopes after `PACED`."""
+    key = partial(bucket_key, number_id=number_id, customer_key="", business_account_id=business_account_id)
+    return tuple(bucket_id(scope, key(scope)) for scope in SCOPES[len(PACED) :])
 
 
 def bucket_id(scope: str, key: str) -> str:

@@ -1,7 +1,8 @@
 """Markers of erased customers: what waited for a customer when they were erased is neither sent nor forwarded.
 
 The rule that leaves no gap: an erasure writes the marker, then looks whether a call about the customer is in progress
-(`PersonalData.in_flight`). A sender claims its call, then looks for the marker. So one of them sees the other.
+(`PersonalData.in_flight`). A sender claims its call, then looks for the marker. So one of them sees the other. The
+erasure also marks the calls that it finds: what comes of one afterwards names nobody (`Ledger.finish`).
 """
 
 from collections.abc import Collection

@@ -91,7 +91,10 @@ class PersonalData(Protocol):
         """Everything stored under these keys."""
 
     async def in_flight(self, account_id: str, customer_keys: Collection[str], now: datetime) -> bool:
-        """Whether a message to the customer, or a forward about them, is being sent at `now`."""
+        """Whether a message to the customer, or a forward about them, is being sent at `now`.
+
+        Call it after the marker is written. The calls of messages are marked, so that `Ledger.finish` says so.
+        """
 
     async def erase(
         self, erasure: Erasure, *, event_ids: Collection[str], dead_letters: Collection[str]

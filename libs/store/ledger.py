@@ -24,6 +24,18 @@ class Pace:
     """The longest wait in seconds for which a call is claimed. A longer wait is `RateLimited` and uses no slot."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look just before the claim has found (`libs.store.claim_looks`). It may be out of date."""
+
+    holds: tuple[tuple[float, float], ...]
+    """Until when the number's business account and the app are held, and since when, in Unix seconds; 0 for never."""
+    is_new: bool
+    """Whether the ledger had no entry of the event."""
+    ahead_finished: bool
+    """Whether the message before it is finished. It stays so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A request to call the provider for an event."""
@@ -52,6 +64,8 @@ class Claim:
     """The recipient's addresses (`libs.store.contacts`), sealed; the owner is the event."""
     clock: Callable[[], datetime] | None = field(default=None, repr=False, compare=False)
     """Returns the current time; None: `now` is."""
+    seen: Seen | None = field(default=None, compare=False)
+    """What a look at this event has found just now; None: the claim looks itself."""
 
     def as_of_now(self) -> "Claim":
         """The claim at the current time. A claim that waited for the database has slots to take that `now` had not."""
@@ -100,6 +114,8 @@ class Finished:
     """Not claimed: the event has an outcome. `outcome` is the first one that `finish` was given."""
 
     outcome: bytes
+    erased: bool | None = field(default=None, compare=False)
+    """Whether an erasure of the customer met the call that `finish` ended; None where it ended none."""
 
 
 ClaimAnswer = Claimed | RateLimited | ClaimInProgress | Blocked | LeaseExpired | Finished
@@ -125,12 +141,31 @@ class Ledger(Protocol):
         """
 
     async def finish(
-        self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
+        self,
+        event_id: str,
+        outcome: bytes,
+        *,
+        now: datetime,
+        message_id: str | None = None,
+        owner: str | None = None,
+        forget: bool = False,
     ) -> Finished | ClaimInProgress:
         """Write the outcome unless there is one; returns the outcome that stands. Also for events never claimed.
 
         With an `owner`, another owner's call in progress is not finished: nothing is written and the result is
-        `ClaimInProgress`.
+        `ClaimInProgress`. With `forget`, what names the customer is removed from the entry: they were erased before it
+        was made.
+
+        If this ends a call, the result says whether an erasure of the customer has met it. A sender that looked for
+        the erasure's marker after its claim (`libs.store.erased_customers`) needs no second look. The erasure writes
+        its marker (M), marks the calls in progress (K), and erases once there is none (X). The sender claims (C),
+        looks for the marker (L), calls, and finishes (F):
+        - M before L: L finds the marker, and nothing is called.
+        - L before M: the call is in progress from C on, which is before K. If K is before F, K marks it, whether its
+          lease has ended or not, and F returns the mark. It stays until F, since nothing else removes it.
+        - L before M, and F before K: the call has ended when the erasure looks, so X removes what F wrote, and the
+          answer is as if F had been before M: between M and K the erasure does nothing that anybody could see, and
+          what is said after F about a customer who is erased then, nobody can call back with any number of looks.
         """
 
 

@@ -8,6 +8,7 @@ from libs.store.allowances import Allowances
 from libs.store.approvals import Approvals
 from libs.store.chains import Chains, Checkpoints, Purges
 from libs.store.chats import ChatRefusals, PseudoNumbers
+from libs.store.claim_looks import ClaimLooks
 from libs.store.consents import Consents, ImportedRows
 from libs.store.contact_book import ContactBook
 from libs.store.conversations import Conversations, Suppressions
@@ -64,6 +65,7 @@ class Store:
     contact_book: ContactBook
     identities: Identities
     decisions: Decisions
+    claim_looks: ClaimLooks
     ledger: Ledger
     pacing: Pacing
     statuses: Statuses

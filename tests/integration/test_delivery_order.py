@@ -23,6 +23,7 @@ from services.sender.domain.circuit_breaker import BreakerLimits, CircuitBreaker
 from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.results import Result
 from services.sender.domain.retry_delays import RetryLimits
+from services.sender.handlers.call_looks import LookBeforeCall
 from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
@@ -105,6 +106,7 @@ def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
             owner=owner,
         ),
         checks=checks,
+        look=LookBeforeCall(store.claim_looks, deps.cancellations, results, utc_now),
         fallbacks=FALLBACKS,
         prepare=PrepareMessage(numbers=numbers, providers={"cloud_api": phone}),
         media=gateway.media(),

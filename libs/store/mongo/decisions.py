@@ -26,7 +26,6 @@ A cooldown (`libs.store.mongo.cooldowns`) is a third document. It is taken first
 counts only while that decision stands.
 """
 
-from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -56,6 +55,7 @@ from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Doc
 from libs.store.mongo.delivery_order import MongoDeliveryOrder
 from libs.store.mongo.do_not_contact import standing_from, standing_query
 from libs.store.mongo.quotas import RESERVING, RETURNING, Mark, Quotas, abandoned_marks
+from libs.store.mongo.sources import by_source, select, union
 from libs.store.mongo.suppression_documents import suppression_id
 from libs.store.restriction_rows import restriction_from
 from libs.store.restrictions import slots_of
@@ -231,34 +231,23 @@ def _facts_pipeline(query: FactsQuery) -> list[Document]:
     usage = dict.fromkeys((f"days.{query.day}", f"months.{query.month}", "speed", RESERVING, RETURNING), 1)
     slots = slots_of(account, query.subjects)
     return [
-        *_select("decision", {"_id": query.event_id}, {"outcome": 1}),
-        _union("usage", _select("usage", {"_id": account}, usage)),
-        _union("conversations", _select("conversation", {"_id": {"$in": windows}})),
-        _union("suppressions", _select("suppression", standing_query(account, suppressions), {"_id": 1})),
-        _union("customer_links", _select("customer_link", {"_id": {"$in": [link_id(account, key) for key in keys]}})),
-        _union("restrictions", _select("restriction", {"_id": {"$in": slots}, "active": True}, {"outbox": 0})),
+        *select("decision", {"_id": query.event_id}, {"outcome": 1}),
+        union("usage", select("usage", {"_id": account}, usage)),
+        union("conversations", select("conversation", {"_id": {"$in": windows}})),
+        union("suppressions", select("suppression", standing_query(account, suppressions), {"_id": 1})),
+        union("customer_links", select("customer_link", {"_id": {"$in": [link_id(account, key) for key in keys]}})),
+        union("restrictions", select("restriction", {"_id": {"$in": slots}, "active": True}, {"outbox": 0})),
         *_consents(query),
     ]
 
 
 def _consents(query: FactsQuery) -> list[Document]:
     named = {"_id": {"$in": [consents_id(query.account_id, key) for key in query.customer_keys]}}
-    return [_union("consents", _select("consents", named))] if query.with_consents else []
-
-
-def _select(source: str, wanted: Document, fields: Document | None = None) -> list[Document]:
-    projection = [{"$project": fields}] if fields else []
-    return [{"$match": wanted}, *projection, {"$set": {"source": source}}]
-
-
-def _union(collection: str, pipeline: list[Document]) -> Document:
-    return {"$unionWith": {"coll": collection, "pipeline": pipeline}}
+    return [union("consents", select("consents", named))] if query.with_consents else []
 
 
 def _facts_from(query: FactsQuery, found: list[Document], usage: Document) -> StoredFacts:
-    by: defaultdict[str, list[Document]] = defaultdict(list)
-    for row in found:
-        by[row["source"]].append(row)
+    by = by_source(found)
     stored: dict[str, Any] = usage.get("speed", {})
     newest = slot_from(query.clock or query.now)
     rate = rate_in_slot(ApprovalRate(**stored), slot_from(query.now), newest=newest)

@@ -23,6 +23,7 @@ from libs.store.mongo.consents import MongoConsents
 from libs.store.mongo.database import Database, Document, run
 from libs.store.mongo.do_not_contact import keep
 from libs.store.mongo.leases import lease_runs
+from libs.store.mongo.ledger import NAMELESS
 from libs.store.mongo.suppression_documents import suppressions_in
 from libs.store.restriction_rows import exported_from
 
@@ -62,7 +63,9 @@ class MongoPersonalData:
         )
 
     async def in_flight(self, account_id: str, customer_keys: Collection[str], now: datetime) -> bool:
-        """As `PersonalData.in_flight`."""
+        """As `PersonalData.in_flight`: first the calls are marked, so that none ends unmarked after the look."""
+        called = {**_person(account_id, customer_keys), "state": State.CALLING.value}
+        await run(self._database["ledger"].update_many(called, {"$set": {"erased": True}}))
         running = {**_person(account_id, customer_keys), "until": lease_runs(now)}
         states = {"ledger": State.CALLING.value, "forwards": ForwardState.TRYING.value}
         found = [await run(self._database[name].find_one({**running, "state": each})) for name, each in states.items()]
@@ -145,7 +148,7 @@ class MongoPersonalData:
         ledger, changed = self._database["ledger"], 0
         named = {"_id": {"$in": list(events)}, "$or": [{"customer_key": {"$gt": ""}}, {"message_id": {"$ne": None}}]}
         for entry in await run(ledger.find(named).to_list(None)):
-            bare: Document = {"customer_key": "", "message_id": None, "fallback": None, "contact": None}
+            bare: Document = {**NAMELESS}
             if "outcome" in entry:
                 bare["outcome"] = without_message_ids(entry["outcome"])
             await run(ledger.update_one({"_id": entry["_id"]}, {"$set": bare}))

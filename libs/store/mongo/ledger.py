@@ -1,32 +1,47 @@
 """`Ledger` in MongoDB: one document per event and one per rate-limit bucket, without transactions.
 
-A claim has four steps. The process may die after each of them:
-1. Read whether the message before it is finished, and the holds of the business account and of the app.
-2. Reserve the event: its document becomes `waiting` with this claim's token, unless another claim is valid. No call is
-   made yet; after `RESERVED_SECONDS` another claimant may start again.
-3. Read the time, and take the slots of the number and the pair, or none of both, in one update by the database
-   (`libs.store.mongo.slot_pipelines`). When rate limited, restore the event's document. A slot whose claimant dies here
-   makes the number a little slower, never faster.
-4. Set `calling`, only if the token still holds. This write grants the call.
+The first claim of an event has three steps. The process may die after each of them:
+1. Read whether the ledger has an entry of the event, whether the message before it is finished, and the holds of the
+   business account and of the app: the sender's look has done that (`libs.store.mongo.claim_looks`).
+2. Read the time, and take the slots of the number and the pair, or none of both, in one update by the database
+   (`libs.store.mongo.slot_pipelines`). It remembers the event, so that another delivery of it is given the same slots,
+   and neither is told that it is too fast because of the other. Slots whose claimant dies here are taken up by the
+   next delivery, or make the number a little slower, never faster.
+3. Insert the event's document as `calling`. This write grants the call; of any number of claimants one inserts it.
+
+A claim of an event that has an entry (it was tried before, or is delivered again) must not take slots in vain, so it
+takes them in between:
+1. Reserve the event: its document gets this claim's token, unless another claim is valid. No call is made yet; after
+   `RESERVED_SECONDS` another claimant may start again.
+2. Take the slots, as new ones: a further call needs further slots. When rate limited, restore the event's document.
+3. Set `calling`, only if the token still holds. This write grants the call.
+
+Releases before this one claimed every event in the second way. Their entries and these are the same, and each way
+refuses what the other one holds: a document with the event's id.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 
 from libs.contracts.errors import unavailable
-from libs.store.claim_rules import Entry, State, blocked_by, claim_of_other_owner, objection_to
+from libs.store.claim_rules import Entry, State, blocked_by, claim_of_other_owner, erased_during, objection_to
 from libs.store.instants import instant_from, micros_from
-from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Finished, RateLimited
+from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Finished, RateLimited, Seen
 from libs.store.mongo.buckets import Buckets
+from libs.store.mongo.claim_looks import MongoClaimLooks
 from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Document, run, unless_duplicate
 from libs.store.mongo.leases import lease_over
 
 RESERVED_SECONDS = 5.0
-"""How long a claimant has from step 2 to step 4. A slower one may lose the event to another claimant, harmlessly."""
+"""How long a claimant has from its reservation to `calling`. A slower one may lose the event to another, harmlessly."""
 _COPIED = ("owner", "account_id", "integration_id", "number_id", "customer_key", "callback_id", "fallback", "contact")
+NAMELESS: Final[Mapping[str, Any]] = {"customer_key": "", "message_id": None, "fallback": None, "contact": None}
+"""What an entry has in place of what names its customer, once they were erased."""
+_ENDED = {"state": True, "erased": True}
 _TRIES = 20
 
 
@@ -49,25 +64,42 @@ class MongoLedger:
     def __init__(self, database: Database) -> None:
         self._entries = database["ledger"]
         self._buckets = Buckets(database)
+        self._looks = MongoClaimLooks(database)
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         """As `Ledger.claim`."""
         # Read before the reservation: once the earlier message is finished it stays finished.
-        holds, is_next = await self._buckets.look(claim)
-        if claim.after is not None and not is_next:
+        seen = claim.seen or await self._looks.seen(claim)
+        if claim.after is not None and not seen.ahead_finished:
             blocked = blocked_by(claim, await self._entry(claim.after))
             if blocked is not None:
                 return objection_to(claim, await self._entry(claim.event_id)) or blocked
+        granted = await self._claim_new(claim, seen) if seen.is_new else None
+        return granted or await self._claim_again(claim, seen)
+
+    async def _claim_new(self, claim: Claim, seen: Seen) -> ClaimAnswer | None:
+        """Claim an event of which no entry was seen; None when it has one now that may be claimed."""
+        claim = claim.as_of_now()
+        wait = await self._buckets.take(claim, seen, once=True)
+        if isinstance(wait, RateLimited):
+            return wait
+        no_entry = {"_id": claim.event_id, "state": {"$exists": False}}
+        calling = _fields_of(claim) | _calling(claim, wait, attempt=1)
+        granted = await unless_duplicate(self._entries.update_one(no_entry, {"$set": calling, **TOUCH}, upsert=True))
+        if granted is not DUPLICATE_KEY:
+            return Claimed(wait, 1)
+        return objection_to(claim, await self._entry(claim.event_id))
+
+    async def _claim_again(self, claim: Claim, seen: Seen) -> ClaimAnswer:
         reservation = await self._reserve(claim)
         if not isinstance(reservation, _Reservation):
             return reservation
         claim = claim.as_of_now()
-        wait = await self._buckets.take(claim, holds)
+        wait = await self._buckets.take(claim, seen)
         if isinstance(wait, RateLimited):
             await self._cancel(claim, reservation)
             return wait
-        until = micros_from(claim.now + timedelta(seconds=wait + claim.lease_seconds))
-        calling = {"state": State.CALLING.value, "until": until, "attempt": reservation.attempt}
+        calling = _calling(claim, wait, attempt=reservation.attempt)
         granted = await run(self._entries.update_one(_reserved(claim, reservation), {"$set": calling, **TOUCH}))
         if granted.matched_count:
             return Claimed(wait, reservation.attempt)
@@ -81,20 +113,32 @@ class MongoLedger:
         await run(self._entries.update_one(called, {"$set": waiting, "$inc": {"attempt": 0 if counts else -1}}))
 
     async def finish(
-        self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
+        self,
+        event_id: str,
+        outcome: bytes,
+        *,
+        now: datetime,
+        message_id: str | None = None,
+        owner: str | None = None,
+        forget: bool = False,
     ) -> Finished | ClaimInProgress:
         """As `Ledger.finish`."""
         done: Document = {"state": State.FINISHED.value, "outcome": outcome, "at": micros_from(now)}
         if message_id is not None:
             done["message_id"] = message_id
+        if forget:
+            done |= NAMELESS
         open_: Document = {"_id": event_id, "outcome": {"$exists": False}}
         if owner is not None:
             free = ({"state": {"$ne": State.CALLING.value}}, {"owner": owner}, *lease_over(now))
             open_["$or"] = list(free)
         for _ in range(_TRIES):
-            written = await unless_duplicate(self._entries.update_one(open_, {"$set": done, **TOUCH}, upsert=True))
-            if written is not DUPLICATE_KEY:
-                return Finished(outcome)
+            before: Any = await unless_duplicate(
+                self._entries.find_one_and_update(open_, {"$set": done, **TOUCH}, projection=_ENDED, upsert=True)
+            )
+            if before is not DUPLICATE_KEY:
+                before = before or {}
+                return Finished(outcome, erased_during(before.get("state"), erased=before.get("erased", False)))
             stored = await self._entry(event_id)
             if stored is not None and stored.outcome is not None:
                 return Finished(stored.outcome)
@@ -110,8 +154,8 @@ class MongoLedger:
             "state": State.WAITING.value,
             "$or": [{"owner": claim.owner}, *lease_over(claim.now)],
         }
-        fields = {name: getattr(claim, name) for name in _COPIED}
-        fields |= {"token": token, "until": micros_from(claim.now + timedelta(seconds=RESERVED_SECONDS))}
+        until = micros_from(claim.now + timedelta(seconds=RESERVED_SECONDS))
+        fields = _fields_of(claim) | {"token": token, "until": until}
         for _ in range(_TRIES):
             before: Any = await unless_duplicate(
                 self._entries.find_one_and_update(
@@ -140,6 +184,15 @@ class MongoLedger:
             return None
         until = instant_from(found.get("until", 0))
         return Entry(found["state"], found.get("owner", ""), found.get("attempt", 0), until, found.get("outcome"))
+
+
+def _fields_of(claim: Claim) -> Document:
+    return {name: getattr(claim, name) for name in _COPIED}
+
+
+def _calling(claim: Claim, wait: float, *, attempt: int) -> Document:
+    until = micros_from(claim.now + timedelta(seconds=wait + claim.lease_seconds))
+    return {"state": State.CALLING.value, "until": until, "attempt": attempt}
 
 
 def _reserved(claim: Claim, reservation: _Reservation) -> Document:

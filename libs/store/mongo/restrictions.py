@@ -95,18 +95,18 @@ class MongoRestrictions:
         """As `Restrictions.claim_probe`."""
         late = {"probe_at": {"$gt": micros_from(latest_beginning(next_at))}}
         over = [{"probe_at": {"$lte": micros_from(now)}}, late]
-        due = {"_id": restriction.slot, "$and": [{"$or": over}, _standing_at(now)]}
+        due = {"_id": restriction.slot, "$and": [{"$or": over}, standing_at(now)]}
         claimed = await run(self._restrictions.update_one(due, {"$set": {"probe_at": micros_from(next_at)}}))
         return bool(claimed.matched_count)
 
     async def standing(self, account_id: str, subjects: Collection[Subject], now: datetime) -> Sequence[Restriction]:
         """As `StandingRestrictions.standing`."""
-        wanted = {"_id": {"$in": slots_of(account_id, subjects)}, **_standing_at(now)}
+        wanted = {"_id": {"$in": slots_of(account_id, subjects)}, **standing_at(now)}
         return list(map(restriction_from, await run(self._restrictions.find(wanted).to_list(None))))
 
     async def get(self, restriction_id: str, now: datetime) -> Restriction | None:
         """As `StandingRestrictions.get`."""
-        found = await run(self._restrictions.find_one({"id": restriction_id, **_standing_at(now)}))
+        found = await run(self._restrictions.find_one({"id": restriction_id, **standing_at(now)}))
         return None if found is None else restriction_from(found)
 
     async def page(
@@ -121,17 +121,18 @@ class MongoRestrictions:
         """As `StandingRestrictions.page`."""
         given = {"account_id": account_id, "scope": scope and scope.value, "id": after and {"$gt": after}}
         wanted: Document = {name: value for name, value in given.items() if value}
-        found = self._restrictions.find({**_standing_at(now), **wanted}).sort("id", 1).limit(limit)
+        found = self._restrictions.find({**standing_at(now), **wanted}).sort("id", 1).limit(limit)
         return list(map(restriction_from, await run(found.to_list(None))))
 
     async def count(self, now: datetime) -> Mapping[tuple[RestrictionScope, str], int]:
         """As `RestrictionCounts.count`; reads an index alone."""
         by = {"_id": {"scope": "$scope", "cause": "$cause"}, "count": {"$sum": 1}}
-        rows = await aggregate(self._restrictions, [{"$match": _standing_at(now)}, {"$group": by}])
+        rows = await aggregate(self._restrictions, [{"$match": standing_at(now)}, {"$group": by}])
         return {(RestrictionScope(row["_id"]["scope"]), row["_id"]["cause"]): row["count"] for row in rows}
 
 
-def _standing_at(now: datetime) -> Document:
+def standing_at(now: datetime) -> Document:
+    """Matches the restrictions that stand."""
     return {"active": True, "$or": [{"until": None}, {"until": {"$gt": micros_from(now)}}]}
 
 

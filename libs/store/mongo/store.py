@@ -10,6 +10,7 @@ from libs.store.mongo.approvals import MongoApprovals
 from libs.store.mongo.buckets import MongoPacing
 from libs.store.mongo.chains import MongoChains, MongoCheckpoints, MongoPurges
 from libs.store.mongo.chats import MongoChatRefusals, MongoPseudoNumbers
+from libs.store.mongo.claim_looks import MongoClaimLooks
 from libs.store.mongo.consents import MongoConsents, MongoImportedRows
 from libs.store.mongo.contact_book import MongoContactBook
 from libs.store.mongo.conversations import MongoConversations
@@ -96,6 +97,7 @@ def store_over(client: Client, database: Database, lacking: Sequence[Missing] = 
         contact_book=MongoContactBook(database),
         identities=MongoIdentities(database),
         decisions=MongoDecisions(database),
+        claim_looks=MongoClaimLooks(database),
         ledger=MongoLedger(database),
         pacing=MongoPacing(database),
         statuses=MongoStatuses(database),

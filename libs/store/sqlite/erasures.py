@@ -43,6 +43,7 @@ _BARE_FORWARDS = (
     "AND (json_extract(body, '$.masked_phone') IS NOT NULL OR customer_key IS NOT NULL)"
 )
 _REQUESTS = "SELECT rowid, key, answer FROM claimed_keys WHERE event_id IN (SELECT value FROM json_each(?))"
+_MET = "UPDATE entries SET erased = 1 WHERE event_id = ? AND state = ?"
 _DECISIONS = "SELECT event_id, outcome FROM decisions WHERE event_id IN (SELECT value FROM json_each(?))"
 _SUPPRESSION_FIELDS = ("id", "kind", "source", "reason", "actor", "since", "masked_phone", "evidence", "active")
 
@@ -87,7 +88,7 @@ class SqlitePersonalData:
         )
 
     async def in_flight(self, account_id: str, customer_keys: Collection[str], now: datetime) -> bool:
-        """As `PersonalData.in_flight`."""
+        """As `PersonalData.in_flight`: first the calls are marked, so that none ends unmarked after the look."""
         calling, trying = State.CALLING.value, ForwardState.TRYING.value
         wanted = {"account_id": account_id, "keys": json_list(customer_keys), "now": micros_from(now)}
         wanted["latest"] = micros_from(latest_beginning(now) + LONGEST_LEASE)
@@ -96,7 +97,13 @@ class SqlitePersonalData:
             f"SELECT 1 FROM entries WHERE {_OF_PERSON} AND state = :calling AND {lease_runs} "  # noqa: S608 -- names from above
             f"UNION ALL SELECT 1 FROM forwards WHERE {_OF_PERSON} AND state = :trying AND {lease_runs} LIMIT 1"
         )
-        return bool(await self.ledger.rows(running, wanted | {"calling": calling, "trying": trying}))
+        states = {"calling": calling, "trying": trying}
+        called = f"SELECT event_id FROM entries WHERE {_OF_PERSON} AND state = :calling"  # noqa: S608 -- names from above
+        events = await self.ledger.rows(called, wanted | states)
+        if events:
+            marked = [(event_id, calling) for (event_id,) in events]
+            await self.ledger.change(lambda connection: connection.executemany(_MET, marked).rowcount)
+        return bool(await self.ledger.rows(running, wanted | states))
 
     async def erase(
         self, erasure: Erasure, *, event_ids: Collection[str], dead_letters: Collection[str]

@@ -15,6 +15,7 @@ from libs.store.claim_rules import (
     bucket_id,
     bucket_ids,
     claim_of_other_owner,
+    erased_during,
     objection_to,
     slots_for,
 )
@@ -25,6 +26,9 @@ from libs.store.sqlite.database import Database
 
 ENTRIES_KEPT = timedelta(days=30)
 """Longer than any delivery is repeated, and than WhatsApp sends statuses of a message."""
+
+
+_FORGET = "UPDATE entries SET customer_key = '', message_id = NULL, fallback = NULL, contact = NULL WHERE event_id = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,20 @@ class SqliteLedger:
         await self.ledger.change(wait)
 
     async def finish(
-        self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
+        self,
+        event_id: str,
+        outcome: bytes,
+        *,
+        now: datetime,
+        message_id: str | None = None,
+        owner: str | None = None,
+        forget: bool = False,
     ) -> Finished | ClaimInProgress:
         """As `Ledger.finish`."""
 
         def write(connection: sqlite3.Connection) -> Finished | ClaimInProgress:
-            other = None if owner is None else claim_of_other_owner(_entry(connection, event_id), owner, now)
+            entry = _entry(connection, event_id)
+            other = claim_of_other_owner(entry, owner, now)
             if other is not None:
                 return other
             found = connection.execute(
@@ -68,7 +80,9 @@ class SqliteLedger:
                 "RETURNING outcome",
                 (event_id, State.FINISHED.value, micros_from(now), message_id, outcome),
             ).fetchone()
-            return Finished(found[0])
+            if forget and (entry is None or entry.state != State.FINISHED):
+                connection.execute(_FORGET, (event_id,))
+            return Finished(found[0], erased_during(entry.state, erased=entry.erased) if entry else None)
 
         return await self.ledger.change(write)
 
@@ -110,12 +124,12 @@ class SqlitePacing:
 
 
 def _entry(connection: sqlite3.Connection, event_id: str) -> Entry | None:
-    sql = "SELECT state, owner, attempt, until, outcome FROM entries WHERE event_id = ?"
+    sql = "SELECT state, owner, attempt, until, outcome, erased FROM entries WHERE event_id = ?"
     found = connection.execute(sql, (event_id,)).fetchone()
     if found is None:
         return None
-    state, owner, attempt, until, outcome = found
-    return Entry(state, owner, attempt, instant_from(until), outcome)
+    state, owner, attempt, until, outcome, erased = found
+    return Entry(state, owner, attempt, instant_from(until), outcome, bool(erased))
 
 
 _BUCKET = "tat_s, held_until_s, factor, slowed_at_s, held_since_s"

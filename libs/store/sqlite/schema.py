@@ -166,6 +166,7 @@ ALTER TABLE entries ADD COLUMN integration_id TEXT;
 ALTER TABLE entries ADD COLUMN steps TEXT;
 ALTER TABLE entries ADD COLUMN contact TEXT;
 ALTER TABLE entries ADD COLUMN fallback TEXT;
+ALTER TABLE entries ADD COLUMN erased INTEGER;
 CREATE INDEX entries_of_message ON entries (message_id) WHERE message_id IS NOT NULL;
 CREATE TABLE buckets (id TEXT PRIMARY KEY, tat_s REAL NOT NULL, held_until_s REAL NOT NULL, factor REAL NOT NULL,
   slowed_at_s REAL NOT NULL) WITHOUT ROWID;

@@ -14,6 +14,7 @@ from libs.store.sqlite.allowances import SqliteAllowances
 from libs.store.sqlite.approvals import SqliteApprovals
 from libs.store.sqlite.chains import SqliteChains, SqliteCheckpoints, SqlitePurges
 from libs.store.sqlite.chats import SqliteChatRefusals, SqlitePseudoNumbers
+from libs.store.sqlite.claim_looks import SqliteClaimLooks
 from libs.store.sqlite.connections import create_tables, holds, migrate_tables
 from libs.store.sqlite.consents import SqliteConsents, SqliteImportedRows
 from libs.store.sqlite.contact_book import SqliteContactBook
@@ -96,6 +97,7 @@ async def open_sqlite(path: Path) -> Store:
         contact_book=SqliteContactBook(main),
         identities=SqliteIdentities(main),
         decisions=SqliteDecisions(main, delivery_order),
+        claim_looks=SqliteClaimLooks(main),
         ledger=SqliteLedger(ledger),
         pacing=SqlitePacing(ledger),
         statuses=SqliteStatuses(ledger),

@@ -28,6 +28,7 @@ from services.sender.domain.next_steps import OutcomeRules
 from services.sender.domain.retry_delays import RetryLimits
 from services.sender.domain.template_files import TemplateFileLinks
 from services.sender.handlers.approved_messages import SendMessage
+from services.sender.handlers.call_looks import LookBeforeCall
 from services.sender.handlers.circuit_changes import CircuitChanges
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
@@ -71,7 +72,6 @@ def message_handler(
     results = ResultWriter(deps=deps, owner=dependencies.owner)
     effects = refusal_effects(dependencies)
     checks = CheckRestrictions(
-        standing=store.standing_restrictions,
         restrictions=store.restrictions,
         statuses=store.statuses,
         results=results,
@@ -91,6 +91,7 @@ def message_handler(
         results=results,
         finish=finish,
         checks=checks,
+        look=LookBeforeCall(store.claim_looks, deps.cancellations, results, utc_now),
         fallbacks=fallbacks(settings),
         prepare=PrepareMessage(numbers=dependencies.numbers, providers=dependencies.providers),
         media=media,
@@ -103,7 +104,7 @@ def message_handler(
         ),
     )
     follow_ups = FollowUps(statuses=store.statuses, effects=effects, errors=dependencies.errors, clock=utc_now)
-    return SendMessage(deliver=deliver, follow_ups=follow_ups, erased=deps.cancellations.erased)
+    return SendMessage(deliver=deliver, follow_ups=follow_ups, erased=deps.cancellations.erased_during)
 
 
 def outbound_files(settings: SenderSettings, store: Store, session: aiohttp.ClientSession) -> MediaFiles:

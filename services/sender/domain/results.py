@@ -46,6 +46,8 @@ class Result:
     refusal: Refusal | None = None
     accepted: Accepted | None = field(default=None, repr=False, compare=False)
     """How WhatsApp's answer names the recipient; not kept, so a repeated delivery does not have it."""
+    erased: bool | None = field(default=None, compare=False)
+    """Whether the customer was erased while the message was sent; None: only a look can tell. Not kept either."""
 
     @property
     def not_sent(self) -> bool:

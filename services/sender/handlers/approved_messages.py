@@ -16,8 +16,8 @@ class SendMessage:
 
     deliver: Callable[[MessageApproved], Awaitable[Result]]
     follow_ups: Callable[[MessageApproved, Result], Awaitable[Sequence[Event]]]
-    erased: Callable[[MessageApproved], Awaitable[bool]]
-    """Whether the customer was erased since the message was requested."""
+    erased: Callable[[MessageApproved, Result], Awaitable[bool]]
+    """Whether the customer was erased between the request and the result."""
     _running: dict[UUID, asyncio.Task[Result]] = field(default_factory=dict)
 
     async def __call__(self, received: Received[MessageApproved]) -> Sequence[Event]:
@@ -26,7 +26,8 @@ class SendMessage:
         Safe to repeat: the ledger grants one claim, and a finished message's result is returned again. A duplicate
         that arrives while this process delivers the message waits for the same result. The work runs in a task of its
         own, so it is finished even when the broker delivery that started it is cancelled. If the customer has been
-        erased, also after the call, the answer names nobody, and nothing else is said about them.
+        erased, also after the call, the answer names nobody, and nothing else is said about them: the write of the
+        outcome says so, or a look does.
         """
         approved = received.event
         task = self._running.get(approved.event_id)
@@ -35,7 +36,7 @@ class SendMessage:
             self._running[approved.event_id] = task
             task.add_done_callback(lambda _: self._running.pop(approved.event_id))
         result = await asyncio.shield(task)
-        if await self.erased(approved):
+        if await self.erased(approved, result):
             return (answer_from(without_customer(approved), result),)
         return (answer_from(approved, result), *await self.follow_ups(approved, result))
 

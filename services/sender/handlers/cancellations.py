@@ -8,7 +8,7 @@ from libs.contracts.events import MessageApproved
 from libs.store.conversations import SuppressionKind
 from libs.store.do_not_contact import DoNotContact
 from libs.store.erased_customers import ErasedCustomers, cancels
-from services.sender.domain.results import ERASED_WHILE_WAITING, OPTED_OUT_WHILE_WAITING
+from services.sender.domain.results import ERASED_WHILE_WAITING, OPTED_OUT_WHILE_WAITING, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,14 @@ class Cancellations:
         values, key = (approved.customer, approved.customer_user_id), approved.customer_key
         return await self.by_erasure(approved.account_id, *values, key=key, times=(approved.received_at,))
 
+    async def erased_during(self, approved: MessageApproved, result: Result) -> bool:
+        """Whether the customer was erased until the result was written: what that write said, or else another look."""
+        return await self.erased(approved) if result.erased is None else result.erased
+
+    def names(self, approved: MessageApproved) -> list[str]:
+        """The names under which the message's customer may be marked as erased."""
+        return self.do_not_contact.names_of_erased(self._keys_of(approved))
+
     async def of_message(self, approved: MessageApproved) -> str | None:
         """Why the message must not be sent any more: call it after the claim, before each call of the provider.
 
@@ -45,11 +53,14 @@ class Cancellations:
         if approved.event_type == CONFIRMATION:
             return ERASED_WHILE_WAITING if await self.erased(approved) else None
         account_id, key = approved.account_id or "", approved.customer_key
-        keys = self._keys(account_id, approved.customer, approved.customer_user_id, key=key)
-        standing = await self.do_not_contact.standing(account_id, [key], erased=keys)
+        standing = await self.do_not_contact.standing(account_id, [key], erased=self._keys_of(approved))
         if cancels(standing.erased_at, approved.received_at):
             return ERASED_WHILE_WAITING
         return OPTED_OUT_WHILE_WAITING if standing.kinds - {SuppressionKind.MARKETING} else None
+
+    def _keys_of(self, approved: MessageApproved) -> set[str]:
+        values = (approved.customer, approved.customer_user_id)
+        return self._keys(approved.account_id, *values, key=approved.customer_key)
 
     def _keys(self, account_id: str | None, *values: str | None, key: str | None) -> set[str]:
         """The keys of a customer with these phones and user ids, and this key."""

@@ -15,7 +15,7 @@ from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved
 from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Number
-from libs.store.ledger import Blocked, Claim, Claimed, ClaimInProgress, Finished, LeaseExpired, RateLimited
+from libs.store.ledger import Blocked, Claim, Claimed, ClaimInProgress, Finished, LeaseExpired, RateLimited, Seen
 from libs.store.restrictions import Restriction
 from services.sender import metrics
 from services.sender.domain.fallbacks import to_linked_phone
@@ -29,9 +29,9 @@ from services.sender.domain.results import (
     result_from,
     throttled,
     unknown,
-    without_customer,
 )
 from services.sender.domain.sent_forms import form_of
+from services.sender.handlers.call_looks import CallLook, LookBeforeCall
 from services.sender.handlers.delivery_progress import Progress, claim_from
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
 from services.sender.handlers.finished_calls import FinishCall
@@ -60,6 +60,7 @@ class DeliverMessage:
     call: CallProvider
     finish: FinishCall
     checks: CheckRestrictions
+    look: LookBeforeCall
     results: ResultWriter
     fallbacks: Fallbacks
     options: DeliveryOptions
@@ -72,8 +73,6 @@ class DeliverMessage:
         unsaved = self.results.unsaved.get(approved.event_id)
         if unsaved is not None:
             return await self.results.write(approved, unsaved)
-        if await self.results.retry(lambda: self.deps.cancellations.erased(approved)):
-            approved = without_customer(approved)
         number = await self.prepare.numbers.number(approved.number_id)
         progress = Progress(start=self.deps.monotonic())
         try:
@@ -89,12 +88,11 @@ class DeliverMessage:
 
     async def _try(self, approved: MessageApproved, number: Number | None, progress: Progress) -> Result | None:
         """Claim and call once; None when the message may be tried again."""
-        found = await self._restriction(approved, number, progress)
-        await self.checks.hold_before_claim(approved, found)
-        refusal = await self._prepare_media(approved, number, progress, found)
-        if refusal is not None:
-            return refusal
-        answer = await self.deps.ledger.claim(self._claim(approved, number, progress))
+        look = await self._prepare(approved, number, progress)
+        if isinstance(look, Result):
+            return look
+        approved, found = look.message, look.restriction
+        answer = await self.deps.ledger.claim(self._claim(approved, number, progress, look.seen))
         if not isinstance(answer, Blocked):
             self._blocked_since.pop(approved.event_id, None)
             if progress.order_waited:
@@ -119,6 +117,16 @@ class DeliverMessage:
             case ClaimInProgress():
                 raise RetryLater("another delivery has claimed the message", after=RECHECK_CLAIM)
 
+    async def _prepare(self, approved: MessageApproved, number: Number | None, progress: Progress) -> CallLook | Result:
+        """Look, and prepare the message's media; its result when it is not to be claimed. May raise RetryLater."""
+        look = await self._look(approved, number, progress)
+        await self.checks.hold_before_claim(look.message, look.restriction)
+        before = progress.media
+        refusal = await self._prepare_media(look.message, number, progress, look.restriction)
+        if refusal is not None or progress.media is before:
+            return refusal or look
+        return await self._look(approved, number, progress)  # preparing took its time
+
     async def _deliver_claimed(
         self,
         approved: MessageApproved,
@@ -128,7 +136,7 @@ class DeliverMessage:
         found: Restriction | None,
     ) -> Result | None:
         if await self._wait_for_slot(approved, progress, claimed.wait):
-            found = await self._restriction(approved, number, progress)
+            found = (await self._look(approved, number, progress)).restriction
         cancelled = await self.results.retry(lambda: self.deps.cancellations.of_message(approved))
         if cancelled is not None:
             return await self.results.write(approved, failed(cancelled, ErrorCode.RECIPIENT_SUPPRESSED))
@@ -198,11 +206,9 @@ class DeliverMessage:
         if media_of(approved) is not None:
             await self.media.finish(approved, number, sent=result.code is AnswerStatus.SENT)
 
-    async def _restriction(
-        self, approved: MessageApproved, number: Number | None, progress: Progress
-    ) -> Restriction | None:
+    async def _look(self, approved: MessageApproved, number: Number | None, progress: Progress) -> CallLook:
         form = form_of(approved, now=self.deps.clock(), window_closed=OtherForm.TEMPLATE in progress.forms)
-        return await self.checks.against(approved, number, form)
+        return await self.look(approved, number, form)
 
     async def _refuse(self, approved: MessageApproved, found: Restriction) -> Result:
         """Write the refusal. Raises RetryLater while the message is held instead."""
@@ -251,7 +257,7 @@ class DeliverMessage:
         progress.order_waited += pause
         await self.deps.sleep(pause)
 
-    def _claim(self, approved: MessageApproved, number: Number | None, progress: Progress) -> Claim:
+    def _claim(self, approved: MessageApproved, number: Number | None, progress: Progress, seen: Seen | None) -> Claim:
         since = self._blocked_since.get(approved.event_id)
         callback = callback_from(approved.event_id, self.deps.pseudonyms)
         wait = max(0.0, self.options.max_wait_s - progress.waited)
@@ -260,4 +266,4 @@ class DeliverMessage:
         claim = partial(claim_from, approved, number, options=self.options, clock=self.deps.clock, callback=callback)
         fallback = self.fallbacks.sealed(approved, now=now)
         contact = self.deps.contacts.sealed(approved)
-        return claim(blocked_since=blocked_since, max_wait_s=wait, fallback=fallback, contact=contact)
+        return claim(blocked_since=blocked_since, max_wait_s=wait, fallback=fallback, contact=contact, seen=seen)

@@ -10,7 +10,7 @@ from libs.contracts.events import MessageApproved
 from libs.contracts.send_rates import NUMBER_PER_SECOND, number_burst
 from libs.providers.outgoing import ReadyMedia
 from libs.store.accounts import Number
-from libs.store.ledger import Claim, Pace
+from libs.store.ledger import Claim, Pace, Seen
 from services.sender.domain.next_steps import OtherForm
 from services.sender.domain.results import Result
 from services.sender.handlers.dependencies import DeliveryOptions
@@ -46,10 +46,11 @@ def claim_from(
     blocked_since: datetime | None,
     max_wait_s: float,
     fallback: str | None,
+    seen: Seen | None,
 ) -> Claim:
     """The claim of the call for a message; `blocked_since`: since when an earlier message has blocked it here.
 
-    `contact` is the recipient, sealed.
+    `contact` is the recipient, sealed; `seen` what the look at the message has found just now.
     """
     rate = number.messages_per_second if number is not None else NUMBER_PER_SECOND
     return Claim(
@@ -67,6 +68,7 @@ def claim_from(
         owner=options.owner,
         now=clock(),
         clock=clock,
+        seen=seen,
         lease_seconds=options.lease_s,
         pace=Pace(number_rate=rate, number_burst=number_burst(rate), max_wait=max_wait_s),
     )

@@ -1,4 +1,4 @@
-"""`CheckRestrictions`: reads before a call whether a restriction forbids the message, and claims trials."""
+"""`CheckRestrictions`: what becomes of a message that a restriction forbids: held, refused, or sent as a trial."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,15 +8,12 @@ from libs.chassis.clock import Clock
 from libs.chassis.settlement import RetryLater
 from libs.contracts.events import MessageApproved
 from libs.contracts.stored_times import is_from_the_future
-from libs.store.accounts import Number
 from libs.store.restriction_effects import CREDENTIALS, TRIAL_AFTER, probe_is_due
 from libs.store.restriction_events import lifted_events
-from libs.store.restrictions import Restriction, Restrictions, StandingRestrictions
+from libs.store.restrictions import Restriction, Restrictions
 from libs.store.statuses import Statuses
 from services.sender import metrics
 from services.sender.domain.holds import held_until, hold_pause
-from services.sender.domain.restriction_checks import restriction_against, subjects_of
-from services.sender.domain.sent_forms import SentTemplate
 from services.sender.handlers.result_writer import ResultWriter
 
 PROBE = "probe"
@@ -28,23 +25,12 @@ ANSWERED_PENDING = timedelta(seconds=10)
 class CheckRestrictions:
     """The same functions decide as in policy, so a message that policy refuses is not sent, and the other way round."""
 
-    standing: StandingRestrictions
     restrictions: Restrictions
     statuses: Statuses
     results: ResultWriter
     clock: Clock
     hold: timedelta
     """How long an approved message is held while the number's credentials are refused."""
-
-    async def against(
-        self, approved: MessageApproved, number: Number | None, template: SentTemplate | None
-    ) -> Restriction | None:
-        """The restriction that forbids the message in this form now; one indexed read."""
-        now = self.clock()
-        subjects = subjects_of(approved, number, template)
-        account_id = approved.account_id or ""
-        rows = await self.results.retry(lambda: self.standing.standing(account_id, subjects, now))
-        return restriction_against(rows, approved, template, now)
 
     async def hold_before_claim(self, approved: MessageApproved, found: Restriction | None) -> None:
         """Hold a message of a number whose credentials are refused, without a claim, a slot or a try.

@@ -1,8 +1,9 @@
 """`ResultWriter`: writes a message's result into the ledger, retrying while the store is unavailable."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from libs.contracts.events import MessageApproved
 from libs.contracts.results import AnswerStatus
 from libs.store.ledger import ClaimInProgress
 from services.sender import metrics
-from services.sender.domain.results import Result, ledger_bytes_from, result_from
+from services.sender.domain.results import ERASED_WHILE_WAITING, Result, ledger_bytes_from, result_from
 from services.sender.handlers.dependencies import DeliveryDependencies
 
 log = logger(__name__)
@@ -38,9 +39,9 @@ class ResultWriter:
         self.unsaved[approved.event_id] = result
         outcome, now = ledger_bytes_from(result), self.deps.clock()
         event_id, message_id = str(approved.event_id), result.message_id
-        standing = await self.retry(
-            lambda: self.deps.ledger.finish(event_id, outcome, now=now, message_id=message_id, owner=self.owner)
-        )
+        finish = partial(self.deps.ledger.finish, event_id, outcome, now=now, message_id=message_id, owner=self.owner)
+        forget = result.details.get("reason") == ERASED_WHILE_WAITING
+        standing = await self.retry(lambda: finish(forget=forget))
         del self.unsaved[approved.event_id]
         if isinstance(standing, ClaimInProgress):
             raise RetryLater("another delivery is sending the message", after=RECHECK_CLAIM)
@@ -49,6 +50,7 @@ class ResultWriter:
             metrics.CONTRADICTED_RESULTS.inc()
             log.warning("another result stands", event_id=event_id, discarded=result.code.value)
         final = result if standing.outcome == outcome else result_from(standing.outcome)
+        final = replace(final, erased=standing.erased)
         metrics.MESSAGES.labels(final.code.value).inc()
         if final.code is AnswerStatus.SENT:
             metrics.MESSAGE_DELIVERY_SECONDS.observe(max(0.0, (now - approved.received_at).total_seconds()))

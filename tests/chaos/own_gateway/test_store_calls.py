@@ -33,18 +33,14 @@ BEFORE = {
     "findAndModify usage": 1,  # the quota is counted
     "findAndModify decisions": 1,
     "findAndModify turns": 1,  # the position in the delivery order
-    "find erased_customers": 1,  # sender: before the claim
-    "find restrictions": 1,
-    "aggregate buckets": 1,  # is the message before it finished, and does anything hold the number
-    "findAndModify ledger": 1,  # the claim is reserved
+    "aggregate buckets": 1,  # sender: erased?, restrictions, holds, the message before it
     "findAndModify buckets": 1,  # the slots of number and pair
-    "update ledger": 1,  # the call is granted
+    "update ledger": 1,  # the claim
     "aggregate suppressions": 1,  # after the claim: was the customer erased, did they opt out
 }
 """What a message that its customer gets at once needs before WhatsApp is called."""
 AFTER = {
-    "update ledger": 1,  # the outcome
-    "find erased_customers": 1,  # before the answer names anybody
+    "findAndModify ledger": 1,  # the outcome, and whether an erasure met the call
     "find records": 1,  # audit, for a batch: at most once for each event of a message that comes alone
     "insert records": 1,
 }

@@ -11,6 +11,7 @@ from libs.store.conversations import SuppressionKind
 from libs.store.erased_customers import MARKERS_KEPT
 from libs.store.factory import open_store
 from libs.store.forwards import Forward, ForwardState
+from libs.store.ledger import Finished
 from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_claim, a_suppression, after
 
@@ -87,6 +88,44 @@ async def test_a_message_is_in_flight_from_its_claim_to_its_end_or_the_end_of_th
     await store.ledger.finish("event-1", b"{}", now=NOW)
 
     assert (during, others, lease_over, await in_flight(store)) == (True, [False, False], False, False)
+
+
+@pytest.mark.parametrize("seconds", [0, 61], ids=["in progress", "its lease ended"])
+async def test_the_outcome_of_a_call_that_an_erasure_met_says_so(store: Store, other: Store, seconds: int) -> None:
+    await store.ledger.claim(a_claim("event-1", customer_key=KEY, lease_seconds=60))
+    await store.ledger.claim(a_claim("event-2", customer_key=OTHER, lease_seconds=60))
+
+    met = await in_flight(other, seconds=seconds)
+    stands = [
+        await store.ledger.finish(event_id, b"{}", now=after(seconds), owner="sender-1")
+        for event_id in ("event-1", "event-2", "event-1", "unclaimed")
+    ]
+
+    assert met == (seconds == 0)
+    assert [each.erased for each in stands if isinstance(each, Finished)] == [True, False, None, None]
+
+
+async def test_an_erasure_that_looks_after_the_outcome_met_no_call(store: Store) -> None:
+    await store.ledger.claim(a_claim("event-1", customer_key=KEY))
+    await store.ledger.mark_not_sent("event-1", owner="sender-1", until=NOW)
+    await in_flight(store)
+    await store.ledger.claim(a_claim("event-1", customer_key=KEY))
+
+    stands = await store.ledger.finish("event-1", b"{}", now=NOW, owner="sender-1")
+
+    assert (stands, isinstance(stands, Finished) and stands.erased) == (Finished(b"{}"), False)
+    assert not await in_flight(store)
+
+
+async def test_an_outcome_can_be_written_without_what_names_its_customer(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim("event-1", customer_key=KEY, contact="sealed", fallback="sealed"))
+    await store.ledger.finish("event-1", b"{}", now=NOW, owner="sender-1", forget=True)
+
+    found = await other.statuses.find("event-1")
+
+    assert found is not None
+    assert (found.outcome, found.customer_key, found.contact, found.fallback) == (b"{}", "", None, None)
+    assert (await other.personal_data.find("acc-1", [KEY])).messages == []
 
 
 @pytest.mark.parametrize("state", [ForwardState.WAITING, ForwardState.DELIVERED, ForwardState.FAILED])

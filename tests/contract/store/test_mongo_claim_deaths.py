@@ -77,6 +77,44 @@ async def test_a_call_is_its_owners_even_when_an_heir_died_before_it_got_it(mong
     pytest.fail("it never got through")
 
 
+async def test_deliveries_that_pass_each_other_are_given_one_slot_and_neither_is_too_fast(mongo: Any) -> None:
+    pace = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=600.0, pair_burst=1, max_wait=1.0)
+    for at in range(1, MOST_CALLS):
+        for name in ("ledger", "buckets"):
+            await mongo.drop_collection(name)
+        overtaking: list[Any] = []
+
+        async def overtake(overtaking: list[Any] = overtaking) -> None:
+            overtaking.append(await MongoLedger(mongo).claim(a_claim(owner="twin", pace=pace, now=after(4))))
+
+        own = await MongoLedger(overtaken(mongo, at, overtake)).claim(a_claim(pace=pace))
+
+        answers = sorted(type(answer).__name__ for answer in (own, *overtaking))
+        if not overtaking:
+            assert answers == ["Claimed"]
+            return
+        assert answers == ["ClaimInProgress", "Claimed"]
+    pytest.fail("it never got through")
+
+
+async def test_a_slot_is_its_events_for_some_seconds_and_not_by_a_clock_that_was_set_back(mongo: Any) -> None:
+    pace = Pace(number_rate=1.0, number_burst=1, pair_interval=1e-6, pair_burst=1_000_000, max_wait=2.0)
+    await MongoLedger(mongo).claim(a_claim("earlier", pace=pace))
+
+    async def wait_of(seconds: float) -> float:
+        dead = MongoLedger(dying(mongo, 2, reached=False))
+        await survives(partial(dead.claim, a_claim(pace=pace, now=after(seconds))))
+        return round(float((await mongo["buckets"].find_one({"_id": "number:num-1"}))["waits"][0]), 2)
+
+    assert [await wait_of(seconds) for seconds in (0.0, 0.25, 3.0)] == [1.0, 0.75, 0.0]
+    tat = (await mongo["buckets"].find_one({"_id": "number:num-1"}))["tat"]
+    await wait_of(-3600.0)
+    again = (await mongo["buckets"].find_one({"_id": "number:num-1"}))["tat"]
+    assert (tat, again) == (after(2.0).timestamp(), after(-3600.0 + 1.0).timestamp())
+    await wait_of(7.0)
+    assert (await mongo["buckets"].find_one({"_id": "number:num-1"}))["tat"] == after(8.0).timestamp()
+
+
 async def test_what_becomes_too_fast_while_it_is_claimed_uses_nothing_up(mongo: Any) -> None:
     pace = Pace(number_rate=1.0, number_burst=1, pair_interval=6.0, pair_burst=1, max_wait=0.5)
     for at in range(1, MOST_CALLS):

@@ -13,6 +13,7 @@ from libs.store.claim_rules import (
     bucket_id,
     bucket_ids,
     claim_of_other_owner,
+    erased_during,
     objection_to,
     slots_for,
 )
@@ -33,6 +34,8 @@ class FakeLedger:
     claimed: dict[str, Claim] = field(default_factory=dict)
     message_ids: dict[str, str] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
+    met_by_erasures: set[str] = field(default_factory=set)
+    """Events whose calls an erasure has marked."""
     away: int = 0
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
@@ -70,10 +73,18 @@ class FakeLedger:
         await self.world.step()
 
     async def finish(
-        self, event_id: str, outcome: bytes, *, now: datetime, message_id: str | None = None, owner: str | None = None
+        self,
+        event_id: str,
+        outcome: bytes,
+        *,
+        now: datetime,
+        message_id: str | None = None,
+        owner: str | None = None,
+        forget: bool = False,
     ) -> Finished | ClaimInProgress:
         await self._reached()
         entry = self.entries.get(event_id)
+        during = None if entry is None else erased_during(entry.state, erased=event_id in self.met_by_erasures)
         kept = claim_of_other_owner(entry, owner, now)
         if kept is not None:
             return kept
@@ -81,8 +92,10 @@ class FakeLedger:
             self.message_ids.setdefault(event_id, message_id)
         if entry is None or entry.outcome is None:
             entry = self.entries[event_id] = Entry(State.FINISHED, "", 1, now, outcome)
+        if forget and event_id in self.claimed:
+            self.claimed[event_id] = replace(self.claimed[event_id], customer_key="", contact=None, fallback=None)
         await self.world.step()
-        return Finished(entry.outcome or b"")
+        return Finished(entry.outcome or b"", during)
 
     async def apply(self, told: StatusUpdate) -> TrackedMessage | None:
         await self._reached()

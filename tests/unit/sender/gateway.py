@@ -24,6 +24,7 @@ from services.sender.domain.retry_delays import RetryLimits
 from services.sender.domain.template_files import TemplateFileLinks
 from services.sender.handlers.added_restrictions import AddRestrictions
 from services.sender.handlers.approved_messages import SendMessage
+from services.sender.handlers.call_looks import LookBeforeCall
 from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
@@ -48,6 +49,7 @@ from tests.unit.sender.fake_conversations import (
     FakeSuppressions,
 )
 from tests.unit.sender.fake_ledger import FakeLedger
+from tests.unit.sender.fake_looks import FakeLooks
 from tests.unit.sender.fake_media import FakeFiles, FakeUploads
 from tests.unit.sender.fake_provider import FakeNumbers, FakeProvider
 from tests.unit.sender.fake_restrictions import FakeJobLeases, FakeRegistry, FakeRestrictions
@@ -183,6 +185,9 @@ class Gateway:
                 owner=owner,
             ),
             checks=checks,
+            look=LookBeforeCall(
+                FakeLooks(self.erased, self.restrictions), self.cancellations, results, self.world.clock
+            ),
             fallbacks=FALLBACKS,
             prepare=PrepareMessage(numbers=self.numbers, providers=self.providers),
             media=self.media(),
@@ -197,7 +202,6 @@ class Gateway:
 
     def checks(self, results: ResultWriter) -> CheckRestrictions:
         return CheckRestrictions(
-            standing=self.restrictions,
             restrictions=self.restrictions,
             statuses=self.ledger,
             results=results,
@@ -224,7 +228,7 @@ class Gateway:
         follow_ups = FollowUps(
             statuses=self.ledger, effects=self.refusal_effects(), errors=self.errors, clock=self.world.clock
         )
-        erased = self.cancellations.erased
+        erased = self.cancellations.erased_during
         return SendMessage(deliver=self.process(owner), follow_ups=follow_ups, erased=erased)
 
     def status_handler(self) -> HandleStatus:

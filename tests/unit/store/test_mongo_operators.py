@@ -48,6 +48,7 @@ EXPRESSIONS = {
         "$eq",
         "$filter",
         "$first",
+        "$indexOfArray",
     ),
     *("$gt", "$gte", "$ifNull", "$in", "$literal", "$lt", "$lte", "$map", "$max", "$min", "$multiply", "$ne"),
     *("$objectToArray", "$size", "$subtract", "$sum"),

@@ -136,8 +136,7 @@ async def test_an_erasure_between_the_claim_and_the_call_is_seen() -> None:
 @pytest.mark.parametrize("outcome", [TAKEN, Refused(code=131050, http_status=400), OutcomeUnknown("timeout")])
 async def test_the_answer_of_a_message_that_was_sent_before_the_erasure_names_nobody(outcome: SendOutcome) -> None:
     gateway = Gateway.answering(outcome)
-    gateway.erased.next_looks = [None, None]
-    gateway.erased.times["c1"] = NOON
+    gateway.ledger.met_by_erasures = {str(EVENT)}
 
     said = await gateway.handler()(received(approved(customer="+966500000001", received_at=NOON)))
 
@@ -145,6 +144,27 @@ async def test_the_answer_of_a_message_that_was_sent_before_the_erasure_names_no
     assert len(gateway.provider.offered) == 1
     assert (answer.customer, answer.customer_key, len(said)) == (None, None, 1)
     assert gateway.suppressions.rows == {}
+
+
+async def test_the_answer_of_a_message_that_is_not_called_for_is_looked_at_again() -> None:
+    gateway = Gateway.answering(TAKEN)
+    await gateway.answered(approved(customer="+966500000001", received_at=NOON))
+    gateway.erased.next_looks = [None]
+    gateway.erased.times["c1"] = NOON
+
+    again = await gateway.answered(approved(customer="+966500000001", received_at=NOON))
+
+    assert (again.code, again.customer, again.customer_key) == (AnswerStatus.SENT, None, None)
+
+
+async def test_who_was_erased_between_the_look_and_the_claim_does_not_stay_in_the_ledger() -> None:
+    gateway = Gateway.answering(TAKEN)
+    gateway.erased.next_looks = [None, NOON]
+
+    await gateway.answered(approved(received_at=NOON))
+
+    claimed = gateway.ledger.claimed[str(EVENT)]
+    assert (claimed.customer_key, claimed.contact, claimed.fallback) == ("", None, None)
 
 
 async def test_what_is_requested_after_an_erasure_is_sent() -> None:
