@@ -74,8 +74,10 @@ async def a_desk(gateway: Gateway, integration: Integration | None = None, **set
         threecx.provider_url = gateway.url(f"/integrations/3cx/chat/{integration.id}")
         desk = Desk(gateway, integration, threecx)
         await desk.is_known()
-        yield desk
-        await wait_until_drained(gateway)  # a note of the last refusal has its 3CX to go to
+        try:
+            yield desk
+        finally:  # after a failure too: what is left for a 3CX that is gone would wait in the way of all later tests
+            await wait_until_drained(gateway)  # a note of the last refusal has its 3CX to go to
 
 
 async def has_lines(desk: Desk, count: int) -> bool:
