@@ -52,13 +52,17 @@ class SequenceLog:
             await self._add_new(newest, ends)
 
     async def _caught_up(self) -> LogBatch | None:
-        """The newest batch, once everything is derived from the batches that other processes, or a crash, left."""
+        """The newest batch of which everything is derived, once that is all that other processes, or a crash, left.
+
+        Not the newest one that is stored: another process may add one just now, whose places it has not written yet.
+        Whoever went on behind that one would log its records again. Here its index is taken, so `_add` adds nothing.
+        """
         derived = await self.index.derived()
+        newest = await self.batches.ending(derived)
         while page := await self.batches.page(derived, limit=CATCH_UP_PAGE):
-            for batch in page:
-                await self._derive(batch)
-                derived = batch.end
-        newest = await self.batches.ending()
+            for newest in page:
+                await self._derive(newest)
+                derived = newest.end
         if newest is None or newest.end != self._size:
             self._places = dict(await self.growth.places.ends())
             self._size = 0 if newest is None else newest.end

@@ -206,6 +206,35 @@ async def test_two_sequencers_at_once_fork_nothing(logged: Logged, other: Store)
     assert verified.waiting(ends) == 0
 
 
+async def test_a_batch_whose_places_are_not_written_yet_is_not_logged_again(logged: Logged, other: Store) -> None:
+    await logged.store.records.append([a_record(f"new-{n}", at=after(n)) for n in range(3)])
+    batches, faster = logged.store.log_batches, dying(Logged(other, memory=Memory()), at=2)
+    faster.sequence.most = 1_000
+
+    class Overtaken:
+        """After the last look for batches the other process adds one, and dies before it derives anything of it."""
+
+        async def page(self, start: int, *, limit: int) -> Sequence[LogBatch]:
+            found = await batches.page(start, limit=limit)
+            if not found and await batches.ending() == before:
+                with pytest.raises(Dies):
+                    await faster.sequence()
+            return found
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(batches, name)
+
+    before = await batches.ending()
+    logged.sequence.batches = Overtaken()  # type: ignore[assignment]  # a wrapper of any port
+    await logged.round()
+    await logged.round()
+
+    assert await batches.ending() != before
+    verified = await logged.verified()
+    assert verified.fault is None
+    assert verified.waiting({end.chain: end.seq for end in await logged.store.chains.ends()}) == 0
+
+
 def line_note(line: str) -> str:
     note: str = orjson.loads(line)["note"]
     return note
