@@ -150,6 +150,7 @@ def _gather_facts(
         template_limits,
         chat_customers,
         GatherRequests(
+            store.directory,
             store.templates,
             FindQuoted(store.statuses, store.inbound_messages, store.customer_links, pseudonyms, contacts.sealer),
             pseudonyms,

@@ -1,10 +1,13 @@
 """`GatherRequests`: what a message refers to: the template that it asks for, and the message that it quotes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from libs.contracts.decisions import EventType
 from libs.contracts.events import WebhookReceived
 from libs.contracts.identity import Pseudonyms
+from libs.contracts.known_templates import KnownTemplate
+from libs.store.accounts import Directory, Number
 from libs.store.templates import Templates
 from services.policy.domain.contact_requests import asks_for_contact
 from services.policy.domain.facts import Facts
@@ -22,6 +25,8 @@ def requested_template(webhook: WebhookReceived) -> list[tuple[str, str]]:
 class GatherRequests:
     """Costs nothing for a message that refers to nothing; else an indexed read for each reference, seldom two."""
 
+    directory: Directory
+    """Reads rows as they are stored, from no cache."""
     templates: Templates
     find_quoted: FindQuoted
     pseudonyms: Pseudonyms
@@ -32,7 +37,7 @@ class GatherRequests:
         if facts.event_type is not EventType.OUTBOUND_MESSAGE:
             return facts
         if payload.template is not None:
-            found = await self.templates.of_name(owner_for(facts.number), payload.template.name)
+            found = await self._templates(facts.number, payload.template.name)
             wanted = (each for each in found if each.language == payload.template.language)
             facts = replace(facts, known_templates=tuple(found), known_template=next(wanted, None))
         if payload.reply_to is not None and facts.customer is not None:
@@ -41,6 +46,16 @@ class GatherRequests:
         if asks_for_contact(payload, facts.known_template):
             facts = replace(facts, contact_request_key=self._contact_request_key(facts))
         return facts
+
+    async def _templates(self, number: Number | None, name: str) -> Sequence[KnownTemplate]:
+        """The templates of this name. A number whose business account was learnt a moment ago may be cached without."""
+        found = await self.templates.of_name(owner_for(number), name)
+        if found or number is None:
+            return found
+        stored = await self.directory.number(number_id=number.id)
+        return (
+            found if owner_for(stored) == owner_for(number) else await self.templates.of_name(owner_for(stored), name)
+        )
 
     def _contact_request_key(self, facts: Facts) -> str:
         """The key of the customer's user id where it is known: it stays when the customer shares the phone number."""

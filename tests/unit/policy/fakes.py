@@ -175,6 +175,7 @@ def gather_requests(
     messages: FakeMessages | None = None,
     inbound: FakeConversations | None = None,
     links: "FakeCustomerLinks | None" = None,
+    directory: FakeDirectory | None = None,
 ) -> GatherRequests:
     """What messages refer to, from fakes."""
     quoted = FindQuoted(
@@ -184,7 +185,7 @@ def gather_requests(
         PSEUDONYMS,
         SEALER,
     )
-    return GatherRequests(templates or FakeTemplates(), quoted, PSEUDONYMS)  # type: ignore[arg-type]  # read alone
+    return GatherRequests(directory or FakeDirectory(), templates or FakeTemplates(), quoted, PSEUDONYMS)  # type: ignore[arg-type]  # read alone
 
 
 @dataclass

@@ -13,7 +13,18 @@ from libs.store.progress import Progress
 from libs.store.restrictions import RestrictionKind, of_template
 from libs.store.statuses import TrackedMessage
 from services.policy.handlers.find_quoted import message_hash
-from tests.builders import NOON, PHONE, PSEUDONYMS, SEALER, a_restriction, a_webhook, an_integration, received, stored
+from tests.builders import (
+    NOON,
+    PHONE,
+    PSEUDONYMS,
+    SEALER,
+    a_number,
+    a_restriction,
+    a_webhook,
+    an_integration,
+    received,
+    stored,
+)
 from tests.unit.policy.fakes import (
     FakeConversations,
     FakeDecisions,
@@ -73,6 +84,16 @@ async def decided(
     )
     requests = gather_requests(known, messages, inbound)
     return await a_decide_webhook(decisions, directory, requests=requests)(received(a_webhook(**payload)))
+
+
+async def test_a_number_that_is_cached_without_its_business_account_has_the_templates_of_that() -> None:
+    known = FakeTemplates({"waba_1": [replace(CODE, category="UTILITY")]})
+    stored_now = FakeDirectory(row=a_number(business_account_id="waba_1"))
+    requests = gather_requests(known, directory=stored_now)
+
+    result = await a_decide_webhook(requests=requests)(received(a_webhook(**template("code", body=["12"]))))
+
+    assert isinstance(result, MessageApproved), result
 
 
 REFUSED = [
