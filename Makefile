@@ -123,7 +123,7 @@ fmt: $(DEV) ## format the code and apply automatic fixes
 	$(PYTHON) -m ruff format .
 
 # What the gateway is compared with is left out where it cannot be installed; the page then says so.
-bench: $(DEV) ## measure the gateway, the bare broker and FastStream (10 minutes), and write docs/performance.md
+bench: $(DEV) ## measure the gateway, the bare broker and FastStream (12 minutes), and write docs/performance.md
 	$(MAKE) --no-print-directory $(FASTSTREAM) || echo "FastStream cannot be installed: it is not measured." >&2
 	$(PYTHON) -m bench --page
 
