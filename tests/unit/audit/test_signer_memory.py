@@ -244,16 +244,22 @@ async def test_a_chain_that_was_rewritten_with_its_checkpoints_deleted_is_not_si
     assert await newest(desk) is not None
 
 
+def forge_newest(desk: Desk) -> dict[str, object]:
+    """Spoil the only checkpoint's signature; returns its body from before."""
+    with sqlite3.connect(desk.file) as connection:
+        own: dict[str, object] = orjson.loads(connection.execute("SELECT body FROM checkpoints").fetchone()[0])
+    connection.close()
+    desk.execute("UPDATE checkpoints SET body = ?", (orjson.dumps(own | {"signature": "00" * 64}).decode(),))
+    return own
+
+
 async def test_a_refused_chain_counts_until_it_is_tried_again(desk: Desk) -> None:
     """Its newest checkpoint may be younger than those that the schedule replaces, which is no reason to end a page."""
     sign = desk.sign()
     await desk.record(1, 2)
     await sign()
     await desk.record(3)
-    with sqlite3.connect(desk.file) as connection:
-        own = orjson.loads(connection.execute("SELECT body FROM checkpoints").fetchone()[0])
-    connection.close()
-    desk.execute("UPDATE checkpoints SET body = ?", (orjson.dumps(own | {"signature": "00" * 64}).decode(),))
+    own = forge_newest(desk)
 
     await sign.sign(["acc_1"])
     await sign(min_age=timedelta(hours=1))
@@ -271,10 +277,7 @@ async def test_a_busy_chain_that_is_signed_again_is_refused_no_more(desk: Desk) 
     await desk.record(1, 2)
     await sign()
     await desk.record(3)
-    with sqlite3.connect(desk.file) as connection:
-        own = orjson.loads(connection.execute("SELECT body FROM checkpoints").fetchone()[0])
-    connection.close()
-    desk.execute("UPDATE checkpoints SET body = ?", (orjson.dumps(own | {"signature": "00" * 64}).decode(),))
+    own = forge_newest(desk)
 
     await sign.sign(["acc_1"])
     refused = metrics.SIGNER_REFUSED._value.get()
