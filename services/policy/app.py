@@ -63,6 +63,8 @@ step of a webhook's decision would wait for a step of each of them."""
 ACCOUNT_PART = 8
 """One account has so small a part of what is handled at once while there are others: this work is CPU, which more
 deliveries at once would not speed up."""
+ACCOUNT_LEAST = 2
+"""The share of an account in a small queue: while one delivery waits for the store, another one is handled."""
 ACCOUNT_LOOP_SECONDS = 0.004
 """One account's deliveries hold the event loop together for so long at most, between two steps of another's decision:
 eight everyday ones do not, and of those with hostile texts one is handled at a time."""
@@ -205,7 +207,7 @@ async def _serve(settings: PolicySettings, runtime: ServiceRuntime, store: Store
     at_once = {WEBHOOKS: settings.prefetch, SIMULATIONS: SIMULATIONS_AT_ONCE}
     for queue, handlers in handlers_of.items():
         prefetch = min(settings.prefetch, at_once.get(queue, CUSTOMERS_AT_ONCE))
-        share = None if queue is SIMULATIONS else max(1, prefetch // ACCOUNT_PART)
+        share = None if queue is SIMULATIONS else max(ACCOUNT_LEAST, prefetch // ACCOUNT_PART)
         await broker.consume(
             queue, handlers, prefetch=prefetch, account_share=share, account_loop_seconds=ACCOUNT_LOOP_SECONDS
         )

@@ -30,7 +30,7 @@ from libs.chassis.amqp.dead_letters import DeadLetterConsumer
 from libs.chassis.amqp.deliveries import HANDLE_LIMIT, Processing
 from libs.chassis.amqp.envelope import dead_letter_message_from
 from libs.chassis.amqp.exclusive_consumer import ExclusiveConsumer
-from libs.chassis.amqp.fair_share import PARKING, FairShare
+from libs.chassis.amqp.fair_share import PARKING, FairShare, SeenAccounts
 from libs.chassis.amqp.faults import FAULTS, time_limit
 from libs.chassis.amqp.publisher import PUBLISH_TIMEOUT, Publisher
 from libs.chassis.amqp.queue_consumer import QueueConsumer
@@ -81,6 +81,7 @@ class Broker:
         self._publisher: Publisher | None = None
         self._drain_seconds = drain_seconds
         self._consumers = Consumers(consuming, drain_seconds=drain_seconds)
+        self._accounts = SeenAccounts()
 
     @classmethod
     @asynccontextmanager
@@ -177,8 +178,9 @@ class Broker:
     ) -> None:
         """Deliver a work queue's events to handlers, at most `prefetch` at once.
 
-        With an `account_share`, one account has at most so many of them while there are others, and fewer when their
-        steps are long: together they hold the event loop for `account_loop_seconds` at most (`FairShare`).
+        With an `account_share`, one account has at most so many of them while others have deliveries of any queue, and
+        fewer when their steps are long: together they hold the event loop for `account_loop_seconds` at most
+        (`FairShare`).
         The consumer is made anew when it has deliveries in flight and settles none for `stuck_after` seconds: more
         than one delivery takes as long as everything outside works as it should.
         """
@@ -187,7 +189,7 @@ class Broker:
             shares = None
             if account_share is not None:
                 shares = FairShare[AbstractIncomingMessage](
-                    prefetch, share=account_share, loop_seconds=account_loop_seconds
+                    prefetch, share=account_share, loop_seconds=account_loop_seconds, process=self._accounts
                 )
             return QueueConsumer(work, subscriptions, self._processing(), shares)
 

@@ -5,8 +5,11 @@ are parked in memory, and accounts with parked deliveries take turns. When littl
 share goes behind: its deliveries wait in a delay queue, each until its turn at the account's own pace. So a backlog of
 one account never fills the prefetch, and others' deliveries come through.
 
-An account alone is never put behind. Parked deliveries keep their order. Those that go behind keep it as far as delay
-queues do, which is no worse than a retry (docs/decisions/0029-words-and-fair-shares.md).
+All consumers of a process take turns on one event loop. So an account has no more than its share in one of them while
+others have deliveries in any, and one whose steps are long begins none while another's delivery is handled.
+
+An account alone in its queue is never put behind. Parked deliveries keep their order. Those that go behind keep it as
+far as delay queues do, which is no worse than a retry (docs/decisions/0029-words-and-fair-shares.md).
 """
 
 import math
@@ -33,6 +36,32 @@ SHORTEST_STEP: Final = 1e-6
 """Seconds. A step of a handler is never taken to be shorter."""
 MEMORY: Final = 0.9
 """The weight of earlier deliveries in the measured time."""
+LET_PASS_SECONDS: Final = 0.02
+"""For so long at most an account whose steps are long lets the deliveries of others pass."""
+
+
+class SeenAccounts:
+    """The accounts that have had deliveries lately: in one queue, or in all queues of a process."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, float] = OrderedDict()
+
+    def see(self, account: str, now: float) -> list[str]:
+        """Note a delivery of an account; returns those that were not seen for OTHERS_SECONDS, and are forgotten."""
+        self._seen[account] = now
+        self._seen.move_to_end(account)
+        gone = []
+        while (oldest := next(iter(self._seen.items())))[1] < now - OTHERS_SECONDS:
+            del self._seen[oldest[0]]
+            gone.append(oldest[0])
+        return gone
+
+    def has_other_than(self, account: str) -> bool:
+        """Whether another account was seen."""
+        return any(known != account for known in reversed(self._seen))
+
+    def __contains__(self, account: str) -> bool:
+        return account in self._seen
 
 
 @dataclass(slots=True)
@@ -72,6 +101,8 @@ class _Account(Generic[D]):
     """How long its deliveries are handled, on average."""
     step: float = 0.0
     """For how long a delivery holds the event loop at a time, on average of their longest steps."""
+    waiting_since: float | None = None
+    """Since when its next delivery has let others' pass."""
     behind: _Deferred = field(default_factory=_Deferred)
     again: _Deferred = field(default_factory=_Deferred)
     """Those that came back and found no room."""
@@ -86,6 +117,7 @@ class FairShare(Generic[D]):
     The consumer's prefetch is `slots` and `parking` together. `share`: half of the slots when it is not given.
     `loop_seconds`: while there are others, an account has only so many deliveries at once as would hold the event loop
     for so long if each was at its longest step. That is for how long a step of another account's waits for them.
+    `process`: the accounts with deliveries in any queue of the process; None: those of this one.
     """
 
     def __init__(
@@ -95,6 +127,7 @@ class FairShare(Generic[D]):
         *,
         share: int | None = None,
         loop_seconds: float = math.inf,
+        process: SeenAccounts | None = None,
         clock: Monotonic = monotonic,
     ) -> None:
         self._slots = slots
@@ -106,7 +139,8 @@ class FairShare(Generic[D]):
         self._parked = 0
         self._accounts: dict[str, _Account[D]] = {}
         self._turns: OrderedDict[str, None] = OrderedDict()
-        self._seen: OrderedDict[str, float] = OrderedDict()
+        self._seen = SeenAccounts()
+        self._process = self._seen if process is None else process
 
     @property
     def share(self) -> int:
@@ -121,7 +155,7 @@ class FairShare(Generic[D]):
         now = self._now()
         self._see(account, now)
         state = self._accounts.setdefault(account, _Account())
-        if not self._has_others(account) or self._has_room(state, now, returned=returned):
+        if not self._seen.has_other_than(account) or self._has_room(state, now, returned=returned):
             state.parked.append(delivery)
             self._parked += 1
             self._turns.setdefault(account)
@@ -135,8 +169,9 @@ class FairShare(Generic[D]):
             return None
         for account in self._turns:
             state = self._accounts[account]
-            if state.running < self._limit(account):
+            if state.running < self._limit(account) and not self._lets_pass(state):
                 state.running += 1
+                state.waiting_since = None
                 self._running += 1
                 self._parked -= 1
                 delivery = state.parked.popleft()
@@ -164,10 +199,24 @@ class FairShare(Generic[D]):
 
     def _limit(self, account: str) -> int:
         """An account alone leaves a few slots free, so that another one's first delivery need not wait."""
-        if not self._has_others(account):
+        if not self._process.has_other_than(account):
             return max(1, self._slots - self._slots // 8)
-        within = self._loop_seconds / max(SHORTEST_STEP, self._accounts[account].step)
-        return max(1, int(min(self.share, within)))
+        return max(1, int(min(self.share, self._within_loop_seconds(self._accounts[account]))))
+
+    def _within_loop_seconds(self, state: _Account[D]) -> float:
+        return self._loop_seconds / max(SHORTEST_STEP, state.step)
+
+    def _lets_pass(self, state: _Account[D]) -> bool:
+        """Whether an account of which one delivery is handled at a time waits for those of others, for a while.
+
+        Each step of theirs would wait for one of its long ones. The end of theirs, or of another one, looks again.
+        """
+        if self._running == state.running or self._within_loop_seconds(state) >= 2:  # noqa: PLR2004 -- one at a time
+            return False
+        now = self._now()
+        if state.waiting_since is None:
+            state.waiting_since = now
+        return now - state.waiting_since < LET_PASS_SECONDS
 
     def _has_room(self, state: _Account[D], now: float, *, returned: bool) -> bool:
         """Newer deliveries stay behind those that are behind already."""
@@ -177,15 +226,11 @@ class FairShare(Generic[D]):
         room = self._parking - (self._parking // 8 if returned else self._parking // 4)
         return self._parked < room or state.running + len(state.parked) < self.share
 
-    def _has_others(self, account: str) -> bool:
-        return any(known != account for known in reversed(self._seen))
-
     def _see(self, account: str, now: float) -> None:
-        self._seen[account] = now
-        self._seen.move_to_end(account)
-        while (oldest := next(iter(self._seen.items())))[1] < now - OTHERS_SECONDS:
-            del self._seen[oldest[0]]
-            self._forget_if_idle(oldest[0], now)
+        if self._process is not self._seen:
+            self._process.see(account, now)
+        for gone in self._seen.see(account, now):
+            self._forget_if_idle(gone, now)
 
     def _forget_if_idle(self, account: str, now: float) -> None:
         state = self._accounts.get(account)

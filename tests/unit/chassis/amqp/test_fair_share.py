@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.chassis.amqp.fair_share import HOP_SECONDS, OTHERS_SECONDS, FairShare
+from libs.chassis.amqp.fair_share import HOP_SECONDS, LET_PASS_SECONDS, OTHERS_SECONDS, FairShare, SeenAccounts
 
 
 @dataclass
@@ -67,8 +67,7 @@ def handled(share: FairShare[int], account: str, count: int, *, step: float) -> 
 )
 def test_an_accounts_deliveries_hold_the_loop_for_no_longer_than_they_may_together(step: float, at_once: int) -> None:
     share, _ = a_share(8, loop_seconds=0.004)
-    arrived(share, "b", 1)
-    started(share)
+    handled(share, "b", 1, step=0.0)
     handled(share, "a", 60, step=step)
 
     arrived(share, "a", 6)
@@ -89,8 +88,7 @@ def test_an_accounts_long_steps_take_nothing_from_another_account() -> None:
 
 def test_an_account_whose_steps_are_short_again_has_its_share_again() -> None:
     share, _ = a_share(8, loop_seconds=0.004)
-    arrived(share, "b", 1)
-    started(share)
+    handled(share, "b", 1, step=0.0)
     handled(share, "a", 10, step=0.02)
     handled(share, "a", 60, step=0.0005)
 
@@ -106,6 +104,49 @@ def test_an_account_alone_has_nearly_all_slots_however_long_its_steps_are() -> N
     arrived(share, "a", 20)
 
     assert len(started(share)) == 14
+
+
+def test_an_account_with_long_steps_begins_none_while_another_ones_delivery_is_handled() -> None:
+    share, _ = a_share(8, loop_seconds=0.004)
+    handled(share, "a", 60, step=0.003)
+    arrived(share, "b", 1)
+    assert started(share) == ["b"]
+
+    arrived(share, "a", 2)
+    assert started(share) == []
+
+    share.finish("b", 0.01, step=0.0005)
+    assert started(share) == ["a"]
+
+
+def test_an_account_with_long_steps_lets_others_pass_for_a_while_only() -> None:
+    share, clock = a_share(8, loop_seconds=0.004)
+    handled(share, "a", 60, step=0.003)
+    arrived(share, "b", 2)
+    started(share)
+    arrived(share, "a", 2)
+    assert started(share) == []
+
+    clock.now += 2 * LET_PASS_SECONDS
+    share.finish("b", 0.01, step=0.0005)
+    assert started(share) == ["a"]
+
+    share.finish("a", 0.01, step=0.003)
+    assert started(share) == []  # each of its deliveries lets others pass anew
+
+
+def test_an_account_has_its_share_while_others_have_deliveries_of_another_queue() -> None:
+    process, clock = SeenAccounts(), Clock()
+    webhooks, customers = (FairShare[int](8, 24, process=process, clock=clock) for _ in range(2))
+    arrived(webhooks, "b", 1)
+
+    arrived(customers, "a", 12)
+
+    assert started(customers) == ["a"] * 4
+    assert arrived(customers, "a", 20) == []  # alone in its queue, it goes on being parked
+    clock.now += OTHERS_SECONDS + 1
+    arrived(customers, "a", 1)
+    assert started(customers) == ["a"] * 3  # alone in the process: all slots but one
 
 
 def test_accounts_take_turns() -> None:
