@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import sha256
 from typing import Protocol
 
@@ -25,23 +24,17 @@ class _Nothing:
         return frozenset()
 
 
-class _Erasures(Protocol):
-    async def erased_at(self, account_id: str, customer_keys: Collection[str]) -> datetime | None: ...
-
-
 @dataclass
 class FakeEntries:
     """Entries among the rows of a fake; `left` says whether the account has some."""
 
     suppressions: _Suppressions = field(default_factory=_Nothing)
     left: bool = True
-    erasures: _Erasures | None = None
     looks: list[tuple[str, ...]] = field(default_factory=list)
 
-    async def look(self, account_id: str, customer_keys: Collection[str], *, erased: Collection[str] = ()) -> Standing:
+    async def look(self, account_id: str, customer_keys: Collection[str]) -> Standing:
         self.looks.append(tuple(customer_keys))
-        at = await self.erasures.erased_at(account_id, erased) if self.erasures is not None and erased else None
-        return Standing(await self.suppressions.standing(account_id, customer_keys), self.left, at)
+        return Standing(await self.suppressions.standing(account_id, customer_keys), self.left)
 
     async def fast_entries(self, limit: int) -> Sequence[tuple[str, str]]:
         return []

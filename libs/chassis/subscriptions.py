@@ -32,8 +32,15 @@ class Received(Generic[E_co]):
     """The id of the event that started the chain of events."""
     producer: str = ""
     """The service that published it, by its authentication code."""
+    redelivered: bool = False
+    """Whether the broker says that it has delivered this copy before."""
     backdated: bool = False
     """Whether it says that it is much older than what its queue delivered before it."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nobody has handled it before, as far as its delivery tells."""
+        return self.attempt == 1 and self.waiting_since is None and not self.redelivered
 
     def age_at(self, now: datetime) -> timedelta:
         """How long ago it was published; since its first delay, when the clock was set back after the publish."""

@@ -11,7 +11,7 @@ from functools import partial
 
 from libs.contracts.send_rates import SLOWEST, bucket_key, next_slot, recovered_factor, slowed_factor
 from libs.contracts.stored_times import brought_back, brought_back_s
-from libs.store.ledger import Blocked, Claim, ClaimInProgress, Finished, LeaseExpired, Pace, RateLimited
+from libs.store.ledger import Blocked, Claim, ClaimInProgress, Finished, LeaseExpired, Pace, RateLimited, Seen
 
 PACED = ("number", "pair")
 """The scopes in whose buckets a message uses a slot, in this order."""
@@ -19,6 +19,8 @@ SCOPES = (*PACED, "waba", "app")
 """All scopes that can be held."""
 ROUNDING = 1e-5
 """Shorter waits count as none: a float of today's Unix seconds resolves a quarter of a microsecond."""
+EARLY_TIMER = 0.01
+"""By how many seconds at most a timer ends a wait early, or another clock sees its end late."""
 MAX_ORDER_WAIT = timedelta(seconds=60)
 """How long an earlier message blocks a later one while it is not claimed, or waits for its next attempt.
 
@@ -145,6 +147,21 @@ def hold_ids(number_id: str, business_account_id: str | None) -> tuple[str, ...]
     """The ids of the buckets that are held and have no slots: those of the scopes after `PACED`."""
     key = partial(bucket_key, number_id=number_id, customer_key="", business_account_id=business_account_id)
     return tuple(bucket_id(scope, key(scope)) for scope in SCOPES[len(PACED) :])
+
+
+def holds_at(seen: Seen, now: datetime) -> tuple[float, float]:
+    """Until when business account and app are held, brought back to now if the clock was set back."""
+    since_epoch = now.timestamp()
+    account, app = (
+        bucket_at(since_epoch, Bucket(held_until=until, held_since=since), 0.0).held_until
+        for until, since in seen.holds
+    )
+    return account, app
+
+
+def is_held(seen: Seen, now: datetime) -> bool:
+    """Whether a claim must be undone that knew no hold of business account and app, and has not waited for its end."""
+    return max(holds_at(seen, now)) > now.timestamp() + EARLY_TIMER
 
 
 def bucket_id(scope: str, key: str) -> str:

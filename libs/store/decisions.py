@@ -62,6 +62,10 @@ class StoredFacts:
     """Whether erasures have left suppressions in the account, under hashes (`libs.store.do_not_contact`)."""
     consents: CustomerConsents = NO_CONSENTS
     """The consents under the query's customer keys; empty unless the query asks for them."""
+    finished: frozenset[str] = frozenset()
+    """Of the newest events in the delivery orders of the number and the query's keys, those whose message is finished.
+
+    They stay so. Empty where the claim of the next message finds that out for nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

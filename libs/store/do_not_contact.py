@@ -10,10 +10,11 @@ import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 from libs.contracts.identity import Pseudonyms
@@ -47,18 +48,13 @@ class Standing:
     kinds: frozenset[SuppressionKind]
     left_by_erasures: bool
     """Whether erasures have left suppressions of anybody in the account."""
-    erased_at: datetime | None = None
-    """The latest erasure of the customer, where it was asked for."""
 
 
 class DoNotContactEntries(Protocol):
     """What erasures have left of suppressions."""
 
-    async def look(self, account_id: str, customer_keys: Collection[str], *, erased: Collection[str] = ()) -> Standing:
-        """The kinds that are active for any of the keys or hashes: one round trip, for the look before each send.
-
-        `erased` are names as for `ErasedCustomers.erased_at`: the same round trip finds their latest erasure.
-        """
+    async def look(self, account_id: str, customer_keys: Collection[str]) -> Standing:
+        """The kinds that are active for any of the keys or hashes: one round trip."""
 
     async def fast_entries(self, limit: int) -> Sequence[tuple[str, str]]:
         """Account and hash of entries under hashes of earlier releases (without `PREFIX`)."""
@@ -140,19 +136,23 @@ class DoNotContact:
         return await self._entries.look(account_id, names)
 
     async def standing(
-        self, account_id: str, customer_keys: Collection[str], *, erased: Collection[str] = ()
+        self,
+        account_id: str,
+        customer_keys: Collection[str],
+        *,
+        first: Callable[[Collection[str]], Awaitable[Standing]] | None = None,
     ) -> Standing:
         """What stands for the customer under the keys and their hashes: one read, two where the hashes are new.
 
-        The same read finds the latest erasure of a customer with one of the keys `erased`.
+        `first` makes the first of these reads, of the names that it is given, and may read something else with it.
         """
         known = self.known(customer_keys)
-        found = await self._entries.look(account_id, (*customer_keys, *known), erased=self.names_of_erased(erased))
+        look = first or partial(self._entries.look, account_id)
+        found = await look((*customer_keys, *known))
         if not found.left_by_erasures or self.are_all(known, customer_keys):
             return found
         hashes = await self.hashes(customer_keys)
-        again = await self._entries.look(account_id, (*customer_keys, *hashes))
-        return replace(again, erased_at=found.erased_at)
+        return await self._entries.look(account_id, (*customer_keys, *hashes))
 
     async def rehash_all(self, limit: int = 100) -> int:
         """Rehash the entries of earlier releases; returns how many. Safe to repeat; cheap when there is none."""

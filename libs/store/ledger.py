@@ -66,6 +66,11 @@ class Claim:
     """Returns the current time; None: `now` is."""
     seen: Seen | None = field(default=None, compare=False)
     """What a look at this event has found just now; None: the claim looks itself."""
+    first: bool = field(default=False, compare=False)
+    """Whether it is made without a look, and for an event that is taken for a new one.
+
+    The claimant looks after it, and undoes it if the business account or the app is held: the claim need not know.
+    """
 
     def as_of_now(self) -> "Claim":
         """The claim at the current time. A claim that waited for the database has slots to take that `now` had not."""

@@ -36,6 +36,7 @@ from services.sender.handlers.result_writer import ResultWriter
 from tests.builders import SEALER
 from tests.do_not_contact import hashes_over
 from tests.unit.sender.fake_provider import FakeNumbers
+from tests.unit.sender.fake_world import World
 from tests.unit.sender.gateway import FALLBACKS, PSEUDONYMS, Gateway, a_number, approved
 
 MESSAGES = 8  # with two that are tried twice, the burst that a pair may send at once
@@ -77,8 +78,16 @@ async def stores(tmp_path: Path) -> AsyncIterator[list[Store]]:
         await store.close()
 
 
-def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
-    numbers = FakeNumbers((SPEEDY,))
+class RealTime:
+    """The clocks of a sender's process."""
+
+    clock = staticmethod(utc_now)
+    monotonic = staticmethod(monotonic)
+    sleep = staticmethod(asyncio.sleep)
+
+
+def a_sender(store: Store, phone: Phone, owner: str, time: RealTime | World | None = None) -> DeliverMessage:
+    numbers, time = FakeNumbers((SPEEDY,)), time or RealTime()
     deps = DeliveryDependencies(
         ledger=store.ledger,
         pacing=store.pacing,
@@ -88,11 +97,12 @@ def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
         cancellations=Cancellations(store.erased_customers, hashes_over(store.do_not_contact_entries, PSEUDONYMS)),
         pseudonyms=PSEUDONYMS,
         contacts=MessageContacts(SEALER),
-        clock=utc_now,
-        monotonic=monotonic,
-        sleep=asyncio.sleep,
+        clock=time.clock,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
     )
-    gateway, results = Gateway(), ResultWriter(deps=deps, owner=owner)
+    gateway = Gateway(world=time) if isinstance(time, World) else Gateway()
+    results = ResultWriter(deps=deps, owner=owner)
     checks = gateway.checks(results)
     return DeliverMessage(
         deps=deps,
@@ -106,7 +116,7 @@ def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
             owner=owner,
         ),
         checks=checks,
-        look=LookBeforeCall(store.claim_looks, deps.cancellations, results, utc_now),
+        look=LookBeforeCall(store.claim_looks, deps.cancellations, results, time.clock),
         fallbacks=FALLBACKS,
         prepare=PrepareMessage(numbers=numbers, providers={"cloud_api": phone}),
         media=gateway.media(),
@@ -114,7 +124,7 @@ def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
         call=CallProvider(
             breakers=CircuitBreakers(BreakerLimits(calls=100)),
             rules=OutcomeRules(limits=RetryLimits(), random=lambda: 0.05),
-            monotonic=monotonic,
+            monotonic=time.monotonic,
         ),
         options=DeliveryOptions(owner=owner, lease_s=20.0),
     )
@@ -123,10 +133,12 @@ def a_sender(store: Store, phone: Phone, owner: str) -> DeliverMessage:
 async def delivered(sender: DeliverMessage, message: MessageApproved, delay: float) -> Result:
     """As the chassis does: it comes when it comes, and again a little later when it has to wait."""
     await asyncio.sleep(delay)
+    is_first = True
     while True:
         try:
-            return await sender(message)
+            return await sender(message, is_first=is_first)
         except RetryLater:
+            is_first = False
             await asyncio.sleep(0.05)
 
 
@@ -169,7 +181,7 @@ async def test_a_message_waits_for_one_that_nobody_has_seen_yet(stores: list[Sto
     second = await in_line(stores[0], uuid4(), "second")
 
     with pytest.raises(RetryLater):
-        await sender(second)
+        await sender(second, is_first=True)
 
     assert phone.got == []
 
@@ -179,4 +191,5 @@ async def in_line(store: Store, event_id: UUID, text: str, customer_key: str = "
     ahead = await store.delivery_order.enqueue(
         number_id="n1", customer_key=customer_key, event_id=str(event_id), now=utc_now()
     )
-    return approved(event_id=event_id, text=text, customer_key=customer_key, after=ahead)
+    message = {"event_id": event_id, "text": text, "customer_key": customer_key, "after": ahead}
+    return approved(received_at=utc_now(), **message)

@@ -176,6 +176,7 @@ def received_from(incoming: AbstractIncomingMessage) -> Received[Event]:
         waiting_since=time_header(incoming, SINCE),
         correlation_id=incoming.correlation_id,
         producer=incoming.app_id or "",
+        redelivered=bool(incoming.redelivered),
     )
 
 

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Final
 
 from libs.contracts.errors import unavailable
-from libs.store.claim_rules import PACED, Bucket, bucket_at, bucket_id, bucket_ids, slowest_of
+from libs.store.claim_rules import PACED, bucket_id, bucket_ids, holds_at, slowest_of
 from libs.store.ledger import Claim, RateLimited, Seen
 from libs.store.mongo import slot_pipelines
-from libs.store.mongo.database import AFTER, Database, Document, DuplicateKey, unless_duplicate
+from libs.store.mongo.database import AFTER, Database, Document, DuplicateKey, run, unless_duplicate
 
 _ANSWER: Final = {"waits": True, "taken": True}
 """A busy number's document has 100 KB, which no claim needs."""
@@ -49,15 +49,18 @@ class Buckets:
         """
         number, *_ = bucket_ids(claim)
         now = claim.now.timestamp()
-        held = [
-            bucket_at(now, Bucket(held_until=until, held_since=since), 0.0).held_until for until, since in seen.holds
-        ]
+        held = holds_at(seen, claim.now)
         waits = {scope: max(0.0, until - now) for scope, until in zip(("waba", "app"), held, strict=True)}
         admit = max(waits.values()) <= claim.pace.max_wait
         document = await self.update(number, slot_pipelines.slots(claim, max(held), others_admit=admit, once=once))
         waits = {**dict(zip(PACED, document["waits"], strict=True)), **waits}
         scope = slowest_of(waits)
         return waits[scope] if document["taken"] else RateLimited(waits[scope], scope)
+
+    async def forget(self, number_id: str, customer_key: str) -> None:
+        """Remove a pair, as an erasure does. One whose process dies before leaves with the number's next message."""
+        named = {"_id": bucket_id("number", number_id)}
+        await run(self._buckets.update_one(named, {"$pull": {"pairs": {"key": customer_key}}}))
 
     async def update(self, name: str, pipeline: list[Document]) -> Document:
         """Change the bucket, which is made if there is none; returns the answer of `slots` in it."""

@@ -1,4 +1,4 @@
-"""`ClaimLooks` in MongoDB: one aggregation over four collections, each read by `_id`.
+"""`ClaimLooks` in MongoDB: one aggregation over up to five collections, each read by `_id`.
 
 The rule: what is finished stays so, and a majority has it. Anything else about an entry of the ledger may be out of
 date, so the claim believes it of no message: it reads again by a write, or writes so that a stored entry refuses it.
@@ -12,6 +12,7 @@ from libs.store.erased_customers import marker
 from libs.store.instants import instant_from
 from libs.store.ledger import Claim, Seen
 from libs.store.mongo.database import Database, Document, aggregate
+from libs.store.mongo.do_not_contact import standing_from, standing_query, suppression_ids
 from libs.store.mongo.restrictions import standing_at
 from libs.store.mongo.sources import by_source, select, union
 from libs.store.restriction_rows import restriction_from
@@ -33,11 +34,13 @@ class MongoClaimLooks:
             *_seen_pipeline(query),
             union("restrictions", select("restriction", standing, {"outbox": 0})),
             union("erased_customers", select("erasure", markers)),
+            *_suppressions(query),
         ]
         found = by_source(await aggregate(self._buckets, pipeline))
         return Look(
             erased_at=max((instant_from(each["at"]) for each in found["erasure"]), default=None),
             restrictions=list(map(restriction_from, found["restriction"])),
+            standing=standing_from(found["suppression"]),
             seen=_seen_from(query, found),
         )
 
@@ -48,11 +51,18 @@ class MongoClaimLooks:
 
 def _seen_pipeline(of: LookQuery | Claim) -> list[Document]:
     held = {"_id": {"$in": list(hold_ids(of.number_id, of.business_account_id))}}
+    holds = select("hold", held, {"held_until": 1, "held_since": 1})
+    if of.event_id is None:
+        return holds
     entries = {"_id": {"$in": [each for each in (of.event_id, of.after) if each is not None]}}
-    return [
-        *select("hold", held, {"held_until": 1, "held_since": 1}),
-        union("ledger", select("entry", entries, {"state": 1})),
-    ]
+    return [*holds, union("ledger", select("entry", entries, {"state": 1}))]
+
+
+def _suppressions(query: LookQuery) -> list[Document]:
+    if not query.suppressed:
+        return []
+    wanted = standing_query(query.account_id, suppression_ids(query.account_id, query.suppressed))
+    return [union("suppressions", select("suppression", wanted, {"_id": 1}))]
 
 
 def _seen_from(of: LookQuery | Claim, found: Mapping[str, list[Document]]) -> Seen:
@@ -60,6 +70,6 @@ def _seen_from(of: LookQuery | Claim, found: Mapping[str, list[Document]]) -> Se
     states = {each["_id"]: each.get("state") for each in found["entry"]}
     return Seen(
         holds=tuple(held.get(name, (0.0, 0.0)) for name in hold_ids(of.number_id, of.business_account_id)),
-        is_new=of.event_id not in states,
+        is_new=of.event_id is not None and of.event_id not in states,
         ahead_finished=of.after is not None and states.get(of.after) == State.FINISHED,
     )

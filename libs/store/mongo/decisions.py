@@ -52,7 +52,7 @@ from libs.store.mongo.conversations import conversation_id, latest_conversation
 from libs.store.mongo.cooldowns import Cooldowns
 from libs.store.mongo.customer_links import link_from, link_id
 from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Document, aggregate, run, unless_duplicate
-from libs.store.mongo.delivery_order import MongoDeliveryOrder
+from libs.store.mongo.delivery_order import MongoDeliveryOrder, finished_pipeline
 from libs.store.mongo.do_not_contact import standing_from, standing_query
 from libs.store.mongo.quotas import RESERVING, RETURNING, Mark, Quotas, abandoned_marks
 from libs.store.mongo.sources import by_source, select, union
@@ -74,7 +74,7 @@ class MongoDecisions:
         self._delivery_order = MongoDeliveryOrder(database)
 
     async def facts(self, query: FactsQuery) -> StoredFacts:
-        """As `Decisions.facts`: one aggregation over six collections, each read by `_id`."""
+        """As `Decisions.facts`: one aggregation over eight collections, each read by `_id`."""
         found = await aggregate(self._decisions, _facts_pipeline(query))
         usage = next((row for row in found if row["source"] == "usage"), None)
         abandoned = abandoned_marks(usage, query.now)
@@ -237,6 +237,7 @@ def _facts_pipeline(query: FactsQuery) -> list[Document]:
         union("suppressions", select("suppression", standing_query(account, suppressions), {"_id": 1})),
         union("customer_links", select("customer_link", {"_id": {"$in": [link_id(account, key) for key in keys]}})),
         union("restrictions", select("restriction", {"_id": {"$in": slots}, "active": True}, {"outbox": 0})),
+        finished_pipeline(query.number_id, keys),
         *_consents(query),
     ]
 
@@ -267,4 +268,5 @@ def _facts_from(query: FactsQuery, found: list[Document], usage: Document) -> St
         customer_links=tuple(map(link_from, by["customer_link"])),
         left_by_erasures=standing.left_by_erasures,
         consents=consents_from(by["consents"]),
+        finished=frozenset(row["newest"] for row in by["turn"]),
     )

@@ -1,11 +1,14 @@
 """`DeliveryOrder` in MongoDB: one document per number and customer, with its newest events in order."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from libs.contracts.errors import unavailable
+from libs.store.claim_rules import State
 from libs.store.decisions import Position
 from libs.store.instants import micros_from
 from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Document, run, unless_duplicate
+from libs.store.mongo.sources import select, union
 
 MAX_POSITIONS = 100
 """Positions that are stored. At the rate limit of one customer, earlier ones are long finished."""
@@ -34,6 +37,19 @@ class MongoDeliveryOrder:
             if isinstance(order, dict):
                 return _before(order, event_id)
         raise unavailable("store")
+
+
+def finished_pipeline(number_id: str, customer_keys: Collection[str]) -> Document:
+    """The stage that adds a row `turn` for each order whose newest event is `finished` in the ledger."""
+    pairs = [Position(number_id=number_id, customer_key=key).pair for key in customer_keys]
+    entry = {"from": "ledger", "localField": "newest", "foreignField": "_id", "as": "entries"}
+    newest: list[Document] = [
+        {"$match": {"_id": {"$in": pairs}}},
+        {"$project": {"newest": {"$arrayElemAt": ["$line.event_id", -1]}}},
+        {"$lookup": entry},
+        *select("turn", {"entries.state": State.FINISHED.value}, {"newest": 1}),
+    ]
+    return union("turns", newest)
 
 
 def _before(order: Document, event_id: str) -> str | None:

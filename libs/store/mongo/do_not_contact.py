@@ -4,15 +4,12 @@ The rule: an account's mark is written before its first entry, and is read by `_
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any
 
 from libs.contracts.errors import unavailable
 from libs.store.conversations import SuppressionKind
 from libs.store.do_not_contact import PREFIX, Standing
-from libs.store.erased_customers import marker
 from libs.store.erasures import ERASURE_SOURCE, do_not_contact_id
-from libs.store.instants import instant_from
 from libs.store.mongo.database import Database, Document, aggregate, run
 from libs.store.mongo.suppression_documents import suppression_id
 
@@ -24,6 +21,11 @@ _MARK = "left_by_erasures"
 def mark_id(account_id: str) -> str:
     """The id of the document that says whether erasures have left suppressions in the account."""
     return f"{account_id}:{_MARK}"
+
+
+def suppression_ids(account_id: str, names: Collection[str]) -> list[str]:
+    """The ids of every kind of suppression under these keys or hashes."""
+    return [suppression_id(account_id, name, kind) for name in names for kind in SuppressionKind]
 
 
 def standing_query(account_id: str, names: Sequence[str]) -> Document:
@@ -65,17 +67,10 @@ class MongoDoNotContactEntries:
         self._database = database
         self._suppressions = database["suppressions"]
 
-    async def look(self, account_id: str, customer_keys: Collection[str], *, erased: Collection[str] = ()) -> Standing:
+    async def look(self, account_id: str, customer_keys: Collection[str]) -> Standing:
         """As `DoNotContactEntries.look`: one read by `_id`."""
-        names = [suppression_id(account_id, key, kind) for key in customer_keys for kind in SuppressionKind]
-        pipeline: list[Document] = [{"$match": standing_query(account_id, names)}, {"$project": {"_id": 1}}]
-        if erased:
-            markers = {"_id": {"$in": [marker(account_id, key) for key in erased]}}
-            pipeline.append({"$unionWith": {"coll": "erased_customers", "pipeline": [{"$match": markers}]}})
-        found = await aggregate(self._suppressions, pipeline)
-        times = [instant_from(each["at"]) for each in found if "at" in each]
-        standing = standing_from([each for each in found if "at" not in each])
-        return replace(standing, erased_at=max(times, default=None))
+        wanted = standing_query(account_id, suppression_ids(account_id, customer_keys))
+        return standing_from(await run(self._suppressions.find(wanted, {"_id": 1}).to_list(None)))
 
     async def fast_entries(self, limit: int) -> Sequence[tuple[str, str]]:
         """As `DoNotContactEntries.fast_entries`."""

@@ -2,7 +2,8 @@
 
 The first claim of an event has three steps. The process may die after each of them:
 1. Read whether the ledger has an entry of the event, whether the message before it is finished, and the holds of the
-   business account and of the app: the sender's look has done that (`libs.store.mongo.claim_looks`).
+   business account and of the app: the sender's look has done that (`libs.store.mongo.claim_looks`). A `first` claim
+   without a message before it goes without: step 3 finds the entry, and its claimant looks for holds after step 3.
 2. Read the time, and take the slots of the number and the pair, or none of both, in one update by the database
    (`libs.store.mongo.slot_pipelines`). It remembers the event, so that another delivery of it is given the same slots,
    and neither is told that it is too fast because of the other. Slots whose claimant dies here are taken up by the
@@ -41,7 +42,9 @@ RESERVED_SECONDS = 5.0
 _COPIED = ("owner", "account_id", "integration_id", "number_id", "customer_key", "callback_id", "fallback", "contact")
 NAMELESS: Final[Mapping[str, Any]] = {"customer_key": "", "message_id": None, "fallback": None, "contact": None}
 """What an entry has in place of what names its customer, once they were erased."""
-_ENDED = {"state": True, "erased": True}
+_NOT_SEEN: Final = Seen(((0.0, 0.0), (0.0, 0.0)), is_new=True, ahead_finished=False)
+"""In place of a look: nothing is held, and the ledger has no entry of the event."""
+_ENDED = {"state": True, "erased": True, "number_id": True, "customer_key": True}
 _TRIES = 20
 
 
@@ -69,7 +72,7 @@ class MongoLedger:
     async def claim(self, claim: Claim) -> ClaimAnswer:
         """As `Ledger.claim`."""
         # Read before the reservation: once the earlier message is finished it stays finished.
-        seen = claim.seen or await self._looks.seen(claim)
+        seen = claim.seen or (_NOT_SEEN if claim.first and claim.after is None else await self._looks.seen(claim))
         if claim.after is not None and not seen.ahead_finished:
             blocked = blocked_by(claim, await self._entry(claim.after))
             if blocked is not None:
@@ -138,6 +141,8 @@ class MongoLedger:
             )
             if before is not DUPLICATE_KEY:
                 before = before or {}
+                if forget and before.get("customer_key"):
+                    await self._buckets.forget(before["number_id"], before["customer_key"])
                 return Finished(outcome, erased_during(before.get("state"), erased=before.get("erased", False)))
             stored = await self._entry(event_id)
             if stored is not None and stored.outcome is not None:

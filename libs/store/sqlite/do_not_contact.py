@@ -6,18 +6,17 @@ from dataclasses import dataclass
 
 from libs.store.conversations import SuppressionKind
 from libs.store.do_not_contact import PREFIX, Standing
-from libs.store.erased_customers import marker
 from libs.store.erasures import ERASURE_SOURCE, do_not_contact_id
-from libs.store.instants import optional_instant_from
 from libs.store.sqlite.database import Database, json_list
 
 LEFT = "EXISTS (SELECT 1 FROM suppressions WHERE account_id = ? AND source = 'erasure' AND active = 1)"
 """Whether erasures have left suppressions in the account; along the index `suppressions_left`."""
-_LOOK = (
-    "SELECT (SELECT group_concat(DISTINCT kind) FROM suppressions "  # noqa: S608 -- names from above
-    f"WHERE account_id = ? AND customer_key IN (SELECT value FROM json_each(?)) AND active = 1), {LEFT}, "
-    "(SELECT max(at) FROM erased_customers WHERE marker IN (SELECT value FROM json_each(?)))"
+KINDS = (
+    "SELECT group_concat(DISTINCT kind) FROM suppressions "
+    "WHERE account_id = ? AND customer_key IN ({marks}) AND active = 1"
 )
+"""The kinds that are active under some keys or hashes; `standing_from` reads this value and that of `LEFT`."""
+_LOOK = f"SELECT ({KINDS.format(marks='SELECT value FROM json_each(?)')}), {LEFT}"  # noqa: S608 -- names from above
 _FAST = (
     "SELECT DISTINCT account_id, customer_key FROM suppressions "
     "WHERE source = 'erasure' AND substr(customer_key, 1, 4) <> ? LIMIT ?"
@@ -29,6 +28,12 @@ _KEEP = (
 )
 OF_OPT_INS = ("lifts", "lifting_words", "known_stops")
 """The tables of opt-ins and requests; earlier releases wrote them under hashes too."""
+
+
+def standing_from(kinds: str | None, left: int) -> Standing:
+    """What the columns of a look say."""
+    active = frozenset(map(SuppressionKind, kinds.split(","))) if kinds else frozenset()
+    return Standing(active, bool(left))
 
 
 def keep(connection: sqlite3.Connection, account_id: str, hash_: str, kind: str, times: Sequence[int]) -> None:
@@ -43,12 +48,9 @@ class SqliteDoNotContactEntries:
 
     main: Database
 
-    async def look(self, account_id: str, customer_keys: Collection[str], *, erased: Collection[str] = ()) -> Standing:
+    async def look(self, account_id: str, customer_keys: Collection[str]) -> Standing:
         """As `DoNotContactEntries.look`: one read on the event loop."""
-        markers = json_list(marker(account_id, key) for key in erased)
-        kinds, left, at = self.main.row(_LOOK, (account_id, json_list(customer_keys), account_id, markers))
-        active = frozenset(map(SuppressionKind, kinds.split(","))) if kinds else frozenset()
-        return Standing(active, bool(left), optional_instant_from(at))
+        return standing_from(*self.main.row(_LOOK, (account_id, json_list(customer_keys), account_id)))
 
     async def fast_entries(self, limit: int) -> Sequence[tuple[str, str]]:
         """As `DoNotContactEntries.fast_entries`."""

@@ -28,6 +28,10 @@ ENTRIES_KEPT = timedelta(days=30)
 """Longer than any delivery is repeated, and than WhatsApp sends statuses of a message."""
 
 
+_FORGET_PAIR = (
+    f"DELETE FROM buckets WHERE id = (SELECT '{bucket_id('pair', '')}' || number_id || ':' || customer_key "  # noqa: S608 -- names from above
+    "FROM entries WHERE event_id = ?)"
+)
 _FORGET = "UPDATE entries SET customer_key = '', message_id = NULL, fallback = NULL, contact = NULL WHERE event_id = ?"
 
 
@@ -81,6 +85,7 @@ class SqliteLedger:
                 (event_id, State.FINISHED.value, micros_from(now), message_id, outcome),
             ).fetchone()
             if forget and (entry is None or entry.state != State.FINISHED):
+                connection.execute(_FORGET_PAIR, (event_id,))
                 connection.execute(_FORGET, (event_id,))
             return Finished(found[0], erased_during(entry.state, erased=entry.erased) if entry else None)
 
@@ -161,7 +166,8 @@ def _write_claim(connection: sqlite3.Connection, claim: Claim, slots: Slots, att
         "INSERT INTO entries (event_id, state, owner, attempt, until, at, account_id, number_id, customer_key, "
         "callback_id, integration_id, fallback, contact) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET "
-        "state = excluded.state, owner = excluded.owner, attempt = excluded.attempt, until = excluded.until",
+        "state = excluded.state, owner = excluded.owner, attempt = excluded.attempt, until = excluded.until, "
+        "customer_key = excluded.customer_key, fallback = excluded.fallback, contact = excluded.contact",
         (
             *(claim.event_id, State.CALLING.value, claim.owner, attempt, micros_from(until), micros_from(claim.now)),
             *(claim.account_id, claim.number_id, claim.customer_key, claim.callback_id, claim.integration_id),

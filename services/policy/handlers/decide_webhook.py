@@ -1,5 +1,6 @@
 """`DecideWebhook`: gathers the facts, applies the rules and publishes the decision about a webhook."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -42,10 +43,15 @@ class DecideWebhook:
         if not isinstance(event, MessageApproved):
             return event
         await self.template_limits.count(facts)
-        return await self._enqueued(event, standing)
+        return await self._enqueued(event, standing, facts.stored.finished)
 
-    async def _enqueued(self, approved: MessageApproved, standing: StandingDecision) -> MessageApproved:
-        """The message with the event before it; messages to one customer are delivered in their order."""
+    async def _enqueued(
+        self, approved: MessageApproved, standing: StandingDecision, finished: Collection[str]
+    ) -> MessageApproved:
+        """The message with the event before it; messages to one customer are delivered in their order.
+
+        One whose message was `finished` when the facts were read is not named: there is nothing to wait for.
+        """
         after = standing.after
         if not standing.fresh:  # the store has put a fresh approval in the order
             after = await self.delivery_order.enqueue(
@@ -54,7 +60,8 @@ class DecideWebhook:
                 event_id=str(approved.event_id),
                 now=approved.received_at,
             )
-        return approved if after is None else approved.model_copy(update={"after": UUID(after)})
+        is_behind = after is not None and after not in finished
+        return approved.model_copy(update={"after": UUID(after)}) if is_behind else approved
 
     async def _standing_decision(self, received: Received[WebhookReceived], facts: Facts) -> StandingDecision:
         """The decision that stands: an earlier one, or that of the rules once it is stored."""

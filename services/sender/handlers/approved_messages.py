@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 from uuid import UUID
 
 from libs.chassis.subscriptions import Received
@@ -10,11 +11,18 @@ from libs.contracts.events import Event, MessageApproved
 from services.sender.domain.results import Result, answer_from, without_customer
 
 
+class Deliver(Protocol):
+    """Brings an approved message to its result."""
+
+    async def __call__(self, approved: MessageApproved, *, is_first: bool = False) -> Result:
+        """As `DeliverMessage`; `is_first` says that nobody is known to have tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class SendMessage:
     """Delivers each approved message at most once, and answers every delivery of its event."""
 
-    deliver: Callable[[MessageApproved], Awaitable[Result]]
+    deliver: Deliver
     follow_ups: Callable[[MessageApproved, Result], Awaitable[Sequence[Event]]]
     erased: Callable[[MessageApproved, Result], Awaitable[bool]]
     """Whether the customer was erased between the request and the result."""
@@ -32,7 +40,7 @@ class SendMessage:
         approved = received.event
         task = self._running.get(approved.event_id)
         if task is None:
-            task = asyncio.ensure_future(self.deliver(approved))
+            task = asyncio.ensure_future(self.deliver(approved, is_first=received.is_first))
             self._running[approved.event_id] = task
             task.add_done_callback(lambda _: self._running.pop(approved.event_id))
         result = await asyncio.shield(task)

@@ -1,14 +1,15 @@
 """`Cancellations`: what an erasure or an opt-out has cancelled while it waited."""
 
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from libs.contracts.decisions import CONFIRMATION
 from libs.contracts.events import MessageApproved
 from libs.store.conversations import SuppressionKind
-from libs.store.do_not_contact import DoNotContact
+from libs.store.do_not_contact import DoNotContact, Standing
 from libs.store.erased_customers import ErasedCustomers, cancels
-from services.sender.domain.results import ERASED_WHILE_WAITING, OPTED_OUT_WHILE_WAITING, Result
+from services.sender.domain.results import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +43,17 @@ class Cancellations:
         """The names under which the message's customer may be marked as erased."""
         return self.do_not_contact.names_of_erased(self._keys_of(approved))
 
-    async def of_message(self, approved: MessageApproved) -> str | None:
-        """Why the message must not be sent any more: call it after the claim, before each call of the provider.
+    async def suppressions(
+        self, approved: MessageApproved, first: Callable[[Collection[str]], Awaitable[Standing]]
+    ) -> Collection[SuppressionKind]:
+        """What stands against sending the message; `first` is as for `DoNotContact.standing`, and always called.
 
-        The confirmation of an opt-out goes to a customer who has opted out, but not to one who was erased. A
-        suppression of marketing stops marketing alone.
+        The confirmation of an opt-out goes to a customer who has opted out. A suppression of marketing stops marketing
+        alone, which policy alone knows.
         """
-        if not approved.customer_key:
-            return ERASED_WHILE_WAITING
-        if approved.event_type == CONFIRMATION:
-            return ERASED_WHILE_WAITING if await self.erased(approved) else None
-        account_id, key = approved.account_id or "", approved.customer_key
-        standing = await self.do_not_contact.standing(account_id, [key], erased=self._keys_of(approved))
-        if cancels(standing.erased_at, approved.received_at):
-            return ERASED_WHILE_WAITING
-        return OPTED_OUT_WHILE_WAITING if standing.kinds - {SuppressionKind.MARKETING} else None
+        keys = [] if approved.event_type == CONFIRMATION else [approved.customer_key]
+        standing = await self.do_not_contact.standing(approved.account_id or "", keys, first=first)
+        return standing.kinds - {SuppressionKind.MARKETING}
 
     def _keys_of(self, approved: MessageApproved) -> set[str]:
         values = (approved.customer, approved.customer_user_id)

@@ -2,6 +2,10 @@
 
 The rule: the ledger has an entry before every call. After a crash at any line the next delivery reads that entry: none
 (nothing was done), `waiting` (may be called again), `calling` (unknown once the lease ends) or `finished`.
+
+Before a claim the sender looks whether anything speaks against the call, and after it looks again. The first try of a
+message that has just been approved claims at once: the look after the claim finds the same, and what must not be called
+for is refused, held or forgotten then. docs/decisions/0068-calls-of-a-message.md has the argument.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +19,17 @@ from libs.contracts.errors import ErrorCode
 from libs.contracts.events import MessageApproved
 from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Number
-from libs.store.ledger import Blocked, Claim, Claimed, ClaimInProgress, Finished, LeaseExpired, RateLimited, Seen
+from libs.store.ledger import (
+    Blocked,
+    Claim,
+    ClaimAnswer,
+    Claimed,
+    ClaimInProgress,
+    Finished,
+    LeaseExpired,
+    RateLimited,
+    Seen,
+)
 from libs.store.restrictions import Restriction
 from services.sender import metrics
 from services.sender.domain.fallbacks import to_linked_phone
@@ -30,9 +44,9 @@ from services.sender.domain.results import (
     throttled,
     unknown,
 )
-from services.sender.domain.sent_forms import form_of
+from services.sender.domain.sent_forms import SentTemplate, form_of
 from services.sender.handlers.call_looks import CallLook, LookBeforeCall
-from services.sender.handlers.delivery_progress import Progress, claim_from
+from services.sender.handlers.delivery_progress import Progress, claim_from, claims_at_once
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
 from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.prepare_media import PrepareMedia
@@ -68,13 +82,17 @@ class DeliverMessage:
     _blocked_since: dict[UUID, float] = field(default_factory=dict)
     """Since when, by the monotonic clock, messages have waited in this process for one that no sender had claimed."""
 
-    async def __call__(self, approved: MessageApproved) -> Result:
-        """Deliver at most once. Raises RetryLater while another delivery has the claim, GatewayError without store."""
+    async def __call__(self, approved: MessageApproved, *, is_first: bool = False) -> Result:
+        """Deliver at most once. Raises RetryLater while another delivery has the claim, GatewayError without store.
+
+        `is_first` says that nobody is known to have tried; if somebody has, that costs a slot or a call, nothing else.
+        """
         unsaved = self.results.unsaved.get(approved.event_id)
         if unsaved is not None:
             return await self.results.write(approved, unsaved)
         number = await self.prepare.numbers.number(approved.number_id)
-        progress = Progress(start=self.deps.monotonic())
+        at_once = is_first and claims_at_once(approved, self.deps.clock())
+        progress = Progress(start=self.deps.monotonic(), at_once=at_once)
         try:
             while True:
                 result = await self._try(approved, number, progress)
@@ -88,11 +106,27 @@ class DeliverMessage:
 
     async def _try(self, approved: MessageApproved, number: Number | None, progress: Progress) -> Result | None:
         """Claim and call once; None when the message may be tried again."""
+        if progress.at_once:
+            progress.at_once = False
+            answer = await self.deps.ledger.claim(self._claim(approved, number, progress, None, first=True))
+            if isinstance(answer, RateLimited | LeaseExpired):
+                return None  # a look tells first whether it is to be held, or forgotten
+            return await self._continue(approved, number, progress, answer, None)
         look = await self._prepare(approved, number, progress)
         if isinstance(look, Result):
             return look
-        approved, found = look.message, look.restriction
-        answer = await self.deps.ledger.claim(self._claim(approved, number, progress, look.seen))
+        answer = await self.deps.ledger.claim(self._claim(look.message, number, progress, look.seen))
+        return await self._continue(look.message, number, progress, answer, look.restriction)
+
+    async def _continue(
+        self,
+        approved: MessageApproved,
+        number: Number | None,
+        progress: Progress,
+        answer: ClaimAnswer,
+        found: Restriction | None,
+    ) -> Result | None:
+        """Go by the claim's answer; `found` is what the look before it has found."""
         if not isinstance(answer, Blocked):
             self._blocked_since.pop(approved.event_id, None)
             if progress.order_waited:
@@ -100,7 +134,7 @@ class DeliverMessage:
                 progress.order_waited = 0.0
         match answer:
             case Claimed():
-                return await self._deliver_claimed(approved, number, progress, answer, found)
+                return await self._deliver_claimed(approved, number, progress, answer)
             case Finished(outcome):
                 return await self.results.release_quota(approved, result_from(outcome))
             case RateLimited(retry_after, scope):
@@ -128,18 +162,17 @@ class DeliverMessage:
         return await self._look(approved, number, progress)  # preparing took its time
 
     async def _deliver_claimed(
-        self,
-        approved: MessageApproved,
-        number: Number | None,
-        progress: Progress,
-        claimed: Claimed,
-        found: Restriction | None,
+        self, approved: MessageApproved, number: Number | None, progress: Progress, claimed: Claimed
     ) -> Result | None:
-        if await self._wait_for_slot(approved, progress, claimed.wait):
-            found = (await self._look(approved, number, progress)).restriction
-        cancelled = await self.results.retry(lambda: self.deps.cancellations.of_message(approved))
-        if cancelled is not None:
-            return await self.results.write(approved, failed(cancelled, ErrorCode.RECIPIENT_SUPPRESSED))
+        """Look, and call if nothing speaks against it; None when the message may be tried again."""
+        await self._wait_for_slot(approved, progress, claimed.wait)
+        last = await self.look.after_claim(approved, number, self._form(approved, progress))
+        if last.cancelled is not None:
+            return await self.results.write(approved, failed(last.cancelled, ErrorCode.RECIPIENT_SUPPRESSED))
+        if last.held:
+            await self.finish.mark_not_sent(approved, 0.0, counts=False)
+            return None
+        found = last.restriction
         trial = found if found is not None and await self.checks.is_trial(found) else None
         if found is not None and trial is None:
             return await self._refuse(approved, found)
@@ -207,8 +240,10 @@ class DeliverMessage:
             await self.media.finish(approved, number, sent=result.code is AnswerStatus.SENT)
 
     async def _look(self, approved: MessageApproved, number: Number | None, progress: Progress) -> CallLook:
-        form = form_of(approved, now=self.deps.clock(), window_closed=OtherForm.TEMPLATE in progress.forms)
-        return await self.look(approved, number, form)
+        return await self.look(approved, number, self._form(approved, progress))
+
+    def _form(self, approved: MessageApproved, progress: Progress) -> SentTemplate | None:
+        return form_of(approved, now=self.deps.clock(), window_closed=OtherForm.TEMPLATE in progress.forms)
 
     async def _refuse(self, approved: MessageApproved, found: Restriction) -> Result:
         """Write the refusal. Raises RetryLater while the message is held instead."""
@@ -235,8 +270,7 @@ class DeliverMessage:
         await self.finish.mark_not_sent(approved, step.wait_s + _OWNER_HEAD_START_S)
         return None
 
-    async def _wait_for_slot(self, approved: MessageApproved, progress: Progress, wait: float) -> bool:
-        """Wait for the slot; True when that took time."""
+    async def _wait_for_slot(self, approved: MessageApproved, progress: Progress, wait: float) -> None:
         wait = max(wait, progress.not_before - self.deps.monotonic())
         metrics.PACING_SECONDS.observe(max(0.0, wait))
         if wait > 0:
@@ -244,7 +278,6 @@ class DeliverMessage:
             if wait >= _SHOWN_WAIT_S:
                 self.receipts.begin(approved, waits=True)
             await self.deps.sleep(wait)
-        return wait > 0
 
     async def _wait_for_earlier(self, approved: MessageApproved, progress: Progress) -> None:
         """Wait a little for the earlier message. Raises RetryLater after `max_wait_s`, to free the prefetch slot."""
@@ -257,7 +290,15 @@ class DeliverMessage:
         progress.order_waited += pause
         await self.deps.sleep(pause)
 
-    def _claim(self, approved: MessageApproved, number: Number | None, progress: Progress, seen: Seen | None) -> Claim:
+    def _claim(
+        self,
+        approved: MessageApproved,
+        number: Number | None,
+        progress: Progress,
+        seen: Seen | None,
+        *,
+        first: bool = False,
+    ) -> Claim:
         since = self._blocked_since.get(approved.event_id)
         callback = callback_from(approved.event_id, self.deps.pseudonyms)
         wait = max(0.0, self.options.max_wait_s - progress.waited)
@@ -266,4 +307,6 @@ class DeliverMessage:
         claim = partial(claim_from, approved, number, options=self.options, clock=self.deps.clock, callback=callback)
         fallback = self.fallbacks.sealed(approved, now=now)
         contact = self.deps.contacts.sealed(approved)
-        return claim(blocked_since=blocked_since, max_wait_s=wait, fallback=fallback, contact=contact, seen=seen)
+        return claim(
+            blocked_since=blocked_since, max_wait_s=wait, fallback=fallback, contact=contact, seen=seen, first=first
+        )

@@ -40,7 +40,7 @@ class ResultWriter:
         outcome, now = ledger_bytes_from(result), self.deps.clock()
         event_id, message_id = str(approved.event_id), result.message_id
         finish = partial(self.deps.ledger.finish, event_id, outcome, now=now, message_id=message_id, owner=self.owner)
-        forget = result.details.get("reason") == ERASED_WHILE_WAITING
+        forget = result.details.get("reason") == ERASED_WHILE_WAITING or not approved.customer_key
         standing = await self.retry(lambda: finish(forget=forget))
         del self.unsaved[approved.event_id]
         if isinstance(standing, ClaimInProgress):

@@ -29,14 +29,13 @@ SCENARIO = "calls of a message on MongoDB"
 CUSTOMERS, TURNS = 8, 5
 BEFORE = {
     "update windows": 1,  # ingress: the rate limit
-    "aggregate decisions": 1,  # policy: the facts
+    "aggregate decisions": 1,  # policy: the facts, and whether the message before it is finished
     "findAndModify usage": 1,  # the quota is counted
     "findAndModify decisions": 1,
     "findAndModify turns": 1,  # the position in the delivery order
-    "aggregate buckets": 1,  # sender: erased?, restrictions, holds, the message before it
-    "findAndModify buckets": 1,  # the slots of number and pair
+    "findAndModify buckets": 1,  # sender: the slots of number and pair
     "update ledger": 1,  # the claim
-    "aggregate suppressions": 1,  # after the claim: was the customer erased, did they opt out
+    "aggregate buckets": 1,  # after the claim: erased?, opted out?, restrictions, holds
 }
 """What a message that its customer gets at once needs before WhatsApp is called."""
 AFTER = {

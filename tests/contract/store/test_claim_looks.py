@@ -8,10 +8,12 @@ import pytest
 
 from libs.contracts.send_rates import bucket_key
 from libs.store.claim_looks import LookQuery
-from libs.store.ledger import Blocked, Claim, Claimed, ClaimInProgress, Finished, Pace, RateLimited
+from libs.store.claim_rules import is_held
+from libs.store.conversations import SuppressionKind
+from libs.store.ledger import Blocked, Claim, Claimed, ClaimInProgress, Finished, LeaseExpired, Pace, RateLimited
 from libs.store.restrictions import of_business_account, of_number, of_pair
 from libs.store.store import Store
-from tests.contract.store.builders import NOW, UNPACED, a_claim, after
+from tests.contract.store.builders import NOW, UNPACED, a_claim, a_suppression, after
 from tests.contract.store.test_restrictions import PAIR, a_restriction, add, lift
 
 KEY, USER, OTHER = "c1" * 32, "c3" * 32, "c2" * 32
@@ -77,6 +79,88 @@ async def test_a_look_finds_the_restrictions_that_stand(store: Store, other: Sto
     assert list(elsewhere.restrictions) == []
 
 
+async def test_a_look_finds_the_suppressions_that_it_is_asked_for(store: Store, other: Store) -> None:
+    for key, kind in ((KEY, SuppressionKind.OPT_OUT), (USER, SuppressionKind.MARKETING)):
+        await store.suppressions.suppress(a_suppression(f"sup-{key[:2]}", customer_key=key, kind=kind), [])
+
+    looks = [await other.claim_looks.look(a_query(suppressed=names)) for names in ([KEY, USER], [USER], [OTHER], [])]
+    elsewhere = await other.claim_looks.look(a_query(account_id="acc-2", suppressed=[KEY]))
+
+    both, second, none = {SuppressionKind.OPT_OUT, SuppressionKind.MARKETING}, {SuppressionKind.MARKETING}, set[str]()
+    assert [each.standing.kinds for each in looks] == [both, second, none, none]
+    assert [each.standing.left_by_erasures for each in looks] == [False] * 4
+    assert elsewhere.standing.kinds == none
+
+
+async def test_a_look_says_whether_erasures_have_left_suppressions_in_the_account(store: Store, other: Store) -> None:
+    await store.suppressions.suppress(a_suppression(customer_key=KEY), [])
+    await store.do_not_contact_entries.rehash("acc-1", KEY, OTHER)
+
+    found = await other.claim_looks.look(a_query(suppressed=[KEY]))
+    hashed = await other.claim_looks.look(a_query(suppressed=[KEY, OTHER]))
+    elsewhere = await other.claim_looks.look(a_query(account_id="acc-2", suppressed=[KEY]))
+
+    left = [each.standing.left_by_erasures for each in (found, hashed, elsewhere)]
+    assert left == [True, True, False]
+    assert [each.standing.kinds for each in (found, hashed)] == [set(), {SuppressionKind.OPT_OUT}]
+
+
+@pytest.mark.parametrize("scope", ["waba", "app"])
+async def test_a_first_claim_waits_for_a_hold_or_the_look_after_it_finds_the_hold(
+    store: Store, other: Store, scope: str
+) -> None:
+    pace = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=6.0, pair_burst=1, max_wait=1.0)
+    key = bucket_key(scope, number_id="num-1", customer_key="customer-1", business_account_id="waba-1")
+    await store.pacing.hold(scope=scope, key=key, until=after(30), now=NOW)
+    claim = a_claim(business_account_id="waba-1", first=True, pace=pace)
+
+    answer = await other.ledger.claim(claim)
+    found = await other.claim_looks.look(a_query(event_id=None, business_account_id="waba-1"))
+    if isinstance(answer, Claimed):
+        assert found.seen is not None
+        assert (is_held(found.seen, NOW), is_held(found.seen, after(30))) == (True, False)
+        await other.ledger.mark_not_sent("event-1", owner="sender-1", until=NOW, counts=False)
+    again = await other.ledger.claim(await looked(other, replace(claim, first=False)))
+    later = await other.ledger.claim(await looked(other, replace(claim, first=False, now=after(30))))
+
+    assert isinstance(again, RateLimited)
+    assert (round(again.retry_after, 2), again.scope) == (30.0, scope)
+    assert later == Claimed(0.0, 1)  # and the pair's only slot, which was taken in vain, is there again
+
+
+async def test_a_first_claim_goes_by_the_order(store: Store, other: Store) -> None:
+    await store.ledger.claim(a_claim("event-1", lease_seconds=20))
+    second = a_claim("event-2", after="event-1", owner="sender-2", now=after(1), first=True)
+
+    waits = await other.ledger.claim(second)
+    await store.ledger.finish("event-1", b"sent", now=after(2))
+    goes = await other.ledger.claim(second)
+
+    assert (waits, goes) == (Blocked(after(20)), Claimed(wait=0.0, attempt=1))
+
+
+@pytest.mark.parametrize("state", ["calling", "waiting", "expired", "finished"])
+async def test_a_first_claim_of_an_event_that_is_not_new_gets_what_the_ledger_says(
+    store: Store, other: Store, state: str
+) -> None:
+    await store.ledger.claim(a_claim(lease_seconds=20))
+    if state == "waiting":
+        await store.ledger.mark_not_sent("event-1", owner="sender-1", until=after(10))
+    if state == "finished":
+        await store.ledger.finish("event-1", b"sent", now=NOW)
+
+    now = after(20) if state == "expired" else after(5)
+    answer = await other.ledger.claim(a_claim(owner="sender-2", now=now, first=True))
+
+    expected = {
+        "calling": ClaimInProgress(after(20)),
+        "waiting": ClaimInProgress(after(10)),
+        "expired": LeaseExpired(1),
+        "finished": Finished(b"sent"),
+    }
+    assert answer == expected[state]
+
+
 @pytest.mark.parametrize("scope", ["number", "pair", "waba", "app"])
 async def test_a_claim_after_a_look_waits_for_what_is_held(store: Store, other: Store, scope: str) -> None:
     key = bucket_key(scope, number_id="num-1", customer_key="customer-1", business_account_id="waba-1")
@@ -121,9 +205,13 @@ async def test_a_claim_whose_look_is_out_of_date_gets_what_the_ledger_says(
         assert later == Claimed(wait=0.0, attempt=2)
 
 
-async def test_deliveries_of_an_event_that_pass_each_other_take_one_slot(store: Store, other: Store) -> None:
+@pytest.mark.parametrize("first", [False, True], ids=["after a look", "at once"])
+async def test_deliveries_of_an_event_that_pass_each_other_take_one_slot(
+    store: Store, other: Store, *, first: bool
+) -> None:
     pace = Pace(number_rate=1e-3, number_burst=2, pair_interval=600.0, pair_burst=1, max_wait=0.0)
-    claims = [await looked(store, a_claim(owner=f"sender-{n}", pace=pace)) for n in range(10)]
+    made = [a_claim(owner=f"sender-{n}", pace=pace, first=first) for n in range(10)]
+    claims = made if first else [await looked(store, each) for each in made]
 
     answers = await asyncio.gather(*((store, other)[n % 2].ledger.claim(claim) for n, claim in enumerate(claims)))
     another = await store.ledger.claim(a_claim("another", customer_key="customer-2", pace=pace))

@@ -5,7 +5,7 @@ import asyncio
 from libs.store.decisions import Position, QuotaExhausted
 from libs.store.factory import open_store
 from libs.store.store import Store
-from tests.contract.store.builders import NOW, a_budget, a_refusal, an_approval, standing
+from tests.contract.store.builders import NOW, a_budget, a_claim, a_facts_query, a_refusal, an_approval, standing
 
 POSITION = Position(number_id="num-1", customer_key="customer-1")
 
@@ -47,6 +47,38 @@ async def test_simultaneous_events_are_in_one_order(store: Store, other: Store) 
     assert list(before).count(None) == 1
     assert len(set(before)) == len(events)
     assert _length_of(ahead) == len(events)
+
+
+async def finished(store: Store, *customer_keys: str, number_id: str = "num-1") -> frozenset[str]:
+    query = a_facts_query("next", customer_keys=customer_keys, number_id=number_id)
+    return (await store.decisions.facts(query)).finished
+
+
+async def test_the_facts_name_the_newest_event_of_an_order_only_if_its_message_is_finished(
+    store: Store, other: Store, store_url: str
+) -> None:
+    tells = store_url.startswith("mongodb:")  # the other store's claim finds out for nothing
+    for event in ("e1", "e2"):
+        await turn(store, event)
+    await turn(store, "e3", customer_key="customer-2")
+    await store.ledger.finish("e1", b"sent", now=NOW)
+
+    unclaimed = await finished(other, "customer-1", "customer-2")
+    for event, key in (("e2", "customer-1"), ("e3", "customer-2")):
+        await store.ledger.claim(a_claim(event, customer_key=key))
+    called = await finished(other, "customer-1", "customer-2")
+    for event in ("e2", "e3"):
+        await store.ledger.mark_not_sent(event, owner="sender-1", until=NOW)
+    waiting = await finished(other, "customer-1", "customer-2")
+    for event in ("e2", "e3"):
+        await store.ledger.finish(event, b"sent", now=NOW)
+    done = [await finished(other, *keys) for keys in (("customer-1", "customer-2"), ("customer-2",), ())]
+    await turn(store, "e4")
+    behind = await finished(other, "customer-1")
+
+    assert [unclaimed, called, waiting, behind] == [frozenset()] * 4
+    assert done == ([{"e2", "e3"}, {"e3"}, frozenset()] if tells else [frozenset()] * 3)
+    assert await finished(other, "customer-2", number_id="num-2") == frozenset()
 
 
 async def test_an_approval_is_enqueued_in_the_step_that_decides_it(store: Store, other: Store) -> None:

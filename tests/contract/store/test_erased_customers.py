@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from libs.store.conversations import SuppressionKind
 from libs.store.erased_customers import MARKERS_KEPT
 from libs.store.factory import open_store
 from libs.store.forwards import Forward, ForwardState
-from libs.store.ledger import Finished
+from libs.store.ledger import Claimed, Finished, Pace
 from libs.store.store import Store
-from tests.contract.store.builders import NOW, a_claim, a_suppression, after
+from tests.contract.store.builders import NOW, a_claim, after
+from tests.contract.store.stored_rows import rows_of
 
 KEY, USER, OTHER = "c1" * 32, "c3" * 32, "c2" * 32
 LEASE = timedelta(seconds=60)
@@ -43,20 +43,6 @@ async def test_an_erased_customer_is_found_by_each_key_in_that_account_alone(sto
     erased_at = other.erased_customers.erased_at
     assert [await erased_at("acc-1", keys) for keys in ([KEY], [USER], [OTHER, USER])] == [NOW] * 3
     assert [await erased_at(*wanted) for wanted in (("acc-1", [OTHER]), ("acc-2", [KEY]), ("acc-1", []))] == [None] * 3
-
-
-async def test_one_look_finds_what_stands_and_the_latest_erasure(store: Store, other: Store) -> None:
-    for key, seconds in ((KEY, 5), (USER, 9)):
-        await store.erased_customers.mark("acc-1", [key], after(seconds))
-    await store.suppressions.suppress(a_suppression(customer_key=KEY), [])
-
-    look = other.do_not_contact_entries.look
-    both = await look("acc-1", [KEY], erased=[KEY, USER])
-    elsewhere = await look("acc-2", [KEY], erased=[KEY, USER])
-
-    assert (both.kinds, both.erased_at) == (frozenset({SuppressionKind.OPT_OUT}), after(9))
-    assert (elsewhere.kinds, elsewhere.erased_at) == (frozenset(), None)
-    assert (await look("acc-1", [KEY])).erased_at is None
 
 
 async def test_the_latest_erasure_counts(store: Store) -> None:
@@ -126,6 +112,32 @@ async def test_an_outcome_can_be_written_without_what_names_its_customer(store: 
     assert found is not None
     assert (found.outcome, found.customer_key, found.contact, found.fallback) == (b"{}", "", None, None)
     assert (await other.personal_data.find("acc-1", [KEY])).messages == []
+
+
+async def test_an_outcome_that_names_nobody_leaves_no_pace_of_the_customer(
+    store: Store, other: Store, store_url: str
+) -> None:
+    for event_id, key in (("event-1", KEY), ("event-2", OTHER)):
+        await store.ledger.claim(a_claim(event_id, customer_key=key, pace=Pace()))
+    before = str(rows_of(store_url))
+
+    await other.ledger.finish("event-1", b"{}", now=NOW, owner="sender-1", forget=True)
+
+    left = str(rows_of(store_url))
+    assert (KEY in before, KEY in left, OTHER in left) == (True, False, True)
+
+
+async def test_a_claim_of_a_message_that_names_nobody_removes_what_an_earlier_one_named(
+    store: Store, other: Store
+) -> None:
+    await store.ledger.claim(a_claim("event-1", customer_key=KEY, contact="sealed", fallback="sealed"))
+    await store.ledger.mark_not_sent("event-1", owner="sender-1", until=NOW, counts=False)
+
+    again = await store.ledger.claim(a_claim("event-1", customer_key=""))
+
+    found = await other.statuses.find("event-1")
+    assert found is not None
+    assert (again, found.customer_key, found.contact, found.fallback) == (Claimed(0.0, 1), "", None, None)
 
 
 @pytest.mark.parametrize("state", [ForwardState.WAITING, ForwardState.DELIVERED, ForwardState.FAILED])

@@ -19,13 +19,14 @@ from tests.contract.store.mongo_deaths import BEFORE_AND_AFTER, MOST_CALLS, Watc
 __all__ = ["mongo"]
 
 
+@pytest.mark.parametrize("first", [False, True], ids=["after a look", "at once"])
 @BEFORE_AND_AFTER
-async def test_a_claimant_that_died_leaves_a_claim_or_none(mongo: Any, *, reached: bool) -> None:
+async def test_a_claimant_that_died_leaves_a_claim_or_none(mongo: Any, *, reached: bool, first: bool) -> None:
     living = MongoLedger(mongo)
     for at in range(1, MOST_CALLS):
         event = f"event-{at}"
         dead = MongoLedger(dying(mongo, at, reached=reached))
-        through = await survives(partial(dead.claim, a_claim(event, owner="dead", lease_seconds=60)))
+        through = await survives(partial(dead.claim, a_claim(event, owner="dead", lease_seconds=60, first=first)))
 
         heir = await living.claim(a_claim(event, now=after(10)))
 

@@ -197,6 +197,27 @@ async def test_messages_to_one_customer_stand_in_the_line_of_their_approval() ->
     assert again == one
 
 
+@pytest.mark.parametrize(
+    ("is_finished", "ahead"),
+    [pytest.param(True, None, id="finished"), pytest.param(False, UUID(int=1), id="not finished")],
+)
+async def test_a_message_names_the_one_before_it_unless_that_one_was_finished(
+    *, is_finished: bool, ahead: UUID | None
+) -> None:
+    decisions = FakeDecisions()
+    await a_decide_webhook(decisions)(received(a_webhook(), id=UUID(int=1)))
+    decisions.known = replace(stored(), finished=frozenset({str(UUID(int=1))} if is_finished else ()))
+
+    result = await a_decide_webhook(decisions)(received(a_webhook(), id=UUID(int=2)))
+    again = await a_decide_webhook(decisions)(received(a_webhook(), id=UUID(int=2)))
+    behind = await a_decide_webhook(decisions)(received(a_webhook(), id=UUID(int=3)))
+
+    assert isinstance(result, MessageApproved)
+    assert isinstance(behind, MessageApproved)
+    assert (result.after, again) == (ahead, result)
+    assert behind.after == UUID(int=2)
+
+
 async def test_facts_are_asked_for_what_stayed_of_somebody_who_was_erased_too() -> None:
     decisions = FakeDecisions(known=replace(stored(), left_by_erasures=True))
     decide = a_decide_webhook(decisions=decisions, hashes=(hashes := hashes_over(FakeEntries(), PSEUDONYMS)))

@@ -91,8 +91,9 @@ def approved(**changes: Any) -> MessageApproved:
     return MessageApproved.model_validate(fields | changes)
 
 
-def received(event: MessageApproved) -> Received[MessageApproved]:
-    return Received(event=event, id=UUID(int=99), at=NOON)
+def received(event: MessageApproved, **delivery: Any) -> Received[MessageApproved]:
+    """As it is delivered for the first time, unless `delivery` says something else."""
+    return Received(event=event, id=UUID(int=99), at=NOON, **delivery)
 
 
 def answer_in(said: Sequence[Event]) -> WebhookAnswered:
@@ -124,9 +125,10 @@ class Gateway:
         self.conversations = FakeConversations(self.world)
         self.suppressions = FakeSuppressions()
         self.erased = FakeErasedCustomers()
-        entries = FakeEntries(self.suppressions, erasures=self.erased)
+        entries = FakeEntries(self.suppressions)
         self.cancellations = Cancellations(self.erased, hashes_over(entries, PSEUDONYMS))
         self.restrictions = FakeRestrictions()
+        self.looks = FakeLooks(self.erased, self.restrictions, entries)
         self.registry = FakeRegistry(self.numbers)
         self.job_leases = FakeJobLeases()
         self.receipts = FakeReceipts()
@@ -185,9 +187,7 @@ class Gateway:
                 owner=owner,
             ),
             checks=checks,
-            look=LookBeforeCall(
-                FakeLooks(self.erased, self.restrictions), self.cancellations, results, self.world.clock
-            ),
+            look=LookBeforeCall(self.looks, self.cancellations, results, self.world.clock),
             fallbacks=FALLBACKS,
             prepare=PrepareMessage(numbers=self.numbers, providers=self.providers),
             media=self.media(),
@@ -245,9 +245,9 @@ class Gateway:
             contacts=MessageContacts(SEALER),
         )
 
-    async def answered(self, event: MessageApproved) -> WebhookAnswered:
+    async def answered(self, event: MessageApproved, **delivery: Any) -> WebhookAnswered:
         """Handle a message in a process of its own; its answer."""
-        said = await self.handler()(received(event))
+        said = await self.handler()(received(event, **delivery))
         return answer_in(said)
 
     async def until_done(self, deliver: DeliverMessage, event: MessageApproved) -> Result:

@@ -14,10 +14,11 @@ from libs.store.claim_rules import (
     bucket_after_hold,
     bucket_ids,
     claim_of_other_owner,
+    is_held,
     objection_to,
     slots_for,
 )
-from libs.store.ledger import Blocked, Claim, ClaimInProgress, Finished, LeaseExpired, Pace, RateLimited
+from libs.store.ledger import Blocked, Claim, ClaimInProgress, Finished, LeaseExpired, Pace, RateLimited, Seen
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SOON, EARLIER = NOW + timedelta(seconds=20), NOW - timedelta(seconds=20)
@@ -148,3 +149,26 @@ def test_a_hold_never_ends_earlier_and_a_slow_down_counts_from_its_end() -> None
     assert bucket_after_hold(before, 50.0, 1.0, now=40.0) == replace(before, held_since=40.0)
     assert bucket_after_hold(before, 200.0, 1.0, now=40.0) == replace(before, held_until=200.0, held_since=40.0)
     assert bucket_after_hold(before, 200.0, 0.5, now=40.0) == Bucket(1.0, 200.0, 0.5, 200.0, 40.0)
+
+
+@pytest.mark.parametrize(
+    ("account", "app", "held"),
+    [
+        pytest.param((0.0, 0.0), (0.0, 0.0), False, id="nothing was ever held"),
+        pytest.param((0.5, -1.0), (0.0, 0.0), True, id="the business account is held"),
+        pytest.param((0.0, 0.0), (0.5, -1.0), True, id="the app is held"),
+        pytest.param((-0.5, -9.0), (-0.5, -9.0), False, id="both were held"),
+        pytest.param((0.005, -2.0), (0.0, 0.0), False, id="a timer ended the wait early"),
+        pytest.param((7200.0, 3600.0), (0.0, 0.0), False, id="the hold is from a clock that was set back"),
+    ],
+)
+def test_a_claim_is_undone_for_a_hold_that_lasts(
+    account: tuple[float, float], app: tuple[float, float], *, held: bool
+) -> None:
+    def stored(times: tuple[float, float]) -> tuple[float, float]:
+        until, since = (NOW.timestamp() + each if each else 0.0 for each in times)
+        return until, since
+
+    seen = Seen((stored(account), stored(app)), is_new=False, ahead_finished=False)
+
+    assert is_held(seen, NOW) == held

@@ -129,7 +129,7 @@ async def test_a_hash_that_another_message_made_during_a_look_is_looked_for_too(
     hashes = hashes_over(entries)
     look = entries.look
 
-    async def slow_look(account_id: str, customer_keys: Collection[str], *, erased: Collection[str] = ()) -> Standing:
+    async def slow_look(account_id: str, customer_keys: Collection[str]) -> Standing:
         found = await look(account_id, customer_keys)
         await hashes.hashes(["c1"])
         return found

@@ -20,6 +20,7 @@ from libs.chassis.amqp.envelope import (
     DUE,
     DUE_SET,
     REASON,
+    SINCE,
     VERSION,
     attempt_of,
     dead_letter_message_from,
@@ -47,7 +48,7 @@ def arrived(message: Any, **changes: Any) -> Any:
     fields = (
         "body", "headers", "type", "message_id", "correlation_id", "app_id", "timestamp", "content_type",
     )  # fmt: skip
-    return SimpleNamespace(**({field: getattr(message, field) for field in fields} | changes))
+    return SimpleNamespace(**({field: getattr(message, field) for field in fields} | {"redelivered": False} | changes))
 
 
 def sent(event: Event = WEBHOOK, **changes: Any) -> Any:
@@ -67,6 +68,23 @@ def test_event_and_postmark_come_back_as_they_went() -> None:
     )
     assert trace_of(arrived(message)) == {"traceparent": "t"}
     assert message.delivery_mode == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_first"),
+    [
+        pytest.param({}, True, id="the first delivery"),
+        pytest.param({"redelivered": None}, True, id="one of which nothing is known"),
+        pytest.param({"redelivered": True}, False, id="delivered before"),
+        pytest.param({"headers": {ATTEMPT: 2}}, False, id="a retry"),
+        pytest.param({"headers": {SINCE: 1_795_432_953_000_000}}, False, id="it waited for an outage to end"),
+    ],
+)
+def test_an_event_that_may_have_been_handled_is_no_first_one(changes: dict[str, Any], *, is_first: bool) -> None:
+    message = sent()
+    given: Any = {**vars(message), **changes, "headers": {**message.headers, **changes.get("headers", {})}}
+
+    assert received_from(cast("Any", SimpleNamespace(**given))).is_first == is_first
 
 
 def test_an_event_that_nothing_led_to_begins_its_own_correlation() -> None:

@@ -10,7 +10,6 @@ from libs.providers.outcomes import Refused
 from libs.store.ledger import Seen
 from services.sender.handlers.call_looks import LookBeforeCall
 from services.sender.handlers.result_writer import ResultWriter
-from tests.unit.sender.fake_looks import FakeLooks
 from tests.unit.sender.fake_world import NOON
 from tests.unit.sender.gateway import EVENT, Gateway, approved
 from tests.unit.sender.handlers.test_prepare_media import gateway as a_gateway_with_media
@@ -23,8 +22,9 @@ SEEN = Seen(((0.0, 0.0), (0.0, 0.0)), is_new=True, ahead_finished=False)
 
 def look_of(gateway: Gateway, seen: Seen | None = None) -> LookBeforeCall:
     process = gateway.process()
-    looks = FakeLooks(gateway.erased, gateway.restrictions, seen)
-    return LookBeforeCall(looks, gateway.cancellations, ResultWriter(deps=process.deps, owner="s"), process.deps.clock)
+    gateway.looks.seen = seen
+    results = ResultWriter(deps=process.deps, owner="s")
+    return LookBeforeCall(gateway.looks, gateway.cancellations, results, process.deps.clock)
 
 
 async def test_a_look_finds_the_restriction_and_what_the_claim_needs() -> None:
@@ -60,7 +60,7 @@ async def test_an_erasure_while_an_earlier_message_blocks_this_one_is_seen_befor
     gateway.erased.next_looks = [None, NOON]
     gateway.erased.times["c1"] = NOON
 
-    answer = await gateway.answered(approved(after=EARLIER, received_at=NOON))
+    answer = await gateway.answered(approved(after=EARLIER, received_at=NOON), attempt=2)
 
     assert [claim.customer_key for claim in gateway.ledger.claims] == ["c1", ""]
     assert answer.details["reason"] == "erased_while_waiting"
@@ -79,7 +79,7 @@ async def test_an_erasure_while_media_are_fetched_is_seen_before_the_claim() -> 
 
 async def test_an_erasure_before_a_further_try_is_seen_before_its_claim() -> None:
     gateway = Gateway.answering(Refused(code=131000, http_status=500, retry_after=3.0))
-    gateway.erased.next_looks = [None, None]
+    gateway.erased.next_looks = [None]
     gateway.erased.times["c1"] = NOON
 
     answer = await gateway.answered(approved(received_at=NOON))

@@ -113,7 +113,7 @@ async def test_who_was_erased_gets_nothing_that_waited_and_is_named_nowhere(key:
     gateway.erased.times[key] = NOON
     message = approved(customer="+966500000001", customer_user_id="SA.77", received_at=NOON, **changes)
 
-    answer, again = await gateway.answered(message), await gateway.answered(message)
+    answer, again = await gateway.answered(message, redelivered=True), await gateway.answered(message, attempt=2)
 
     assert (answer.code, answer.details["reason"]) == (ErrorCode.RECIPIENT_SUPPRESSED, "erased_while_waiting")
     assert (answer.customer, answer.customer_key, answer.message_id) == (None, None, None)
@@ -127,7 +127,7 @@ async def test_an_erasure_between_the_claim_and_the_call_is_seen() -> None:
     gateway = Gateway.answering(TAKEN)
     gateway.erased.next_looks = [None, NOON]
 
-    answer = await gateway.answered(approved(received_at=NOON))
+    answer = await gateway.answered(approved(received_at=NOON), attempt=2)
 
     assert answer.details["reason"] == "erased_while_waiting"
     assert (answer.customer, gateway.provider.offered) == (None, [])
@@ -149,7 +149,6 @@ async def test_the_answer_of_a_message_that_was_sent_before_the_erasure_names_no
 async def test_the_answer_of_a_message_that_is_not_called_for_is_looked_at_again() -> None:
     gateway = Gateway.answering(TAKEN)
     await gateway.answered(approved(customer="+966500000001", received_at=NOON))
-    gateway.erased.next_looks = [None]
     gateway.erased.times["c1"] = NOON
 
     again = await gateway.answered(approved(customer="+966500000001", received_at=NOON))
@@ -161,7 +160,7 @@ async def test_who_was_erased_between_the_look_and_the_claim_does_not_stay_in_th
     gateway = Gateway.answering(TAKEN)
     gateway.erased.next_looks = [None, NOON]
 
-    await gateway.answered(approved(received_at=NOON))
+    await gateway.answered(approved(received_at=NOON), attempt=2)
 
     claimed = gateway.ledger.claimed[str(EVENT)]
     assert (claimed.customer_key, claimed.contact, claimed.fallback) == ("", None, None)
