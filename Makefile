@@ -14,7 +14,8 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.
 LANES ?= 2
 PARALLEL := -n $(LANES) --dist loadscope --no-loadscope-reorder
 
-# `make test` has one more: half of what a lane does is waiting for what another process does, or for time to pass.
+# Half of what a lane does is waiting for what another process does, or for time to pass. In `make test` one lane computes
+# while the others wait, as long as there are tests of both kinds (tests/lanes.py): three that wait fill the other core.
 ONE_MORE := -n $(shell echo $$(($(LANES) + 1))) --dist loadscope --no-loadscope-reorder
 TWO_MORE := -n $(shell echo $$(($(LANES) + 2))) --dist loadscope --no-loadscope-reorder
 
@@ -64,7 +65,7 @@ unit: $(DEV) ## run the unit tests: seconds, no broker
 	$(PYTHON) -m pytest tests/unit -q -n $(LANES) --dist loadscope
 
 test: $(DEV) ## run all tests but the long fault scenarios, or one test or folder: T=PATH
-	$(PYTHON) -m pytest $(or $(T),tests -m "not long and not kubernetes and not cluster" $(ONE_MORE))
+	$(PYTHON) -m pytest $(or $(T),tests -m "not long and not kubernetes and not cluster" $(TWO_MORE))
 
 # What stands on the broker, in a root with RabbitMQ 4. Where none can be made, the policy and the arguments are tried alone.
 test-rabbitmq4: $(DEV) ## run the tests that need a broker on RabbitMQ 4, in a Debian 13 of its own (root, mmdebstrap)

@@ -1,19 +1,20 @@
 """What many tests stand on: one RabbitMQ node for the whole run, and a vhost of its own for each test."""
 
 import asyncio
+import gc
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
-from xdist.scheduler import LoadScopeScheduling
 
 from libs.contracts.time_zones import use_pinned_time_zones
 from tests.contract.store.mongo_server import AVAILABLE, NOT_RUN
 from tests.e2e import scenarios
+from tests.lanes import Lanes
 from tools.broker import BrokerNode
 
 settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,10 +22,6 @@ settings.load_profile("gateway")  # how long an example takes on a busy machine 
 
 T = TypeVar("T")
 
-WHOLE = ("chaos", "e2e")
-"""Folders whose tests share one gateway, in their order: with several lanes each of them stays in one."""
-OWN_GATEWAY = "tests/chaos/own_gateway/"
-"""Each file in it starts a gateway of its own, so its files need no common lane."""
 LONG_SECONDS = 900
 """A `long` test that takes more than this hangs."""
 VHOSTS_AT_ONCE = 16  # one command makes many as fast as one
@@ -40,6 +37,20 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
     if not hasattr(config, "workerinput"):
         scenarios.reset()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, and leave what was collected out of its later rounds.
+
+    Every process of a run collects all of the tests: millions of objects, which stay until it ends.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,18 +69,6 @@ def has_room(folder: Path) -> bool:
     usable = os.access(folder, os.W_OK) and not system.f_flag & os.ST_NOEXEC
     free = system.f_bavail * system.f_frsize
     return usable and free >= ROOM and psutil.virtual_memory().available >= 2 * ROOM
-
-
-class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # untyped library
-    """Keeps a file's tests in one lane, and those of a whole folder where they share a gateway."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file, *_ = nodeid.split("::")
-        if file.startswith(OWN_GATEWAY):
-            return file
-        if file.count("/") > 2 and file.startswith(("tests/chaos/", "tests/e2e/")):
-            return file.rpartition("/")[0]  # a folder with an environment of its own
-        return next((folder for folder in WHOLE if file.startswith(f"tests/{folder}/")), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:

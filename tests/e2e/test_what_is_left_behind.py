@@ -14,8 +14,9 @@ from tools.stack.stored_data import stored_data
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PHONE = re.compile(rb"(?<!\d)(?:\+|00)?9665[01]\d{7}(?!\d)")
-"""Every customer of these tests."""
+PHONE = re.compile(rb"9665[01]\d{7}(?!\d)(?:(?<!\d{13})|(?<=00\d{12})(?<!\d{15}))")
+"""Every customer of these tests, with 00 or without. What has a digit before is told at the end, since a search for a
+pattern that begins with fixed text is seventy times as fast, and stores are long."""
 
 
 @pytest.fixture

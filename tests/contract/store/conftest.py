@@ -13,8 +13,9 @@ import pytest
 from libs.store.factory import open_store
 from libs.store.sqlite import cleanup
 from libs.store.store import Store
+from tests.contract.store.empty import open_empty
 from tests.contract.store.mongo_server import AVAILABLE, mongo_database
-from tests.empty_stores import NAME, open_empty_sqlite
+from tests.empty_stores import NAME
 
 
 @asynccontextmanager
@@ -57,9 +58,9 @@ async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 
 
 @pytest.fixture
-async def store(store_url: str, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(store_url: str) -> AsyncIterator[Store]:
     """A store over an empty database."""
-    opened = await (open_empty_sqlite(tmp_path) if store_url.startswith("sqlite") else open_store(store_url))
+    opened = await open_empty(store_url)
     yield opened
     await opened.close()
 

@@ -39,6 +39,7 @@ from services.console.handlers.dead_letter_customers import DeadLetterCustomers
 from services.console.handlers.erasure_steps import ErasureSteps
 from services.console.handlers.subject_dead_letters import SubjectDeadLetters
 from tests.contract.store.builders import a_number, a_suppression, an_account
+from tests.contract.store.empty import open_empty
 from tests.do_not_contact import KEY_TEXT
 from tests.unit.record.chains import KEY
 from tools.cli.console_client import ExitCode
@@ -270,7 +271,7 @@ NewDatabase = Callable[[], Any]
 
 @asynccontextmanager
 async def a_deployment(url: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Deployment]:
-    found = Deployment(url, folder, capsys, await open_store(url))
+    found = Deployment(url, folder, capsys, await open_empty(url))
     await found.has_account()
     yield found
     await found.store.close()

@@ -14,9 +14,10 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final
 
 from libs.store.mongo import restored_store as _mongo
 from libs.store.sqlite import restored_store as _sqlite
@@ -44,32 +45,32 @@ class Ended:
 
 
 class KilledCommands:
-    """Starts the process that forks; use it as a context manager."""
+    """Runs commands with this environment."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
 
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.contract.store.killed_commands"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
     def run(self, *arguments: str, kill_at: int | None = None, **environ: str) -> Ended:
         """Run a command, and kill it before its write number `kill_at`, from 0. Blocks."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        process = _forking()
+        assert process.stdin is not None
+        assert process.stdout is not None
         asked = {"arguments": arguments, "kill_at": kill_at, "environ": self._environ | environ}
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        return Ended(**json.loads(self._process.stdout.readline()))
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        return Ended(**json.loads(process.stdout.readline()))
+
+
+@cache
+def _forking() -> subprocess.Popen[str]:
+    """The process that forks, one for all tests: it takes two seconds to import the command, and ends with ours."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.contract.store.killed_commands"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _serve(requests: IO[str]) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.util import find_spec
@@ -21,7 +21,9 @@ from uuid import uuid4
 
 import pymongo
 
+from libs.store.factory import open_store
 from libs.store.mongo import database
+from libs.store.store import Store
 from tools.stack.given_store import given_server
 
 ROOT = Path(__file__).parents[3]
@@ -35,6 +37,8 @@ NOT_RUN = (
     "Name a server in GATEWAY_TEST_MONGODB_URI to run it."
 )
 """Printed at the end of a run without it."""
+EMPTY = "empty"
+"""The name of a database without documents, for `open_copy`."""
 PATIENT = "timeoutMS=60000"
 """For the stand-in alone: two hundred calls at once take it longer than the two seconds that a real server gets."""
 
@@ -55,8 +59,19 @@ class StandIn:
         )
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
+        self.templates: set[str] = set()
         if not self.url:
             raise RuntimeError("the MongoDB stand-in did not start")
+
+    def copy(self, database: str, name: str) -> None:
+        """Copy a database, with its indexes, to a name that has none."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{database} {name}\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        if answer != name:
+            raise RuntimeError(f"the MongoDB stand-in made no copy: {answer}")
 
     def stop(self) -> None:
         self.process.kill()
@@ -67,6 +82,30 @@ class StandIn:
 def shared_stand_in() -> StandIn:
     """The one stand-in of this test run; tests share it and use a database each."""
     return StandIn()
+
+
+async def open_copy(url: str, name: str, fill: Callable[[Store], Awaitable[None]] | None = None) -> Store:
+    """The store of an empty database that `mongo_database` made, after `fill`; the test closes it.
+
+    In the stand-in it becomes a copy of one of this name that was filled once, and whose indexes were made once: a
+    start makes a hundred. Tests of the making, and of a database that is not empty, open a store directly.
+    """
+    if REAL_SERVER is None:
+        stand_in, parts = shared_stand_in(), urlsplit(url)
+        template = f"gateway-test-{name}"
+        if name not in stand_in.templates:
+            first = urlunsplit(parts._replace(path=f"/{template}"))
+            opened = await (open_store(first) if fill is None else open_copy(first, EMPTY))
+            if fill is not None:
+                await fill(opened)
+            await opened.close()
+            stand_in.templates.add(name)
+        stand_in.copy(template, parts.path.strip("/"))
+        return await open_store(url)
+    opened = await open_store(url)
+    if fill is not None:
+        await fill(opened)
+    return opened
 
 
 @asynccontextmanager

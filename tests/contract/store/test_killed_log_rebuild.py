@@ -8,7 +8,7 @@ import asyncio
 import base64
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -72,9 +72,8 @@ class Site:
 
 
 @pytest.fixture
-def site(damaged: Damaged, store_url: str) -> Iterator[Site]:
-    with KilledCommands({"GATEWAY_STORE_URL": store_url, "GATEWAY_SIGNING_KEYS": PUBLIC}) as commands:
-        yield Site(damaged, commands)
+def site(damaged: Damaged, store_url: str) -> Site:
+    return Site(damaged, KilledCommands({"GATEWAY_STORE_URL": store_url, "GATEWAY_SIGNING_KEYS": PUBLIC}))
 
 
 @pytest.mark.parametrize("how_many", HOW_MANY)

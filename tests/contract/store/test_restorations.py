@@ -43,6 +43,7 @@ from services.audit.handlers.new_customers import NewCustomers
 from services.audit.handlers.records import RecordEvents
 from services.audit.handlers.restorations import SignRestoration
 from tests.contract.store.builders import NOW, a_record
+from tests.contract.store.empty import open_empty
 from tests.unit.record.chains import KEY, KEYS
 
 SPACE = UUID("2f1d3c9e-7a55-5b7e-8d0e-1c5f7d9b6a31")
@@ -157,7 +158,7 @@ class Deployment:
 @pytest.fixture
 async def deployment(store_url: str, tmp_path: Path) -> AsyncIterator[Deployment]:
     url = f"sqlite:///{tmp_path / 'store' / 'gateway.db'}" if urlsplit(store_url).scheme == "sqlite" else store_url
-    found = Deployment(url, tmp_path, await open_store(url))
+    found = Deployment(url, tmp_path, await open_empty(url))
     yield found
     await found.store.close()
 

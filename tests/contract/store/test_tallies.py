@@ -5,7 +5,7 @@ The edits go past the gateway: SQL on the file, and MongoDB's own driver.
 
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -26,6 +26,7 @@ from services.audit.handlers.tallies import SignTallies
 from services.console.domain.reports.model import ComplianceReport
 from services.console.domain.reports.periods import Period
 from tests.contract.store.builders import an_account
+from tests.contract.store.empty import open_filled
 from tests.contract.store.test_reports import KEY, KEYS, MADE_AT, Day, built_report, sealed
 
 PERIOD = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), ZoneInfo("UTC"))
@@ -34,12 +35,20 @@ Edit = Callable[..., None]
 
 
 @pytest.fixture
-async def records(store: Store) -> list[Record]:
-    """Two accounts' records under checkpoints, most of them in tallies."""
-    written = list(Day(random.Random(7), PERIOD).records(300))
-    await store.records.append(written)
-    await sealed(store)
-    return written
+def records() -> list[Record]:
+    """What the store begins with: two accounts' records under checkpoints, most of them in tallies."""
+    return list(Day(random.Random(7), PERIOD).records(300))
+
+
+@pytest.fixture
+async def store(store_url: str, records: list[Record]) -> AsyncIterator[Store]:
+    async def fill(empty: Store) -> None:
+        await empty.records.append(records)
+        await sealed(empty)
+
+    opened = await open_filled(store_url, "tallies", fill)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
@@ -85,7 +94,6 @@ def sign_tallies(store: Store, records: int = 40) -> SignTallies:
     )
 
 
-@pytest.mark.usefixtures("records")
 async def test_tallies_follow_each_other_and_cover_whole_checkpoints(store: Store) -> None:
     page = await store.tallies.page("acc-1", after=0, limit=100)
     tallies = [tally for tally, _ in page]
@@ -100,7 +108,6 @@ async def test_tallies_follow_each_other_and_cover_whole_checkpoints(store: Stor
     assert [tally for tally, _ in await store.tallies.page("acc-1", after=1, limit=1)] == tallies[1:2]
 
 
-@pytest.mark.usefixtures("records")
 async def test_a_tally_of_a_number_is_stored_once(store: Store) -> None:
     [(tally, body)] = await store.tallies.page("acc-1", after=0, limit=1)
 
@@ -108,7 +115,6 @@ async def test_a_tally_of_a_number_is_stored_once(store: Store) -> None:
     assert await sign_tallies(store)() == 0
 
 
-@pytest.mark.usefixtures("records")
 async def test_a_body_is_what_its_records_give_whoever_counts_them(store: Store) -> None:
     [(tally, body)] = await store.tallies.page("acc-1", after=0, limit=1)
     links = await store.chains.links("acc-1", after=tally.first - 1, limit=tally.last - tally.first + 1)
@@ -120,7 +126,6 @@ async def test_a_body_is_what_its_records_give_whoever_counts_them(store: Store)
     assert body_from(summary_from(body)) == body
 
 
-@pytest.mark.usefixtures("records")
 async def test_later_records_are_counted_by_later_tallies(store: Store) -> None:
     before = await store.tallies.newest("acc-1")
     more = list(Day(random.Random(8), PERIOD).records(200))
@@ -136,7 +141,6 @@ async def test_later_records_are_counted_by_later_tallies(store: Store) -> None:
     assert figures(report) == figures(await built_report(store, ACCOUNT, PERIOD, recomputed=100_000))
 
 
-@pytest.mark.usefixtures("records")
 async def test_after_a_purge_tallies_of_removed_records_are_dropped_and_the_rest_counts(store: Store) -> None:
     [first, second, *_] = [tally for tally, _ in await store.tallies.page("acc-1", after=0, limit=10)]
     checkpoint = await checkpoint_at(store, second.checkpoint - 1)
@@ -159,7 +163,6 @@ async def checkpoint_at(store: Store, number: int) -> Checkpoint:
     return found
 
 
-@pytest.mark.usefixtures("records")
 async def test_rows_that_are_hidden_from_all_indexes_but_the_chains_change_no_figure(
     store: Store, store_url: str
 ) -> None:
@@ -195,7 +198,6 @@ EDITS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
 }
 
 
-@pytest.mark.usefixtures("records")
 @pytest.mark.parametrize("name", EDITS)
 async def test_whoever_edits_the_tallies_changes_no_figure(store: Store, edit: Edit, name: str) -> None:
     before = await built_report(store, ACCOUNT, PERIOD)
@@ -208,7 +210,6 @@ async def test_whoever_edits_the_tallies_changes_no_figure(store: Store, edit: E
     assert figures(report) == figures(before)
 
 
-@pytest.mark.usefixtures("records")
 async def test_a_tally_of_another_history_with_the_same_positions_is_not_counted(store: Store, edit: Edit) -> None:
     """Such as one from before a restore: it is signed, and its records are not those of the chain any more."""
     before = await built_report(store, ACCOUNT, PERIOD)
@@ -225,7 +226,6 @@ async def test_a_tally_of_another_history_with_the_same_positions_is_not_counted
     assert (report.verification.state, figures(report)) == ("proven", figures(before))
 
 
-@pytest.mark.usefixtures("records")
 async def test_a_body_that_was_changed_is_not_counted(store: Store, edit: Edit) -> None:
     before = await built_report(store, ACCOUNT, PERIOD)
     [(_, body)] = await store.tallies.page("acc-1", after=0, limit=1)
@@ -239,7 +239,6 @@ async def test_a_body_that_was_changed_is_not_counted(store: Store, edit: Edit) 
     assert report.verification.tallied < before.verification.tallied
 
 
-@pytest.mark.usefixtures("records")
 async def test_tallies_of_another_account_are_not_counted(store: Store, edit: Edit) -> None:
     before = await built_report(store, ACCOUNT, PERIOD)
     await store.records.append([Record(id=f"o-{n}", at=PERIOD.from_, type="x", account_id="acc-2") for n in range(200)])

@@ -13,12 +13,12 @@ import pytest_asyncio
 
 from libs.record.canonical import FIELDS
 from libs.record.checkpoints import Checkpoint, checkpoint_from, purge_from
-from libs.store.factory import open_store
 from libs.store.instants import instant_from
 from libs.store.store import Store
 from libs.store.verification import verify
 from tests.contract.store.builders import a_record
 from tests.contract.store.conftest import DATABASES
+from tests.contract.store.empty import open_empty
 from tests.contract.store.tampering import CASES, KEYS, LAST_SHIPPED, SEALED, SECOND, SIZE, T0, Edit, Row, Rows
 from tests.unit.record.chains import KEY
 
@@ -146,7 +146,7 @@ class Bench:
 async def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
     folder = tmp_path_factory.mktemp("tampering")
     async with DATABASES[request.param](folder) as url:
-        store = await open_store(url)
+        store = await open_empty(url)
         shipped = await fill(store)
         raw = Sqlite(folder / "gateway-records.db") if request.param == "sqlite" else Mongo(url)
         yield Bench(store, raw, raw.read(), shipped)

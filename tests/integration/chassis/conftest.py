@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import run_apart
+from tests.conftest import VHOSTS_AT_ONCE, run_apart
 from tests.proxy import Proxy
 from tools.broker import BrokerNode
 from tools.broker.account import write_private
 from tools.broker.definitions import definitions
 from tools.broker.users import passwords_in
 
-USERS_AT_ONCE = 6
+USERS_AT_ONCE = VHOSTS_AT_ONCE
 """So many vhosts get their users with one command, which takes a second for one as well."""
 AdminAndUsers = tuple[str, dict[str, str]]
 """The URL of a vhost for the node's own user, and for each limited one."""
