@@ -5,6 +5,7 @@ write is: a call of C that changes a file, a database or a connection, in any th
 profiling. The product has no hook for it.
 """
 
+import atexit
 import itertools
 import json
 import os
@@ -64,13 +65,15 @@ class KilledCommands:
 @cache
 def _forking() -> subprocess.Popen[str]:
     """The process that forks, one for all tests: it takes two seconds to import the command, and ends with ours."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "tests.contract.store.killed_commands"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+    atexit.register(process.communicate)
+    return process
 
 
 def _serve(requests: IO[str]) -> None:

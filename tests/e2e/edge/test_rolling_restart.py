@@ -136,7 +136,7 @@ async def test_both_replicas_are_restarted_and_no_request_fails(gateway: Gateway
 
 
 @pytest.mark.long
-@pytest.mark.timed
+@pytest.mark.alone
 async def test_two_thousand_requests_meet_rolling_restarts_and_none_fails(gateway: Gateway, edge: Edge) -> None:
     async with Callers.of(gateway, edge) as callers:
         sending, rounds = asyncio.create_task(callers.send(0, 2000, per_second=50)), 0
