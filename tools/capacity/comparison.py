@@ -35,7 +35,11 @@ class Comparison:
 
 
 def compare(results: Mapping[str, Any], *, messages: int = 20_000) -> Iterator[Comparison]:
-    """The capacity, and the median of each open loop. `results` must name the `cores` of the machine."""
+    """The capacity, and the median of each open loop. `results` must name the `cores` of the machine.
+
+    The capacity of two replicas is that of one by the ratio of both, which were measured in turn: the runs of one
+    replica from which the times come were made minutes before, and the machine may be shared.
+    """
     times = service_times(results)
     for run in measured_runs(results):
         if run.what not in REPLICAS:
@@ -45,10 +49,17 @@ def compare(results: Mapping[str, Any], *, messages: int = 20_000) -> Iterator[C
             replicas=dict.fromkeys(SERVICES, count), broker=results["cores"], cores=results["cores"]
         )
         if run.how == _BUSY:
-            yield Comparison(f"{run.what}: capacity", run.rate, capacity(times, deployment), "/s")
+            rate = _rate(results, run)
+            yield Comparison(f"{run.what}: capacity", rate, capacity(times, deployment), "/s")
         elif run.how.startswith("open loop"):
             outcome = simulate(times, deployment, rate=run.rate, messages=messages)
             yield _median(run, outcome.percentile(0.5))
+
+
+def _rate(results: Mapping[str, Any], run: Measured) -> float:
+    ratio = results.get("ratios", {}).get(f"throughput ratio, {run.what}")
+    alone = next((each.rate for each in measured_runs(results) if (each.what, each.how) == ("gateway", run.how)), None)
+    return run.rate if ratio is None or alone is None else alone * ratio
 
 
 def _median(run: Measured, computed: float) -> Comparison:

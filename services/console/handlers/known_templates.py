@@ -36,12 +36,16 @@ class KnownTemplates:
         return Answer(await self._view(number))
 
     async def sync(self, call: Call[None, SyncTemplatesRequest]) -> Answer:
-        """Make a synchronisation due now. Safe to repeat; `synced_at` is later than the request once it is done."""
+        """Make a synchronisation due now. Safe to repeat; `synced_at` differs from the answer's once it is done.
+
+        The answer is what was known before: a sender may read them before this process looks again.
+        """
         number = await self._number(call.principal, call.body.instance_id)
         if number is None:
             raise invalid("instance_id", "is not the id of a number")
-        await self.templates.request(owner_of(number), number.id, self.clock())
-        return Answer(await self._view(number))
+        before, now = await self._view(number), self.clock()
+        await self.templates.request(owner_of(number), number.id, now)
+        return Answer(before.model_copy(update={"due_at": min(now, before.due_at or now)}))
 
     async def _number(self, principal: Principal, number_id: str) -> Number | None:
         number = await self.directory.number(number_id=number_id)

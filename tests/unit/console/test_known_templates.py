@@ -2,12 +2,19 @@
 
 import hashlib
 import io
+from datetime import datetime
+from typing import cast
 
 import pytest
 
 from libs.contracts.known_templates import KnownButton, KnownTemplate
 from libs.store.sealer import sealer_from
+from libs.store.templates import Templates
 from libs.store.uploads import CHUNK, MAX_UPLOAD
+from services.console.domain.known_templates import SyncTemplatesRequest, TemplatesView
+from services.console.domain.principals import Principal, Role
+from services.console.handlers.calls import Call
+from services.console.handlers.known_templates import KnownTemplates
 from tests.unit.console.world import NOON, SECRET_KEYS, World
 
 READY = KnownTemplate(
@@ -50,6 +57,32 @@ async def test_a_request_makes_a_synchronisation_due(world: World) -> None:
 
     assert asked["synced_at"] is None
     assert list(await world.store.templates.due(NOON, 10)) == [(number, number)]
+
+
+class ReadAtOnce:
+    """Templates that a sender reads before the request for it returns."""
+
+    def __init__(self, stored: Templates) -> None:
+        self.stored = stored
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stored, name)
+
+    async def request(self, owner: str, number_id: str, at: datetime) -> None:
+        await self.stored.request(owner, number_id, at)
+        await self.stored.replace(owner, [READY], at=at)
+
+
+async def test_a_request_is_answered_with_what_was_known_before_it(world: World) -> None:
+    _, number = await a_number(world)
+    templates = cast("Templates", ReadAtOnce(world.store.templates))
+    handle = KnownTemplates(world.store.directory, templates, lambda: NOON)
+    asked = Call(Principal("admin", Role.ADMIN), {}, None, SyncTemplatesRequest(instance_id=number))
+
+    answer = cast("TemplatesView", (await handle.sync(asked)).body)
+
+    assert (answer.synced_at, answer.due_at, answer.items) == (None, NOON, ())
+    assert [each.name for each in await world.store.templates.all_of(number)] == ["order_ready"]
 
 
 async def test_a_file_is_kept_sealed_in_chunks(world: World) -> None:
