@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +10,6 @@ from tests.chaos.alerts.service_levels import LEVELS
 from tests.chaos.alerts.world import World
 from tests.e2e.driver import Integration
 from tests.e2e.pbx import Pbx
-from tests.e2e.waiting import eventually
 from tools.simulator import faults as simulator
 from tools.simulator.faults import FaultStep, Match
 
@@ -62,7 +60,7 @@ def on_a_number(
             world.traffic.also([integration], customers, pause=1.0)
         else:
             for customer in customers:
-                await eventually(partial(_accepted, world, integration, customer))
+                await world.accepted(integration, customer)
 
     async def end(world: World) -> None:
         await world.relieve(name)
@@ -77,11 +75,6 @@ def on_a_number(
         companions=companions,
         severity=severity,
     )
-
-
-async def _accepted(world: World, integration: Integration, customer: str) -> bool:
-    """Whether a message was taken, whatever WhatsApp said to it."""
-    return (await world.gateway.reply(integration, customer)).result != "gateway_unavailable"
 
 
 async def a_new_token(world: World, integration: Integration) -> None:

@@ -18,10 +18,10 @@ def contradicting_statuses() -> Fault:
         gateway = world.gateway
         integration = await gateway.create_integration(account=LARGE, number=FAST)
         customer = await gateway.a_customer_who_wrote(integration)
-        await gateway.reply(integration, customer)
-        [message] = await gateway.whatsapp.messages(phone_number_id=integration.number)
-        await gateway.whatsapp.status(message.id, "delivered")
-        await gateway.whatsapp.status(message.id, "failed", code=131_026)
+        answer = await gateway.final_answer(integration, await world.accepted(integration, customer))
+        assert answer.result == "sent", answer.result
+        await gateway.whatsapp.status(answer.body["message_id"], "delivered")
+        await gateway.whatsapp.status(answer.body["message_id"], "failed", code=131_026)
 
     return Fault(
         name="message delivered and failed",
@@ -46,7 +46,7 @@ def template_limit() -> Fault:
         used.append(integration)
 
     async def begin(world: World) -> None:
-        await world.gateway.reply(used[-1], world.gateway.a_customer())
+        await world.accepted(used[-1], world.gateway.a_customer())
 
     return Fault(
         name="limit of templates is near",

@@ -12,7 +12,8 @@ from pathlib import Path
 import aiohttp
 
 from tests.chaos.alerts.prometheus import Prometheus, running_prometheus
-from tests.e2e.driver import Gateway, Integration, outbound
+from tests.e2e.driver import Answer, Gateway, Integration, outbound
+from tests.e2e.waiting import eventually
 from tests.faketime import faketime_environ
 from tools.broker import BrokerNode
 from tools.simulator.client import SimulatorError
@@ -69,6 +70,17 @@ class World:
         """The one process of a service."""
         [process] = self.stack.services[name]
         return process
+
+    async def accepted(self, integration: Integration, customer: str) -> Answer:
+        """The answer to an agent's message that the gateway took, sent again while other faults make it unavailable."""
+
+        async def taken() -> Answer | None:
+            answer = await self.gateway.reply(integration, customer)
+            return None if answer.result == "gateway_unavailable" else answer
+
+        answer = await eventually(taken)
+        assert answer is not None
+        return answer
 
     async def provoke(self, name: str, step: FaultStep) -> None:
         """Let the simulator do this too."""
