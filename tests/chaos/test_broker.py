@@ -15,7 +15,7 @@ from tests.e2e import scenarios
 from tests.e2e.driver import Answer
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 ANSWERED_WITHIN = 2.5
 """Seconds: a publish's own limit is 1.5, and taking the event back is quick; a loaded machine gets some more."""
@@ -62,7 +62,6 @@ def refused_in_time(refusals: list[Answer]) -> bool:
     )
 
 
-@pytest.mark.long
 async def test_a_broker_killed_under_load_loses_nothing(
     environment: Environment, seed: int, chance: random.Random
 ) -> None:

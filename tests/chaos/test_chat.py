@@ -14,7 +14,7 @@ from tests.e2e.chat_desk import NOTE, Desk, a_desk
 from tests.e2e.driver import MARK
 from tests.e2e.waiting import eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 KILLS, FEWEST, AT_ONCE = 9, 60, 4
 REFUSED = {"conversation_window_closed", "pending"}
@@ -42,7 +42,6 @@ async def killing(desk: Desk, chance: random.Random) -> None:
         await victim.wait_until_ready()
 
 
-@pytest.mark.long
 async def test_a_kill_between_answer_and_note_loses_no_note_and_repeats_none(
     environment: Environment, seed: int, chance: random.Random
 ) -> None:

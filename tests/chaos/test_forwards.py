@@ -13,7 +13,7 @@ from tests.e2e.pbx import running_pbx
 from tests.e2e.waiting import eventually
 from tools.simulator.webhook_payloads import Inbound
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 TOLD_WITHIN = 180.0
 
@@ -25,7 +25,6 @@ async def written(gateway: Gateway, integration: Integration, texts: list[str]) 
         await gateway.whatsapp.write(Inbound.model_validate(inbound))
 
 
-@pytest.mark.long
 async def test_forwards_survive_outages_of_the_broker_the_senders_and_their_target(
     environment: Environment, seed: int, chance: random.Random
 ) -> None:

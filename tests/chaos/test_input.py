@@ -18,7 +18,7 @@ from tests.e2e.driver import SECRET, Answer, Gateway, Integration, gather_answer
 from tests.e2e.ledger_check import ledger_check
 from tests.event_keys import signed_as
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 MEGABYTE = 1_000_000
 GOOD = {"reply_to": "ingress-1", "payload": {"event_type": "test"}}

@@ -12,7 +12,7 @@ from tests.e2e.driver import Answer
 from tests.e2e.test_content import PNG, content, files
 from tools.simulator.faults import Fault, FaultStep, Match
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 PICTURES = 60
 KILLS = 6
@@ -20,7 +20,6 @@ SLOW = FaultStep(match=Match(kind="upload"), fault=Fault(kind="late", seconds=0.
 """Every upload takes a while, so that a sender is killed within one."""
 
 
-@pytest.mark.long
 async def test_a_kill_during_an_upload_loses_no_picture_and_sends_none_twice(
     environment: Environment, seed: int, chance: random.Random
 ) -> None:

@@ -9,7 +9,7 @@ from tests.chaos.load import Load, run_with
 from tests.e2e import scenarios
 from tools.simulator.faults import Fault, FaultStep, Match
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 MESSAGES = 2_000
 KILLS_OF_EACH = 2
@@ -33,7 +33,6 @@ async def killed_at_random(environment: Environment, load: Load, chance: random.
         await replica.wait_until_ready()
 
 
-@pytest.mark.long
 async def test_services_killed_under_load_lose_no_message_and_send_none_twice(
     environment: Environment, seed: int, chance: random.Random
 ) -> None:

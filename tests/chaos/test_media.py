@@ -12,7 +12,7 @@ from tests.e2e.pbx import running_pbx
 from tests.e2e.test_customer_files import a_file, fetched
 from tools.simulator.webhook_payloads import media_bytes_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 SIZE = 16 * 1024 * 1024
 KILLS = 3
@@ -30,7 +30,6 @@ async def rest_of(response: aiohttp.ClientResponse) -> tuple[int, bool]:
     return read, True
 
 
-@pytest.mark.long
 async def test_a_sender_killed_during_a_download_leaves_no_file_that_looks_whole(
     environment: Environment, seed: int, chance: random.Random
 ) -> None:

@@ -27,6 +27,7 @@ from services.sender.handlers.call_looks import LookBeforeCall
 from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
+from services.sender.handlers.earlier_messages import EarlierMessages
 from services.sender.handlers.error_tables import ErrorTables
 from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.message_contacts import MessageContacts
@@ -121,6 +122,7 @@ def a_sender(store: Store, phone: Phone, owner: str, time: RealTime | World | No
         prepare=PrepareMessage(numbers=numbers, providers={"cloud_api": phone}),
         media=gateway.media(),
         receipts=gateway.receipts,
+        earlier=EarlierMessages(deps),
         call=CallProvider(
             breakers=CircuitBreakers(BreakerLimits(calls=100)),
             rules=OutcomeRules(limits=RetryLimits(), random=lambda: 0.05),

@@ -32,6 +32,7 @@ from services.sender.handlers.call_looks import LookBeforeCall
 from services.sender.handlers.circuit_changes import CircuitChanges
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
+from services.sender.handlers.earlier_messages import EarlierMessages
 from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.follow_ups import FollowUps
 from services.sender.handlers.prepare_media import LONGEST_PREPARATION_S, PrepareMedia
@@ -96,6 +97,7 @@ def message_handler(
         prepare=PrepareMessage(numbers=dependencies.numbers, providers=dependencies.providers),
         media=media,
         receipts=receipts,
+        earlier=EarlierMessages(deps),
         call=CallProvider(breakers=breakers, rules=rules, monotonic=monotonic),
         options=DeliveryOptions(
             owner=dependencies.owner,

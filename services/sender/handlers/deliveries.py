@@ -8,10 +8,8 @@ message that has just been approved claims at once: the look after the claim fin
 for is refused, held or forgotten then. docs/decisions/0068-calls-of-a-message.md has the argument.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from uuid import UUID
 
 from libs.chassis.settlement import RetryLater
 from libs.contracts.callback_data import callback_from
@@ -48,6 +46,7 @@ from services.sender.domain.sent_forms import SentTemplate, form_of
 from services.sender.handlers.call_looks import CallLook, LookBeforeCall
 from services.sender.handlers.delivery_progress import Progress, claim_from, claims_at_once
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
+from services.sender.handlers.earlier_messages import EarlierMessages
 from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.prepare_media import PrepareMedia
 from services.sender.handlers.prepared_messages import PrepareMessage
@@ -56,8 +55,6 @@ from services.sender.handlers.restriction_checks import CheckRestrictions
 from services.sender.handlers.result_writer import RECHECK_CLAIM, ResultWriter
 from services.sender.ports import Fallbacks, ReplyReceipts
 
-_MAX_BLOCKED = 10_000
-_BLOCKED_RETRY = timedelta(seconds=1)
 _OWNER_HEAD_START_S = 1.0
 """For so long after a pause's end only the sender that paused may claim the message again."""
 _SHOWN_WAIT_S = 1.0
@@ -79,8 +76,7 @@ class DeliverMessage:
     fallbacks: Fallbacks
     options: DeliveryOptions
     receipts: ReplyReceipts
-    _blocked_since: dict[UUID, float] = field(default_factory=dict)
-    """Since when, by the monotonic clock, messages have waited in this process for one that no sender had claimed."""
+    earlier: EarlierMessages
 
     async def __call__(self, approved: MessageApproved, *, is_first: bool = False) -> Result:
         """Deliver at most once. Raises RetryLater while another delivery has the claim, GatewayError without store.
@@ -128,10 +124,7 @@ class DeliverMessage:
     ) -> Result | None:
         """Go by the claim's answer; `found` is what the look before it has found."""
         if not isinstance(answer, Blocked):
-            self._blocked_since.pop(approved.event_id, None)
-            if progress.order_waited:
-                metrics.DELIVERY_ORDER_WAIT_SECONDS.observe(progress.order_waited)
-                progress.order_waited = 0.0
+            self.earlier.done(approved.event_id, progress)
         match answer:
             case Claimed():
                 return await self._deliver_claimed(approved, number, progress, answer)
@@ -146,7 +139,7 @@ class DeliverMessage:
                 result = await self.finish.result_by_status(approved, unknown("sender_stopped"), attempt)
                 return await self.results.write(approved, result)
             case Blocked():
-                await self._wait_for_earlier(approved, progress)
+                await self.earlier.wait(approved.event_id, progress, max_wait_s=self.options.max_wait_s)
                 return None
             case ClaimInProgress():
                 raise RetryLater("another delivery has claimed the message", after=RECHECK_CLAIM)
@@ -279,17 +272,6 @@ class DeliverMessage:
                 self.receipts.begin(approved, waits=True)
             await self.deps.sleep(wait)
 
-    async def _wait_for_earlier(self, approved: MessageApproved, progress: Progress) -> None:
-        """Wait a little for the earlier message. Raises RetryLater after `max_wait_s`, to free the prefetch slot."""
-        if len(self._blocked_since) >= _MAX_BLOCKED:  # their deliveries continued in other processes
-            self._blocked_since.clear()
-        self._blocked_since.setdefault(approved.event_id, self.deps.monotonic())
-        pause = next(progress.order_pauses)
-        if progress.order_waited + pause > self.options.max_wait_s:
-            raise RetryLater("an earlier message to the same customer is not done", after=_BLOCKED_RETRY)
-        progress.order_waited += pause
-        await self.deps.sleep(pause)
-
     def _claim(
         self,
         approved: MessageApproved,
@@ -299,14 +281,17 @@ class DeliverMessage:
         *,
         first: bool = False,
     ) -> Claim:
-        since = self._blocked_since.get(approved.event_id)
-        callback = callback_from(approved.event_id, self.deps.pseudonyms)
         wait = max(0.0, self.options.max_wait_s - progress.waited)
-        now = self.deps.clock()
-        blocked_since = None if since is None else now - timedelta(seconds=self.deps.monotonic() - since)
-        claim = partial(claim_from, approved, number, options=self.options, clock=self.deps.clock, callback=callback)
-        fallback = self.fallbacks.sealed(approved, now=now)
-        contact = self.deps.contacts.sealed(approved)
-        return claim(
-            blocked_since=blocked_since, max_wait_s=wait, fallback=fallback, contact=contact, seen=seen, first=first
+        return claim_from(
+            approved,
+            number,
+            options=self.options,
+            clock=self.deps.clock,
+            callback=callback_from(approved.event_id, self.deps.pseudonyms),
+            contact=self.deps.contacts.sealed(approved),
+            blocked_since=self.earlier.blocked_since(approved.event_id),
+            max_wait_s=wait,
+            fallback=self.fallbacks.sealed(approved, now=self.deps.clock()),
+            seen=seen,
+            first=first,
         )

@@ -28,6 +28,7 @@ from services.sender.handlers.call_looks import LookBeforeCall
 from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.deliveries import DeliverMessage
 from services.sender.handlers.dependencies import DeliveryDependencies, DeliveryOptions
+from services.sender.handlers.earlier_messages import EarlierMessages
 from services.sender.handlers.error_tables import ErrorTables
 from services.sender.handlers.finished_calls import FinishCall
 from services.sender.handlers.follow_ups import FollowUps
@@ -192,6 +193,7 @@ class Gateway:
             prepare=PrepareMessage(numbers=self.numbers, providers=self.providers),
             media=self.media(),
             receipts=self.receipts,
+            earlier=EarlierMessages(deps),
             call=CallProvider(
                 breakers=CircuitBreakers(self.breaker),
                 rules=OutcomeRules(limits=self.limits, random=lambda: 0.5),
