@@ -21,7 +21,10 @@ TWO_MORE := -n $(shell echo $$(($(LANES) + 2))) --dist loadscope --no-loadscope-
 
 # Where the long scenarios are. Those that share a gateway come first: together they take the longest.
 CHAOS := tests/chaos/test_*.py tests/chaos/own_gateway tests/e2e tests/contract/store/test_killed_backups.py \
-	tests/contract/store/test_killed_log_rebuild.py tests/integration/chassis/test_delivery_limit.py tests/integration/test_broker_node.py
+	tests/contract/store/test_killed_log_rebuild.py tests/integration/chassis/test_delivery_limit.py \
+	tests/integration/chassis/test_kills.py tests/integration/record/test_crashes.py tests/integration/record/test_log_crashes.py \
+	tests/integration/test_broker_node.py tests/integration/test_console_service.py tests/integration/test_ingress_service.py \
+	tests/integration/test_make_run.py
 
 # One test or folder for `make test`, such as T=tests/unit/policy; it runs in one process. Empty: every test.
 T ?=

@@ -1,6 +1,8 @@
 """Which of many strings a long text holds: the text is read once, and not once for each of them."""
 
+import struct
 from collections.abc import Collection
+from itertools import chain
 
 BLOCK = 16
 """The text is compared in blocks of so many bytes. One string of twice that length fills at least one of them."""
@@ -13,6 +15,7 @@ def strings_in(text: bytes, strings: Collection[bytes]) -> set[bytes]:
     for each in set(strings) - short:
         for at in range(len(each) - BLOCK + 1):
             parts.setdefault(each[at : at + BLOCK], set()).add(each)
-    found = parts.keys() & (text[at : at + BLOCK] for at in range(0, len(text), BLOCK))
+    blocks = struct.iter_unpack(f"{BLOCK}s", memoryview(text)[: len(text) // BLOCK * BLOCK])
+    found = parts.keys() & chain.from_iterable(blocks)
     suspects = short.union(*(parts[block] for block in found))
     return {each for each in suspects if each in text}

@@ -216,9 +216,9 @@ def queues_of(work: WorkQueue, delays: RetryDelays = RETRY_DELAYS) -> tuple[Queu
     return (main_queue(work), dead_letter_queue(work), *wait_queues)
 
 
-def all_queues(delays: RetryDelays = RETRY_DELAYS) -> tuple[Queue, ...]:
-    """Every durable queue of the gateway."""
-    return tuple(queue for work in WORK_QUEUES for queue in queues_of(work, delays))
+def all_queues(delays: RetryDelays = RETRY_DELAYS, works: tuple[WorkQueue, ...] = WORK_QUEUES) -> tuple[Queue, ...]:
+    """Every durable queue of the gateway, or of these work queues."""
+    return tuple(queue for work in works for queue in queues_of(work, delays))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +231,10 @@ class Topology:
     needed_queues: tuple[str, ...] = ()
 
 
-def whole_topology(delays: RetryDelays = RETRY_DELAYS) -> Topology:
-    """Everything."""
+def whole_topology(delays: RetryDelays = RETRY_DELAYS, works: tuple[WorkQueue, ...] = WORK_QUEUES) -> Topology:
+    """Everything, with the queues of `works`."""
     retry = dict.fromkeys(retry_exchange_of(work.name) for work in WORK_QUEUES)
-    return Topology((*SHARED_EXCHANGES, *retry), all_queues(delays))
+    return Topology((*SHARED_EXCHANGES, *retry), all_queues(delays, works))
 
 
 def service_topology(service: str, delays: RetryDelays = RETRY_DELAYS) -> Topology:

@@ -17,6 +17,8 @@ SETTINGS = {
     "GATEWAY_PROVIDER_TIMEOUT": "5",
     "GATEWAY_TRUSTED_PROXIES": "127.0.0.1/32",
     "GATEWAY_BODY_TIMEOUT": "3",
+    "GATEWAY_OUTBOX_SECONDS": "0.3",
+    "GATEWAY_FORWARD_CIRCUIT_SECONDS": "2",
 }
 """Shorter time limits than in production. Only 127.0.0.1 is a trusted proxy; the rest of 127.0.0.0/8 is not."""
 

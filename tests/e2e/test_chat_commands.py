@@ -51,7 +51,7 @@ async def test_a_template_is_sent_from_the_chat_to_somebody_who_never_wrote(gate
             await gateway.done("POST", "/templates/sync", number)
             return (await desk.agent_writes(customer, "/template order_ready de | Anna")).shown == "sent"
 
-        await eventually(sent, seconds=30.0, pause=1.0)
+        await eventually(sent, seconds=30.0, pause=0.4)
         [message] = await gateway.whatsapp.messages(to=customer.removeprefix("+"))
         unknown = await desk.agent_writes(customer, "/template order_redy de | Anna")
 

@@ -46,7 +46,10 @@ async def test_an_agent_opens_the_picture_and_sends_one_back(gateway: Gateway) -
 
 async def test_an_evolution_servers_chat_has_pictures_templates_and_the_same_window(gateway: Gateway) -> None:
     yesterday = int((datetime.now(UTC) - timedelta(hours=25)).timestamp())
-    async with a_shop(gateway) as shop, a_desk(gateway, shop.integration, chat_commands=True) as desk:
+    async with (
+        a_shop(gateway) as shop,
+        a_desk(gateway, shop.integration, chat_commands=True, chat_repeat_seconds=0) as desk,
+    ):
         customer, late = gateway.a_customer(), gateway.a_customer()
         await gateway.done("PATCH", f"/accounts/{shop.integration.account_id}", {"require_opt_in": False})
         shop.server.media["3AFILE"] = StoredMedia(PNG, "image/png")
@@ -68,7 +71,7 @@ async def test_an_evolution_servers_chat_has_pictures_templates_and_the_same_win
             await gateway.done("POST", "/templates/sync", {"instance_id": shop.integration.instance_id})
             return (await desk.agent_writes(late, "/template order_ready de | Anna")).shown == "sent"
 
-        await eventually(reopened, seconds=30.0, pause=4.0)
+        await eventually(reopened, seconds=30.0, pause=0.5)
         assert (opened.status, opened.headers["Content-Type"], sent.shown) == (200, "image/png", "sent")
         assert (refused.shown, refused.body["error"]) == ("failed", "conversation_window_closed")
         await desk.sees(late, f"{NOTE}not sent, the customer last wrote")

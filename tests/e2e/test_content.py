@@ -119,7 +119,7 @@ async def synced(gateway: Gateway, integration: Integration, count: int) -> None
         found = await gateway.done("GET", "/templates", instance_id=instance)
         return len(found["items"]) == count
 
-    await eventually(known, seconds=30, pause=1.0)
+    await eventually(known, seconds=30, pause=0.4)
 
 
 async def posted(gateway: Gateway, integration: Integration, body: dict[str, Any]) -> Answer:

@@ -14,7 +14,7 @@ from tests.e2e.waiting import eventually
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RETRIED_WITHIN = 60.0
-"""Seconds: the first wait is 5 to 7.5 s, a circuit's first 10 to 15 s; a loaded machine gets some more."""
+"""Seconds: the first wait is 5 to 7.5 s, a circuit's first 2 to 3 s; a loaded machine gets some more."""
 
 
 async def an_integration(gateway: Gateway, pbx: Pbx, **settings: Any) -> tuple[Integration, str]:

@@ -87,6 +87,7 @@ async def test_the_shared_node_listens_on_loopback_and_on_none_of_the_usual_port
     assert {port for _, port in open_ports}.isdisjoint({4369, 5672, 15672, 25672})
 
 
+@pytest.mark.long
 async def test_a_confirmed_message_outlives_kill_9_of_the_node(tmp_path: Path) -> None:
     async with await BrokerNode.start(tmp_path) as node:
         url, first_pid = node.url, node.pid
@@ -105,6 +106,7 @@ async def test_a_confirmed_message_outlives_kill_9_of_the_node(tmp_path: Path) -
             assert await take(await quorum_queue(channel)) == b"must not be lost"
 
 
+@pytest.mark.long
 async def test_two_nodes_run_at_once_and_share_nothing(broker: BrokerNode, vhost: str, tmp_path: Path) -> None:
     async with await BrokerNode.start(tmp_path) as other:
         (other_vhost,) = await other.add_vhosts("apart")
@@ -119,6 +121,7 @@ async def test_two_nodes_run_at_once_and_share_nothing(broker: BrokerNode, vhost
         assert "apart" not in await broker.rabbitmqctl("list_vhosts")
 
 
+@pytest.mark.long
 async def test_a_stopped_node_leaves_no_process_behind(tmp_path: Path) -> None:
     node = await BrokerNode.start(tmp_path)
     while_running = processes_of(tmp_path)
@@ -224,6 +227,7 @@ async def test_a_distributions_upgrade_is_refused_loses_nothing_and_goes_on_with
     assert version_of_data(folder) == installed_version(later)
 
 
+@pytest.mark.long
 async def test_the_version_is_kept_and_after_an_upgrade_all_feature_flags_are_enabled(tmp_path: Path) -> None:
     async with await BrokerNode.start(tmp_path):
         kept = (tmp_path / "rabbitmq_version").read_text().strip()

@@ -18,12 +18,12 @@ from libs.chassis.settlement import RetryLater
 from libs.contracts.events import MessageApproved
 from libs.store.conversations import Suppression, SuppressionKind
 from libs.store.erasures import Erasure
-from libs.store.factory import open_store
 from libs.store.restrictions import Restriction, RestrictionKind, of_number, of_pair
 from libs.store.store import Store
 from services.sender.domain.results import Result
 from tests.contract.store.builders import NOW
 from tests.contract.store.conftest import DATABASES
+from tests.contract.store.empty import open_empty
 from tests.contract.store.stored_rows import rows_of
 from tests.integration.test_delivery_order import Phone, a_sender
 from tests.unit.sender.fake_world import NOON, Crash, World
@@ -135,7 +135,7 @@ class Stand:
 @pytest.fixture(params=DATABASES)
 async def stand(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stand]:
     async with DATABASES[request.param](tmp_path) as url:
-        store = await open_store(url)
+        store = await open_empty(url)
         await store.registry.save(a_number(), [], created=True)
         world = World(elapsed=(NOW - NOON).total_seconds())
         yield Stand(store, url, world, Phone(Random(1), refused=set()))

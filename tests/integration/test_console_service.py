@@ -4,13 +4,15 @@ import asyncio
 import base64
 import os
 import signal
-import sys
-from collections.abc import Sequence
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import aiohttp
+import pytest
 
 from libs.chassis.amqp import Broker
 from libs.chassis.amqp.declare_step import declare_everything
@@ -18,17 +20,16 @@ from libs.chassis.subscriptions import Received
 from libs.chassis.topology import RECORDS
 from libs.contracts.events import AccountChanged, Event
 from tests.event_keys import EveryonesKeys, key_setting
+from tests.integration.forked import Forked
+from tests.proxy import Proxy
 from tools.broker import BrokerNode
 from tools.broker.rights import DECLARER
 
-ROOT = Path(__file__).parents[2]
 TOKEN = "an-admin-token-for-tests"
 ACCOUNT = {"name": "Acme", "business_name": "Acme Clinic"}
 
 
 def free_port() -> int:
-    import socket  # noqa: PLC0415 -- here alone
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -75,7 +76,10 @@ async def until_up(http: aiohttp.ClientSession, url: str) -> None:
                 await asyncio.sleep(0.05)
 
 
-async def test_changes_made_while_the_broker_is_away_are_told_when_it_is_back(tmp_path: Path) -> None:
+async def changes_are_told(
+    tmp_path: Path, amqp_url: str, goes: Callable[[], Awaitable[object]], returns: Callable[[], Awaitable[str]]
+) -> None:
+    """Change accounts before an outage and during it; `returns` ends it and says where to listen."""
     heard: dict[UUID, Event] = {}
 
     async def hear(batch: Sequence[Received[Event]]) -> None:
@@ -83,40 +87,57 @@ async def test_changes_made_while_the_broker_is_away_are_told_when_it_is_back(tm
 
     port = free_port()
     url = f"http://127.0.0.1:{port}/api/v1"
-    async with (
-        await BrokerNode.start(tmp_path / "broker") as node,
-        aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as http,
-    ):
-        urls = await node.add_users()
-        await declare_everything(urls[DECLARER])
-        await node.sync()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.console"),
-            cwd=ROOT,
-            env=environ_of(tmp_path, urls["console"], port),
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        try:
+    process = await Forked.start("services.console", environ=environ_of(tmp_path, amqp_url, port))
+    try:
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as http:
             await until_up(http, url)
             before = await created(http, url)
-            node.kill()
+            await goes()
             async with asyncio.timeout(10):
                 during = [await created(http, url) for _ in range(3)]
 
-            await node.restart()
+        listening = await returns()
 
-            async with asyncio.timeout(60), Broker.connected("listener", node.url, keys=EveryonesKeys()) as broker:
-                await broker.consume_in_batches(RECORDS, hear)
-                while len(heard) < 4:
-                    await asyncio.sleep(0.05)
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(30):
-                ended = await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        async with asyncio.timeout(60), Broker.connected("listener", listening, keys=EveryonesKeys()) as broker:
+            await broker.consume_in_batches(RECORDS, hear)
+            while len(heard) < 4:
+                await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            ended = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
     assert {event.account_id for event in heard.values()} == {before, *during}
     assert all(isinstance(event, AccountChanged) for event in heard.values())
     assert ended == 0
+
+
+async def test_changes_made_while_the_broker_is_away_are_told_when_it_is_back(
+    tmp_path: Path, broker: BrokerNode, vhost: str
+) -> None:
+    urls = await broker.add_users(vhost.rpartition("/")[2])
+    await declare_everything(urls[DECLARER])
+    async with Proxy.to(broker.port) as line:
+
+        async def returns() -> str:
+            await line.heal()
+            return vhost
+
+        await changes_are_told(tmp_path, line.url(urls["console"]), line.refuse, returns)
+
+
+@pytest.mark.long
+async def test_changes_made_while_the_broker_is_killed_are_told_when_it_is_back(tmp_path: Path) -> None:
+    async with await BrokerNode.start(tmp_path / "broker") as node:
+        urls = await node.add_users()
+        await declare_everything(urls[DECLARER])
+        await node.sync()
+
+        async def returns() -> str:
+            await node.restart()
+            return node.url
+
+        await changes_are_told(tmp_path, urls["console"], partial(asyncio.to_thread, node.kill), returns)

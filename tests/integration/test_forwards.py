@@ -4,7 +4,6 @@ import asyncio
 import base64
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import pytest
 
 from libs.chassis.amqp import Broker
 from libs.chassis.subscriptions import Received
+from libs.chassis.topology import FORWARDS, RECORDS
 from libs.contracts.events import Event, ForwardDelivered, ForwardRequested
 from libs.contracts.forwards import ForwardKind
 from libs.store.factory import open_store
@@ -25,8 +25,8 @@ from tests.builders import NOON, an_integration
 from tests.e2e.pbx import Pbx, running_pbx
 from tests.e2e.waiting import eventually
 from tests.event_keys import EveryonesKeys, key_setting
+from tests.integration.forked import Forked
 
-ROOT = Path(__file__).parents[2]
 KEYS = "k1:" + base64.b64encode(bytes(32)).decode()
 
 
@@ -52,13 +52,10 @@ class Place:
     store: Store
     pbx: Pbx
     delivered: list[tuple[UUID, ForwardDelivered]] = field(default_factory=list)
-    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+    processes: list[Forked] = field(default_factory=list)
 
-    async def start(self) -> asyncio.subprocess.Process:
-        command = (sys.executable, "-m", "services.sender")
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env=self.environ, stdout=asyncio.subprocess.DEVNULL
-        )
+    async def start(self) -> Forked:
+        process = await Forked.start("services.sender", environ=self.environ)
         self.processes.append(process)
         return process
 
@@ -95,7 +92,10 @@ async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
             "GATEWAY_FORWARD_TIMEOUT": "1.5",
         }
     )
-    async with running_pbx() as pbx, Broker.connected("test", vhost, keys=EveryonesKeys()) as broker:
+    async with (
+        running_pbx() as pbx,
+        Broker.connected("test", vhost, keys=EveryonesKeys(), works=(FORWARDS, RECORDS)) as broker,
+    ):
         sealed = sealer_from(KEYS).seal("a-secret", owner="int_1", field_name=FORWARD_SECRET)
         integration = an_integration(forward_url=pbx.url, sealed_forward_secret=sealed)
         assert await store.registry.save(integration, [], created=True)

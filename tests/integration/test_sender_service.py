@@ -4,7 +4,6 @@ import asyncio
 import base64
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from aiohttp import web
 from libs.chassis.amqp import Broker
 from libs.chassis.clock import utc_now
 from libs.chassis.subscriptions import Received
+from libs.chassis.topology import MESSAGES, RECORDS, STATUSES
 from libs.contracts.callback_data import callback_from
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import (
@@ -35,6 +35,7 @@ from libs.store.factory import open_store
 from libs.store.sealer import sealer_from
 from services.sender.adapters.numbers import TOKEN_FIELD
 from tests.event_keys import EveryonesKeys, key_setting
+from tests.integration.forked import Forked
 from tests.unit.sender.gateway import a_number, approved
 from tools.simulator.app import simulator_runner
 from tools.simulator.client import SimulatorClient
@@ -42,7 +43,6 @@ from tools.simulator.faults import Fault, FaultStep, Match
 from tools.simulator.simulator_state import SimulatorSettings
 
 E = TypeVar("E", bound=Event)
-ROOT = Path(__file__).parents[2]
 KEYS = "k1:" + base64.b64encode(bytes(32)).decode()
 PROVIDER_TIMEOUT_S = 2.0
 FOLLOWING = ("message.*", "whatsapp.status_unmatched")
@@ -64,13 +64,10 @@ class Place:
     whatsapp: SimulatorClient
     answers: list[tuple[UUID, WebhookAnswered]] = field(default_factory=list)
     followed: list[Event] = field(default_factory=list)
-    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+    processes: list[Forked] = field(default_factory=list)
 
-    async def start(self) -> asyncio.subprocess.Process:
-        command = (sys.executable, "-m", "services.sender")
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env=self.environ, stdout=asyncio.subprocess.DEVNULL
-        )
+    async def start(self) -> Forked:
+        process = await Forked.start("services.sender", environ=self.environ)
         self.processes.append(process)
         return process
 
@@ -138,7 +135,11 @@ async def place(vhost: str, tmp_path: Path) -> AsyncIterator[Place]:
             "GATEWAY_METRICS_HOST": "127.0.0.1",
         }
     )
-    async with Broker.connected("test", vhost, keys=EveryonesKeys()) as broker, SimulatorClient(url) as whatsapp:
+    works = (MESSAGES, STATUSES, RECORDS)
+    async with (
+        Broker.connected("test", vhost, keys=EveryonesKeys(), works=works) as broker,
+        SimulatorClient(url) as whatsapp,
+    ):
         place = Place(environ, broker, whatsapp)
 
         async def hear(received: Received[Event]) -> None:

@@ -4,9 +4,8 @@ import asyncio
 import json
 import socket
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -16,8 +15,8 @@ from libs.store.sqlite.connections import create_tables
 from libs.store.sqlite.schema import VERSION
 from libs.store.sqlite.store import SIBLINGS, sibling_path
 from tests.e2e.waiting import eventually
+from tests.integration.forked import Forked
 from tools.stack.ports import free_port
-from tools.stack.processes import ROOT, ServiceProcess
 from tools.stack.stack import SERVICES, Stack, StackPlan
 
 NOWHERE = "amqp://user:hunter2@127.0.0.1:1/"
@@ -31,15 +30,31 @@ def settings(folder: Path, service: str, store_url: str, **more: str) -> dict[st
     return given | {name: str(port) for name, port in ports.items()} | more
 
 
-def a_service(folder: Path, service: str, environ: Mapping[str, str]) -> ServiceProcess:
-    port = environ[f"GATEWAY_{service.upper()}_METRICS_PORT"]
-    log = folder / f"{service}.log"
-    return ServiceProcess(
-        service, f"services.{service}", environ=environ, log=log, ready_url=f"http://127.0.0.1:{port}/readyz"
-    )
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A running service, with its log and the page that says whether it is ready."""
+
+    process: Forked
+    log: Path
+    ready_url: str
+
+    async def stopped(self) -> int:
+        """Ask it to stop; its exit code."""
+        self.process.terminate()
+        try:
+            return await asyncio.wait_for(self.process.wait(), 20.0)
+        finally:
+            self.process.kill()
 
 
-async def status(process: ServiceProcess, page: str) -> int:
+async def started(folder: Path, service: str, environ: Mapping[str, str]) -> Started:
+    port, log = environ[f"GATEWAY_{service.upper()}_METRICS_PORT"], folder / f"{service}.log"
+    log.touch(mode=0o600)
+    process = await Forked.start(f"services.{service}", environ=environ, output=log)
+    return Started(process, log, f"http://127.0.0.1:{port}/readyz")
+
+
+async def status(process: Started, page: str) -> int:
     url = process.ready_url.replace("readyz", page)
     try:
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
@@ -48,12 +63,12 @@ async def status(process: ServiceProcess, page: str) -> int:
         return 0
 
 
-def lines_of(process: ServiceProcess) -> list[dict[str, str]]:
+def lines_of(process: Started) -> list[dict[str, str]]:
     return [json.loads(line) for line in process.log.read_text().splitlines()]
 
 
-async def waits(process: ServiceProcess) -> bool:
-    assert process.running, process.tail()
+async def waits(process: Started) -> bool:
+    assert process.process.returncode is None, process.log.read_text()
     return any(line["event"] == "store not usable, will retry" for line in lines_of(process))
 
 
@@ -77,13 +92,12 @@ def no_server(folder: Path) -> str:
 async def test_a_service_waits_for_its_store_and_ends_when_it_is_told(
     tmp_path: Path, service: str, away: Callable[[Path], str]
 ) -> None:
-    process = a_service(tmp_path, service, settings(tmp_path, service, away(tmp_path)))
-    process.start()
+    process = await started(tmp_path, service, settings(tmp_path, service, away(tmp_path)))
     try:
         await eventually(lambda: waits(process), seconds=60)
         pages = [await status(process, page) for page in ("healthz", "readyz")]
     finally:
-        code = await process.stop(20.0)
+        code = await process.stopped()
     log = process.log.read_text()
 
     assert pages == [200, 503]
@@ -94,17 +108,16 @@ async def test_a_service_waits_for_its_store_and_ends_when_it_is_told(
 
 async def test_a_service_goes_on_when_its_store_is_there(tmp_path: Path) -> None:
     url = corrupt(tmp_path)
-    process = a_service(tmp_path, "policy", settings(tmp_path, "policy", url))
-    process.start()
+    process = await started(tmp_path, "policy", settings(tmp_path, "policy", url))
     try:
         await eventually(lambda: waits(process), seconds=60)
         (tmp_path / "gateway.db").unlink()
         await eventually(lambda: asks_for_the_broker(process), seconds=60)
     finally:
-        await process.stop(20.0)
+        await process.stopped()
 
 
-async def asks_for_the_broker(process: ServiceProcess) -> bool:
+async def asks_for_the_broker(process: Started) -> bool:
     return any("broker" in line["event"] for line in lines_of(process))
 
 
@@ -117,17 +130,14 @@ def newer(folder: Path) -> str:
     return f"sqlite:///{folder / 'gateway.db'}"
 
 
-def ended(environ: Mapping[str, str], service: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", f"services.{service}"],
-        env=dict(environ),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return done.returncode, done.stdout + done.stderr
+async def ended(folder: Path, environ: Mapping[str, str], service: str) -> tuple[int, str]:
+    """The exit code of a service that ends by itself, and all that it said."""
+    process = await started(folder, service, environ)
+    try:
+        code = await asyncio.wait_for(process.process.wait(), 60.0)
+    finally:
+        process.process.kill()
+    return code, process.log.read_text()
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -151,7 +161,7 @@ async def test_a_setting_that_cannot_work_ends_the_service_with_one_sentence(
 ) -> None:
     environ = settings(tmp_path, service, f"sqlite:///{tmp_path / 'gateway.db'}") | wrong
 
-    code, said = await asyncio.to_thread(ended, environ, service)
+    code, said = await ended(tmp_path, environ, service)
 
     assert code == 2
     assert said.startswith("Cannot start, invalid settings: ") or '"event"' in said.splitlines()[0]
@@ -169,7 +179,7 @@ def taken_port() -> Iterator[int]:
 
 
 async def test_a_schema_of_a_newer_release_ends_the_service_with_one_sentence(tmp_path: Path) -> None:
-    code, said = await asyncio.to_thread(ended, settings(tmp_path, "audit", newer(tmp_path)), "audit")
+    code, said = await ended(tmp_path, settings(tmp_path, "audit", newer(tmp_path)), "audit")
 
     assert code == 2
     assert "run the newer release" in said.splitlines()[-1]
@@ -180,7 +190,7 @@ async def test_a_port_that_is_taken_ends_the_service_with_one_sentence(tmp_path:
     url = f"sqlite:///{tmp_path / 'gateway.db'}"
     environ = settings(tmp_path, "audit", url, GATEWAY_AUDIT_METRICS_PORT=str(taken_port))
 
-    code, said = await asyncio.to_thread(ended, environ, "audit")
+    code, said = await ended(tmp_path, environ, "audit")
 
     assert code == 2
     assert str(taken_port) in said.splitlines()[-1]

@@ -29,18 +29,18 @@ from services.console.domain.templates import template_problem
 from services.ingress.domain.bodies import InvalidBody, object_from
 from services.ingress.domain.dialects import translation_from
 from services.ingress.domain.media import MediaCutter
-from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.content_score import score
 from services.policy.domain.keywords import Keywords, button_meaning, text_meaning
 from services.policy.domain.links import links_in
 from services.policy.domain.lookalikes import hidden_character_count
 from services.policy.domain.message_templates import parts_of, rendered_text
 from tests.unit.ingress.world import integration
+from tests.unit.policy.content import content_policy
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TIMES = 8
 LIMIT = TIMES * 3
-POLICY = ContentPolicy.load()
+POLICY = content_policy()
 KEYWORDS = Keywords.load()
 OWN = tuple([f"offer {number}" for number in range(480)] + ["a" * n for n in range(1, 10)] + ["offer*", "abab*"])
 CLOUD_API = CloudApiWebhooks(WebhookSecrets(app_secret=b"secret", verify_token=b"token"))

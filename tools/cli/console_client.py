@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
+from functools import cache
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
@@ -230,8 +231,12 @@ class _NoRedirects(HTTPRedirectHandler):
         """Do not follow."""
 
 
+@cache
 def _opener() -> OpenerDirector:
-    """Opens URLs directly: through no proxy of the environment, and without following redirects."""
+    """Opens URLs directly: through no proxy of the environment, and without following redirects.
+
+    Made once: it reads the machine's certificate authorities, which takes longer than most calls.
+    """
     return build_opener(ProxyHandler({}), _NoRedirects())
 
 

@@ -68,6 +68,7 @@ class Broker:
         topology: TopologyMonitor | None = None,
         url: str = "",
         drain_seconds: float = 1.0,
+        works: tuple[WorkQueue, ...] = WORK_QUEUES,
     ) -> None:
         self._producer = producer
         self._publishing = publishing
@@ -76,10 +77,11 @@ class Broker:
         self._clock = clock
         self._delays = delays
         self._limit = handle_limit
-        self._topology = topology or TopologyMonitor(consuming, whole_topology(delays))
+        self._topology = topology or TopologyMonitor(consuming, whole_topology(delays, works))
         self._url = url
         self._publisher: Publisher | None = None
         self._drain_seconds = drain_seconds
+        self._works = works
         self._consumers = Consumers(consuming, drain_seconds=drain_seconds)
         self._accounts = SeenAccounts()
 
@@ -99,11 +101,13 @@ class Broker:
         handle_limit: float = HANDLE_LIMIT,
         watch_interval: float = WATCH_INTERVAL,
         drain_seconds: float = 1.0,
+        works: tuple[WorkQueue, ...] = WORK_QUEUES,
     ) -> AsyncGenerator["Broker", None]:
         """Connect and declare the topology of `service`; close everything on leaving.
 
         Waits until the broker can be reached and has what others declare (`gateway declare`). Without a service
-        everything is declared here, which takes a broker user with all permissions: for tests and tools.
+        everything is declared here, which takes a broker user with all permissions: for tests and tools. `works` are
+        the work queues that it then declares; they are all that there are.
         However the block is left, also by a stop in the middle of a start, what is in flight has `drain_seconds`.
         """
         connections: list[AbstractRobustConnection] = []
@@ -111,7 +115,7 @@ class Broker:
             for use in ("publish", "consume"):
                 connect = partial(connection_to, url, f"{producer}-{use}", heartbeat=heartbeat)
                 connections.append(await retry_until_connected(connect))
-            wanted = whole_topology(delays) if service is None else service_topology(service, delays)
+            wanted = whole_topology(delays, works) if service is None else service_topology(service, delays)
             topology = TopologyMonitor(connections[1], wanted, interval=check_interval)
             broker = cls(
                 producer,
@@ -123,6 +127,7 @@ class Broker:
                 topology=topology,
                 url=url,
                 drain_seconds=drain_seconds,
+                works=works,
             )
             async with broker._running(watch_interval):
                 yield broker
@@ -217,7 +222,7 @@ class Broker:
         self, handler: DeadLetterHandler, *, prefetch: int = 16, stuck_after: float = STUCK_SECONDS
     ) -> None:
         """Deliver the dead letters of every work queue to `handler`, which must be safe to repeat."""
-        for work in WORK_QUEUES:
+        for work in self._works:
             create = partial(DeadLetterConsumer, work, handler, clock=self._clock)
             await self._consumers.attach(work.dead_letter_queue, create, prefetch=prefetch, stuck_after=stuck_after)
 

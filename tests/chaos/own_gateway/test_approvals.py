@@ -20,12 +20,13 @@ from libs.chassis.subscriptions import Received
 from libs.chassis.topology import RECORDS
 from libs.contracts.events import AccountChanged, ApprovalApproved, Event
 from tests.event_keys import EveryonesKeys
-from tests.integration.test_console_service import ROOT, TOKEN, created, environ_of, free_port, until_up
+from tests.integration.test_console_service import TOKEN, created, environ_of, free_port, until_up
 from tools.broker import BrokerNode
 from tools.broker.rights import DECLARER
 
 SEED = int(os.environ.get("GATEWAY_CHAOS_SEED", random.randrange(1 << 32)))
 ACCOUNTS = 12
+ROOT = Path(__file__).parents[3]
 
 
 async def a_console(folder: Path, amqp_url: str, port: int) -> asyncio.subprocess.Process:

@@ -13,6 +13,7 @@ from libs.chassis.subscriptions import DeadLettered
 from libs.chassis.topology import (
     DEAD_LETTER_EXCHANGE,
     EXCHANGE,
+    FORWARDS,
     POLICY_MARKER,
     PROBE_EXCHANGE,
     SHARED_EXCHANGES,
@@ -23,6 +24,7 @@ from libs.contracts.errors import GatewayError
 from tests.integration.chassis.declaring import gauge, has, has_queue, service
 from tests.integration.chassis.world import (
     SHORT,
+    broker_at,
     depth,
     eventually,
     outside,
@@ -44,6 +46,20 @@ async def test_everything_is_declared_with_the_steps_own_user_and_again_without_
         assert {queue.name: await depth(channel, queue.name) for queue in all_queues()} == {
             queue.name: 0 for queue in all_queues()
         }
+
+
+async def test_a_tool_declares_the_work_queues_that_it_names_and_hears_their_dead_letters(vhost: str) -> None:
+    async with broker_at(vhost, works=(WEBHOOKS,)) as broker:
+        await broker.consume_dead_letters(unheard)
+
+        assert await broker.healthy()
+        assert await has_queue(vhost, WEBHOOKS.dead_letter_queue)
+        assert not await has_queue(vhost, FORWARDS.name)
+        assert not await has_queue(vhost, FORWARDS.dead_letter_queue)
+
+
+async def unheard(letter: DeadLettered) -> None:
+    raise AssertionError(letter.reason)
 
 
 async def test_events_of_a_service_that_has_not_started_yet_are_kept(urls: dict[str, str], vhost: str) -> None:

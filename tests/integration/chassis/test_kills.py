@@ -1,20 +1,22 @@
-"""A broker killed under load: what was confirmed is there afterwards, and the control without confirms shows a loss."""
+"""A broker killed under load, or out of memory: what was confirmed is there, and the control without confirms loses."""
 
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import aio_pika
+import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from libs.chassis.amqp import Broker
 from libs.chassis.replies import Replies
 from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import RECORDS, WEBHOOKS
-from libs.contracts.errors import GatewayError
+from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import WebhookAnswered, WebhookReceived
 from tests.e2e import scenarios
 from tests.integration.chassis.world import answer, broker_at, depth, eventually, outside, publish_patiently, webhook
@@ -118,6 +120,7 @@ async def test_no_confirmed_event_is_lost_when_the_broker_is_killed_and_a_publis
     assert lost_by_control != set(), "the control lost nothing, so this test could not have seen a loss"
 
 
+@pytest.mark.long
 async def test_requests_are_answered_again_after_the_broker_was_killed(fragile: BrokerNode) -> None:
     (url,) = await fragile.add_vhosts("answers")
     replies, handled = Replies(), set[UUID]()
@@ -144,3 +147,35 @@ async def test_requests_are_answered_again_after_the_broker_was_killed(fragile: 
         await eventually(policy.healthy)
 
         assert await ask(ingress)
+
+
+async def test_under_a_memory_alarm_publishes_fail_in_time_consuming_goes_on_and_all_recovers(
+    fragile: BrokerNode,
+) -> None:
+    (url,) = await fragile.add_vhosts("alarm")
+    heard: list[str] = []
+
+    async def hear(received: object) -> None:
+        heard.append("one")
+
+    async with broker_at(url) as broker, broker_at(url, "another") as another, outside(url) as channel:
+        for _ in range(3):
+            await another.publish(webhook(), id=uuid4())
+        await fragile.rabbitmqctl("set_vm_memory_high_watermark", "0.00001")
+        try:
+            begun = time.monotonic()
+            with pytest.raises(GatewayError) as failed:
+                await broker.publish(webhook(), id=uuid4())
+            took = time.monotonic() - begun
+            ready = await broker.healthy()
+            await broker.consume(WEBHOOKS, (on(WebhookReceived, hear),), prefetch=10)
+            await eventually(lambda: len(heard) >= 3)
+        finally:
+            await fragile.rabbitmqctl("set_vm_memory_high_watermark", "0.4")
+
+        assert failed.value.code is ErrorCode.GATEWAY_UNAVAILABLE
+        assert took <= 2.0
+        assert not ready
+        await eventually(broker.healthy)
+        await broker.publish(webhook(), id=uuid4())
+        assert await depth(channel, WEBHOOKS.name) == 0

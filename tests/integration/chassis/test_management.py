@@ -15,7 +15,8 @@ from tests.integration.chassis.world import (
     SHORT,
 )
 from tools.broker import BrokerNode
-from tools.broker.layout import is_free
+from tools.broker.installation import ensure_installed
+from tools.broker.layout import Layout, is_free
 from tools.broker.rights import DECLARER
 
 
@@ -29,12 +30,13 @@ def managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BrokerNo
 
 
 async def with_management(folder: Path) -> tuple[BrokerNode, str]:
-    node = await BrokerNode.start(folder)
+    layout = Layout.prepare(folder, None)
+    node = BrokerNode(layout, programs=ensure_installed())
     port = next(port for port in range(node.port + 1, node.port + 1000) if is_free(port))
     (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
     with (folder / "rabbitmq.conf").open("a") as config:
         config.write(f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n")
-    await node.restart()
+    await node.launch()
     return node, f"http://127.0.0.1:{port}"
 
 

@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -20,9 +18,8 @@ from libs.chassis.topology import DELIVERY_LIMIT, RECORDS, WEBHOOKS
 from tests.event_keys import key_setting
 from tests.integration.chassis.worker import POISON
 from tests.integration.chassis.world import broker_at, dead_letters, eventually, outside, stays_empty, webhook
+from tests.integration.forked import Forked
 from tests.proxy import Proxy
-
-ROOT = Path(__file__).parents[3]
 
 
 def free_port() -> int:
@@ -35,32 +32,26 @@ def free_port() -> int:
 @asynccontextmanager
 async def worker(
     mode: str, url: str, journal: Path, *, port: int | None = None, prefetch: int = 8
-) -> AsyncIterator[subprocess.Popen[bytes]]:
+) -> AsyncIterator[Forked]:
     environ = {"GATEWAY_AMQP_URL": url, "GATEWAY_STORE_URL": "sqlite:///none", "GATEWAY_HASH_KEY": "k" * 32}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.chassis.worker", mode, str(journal), str(port or free_port())],
-        env=os.environ
+    process = await Forked.start(
+        "tests.integration.chassis.worker",
+        *(mode, str(journal), str(port or free_port())),
+        environ=os.environ
         | environ
         | key_setting("policy")
         | {"GATEWAY_METRICS_HOST": "127.0.0.1", "GATEWAY_PREFETCH": str(prefetch)},
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
     )
     try:
         yield process
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
+        await process.wait()
 
 
-async def ended(process: subprocess.Popen[bytes], *, seconds: float) -> int:
-    await eventually(lambda: process.poll() is not None, seconds=seconds)
-    return process.returncode
+async def ended(process: Forked, *, seconds: float) -> int:
+    return await asyncio.wait_for(process.wait(), seconds)
 
 
 def lines(journal: Path, word: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from aiormq.abc import AbstractChannel
 from pamqp.common import FieldTable
 
-from libs.chassis.subscriptions import MessageMetadata, on
+from libs.chassis.subscriptions import MessageMetadata
 from libs.chassis.topology import EXCHANGE, RECORDS, WEBHOOKS
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.contracts.events import WebhookReceived
@@ -174,35 +174,3 @@ async def test_a_cancellation_by_the_library_becomes_an_outage(vhost: str) -> No
                 await publisher.publish(webhook(), MessageMetadata(id=uuid4(), at=broker._clock()))
 
         assert failed.value.code is ErrorCode.GATEWAY_UNAVAILABLE
-
-
-async def test_under_a_memory_alarm_publishes_fail_in_time_consuming_goes_on_and_all_recovers(
-    fragile: BrokerNode,
-) -> None:
-    (url,) = await fragile.add_vhosts("alarm")
-    heard: list[str] = []
-
-    async def hear(received: object) -> None:
-        heard.append("one")
-
-    async with broker_at(url) as broker, broker_at(url, "another") as another, outside(url) as channel:
-        for _ in range(3):
-            await another.publish(webhook(), id=uuid4())
-        await fragile.rabbitmqctl("set_vm_memory_high_watermark", "0.00001")
-        try:
-            begun = time.monotonic()
-            with pytest.raises(GatewayError) as failed:
-                await broker.publish(webhook(), id=uuid4())
-            took = time.monotonic() - begun
-            ready = await broker.healthy()
-            await broker.consume(WEBHOOKS, (on(WebhookReceived, hear),), prefetch=10)
-            await eventually(lambda: len(heard) >= 3)
-        finally:
-            await fragile.rabbitmqctl("set_vm_memory_high_watermark", "0.4")
-
-        assert failed.value.code is ErrorCode.GATEWAY_UNAVAILABLE
-        assert took <= 2.0
-        assert not ready
-        await eventually(broker.healthy)
-        await broker.publish(webhook(), id=uuid4())
-        assert await depth(channel, WEBHOOKS.name) == 0

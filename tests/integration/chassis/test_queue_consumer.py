@@ -15,6 +15,7 @@ from libs.chassis.trace_context import trace_headers
 from libs.contracts.errors import ErrorCode, GatewayError, unavailable
 from libs.contracts.events import Event, MessageApproved, WebhookAnswered, WebhookReceived, answer_id
 from tests.integration.chassis.world import (
+    USUAL,
     answer,
     broker_at,
     dead_letters,
@@ -284,7 +285,8 @@ async def test_one_trace_passes_from_service_to_service(vhost: str) -> None:
     async def send(_: Received[MessageApproved]) -> None:
         traces.append(trace_id())
 
-    async with broker_at(vhost, "policy") as policy, broker_at(vhost, "sender") as sender:
+    works = (*USUAL, MESSAGES)
+    async with broker_at(vhost, "policy", works=works) as policy, broker_at(vhost, "sender", works=works) as sender:
         await policy.consume(WEBHOOKS, (on(WebhookReceived, judge),), prefetch=5)
         await sender.consume(MESSAGES, (on(MessageApproved, send),), prefetch=5)
         with span("request"):

@@ -14,7 +14,7 @@ from aio_pika.exceptions import ChannelNotFoundEntity
 from libs.chassis.amqp import Broker
 from libs.chassis.amqp.envelope import ATTEMPT
 from libs.chassis.subscriptions import DeadLettered, Received, on
-from libs.chassis.topology import DEAD_LETTER_EXCHANGE, NOTIFICATIONS, RETIRED_QUEUES
+from libs.chassis.topology import DEAD_LETTER_EXCHANGE, NOTIFICATIONS, RETIRED_QUEUES, WORK_QUEUES
 from libs.contracts.events import Event, ForwardRequested, SuppressionAdded
 from libs.contracts.forwards import ForwardKind
 from tests.event_keys import authentic, event_keys
@@ -71,7 +71,7 @@ async def exists(channel: AbstractChannel, name: str) -> bool:
 @asynccontextmanager
 async def after_an_earlier_release(vhost: str) -> AsyncIterator[AbstractChannel]:
     """A vhost with the queues of both releases."""
-    async with broker_at(vhost, "old"), outside(vhost) as channel:
+    async with broker_at(vhost, "old", works=WORK_QUEUES), outside(vhost) as channel:
         await earlier_release_declares(channel)
         yield channel
 
@@ -123,7 +123,7 @@ async def test_an_event_that_both_queues_got_is_handled_twice_and_its_forward_ha
     async def note(received: Received[Event]) -> None:
         forwards.append(received)
 
-    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1") as broker:
+    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1", works=WORK_QUEUES) as broker:
         await broker.subscribe_exclusive("forwards", [ForwardRequested.binding], note)
         await broker.publish(OPT_OUT, id=event_id)
         assert await depth(channel, TOLD.name) == 1
@@ -137,7 +137,7 @@ async def test_an_event_that_both_queues_got_is_handled_twice_and_its_forward_ha
 
 
 async def test_a_retired_queue_that_an_earlier_release_still_consumes_stays(vhost: str) -> None:
-    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1") as broker:
+    async with after_an_earlier_release(vhost) as channel, broker_at(vhost, "policy-1", works=WORK_QUEUES) as broker:
         queue = await channel.get_queue(TOLD.name, ensure=False)
         taken: list[str | None] = []
 

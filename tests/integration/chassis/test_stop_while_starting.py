@@ -19,7 +19,7 @@ from libs.chassis.runtime import ServiceRuntime
 from libs.chassis.subscriptions import Received, on
 from libs.chassis.topology import NOTIFICATIONS, WEBHOOKS
 from libs.contracts.events import WebhookAnswered, WebhookReceived
-from tests.integration.chassis.world import answer, broker_at, depth, eventually, outside, webhook
+from tests.integration.chassis.world import USUAL, answer, broker_at, depth, eventually, outside, webhook
 
 LONGER_THAN_A_SECOND = 1.2
 """What a call of WhatsApp takes; a broker that is closed without a word to it waits for one second."""
@@ -43,7 +43,7 @@ class Service:
     async def serve(self, url: str, step: str) -> None:
         """Start, and stay at one step of the start until the stop."""
         self.life = ServiceRuntime("policy", "policy-1")
-        async with broker_at(url, drain_seconds=25.0) as broker:
+        async with broker_at(url, drain_seconds=25.0, works=(*USUAL, NOTIFICATIONS)) as broker:
             await broker.consume(WEBHOOKS, (on(WebhookReceived, self),), prefetch=1)
             if step == "further consumers":
                 await self._until_stopped(broker)

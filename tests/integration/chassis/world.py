@@ -18,6 +18,8 @@ from libs.chassis.settlement import RetryDelays
 from libs.chassis.topology import (
     DEAD_LETTER_EXCHANGE,
     EXCHANGE,
+    RECORDS,
+    WEBHOOKS,
     WorkQueue,
     dead_letter_queue,
     main_queue,
@@ -30,6 +32,9 @@ from tests.event_keys import EveryonesKeys
 
 SHORT = RetryDelays(after_failure=tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.3)), outage=timedelta(seconds=0.25))
 """The same number of pauses as in production, in seconds that a test can wait for."""
+
+USUAL = (WEBHOOKS, RECORDS)
+"""The work queues of most tests here: to declare all of them takes the broker half a second in each new vhost."""
 
 
 def webhook(text: str = "hello", *, reply_to: str = "ingress-1") -> WebhookReceived:
@@ -55,6 +60,7 @@ def broker_at(
     watch_interval: float = 0.1,
     drain_seconds: float = 1.0,
     unknown_event_seconds: float = 60.0,
+    works: tuple[WorkQueue, ...] = USUAL,
 ) -> AbstractAsyncContextManager[Broker]:
     """The broker of one service, with pauses short enough for a test."""
     return Broker.connected(
@@ -67,6 +73,7 @@ def broker_at(
         handle_limit=handle_limit,
         watch_interval=watch_interval,
         drain_seconds=drain_seconds,
+        works=works,
     )
 
 

@@ -62,11 +62,14 @@ async def ids_in(store: Store) -> Counter[str]:
     return ids
 
 
-async def test_what_killed_processes_reported_is_on_record_once_and_verifies(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [1, pytest.param(4, marks=pytest.mark.long)])
+async def test_what_killed_processes_reported_is_on_record_once_and_verifies(
+    url: str, tmp_path: Path, rounds: int
+) -> None:
     chance = random.Random(url.partition(":")[0])
     shipped = tmp_path / "shipped.jsonl"
     reported: set[str] = set()
-    for round_ in range(4):
+    for round_ in range(rounds):
         # Both write the same records, as after a redelivery, and each some of its own.
         pair = [begun(url, shipped, f"same{round_}", f"own{round_}-{n}") for n in range(2)]
         reported |= killed_after(pair[0], chance.randint(1, 150))

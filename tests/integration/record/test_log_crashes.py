@@ -21,7 +21,6 @@ from tests.integration.record.test_crashes import killed_after
 from tests.unit.record.chains import KEYS
 
 ROOT = Path(__file__).parents[3]
-ROUNDS = 2
 
 
 @pytest.fixture(params=DATABASES)
@@ -41,11 +40,12 @@ def read_until_shipped(child: "subprocess.Popen[bytes]", sink: Path) -> None:
         assert child.stdout.readline()
 
 
+@pytest.mark.parametrize("rounds", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_killed_processes_leave_a_log_that_every_shipped_checkpoint_is_a_root_of(
-    url: str, tmp_path: Path
+    url: str, tmp_path: Path, rounds: int
 ) -> None:
     sinks = [tmp_path / "sink-a.jsonl", tmp_path / "sink-b.jsonl"]
-    for number in range(ROUNDS):
+    for number in range(rounds):
         pair = [begun(url, sink, f"{sink.stem}-{number}") for sink in sinks]
         for child, sink in zip(pair, sinks, strict=True):
             read_until_shipped(child, sink)

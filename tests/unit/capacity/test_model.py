@@ -25,7 +25,7 @@ def test_one_station_behaves_as_the_formula_says(servers: int, rate: float) -> N
     expected = mean + erlang_c(servers, rate * mean) * mean / (servers - rate * mean)
     deployment = Deployment(replicas={**dict.fromkeys(SERVICES, 1), "policy": servers}, broker=1)
 
-    outcome = simulate(ONE_STATION, deployment, rate=rate, messages=12_000)
+    outcome = simulate(ONE_STATION, deployment, rate=rate, messages=6_000)
 
     assert sum(outcome.latencies) / len(outcome.latencies) == pytest.approx(expected, rel=0.15)
     assert outcome.busy["policy"] == pytest.approx(rate * mean / servers, rel=0.05)

@@ -56,6 +56,7 @@ def panel_queries() -> Iterator[tuple[str, str, str]]:
             yield dashboard, panel["title"], target["expr"]
 
 
+@cache
 def catalogue() -> Catalogue:
     """The series that exist."""
     recorded = {rule["record"]: _labels_of(rule["expr"]) for rule in recordings()}

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.policy.domain.blocked_words import BlockedWords
-from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.content_score import BLOCKED_WORD, score
 from services.policy.domain.folded_text import parts_in
+from tests.unit.policy.content import content_policy
 from tests.unit.policy.corpora import corpus
 from tests.unit.policy.test_automaton import CountedEdges
 
-POLICY = ContentPolicy.load()
+POLICY = content_policy()
 INNOCENT = corpus("innocent_texts.toml")
 TEXTS = [text for texts in INNOCENT["texts"].values() for text in texts]
 OWN_WORDS = (

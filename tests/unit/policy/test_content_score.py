@@ -11,9 +11,10 @@ from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.content_score import BLOCKED_WORD, Band, ContentAssessment, score
 from services.policy.domain.phrases import stems_in, with_number_placeholder
 from tests.cpu_time import Slowness
+from tests.unit.policy.content import content_policy
 from tests.unit.policy.corpora import corpus, digest_of
 
-POLICY = ContentPolicy.load()
+POLICY = content_policy()
 DATA = corpus("../../../services/policy/domain/content.toml")
 CORPUS = corpus("content_corpus.toml")
 LANGUAGES = {"en", "ar", "es", "fr", "de", "pt", "it", "tr", "ur", "hi"}

@@ -13,7 +13,6 @@ from libs.store.contacts import Contact
 from libs.store.conversations import SuppressionKind
 from libs.store.customer_links import CustomerLink, Relation
 from libs.store.decisions import FactsQuery, StoredFacts
-from services.policy.domain.content_policy import ContentPolicy
 from services.policy.handlers.decide_webhook import DecideWebhook
 from services.policy.handlers.find_customer import FindCustomer
 from services.policy.handlers.gather_facts import GatherFacts
@@ -21,6 +20,7 @@ from services.policy.handlers.link_identity import LinkAnswer
 from services.policy.handlers.notify_integrations import NotifyIntegrations
 from services.policy.handlers.template_limits import TemplateLimits
 from tests.builders import NOON, PHONE, PSEUDONYMS, a_customers_message, a_webhook, an_integration, received, stored
+from tests.unit.policy.content import content_policy
 from tests.unit.policy.fakes import (
     FakeCustomers,
     FakeDecisions,
@@ -34,7 +34,7 @@ from tests.unit.policy.test_notify_integrations import Rows
 
 BRAZILIAN, DIGITS = "+5511987654321", "551187654321"
 BY_BRAZILIAN = PSEUDONYMS.customer_key("acc_1", BRAZILIAN)
-CONTENT = ContentPolicy.load()
+CONTENT = content_policy()
 
 
 @dataclass

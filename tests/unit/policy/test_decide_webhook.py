@@ -13,7 +13,6 @@ from libs.contracts.events import (
 )
 from libs.contracts.results import AnswerStatus
 from libs.store.do_not_contact import DoNotContact
-from services.policy.domain.content_policy import ContentPolicy
 from services.policy.handlers.decide_webhook import DecideWebhook
 from services.policy.handlers.find_customer import FindCustomer
 from services.policy.handlers.gather_facts import GatherFacts
@@ -29,6 +28,7 @@ from tests.builders import (
     stored,
 )
 from tests.do_not_contact import FakeEntries, hashes_over
+from tests.unit.policy.content import content_policy
 from tests.unit.policy.fakes import (
     FakeCustomerLinks,
     FakeCustomers,
@@ -43,7 +43,7 @@ from tests.unit.policy.inbound import (
     CUSTOMER_KEY,
 )
 
-CONTENT = ContentPolicy.load()
+CONTENT = content_policy()
 
 
 def a_decide_webhook(

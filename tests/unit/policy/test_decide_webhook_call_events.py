@@ -11,12 +11,12 @@ from libs.contracts.events import MessageApproved, WebhookAnswered, WebhookRecei
 from libs.contracts.results import AnswerStatus
 from libs.store.accounts import Integration, Template
 from libs.store.conversations import SuppressionKind
-from services.policy.domain.content_policy import ContentPolicy
 from tests.builders import NOON, PHONE, a_webhook, an_account, an_integration, received, stored
+from tests.unit.policy.content import content_policy
 from tests.unit.policy.fakes import FakeDecisions, FakeDirectory
 from tests.unit.policy.test_decide_webhook import a_decide_webhook
 
-CONTENT = ContentPolicy.load()
+CONTENT = content_policy()
 SORRY = "Sorry we missed you, {{customer_phone}} ({{queue}}, {{call_time}}). {{business_name}}"
 TYPES = ["missed_call", "voicemail", "call_ended", "queue_callback", "after_hours"]
 WINDOW_TEMPLATE: dict[str, object] = {"name": "reopen", "language": "en", "languages": ["ar"], "parameters": ["queue"]}

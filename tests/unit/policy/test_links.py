@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.links import _CHUNK, _links_of, _narrow_text, links_in
+from tests.unit.policy.content import content_policy
 
-LISTS = ContentPolicy.load().links
+LISTS = content_policy().links
 PIECES = st.sampled_from(
     [".", "。", ":", "//", "http", "www", "com", "a", "B", "é", "-", "_", "@", "/", " ", "\n", "!"]
 )

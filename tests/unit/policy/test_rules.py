@@ -9,15 +9,15 @@ from libs.contracts.decisions import EventType
 from libs.contracts.errors import ErrorCode
 from libs.contracts.phone_numbers import PhoneReading
 from libs.store.conversations import SuppressionKind
-from services.policy.domain.content_policy import ContentPolicy
 from services.policy.domain.decisions import decide
 from services.policy.domain.facts import Facts, Objection
 from services.policy.domain.limits import period_of
 from services.policy.domain.webhook_customers import Customer
 from services.policy.rules import RULES
 from tests.builders import NOON, PHONE, a_number, a_webhook, an_account, an_integration, stored
+from tests.unit.policy.content import content_policy
 
-CONTENT = ContentPolicy.load()
+CONTENT = content_policy()
 SCAM = "CASINO!!! You won 1,000,000 USD, claim your jackpot at http://bit.ly/win now, 100% free spins, bet today"
 
 

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def test_sigterm_ends_it_at_once_while_it_waits_for_the_store() -> None:
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
     while not handles_sigterm(process.pid):
         assert process.poll() is None
+        time.sleep(0.02)  # the processor is for the process that starts
 
     process.send_signal(signal.SIGTERM)
 
