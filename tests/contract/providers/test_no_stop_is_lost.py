@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
@@ -21,6 +21,8 @@ NUMBER = WebhookNumber(id="num_1", phone_number_id="__INSTANCE__")
 LISTED = {"cloud_api": ("entry", 0, "changes", 0, "value", "messages"), "evolution": ("data",)}
 TEXTS = {provider: WEBHOOKS[GOLDEN / provider / "text.json"] for provider in LISTED}
 
+EXAMPLES = 50
+"""For each of the types: two thousand neighbours in all."""
 Path_ = tuple[str | int, ...]
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -66,6 +68,7 @@ def stops_in(inbound: Inbound) -> list[str]:
 
 
 @pytest.mark.parametrize("file", WEBHOOKS, ids=lambda file: f"{file.parent.name}/{file.stem}")
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_a_neighbour_with_any_value_anywhere_hides_no_stop(file: Path, data: st.DataObject) -> None:
     provider, document = file.parent.name, copy.deepcopy(WEBHOOKS[file])

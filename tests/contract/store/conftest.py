@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from libs.store.factory import open_store
 from libs.store.sqlite import cleanup
 from libs.store.store import Store
-from tests.contract.store.empty import open_empty
+from tests.contract.store.empty import open_again, open_empty
 from tests.contract.store.mongo_server import AVAILABLE, mongo_database
 from tests.empty_stores import NAME
 
@@ -38,6 +37,7 @@ collect_ignore = (
         "test_mongo_outages.py",
         "test_mongo_batches.py",
         "test_mongo_marks.py",
+        "test_empty.py",
     ]
 )
 if AVAILABLE:
@@ -68,6 +68,6 @@ async def store(store_url: str) -> AsyncIterator[Store]:
 @pytest.fixture
 async def other(store: Store, store_url: str) -> AsyncIterator[Store]:
     """A second store over the database of `store`, as another process has it."""
-    opened = await open_store(store_url)
+    opened = await open_again(store_url)
     yield opened
     await opened.close()

@@ -3,14 +3,20 @@
 from collections.abc import Awaitable, Callable
 
 from libs.contracts.connection_urls import sqlite_path
+from libs.store.factory import open_store
 from libs.store.store import Store
-from tests.contract.store.mongo_server import EMPTY, open_copy
+from tests.contract.store.mongo_server import EMPTY, open_copy, opened_before
 from tests.empty_stores import NAME, open_empty_sqlite
 
 
 async def open_empty(url: str) -> Store:
     """The store of a database that one of `DATABASES` made; the test closes it."""
     return await (open_copy(url, EMPTY) if url.startswith("mongodb") else _empty_sqlite(url))
+
+
+async def open_again(url: str) -> Store:
+    """A second store over a database that is open already, as another process has it."""
+    return opened_before(url) if url.startswith("mongodb") else await open_store(url)
 
 
 async def open_filled(url: str, name: str, fill: Callable[[Store], Awaitable[None]]) -> Store:

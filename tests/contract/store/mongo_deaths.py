@@ -13,10 +13,10 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError
 
 from libs.contracts.errors import GatewayError
 from libs.store.mongo.database import client_from, close
-from libs.store.mongo.indexes import make_indexes
 from tests.contract.store.builders import (
     after,
 )
+from tests.contract.store.empty import open_empty
 from tests.contract.store.mongo_server import mongo_database
 
 LATER = after(120)
@@ -87,12 +87,11 @@ async def survives(act: Callable[[], Awaitable[Any]]) -> bool:
 
 @pytest.fixture
 async def mongo(tmp_path: Path) -> AsyncIterator[Any]:
-    """An empty database."""
+    """An empty database, with the indexes that a service makes."""
     async with mongo_database(tmp_path) as url:
+        await (await open_empty(url)).close()
         client = client_from(url)
-        database = client.get_default_database()
-        await make_indexes(database)
-        yield database
+        yield client.get_default_database()
         await close(client)
 
 

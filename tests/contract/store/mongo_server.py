@@ -23,6 +23,7 @@ import pymongo
 
 from libs.store.factory import open_store
 from libs.store.mongo import database
+from libs.store.mongo.store import store_over
 from libs.store.store import Store
 from tools.stack.given_store import given_server
 
@@ -65,13 +66,20 @@ class StandIn:
 
     def copy(self, database: str, name: str) -> None:
         """Copy a database, with its indexes, to a name that has none."""
+        self._ask(f"copy {database} {name}", name)
+
+    def drop(self, name: str) -> None:
+        """Remove a database, if there is one."""
+        self._ask(f"drop {name}", name)
+
+    def _ask(self, line: str, expected: str) -> None:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(f"{database} {name}\n")
+        self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline().strip()
-        if answer != name:
-            raise RuntimeError(f"the MongoDB stand-in made no copy: {answer}")
+        if answer != expected:
+            raise RuntimeError(f"the MongoDB stand-in did not {line}: {answer}")
 
     def stop(self) -> None:
         self.process.kill()
@@ -101,11 +109,17 @@ async def open_copy(url: str, name: str, fill: Callable[[Store], Awaitable[None]
             await opened.close()
             stand_in.templates.add(name)
         stand_in.copy(template, parts.path.strip("/"))
-        return await open_store(url)
+        return opened_before(url)
     opened = await open_store(url)
     if fill is not None:
         await fill(opened)
     return opened
+
+
+def opened_before(url: str) -> Store:
+    """The store of a database that was opened before, and has what an opening looks for: forty calls fewer."""
+    client = database.client_from(url)
+    return store_over(client, client.get_default_database())
 
 
 @asynccontextmanager
@@ -115,6 +129,9 @@ async def mongo_database(folder: Path) -> AsyncIterator[str]:
     name = f"gateway-test-{uuid4().hex[:16]}"
     url = urlunsplit(parts._replace(path=f"/{name}"))
     yield url
+    if REAL_SERVER is None:
+        shared_stand_in().drop(name)
+        return
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url)
     await asyncio.to_thread(client.drop_database, name)
     await asyncio.to_thread(client.close)

@@ -1,44 +1,68 @@
 """A MongoDB stand-in as a separate process: prints its URL, and exits when its standard input closes.
 
 It keeps everything in memory and speaks MongoDB's wire protocol, on a loopback port or on the address and port that
-are its arguments. A line of its input, `<database> <name>`, makes a copy of a database; it answers with the name.
+are its arguments. A line of its input, `copy <database> <name>`, makes a copy of a database, and `drop <name>` removes
+one; it answers with the name. Both are a few dictionaries here, and dozens of commands over a connection.
 """
 
 import asyncio
 import sys
-from copy import deepcopy
 from typing import Any
 
 from mongoeco.engines.memory import MemoryEngine
+from mongoeco.engines.mvcc import MemoryMvccState
 from mongoeco.wire import AsyncMongoEcoProxyServer
 
 
+class Engine(MemoryEngine):
+    """Finds whether there is a document of a new `_id` by its key, as for an upsert, and not by reading all documents.
+
+    Keys with numbers are compared with all others nevertheless, since 1 and 1.0 are one `_id`.
+    """
+
+    def _ensure_unique_indexes(self, *given: Any, scan_payload_id: bool = False, **named: Any) -> None:
+        super()._ensure_unique_indexes(*given, **named)
+
+
 async def serve(host: str = "127.0.0.1", port: str = "0") -> None:
-    engine = MemoryEngine()
+    engine = Engine()
     async with AsyncMongoEcoProxyServer(engine=engine, host=host, port=int(port)) as server:
         print(server.address.uri, flush=True)  # noqa: T201 -- what the parent reads
         while line := await asyncio.to_thread(sys.stdin.readline):
-            database, name = line.split()
-            copied = copy_database(engine, database, name)
-            print(name if copied else "there is one of that name", flush=True)  # noqa: T201 -- as above
+            told = await changed(engine, *line.split())
+            print(told, flush=True)  # noqa: T201 -- as above
+
+
+async def changed(engine: MemoryEngine, verb: str, *names: str) -> str:
+    """Copy or drop a database; its name, or what is wrong."""
+    if verb == "copy":
+        return names[1] if copy_database(engine, *names) else "there is one of that name"
+    await engine.drop_database(*names)
+    return names[0]
 
 
 def copy_database(engine: MemoryEngine, database: str, name: str) -> bool:
-    """Copy documents, collections and indexes, unless the name has some: a start makes the same by 120 calls."""
+    """Copy documents, collections and indexes, unless the name has some: a start makes the same by 120 calls.
+
+    It is the engine's own snapshot: documents are shared, since a change replaces one and leaves it as it was.
+    """
+    parts: dict[str, dict[str, Any]] = {
+        "storage": engine._storage,
+        "indexes": engine._indexes,
+        "index_data": engine._index_data,
+        "search_indexes": engine._search_indexes,
+        "collections": engine._collections,
+        "collection_options": engine._collection_options,
+    }
     with engine._meta_lock:
         if name in engine._collections:
             return False
-        parts: tuple[dict[str, Any], ...] = (
-            engine._storage,
-            engine._indexes,
-            engine._index_data,
-            engine._search_indexes,
-            engine._collections,
-            engine._collection_options,
-        )
-        for part in parts:
-            if database in part:
-                part[name] = deepcopy(part[database])
+        found: dict[str, Any] = {
+            each: {name: part[database]} if database in part else {} for each, part in parts.items()
+        }
+        copied = MemoryMvccState.capture(snapshot_version=0, **found)
+        for each, part in parts.items():
+            part.update(getattr(copied, each))
     return True
 
 

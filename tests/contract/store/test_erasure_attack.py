@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from libs.chassis.clock import utc_now
-from libs.chassis.subscriptions import Received
+from libs.chassis.subscriptions import Received, Subscription
 from libs.contracts.events import (
     Event,
     ForwardRequested,
@@ -73,21 +74,26 @@ class Handlers:
     made: Deployment
     told: list[Event] = field(default_factory=list)
 
-    async def happens(self, event: Event, id_: UUID | None = None, at: datetime | None = None) -> None:
-        """An event is recorded and handled, and so is everything that follows from it."""
-        name, when = id_ or uuid4(), at or utc_now()
-        self.told.append(event)
-        await self.made.happened(event, ids=[name], at=when)
-        received: Received[Any] = Received(event=event, id=name, at=when, producer="ingress")
+    @cached_property
+    def bound(self) -> list[Subscription[Any]]:
+        """What policy handles; it reads its lists of words once."""
         store = self.made.store
-        bound = subscriptions(
+        by_queue = subscriptions(
             store,
             CachedDirectory(store.directory),
             CachedIntegrations(store.registry),
             do_not_contact=self.made.hashes,
             sealer=sealer_from(SECRET_KEYS),
         )
-        for each in (each for queue in bound.values() for each in queue):
+        return [each for queue in by_queue.values() for each in queue]
+
+    async def happens(self, event: Event, id_: UUID | None = None, at: datetime | None = None) -> None:
+        """An event is recorded and handled, and so is everything that follows from it."""
+        name, when = id_ or uuid4(), at or utc_now()
+        self.told.append(event)
+        await self.made.happened(event, ids=[name], at=when)
+        received: Received[Any] = Received(event=event, id=name, at=when, producer="ingress")
+        for each in self.bound:
             if type(event) is each.event:
                 for result in _events(await each.handler(received)):
                     await self.happens(result, result.derived_id(name))
@@ -163,12 +169,12 @@ class Attack:
         numbers, tokens = self._numbers(), set(re.findall(r"[A-Za-z0-9+/=]{12,}", self.content))
         return {
             guess
-            for guess in (f"{REGION}{n:04}" for n in range(10_000))
-            if hashes.intersection(_hashes_of(guess))
-            or masked(guess) in masks
+            for guess, leads_to, mask, token in _guesses()
+            if not hashes.isdisjoint(leads_to)
+            or mask in masks
             or guess[1:] in numbers
             or f"0{guess[4:]}" in numbers
-            or base64.b64encode(f"HB{guess}".encode()).decode() in tokens
+            or token in tokens
         }
 
     def _numbers(self) -> set[str]:
@@ -177,6 +183,16 @@ class Attack:
         runs = re.findall(r"\d(?:[^\w\x00-\x1f]{0,3}\d){9,}", plain)
         digits = ["".join(str(unicodedata.digit(sign)) for sign in run if sign.isdigit()) for run in runs]
         return {run[at : at + length] for run in digits for length in (10, 12) for at in range(len(run) - length + 1)}
+
+
+@cache
+def _guesses() -> list[tuple[str, tuple[str, ...], str, str]]:
+    """Every number of the region with its hashes, its mask, and the end of its message ids."""
+    region = [f"{REGION}{n:04}" for n in range(10_000)]
+    tokens = [base64.b64encode(f"HB{guess}".encode()).decode() for guess in region]
+    return [
+        (guess, tuple(_hashes_of(guess)), masked(guess), token) for guess, token in zip(region, tokens, strict=True)
+    ]
 
 
 def _hashes_of(guess: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,8 @@ from tools.cli.console_client import ExitCode
 
 HOW_MANY = [pytest.param(3, id="3 places"), pytest.param(40, id="40 places", marks=pytest.mark.long)]
 """How many writes a command is killed before: some here, many in `make chaos`."""
+ONE_OR_MORE = [pytest.param(1, id="1 place"), pytest.param(10, id="10 places", marks=pytest.mark.long)]
+"""The same where a place takes three restores, after two that show what an undisturbed one makes."""
 MIB = 1 << 20
 
 
@@ -50,12 +53,15 @@ class Site:
         here.mkdir(exist_ok=True)
         return await self.places.enter_async_context(DATABASES[self.kind](here))
 
-    async def restore(self, url: str, kill_at: int | None = None, backup: str = "backup") -> Ended:
+    async def restore(
+        self, url: str, kill_at: int | None = None, *, counted: bool = False, backup: str = "backup"
+    ) -> Ended:
         arguments = ("restore", str(self.folder / backup), "--sink", str(self.deployment.sink), "--allow-loss", "lost")
-        return await asyncio.to_thread(self.commands.run, *arguments, kill_at=kill_at, GATEWAY_STORE_URL=url)
+        how: Any = {"kill_at": kill_at, "counted": counted, "GATEWAY_STORE_URL": url}
+        return await asyncio.to_thread(self.commands.run, *arguments, **how)
 
-    async def backup(self, *arguments: str, kill_at: int | None = None) -> Ended:
-        return await asyncio.to_thread(self.commands.run, "backup", *arguments, kill_at=kill_at)
+    async def backup(self, *arguments: str, kill_at: int | None = None, counted: bool = False) -> Ended:
+        return await asyncio.to_thread(self.commands.run, "backup", *arguments, kill_at=kill_at, counted=counted)
 
 
 @pytest.fixture(params=DATABASES)
@@ -92,7 +98,7 @@ class Undisturbed:
     @classmethod
     async def of(cls, site: Site) -> "Undisturbed":
         urls = await site.place(), await site.place()
-        ends = [await site.restore(url) for url in urls]
+        ends = [await site.restore(url, counted=url is urls[0]) for url in urls]
         assert [each.code for each in ends] == [ExitCode.DONE] * 2, ends
         one, other = [await asyncio.to_thread(rows_of, url) for url in urls]
         apart = differences(one, other)
@@ -141,12 +147,15 @@ async def test_a_restore_that_is_killed_before_any_write_and_typed_again_makes_t
     assert killed > how_many
 
 
-async def test_a_restore_that_was_given_up_leaves_nothing_in_the_one_of_another_backup(site: Site, seed: int) -> None:
+@pytest.mark.parametrize("how_many", ONE_OR_MORE)
+async def test_a_restore_that_was_given_up_leaves_nothing_in_the_one_of_another_backup(
+    site: Site, seed: int, how_many: int
+) -> None:
     chance = random.Random(seed)
     undisturbed = await Undisturbed.of(site)
     await site.deployment.customer("+966500000009")
     assert (await site.backup(str(site.folder / "other"))).code == ExitCode.DONE
-    for number in places_to_kill(undisturbed.writes, 2, chance):
+    for number in places_to_kill(undisturbed.writes, how_many, chance):
         url, told = await site.place(), f"seed {seed}, killed before write {number}"
         await site.restore(url, number, backup="other")
         await site.restore(url, chance.randrange(undisturbed.writes // 3))
@@ -161,7 +170,7 @@ async def test_a_restore_that_was_given_up_leaves_nothing_in_the_one_of_another_
 @pytest.mark.parametrize("how_many", HOW_MANY)
 async def test_a_backup_that_is_killed_before_any_write_is_whole_or_none(site: Site, seed: int, how_many: int) -> None:
     chance = random.Random(seed)
-    writes = (await site.backup(str(site.folder / "undisturbed"))).writes
+    writes = (await site.backup(str(site.folder / "undisturbed"), counted=True)).writes
     for number in places_to_kill(writes, how_many, chance):
         target, told = site.folder / f"killed-{number}", f"seed {seed}, killed before write {number}"
         await site.backup(str(target), kill_at=number)
@@ -180,7 +189,7 @@ async def test_nightly_backups_leave_nothing_of_one_that_was_killed(site: Site, 
     chance = random.Random(seed)
     folder = site.folder / "nights"
     every = ("--timestamped", "--keep", "1")
-    writes = (await site.backup(str(folder), *every)).writes
+    writes = (await site.backup(str(folder), *every, counted=True)).writes
     for number in places_to_kill(writes, 3, chance):
         await site.backup(str(folder), *every, kill_at=number)
     while (ended := await site.backup(str(folder), *every)).code != ExitCode.DONE:

@@ -1,9 +1,10 @@
 """A damaged cumulative log is rebuilt from its tiles, files and chains, or nothing is changed: on both databases."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,8 +16,9 @@ from libs.store.cumulative_log import LogBatch
 from libs.store.store import Store
 from services.audit.handlers.log_round import JOB
 from tests.contract.store.builders import NOW, a_record, after
+from tests.contract.store.empty import open_filled
 from tests.contract.store.log_hand import LogHand, log_hand
-from tests.contract.store.test_cumulative_log import ORIGIN, Logged
+from tests.contract.store.test_cumulative_log import ORIGIN, Clock, Logged, Memory
 from tests.contract.store.test_log_tiles import writer
 from tests.unit.record.chains import KEY, KEYS, OTHER_KEY
 from tools.log_rebuild.proven_leaves import NotRebuilt
@@ -67,19 +69,32 @@ class Damaged:
             await again.proofs().inclusion("acc-1", link.seq, link.hash)
 
 
+REMEMBERED: dict[str, dict[str, tuple[int, bytes]]] = {}
+"""What audit's signer remembers of the log that `grow` has made, by the kind of the store."""
+
+
 @pytest.fixture
-async def damaged(store: Store, store_url: str, tmp_path: Path) -> Damaged:
-    logged = Logged(store, most=9)
-    for turn in range(3):
-        await store.records.append([a_record(f"record-{turn}-{n}", at=after(n)) for n in range(11)])
-        await store.records.append([a_record(f"other-{turn}", account_id="acc-2")])
-        logged.clock.now += timedelta(minutes=5)
-        await logged.round()
+async def damaged(store_url: str, tmp_path: Path) -> AsyncIterator[Damaged]:
+    kind, clock = urlsplit(store_url).scheme, Clock()
+
+    async def grow(empty: Store) -> None:
+        logged = Logged(empty, clock=Clock(), most=9)
+        for turn in range(3):
+            await empty.records.append([a_record(f"record-{turn}-{n}", at=after(n)) for n in range(11)])
+            await empty.records.append([a_record(f"other-{turn}", account_id="acc-2")])
+            logged.clock.now += timedelta(minutes=5)
+            await logged.round()
+        REMEMBERED[kind] = logged.memory.held
+
+    store = await open_filled(store_url, "log-of-three-rounds", grow)
+    clock.now += timedelta(minutes=15)
+    logged = Logged(store, clock=clock, memory=Memory(dict(REMEMBERED[kind])), most=9)
     await writer(store, tmp_path / "log")()
     made = Damaged(logged, log_hand(store_url), tmp_path / "log")
     made.entries, made.batches = await logged.entries(), await store.log_batches.page(0, limit=100)
     assert len(made.batches) > 4
-    return made
+    yield made
+    await store.close()
 
 
 def lose_some(d: Damaged) -> None:

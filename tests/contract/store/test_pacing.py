@@ -10,10 +10,10 @@ import pytest
 
 from libs.contracts.send_rates import bucket_key
 from libs.store.claim_rules import Bucket, bucket_after_hold, bucket_id, bucket_ids, slots_for
-from libs.store.factory import open_store
 from libs.store.ledger import Claim, ClaimAnswer, Claimed, ClaimInProgress, Pace, RateLimited
 from libs.store.store import Store
 from tests.contract.store.builders import NOW, a_claim, after
+from tests.contract.store.empty import open_empty
 
 SLOW_PAIR = Pace(number_rate=1e6, number_burst=1_000_000, pair_interval=6.0, pair_burst=3)
 SLOW_NUMBER = Pace(number_rate=10.0, number_burst=5, pair_interval=1e-6, pair_burst=1_000_000)
@@ -158,7 +158,7 @@ async def test_a_claim_that_waited_for_the_database_is_judged_when_it_takes_its_
 
 async def test_a_hundred_claims_of_one_number_at_once_in_two_processes_all_get_slots(store_url: str) -> None:
     program = (sys.executable, "-m", "tests.contract.store.claiming")
-    await (await open_store(store_url)).close()
+    await (await open_empty(store_url)).close()
     processes = [
         await asyncio.create_subprocess_exec(*program, store_url, name, "50", stdin=PIPE, stdout=PIPE)
         for name in ("one", "two")

@@ -2,8 +2,11 @@
 
 import copy
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -74,32 +77,48 @@ class Sqlite:
 
 @dataclass
 class Mongo:
-    """Reads and writes the documents of a MongoDB database."""
+    """Reads and writes the documents of a MongoDB database, over one connection."""
 
-    url: str
-
-    def _database(self) -> Any:
-        return pymongo.MongoClient(self.url).get_default_database()
+    database: Any
+    stored: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What is in each collection: only documents in which a case differs from the one before it are written."""
 
     def read(self) -> Rows:
-        database = self._database()
+        database = self.database
         records = [{n: d.get(n) for n in ("seq", "previous", "hash", *FIELDS)} for d in database["records"].find()]
         checkpoints = [{n: d[n] for n in ("chain", "number", "body")} for d in database["checkpoints"].find()]
         purges = [{"chain": d["_id"], "seq": d["seq"], "body": d["body"]} for d in database["purges"].find()]
         return Rows(records, checkpoints, purges, [])
 
     def write(self, rows: Rows) -> None:
-        database = self._database()
-        for name in ("records", "checkpoints", "purges"):
-            database[name].delete_many({})
         documents = [{n: v for n, v in row.items() if v is not None} for row in rows.records]
-        for name, made in (
-            ("records", [row | {"_id": f"{at}"} for at, row in enumerate(documents)]),
-            ("checkpoints", [row | {"_id": f"{at}", "shipped": True} for at, row in enumerate(rows.checkpoints)]),
-            ("purges", [{"_id": row["chain"], "seq": row["seq"], "body": row["body"]} for row in rows.purges]),
-        ):
-            if made:
-                database[name].insert_many(made)
+        self._write("records", _named(documents))
+        self._write("checkpoints", _named([row | {"shipped": True} for row in rows.checkpoints]))
+        self._write("purges", {row["chain"]: {"seq": row["seq"], "body": row["body"]} for row in rows.purges})
+
+    def _write(self, name: str, made: dict[str, Row]) -> None:
+        if name not in self.stored:
+            self.database[name].delete_many({})
+        wanted = {id_: repr(row) for id_, row in made.items()}
+        there = self.stored.get(name, {})
+        gone = [id_ for id_, text in there.items() if wanted.get(id_) != text]
+        new = [made[id_] | {"_id": id_} for id_, text in wanted.items() if there.get(id_) != text]
+        if gone:
+            self.database[name].delete_many({"_id": {"$in": gone}})
+        if new:
+            self.database[name].insert_many(new)
+        self.stored[name] = wanted
+
+
+def _named(rows: list[Row]) -> dict[str, Row]:
+    """Each row under an `_id` that equal content has in every case."""
+    seen = Counter[str]()
+    named = {}
+    for row in rows:
+        digest = sha256(repr(row).encode()).hexdigest()
+        named[f"{digest}-{seen[digest]}"] = row
+        seen[digest] += 1
+    return named
 
 
 async def fill(store: Store) -> list[Checkpoint]:
@@ -142,14 +161,25 @@ class Bench:
     shipped: list[Checkpoint]
 
 
+@contextmanager
+def raw_rows(folder: Path, url: str) -> Iterator[Sqlite | Mongo]:
+    """The way to the rows of this database, past the gateway."""
+    if url.startswith("sqlite:"):
+        yield Sqlite(folder / "gateway-records.db")
+        return
+    client: pymongo.MongoClient[Row] = pymongo.MongoClient(url)
+    with closing(client):
+        yield Mongo(client.get_default_database())
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=DATABASES)
 async def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
     folder = tmp_path_factory.mktemp("tampering")
     async with DATABASES[request.param](folder) as url:
         store = await open_empty(url)
         shipped = await fill(store)
-        raw = Sqlite(folder / "gateway-records.db") if request.param == "sqlite" else Mongo(url)
-        yield Bench(store, raw, raw.read(), shipped)
+        with raw_rows(folder, url) as raw:
+            yield Bench(store, raw, raw.read(), shipped)
         await store.close()
 
 
