@@ -67,6 +67,8 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold texts
     os.nice(NICENESS)
+    with suppress(OSError):  # where Linux divides processors among sessions, niceness counts within one alone
+        Path("/proc/self/autogroup").write_text(f"{NICENESS}", "utf-8")
     gc.disable()  # what a post is read into has no cycles
     with suppress(OSError):  # where memory is short, this process goes before ingress
         Path("/proc/self/oom_score_adj").write_text("1000", "utf-8")

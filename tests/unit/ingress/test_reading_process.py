@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 from libs.contracts.errors import ErrorCode, GatewayError
 from libs.providers.cloud_api.webhook import CloudApiWebhooks
 from libs.providers.inbound import Skip, UnreadablePost, WebhookRequest, WebhookSecrets
-from services.ingress.adapters.reading import EVENTS_OF_A_FRAME
+from services.ingress.adapters.reading import EVENTS_OF_A_FRAME, NICENESS
 from services.ingress.adapters.reading_process import ReadingProcess
 from tests.e2e.waiting import eventually
 from tests.unit.ingress.deadly_source import Deadly
@@ -61,6 +61,17 @@ async def test_one_process_reads_all_posts_and_ends_with_its_reader() -> None:
         assert os.getsid(first) != os.getsid(0)
 
     assert not psutil.pid_exists(first)
+
+
+async def test_callers_come_first_in_a_session_and_among_sessions() -> None:
+    async with ReadingProcess() as reader:
+        await reader.read(SOURCE, a_post(1))
+        assert reader.pid is not None
+        process, group = psutil.Process(reader.pid), Path(f"/proc/{reader.pid}/autogroup")
+
+        assert process.nice() == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
+        if group.exists():  # a kernel that divides processors among sessions
+            assert group.read_text().endswith(f" nice {NICENESS}\n")
 
 
 @pytest.mark.parametrize("how", ["dies", "raises", "memory", "computes"])
