@@ -11,12 +11,17 @@ _OP_MSG = 2013
 _HEADER = struct.Struct("<iiii")
 _BODY = _HEADER.size + 4 + 1
 """Behind the header come the flags and the kind of the first section, which is the command's document."""
-_DATA = frozenset({"find", "getMore", "aggregate", "count", "distinct", "insert", "update", "delete", "findAndModify"})
+_DATA = frozenset(
+    {"find", "getMore", "aggregate", "count", "distinct", "insert", "update", "delete", "findAndModify", "bulkWrite"}
+)
 """The commands that read or write data; the others are of the connection."""
 
 
 def call_in(message: bytes) -> str | None:
-    """Command and collection of a message to the server, such as `find ledger`; None for any other message."""
+    """Command and collection of a message to the server, such as `find ledger`; None for any other message.
+
+    `bulkWrite` is for several collections, and named alone.
+    """
     if _HEADER.unpack_from(message)[3] != _OP_MSG:
         return None
     name, _, rest = message[_BODY + 5 :].partition(b"\0")  # behind the document's length and the element's type

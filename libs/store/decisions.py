@@ -4,7 +4,8 @@ The first decision for an event stands, however often the event is delivered. An
 step; that quota can be returned once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import Protocol
@@ -13,6 +14,7 @@ from libs.contracts.decisions import Decision
 from libs.store.consents import NO_CONSENTS, CustomerConsents
 from libs.store.conversations import Conversation, SuppressionKind
 from libs.store.customer_links import CustomerLink
+from libs.store.delivery_order import OrderEnd
 from libs.store.restrictions import Restriction, Subject
 
 TEN_MINUTES = 600
@@ -66,6 +68,10 @@ class StoredFacts:
     """Of the newest events in the delivery orders of the number and the query's keys, those whose message is finished.
 
     They stay so. Empty where the claim of the next message finds that out for nothing."""
+    order_ends: Mapping[str, OrderEnd] = field(default_factory=dict)
+    """How the delivery orders of the number and the query's keys end, by key; empty where a store has no use for it.
+
+    Other events may join them at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +142,8 @@ class Proposal:
     """The time of the clock, which shows whether it was set back; None: `now`."""
     cooldown: Cooldown | None = None
     position: Position | None = None
+    order_end: OrderEnd | None = None
+    """How the order of `position` ended when the facts were read, if they tell: saves a call where it still does."""
 
 
 @unique

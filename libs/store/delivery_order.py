@@ -1,10 +1,19 @@
 """The delivery order: in which order messages of one number to one customer were approved, and must be sent."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 KEPT_DAYS = 2
 """Longer than a message waits to be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnd:
+    """The end of an order: how many positions are stored, and the id of its newest event, None when it is empty."""
+
+    positions: int = 0
+    newest: str | None = None
 
 
 class DeliveryOrder(Protocol):

@@ -56,7 +56,7 @@ _OPTIONS: Final[Mapping[str, Any]] = {
 AFTER: Final = ReturnDocument.AFTER
 TOUCH: Final[Mapping[str, Any]] = {"$currentDate": {"touched_at": True}}
 """An update that sets the time from which a document's time to live counts."""
-_DUPLICATE_KEY_CODE = 11000
+DUPLICATE_KEY_CODE = 11000
 
 T = TypeVar("T")
 
@@ -165,7 +165,7 @@ async def insert_missing(collection: Collection, documents: Sequence[Document], 
         inserted = await collection.insert_many(documents, ordered=ordered)
     except BulkWriteError as error:
         details: Any = error.details
-        if details["writeConcernErrors"] or any(e["code"] != _DUPLICATE_KEY_CODE for e in details["writeErrors"]):
+        if details["writeConcernErrors"] or any(e["code"] != DUPLICATE_KEY_CODE for e in details["writeErrors"]):
             raise
         return int(details["nInserted"])
     return len(inserted.inserted_ids)

@@ -6,7 +6,11 @@ under a mark, and the decision holds the mark's token:
 
 1. Count in the account's document and add the mark, only if both limits allow it. So limits are never exceeded.
 2. Write the decision with the token.
-3. Remove the mark, with the account's next reservation or a moment later: nothing depends on it any more.
+3. Add the approved message to the delivery order (`libs.store.mongo.delivery_order`).
+4. Remove the mark, with the account's next reservation or a moment later: nothing depends on it any more.
+
+Where the server can (`libs.store.mongo.ordered_writes`), 1 to 3 are one call, which stops at the first that must not be
+made; what is left is done one by one. A process that dies meanwhile leaves the same as one that dies between two calls.
 
 A process that dies after 1 leaves a mark. The same event, delivered again, finds the mark and continues with it, so it
 is counted once. A process that loses 2 (to a withdrawal, or to another delivery of the event) removes mark and count,
@@ -28,14 +32,12 @@ counts only while that decision stands.
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
 from libs.contracts.decisions import Decision
 from libs.contracts.errors import unavailable
-from libs.store.approval_rate import ApprovalRate, rate_in_slot, slot_from
-from libs.store.conversations import SuppressionKind
+from libs.store.approval_rate import slot_from
 from libs.store.decisions import (
     Cooldown,
     CoolingDown,
@@ -45,20 +47,13 @@ from libs.store.decisions import (
     QuotaExhausted,
     StandingDecision,
     StoredFacts,
-    Usage,
 )
-from libs.store.mongo.consents import consents_from, consents_id
-from libs.store.mongo.conversations import conversation_id, latest_conversation
 from libs.store.mongo.cooldowns import Cooldowns
-from libs.store.mongo.customer_links import link_from, link_id
 from libs.store.mongo.database import AFTER, DUPLICATE_KEY, TOUCH, Database, Document, aggregate, run, unless_duplicate
-from libs.store.mongo.delivery_order import MongoDeliveryOrder, finished_pipeline
-from libs.store.mongo.do_not_contact import standing_from, standing_query
+from libs.store.mongo.delivery_order import MongoDeliveryOrder, joining
+from libs.store.mongo.facts import facts_from, facts_pipeline
+from libs.store.mongo.ordered_writes import OrderedWrites, Write
 from libs.store.mongo.quotas import RESERVING, RETURNING, Mark, Quotas, abandoned_marks
-from libs.store.mongo.sources import by_source, select, union
-from libs.store.mongo.suppression_documents import suppression_id
-from libs.store.restriction_rows import restriction_from
-from libs.store.restrictions import slots_of
 
 _TRIES = 10
 _UNDECIDED = {"outcome": {"$exists": False}}
@@ -72,19 +67,20 @@ class MongoDecisions:
         self._quotas = Quotas(database)
         self._cooldowns = Cooldowns(database)
         self._delivery_order = MongoDeliveryOrder(database)
+        self._writes = OrderedWrites(database)
 
     async def facts(self, query: FactsQuery) -> StoredFacts:
         """As `Decisions.facts`: one aggregation over eight collections, each read by `_id`."""
-        found = await aggregate(self._decisions, _facts_pipeline(query))
+        found = await aggregate(self._decisions, facts_pipeline(query))
         usage = next((row for row in found if row["source"] == "usage"), None)
         abandoned = abandoned_marks(usage, query.now)
         if abandoned:
             await self._clear(abandoned)
             return await self.facts(query)
-        return _facts_from(query, found, usage or {})
+        return facts_from(query, found, usage or {})
 
     async def decide(self, proposal: Proposal) -> DecisionResult:
-        """As `Decisions.decide`: two writes for an approval (one more with a cooldown), one for anything else."""
+        """As `Decisions.decide`: one call, one more with a cooldown, two more on MongoDB before 8.0."""
         cooldown = proposal.cooldown if proposal.budget is not None else None
         if cooldown is None:
             return await self._decide(proposal)
@@ -97,6 +93,32 @@ class MongoDecisions:
         return result
 
     async def _decide(self, proposal: Proposal) -> DecisionResult:
+        return await self._approve_at_once(proposal) or await self._decide_in_steps(proposal)
+
+    async def _approve_at_once(self, proposal: Proposal) -> StandingDecision | None:
+        """Count, decide and join the delivery order in one call; None: the steps have to find out what stands."""
+        budget, position, end = proposal.budget, proposal.position, proposal.order_end
+        reserving = None if budget is None else self._quotas.reserving(proposal, budget)
+        if reserving is None:
+            return None
+        free, fields = _decision(proposal, reserving.mark)
+        writes = [reserving.write, Write("decisions", free, {"$set": fields, **TOUCH}, upsert=True)]
+        if position is not None and end is not None:
+            writes.append(joining(position, end, proposal.event_id, proposal.now))
+        made = await self._writes.made(writes)
+        if not made:
+            return None
+        self._quotas.reserved(reserving)
+        if len(made) == 1:  # the event is decided, or this process was taken for dead
+            standing = await self._write(proposal, reserving.mark)
+            return standing and await self._enqueue(proposal, standing)
+        self._quotas.settle(reserving.mark)
+        standing = StandingDecision(proposal.decision, fresh=True)
+        if end is not None and made[2:] == [True]:
+            return replace(standing, after=end.newest)
+        return await self._enqueue(proposal, standing)
+
+    async def _decide_in_steps(self, proposal: Proposal) -> DecisionResult:
         for _ in range(_TRIES):
             mark: Mark | None = None
             if proposal.budget is not None:
@@ -144,13 +166,7 @@ class MongoDecisions:
 
     async def _write(self, proposal: Proposal, mark: Mark | None) -> StandingDecision | None:
         """Write the decision unless there is one; None when its mark was cleared in the meantime."""
-        free: Document = {"_id": proposal.event_id, **_UNDECIDED}
-        fields: Document = {"outcome": proposal.decision.stored()}
-        if mark is not None:
-            free["barred"] = {"$ne": mark.token}
-            fields |= {name: getattr(mark, name) for name in ("token", "account_id", "day", "month")}
-            if proposal.cooldown is not None:
-                fields["cooldown"] = proposal.cooldown.id
+        free, fields = _decision(proposal, mark)
         written = await unless_duplicate(
             self._decisions.find_one_and_update(free, {"$set": fields, **TOUCH}, upsert=True)
         )
@@ -211,6 +227,18 @@ class MongoDecisions:
         return made is not None and made.get("returned") == mark.token
 
 
+def _decision(proposal: Proposal, mark: Mark | None) -> tuple[Document, Document]:
+    """The filter of a document that may be decided, and the fields that decide it."""
+    free: Document = {"_id": proposal.event_id, **_UNDECIDED}
+    fields: Document = {"outcome": proposal.decision.stored()}
+    if mark is not None:
+        free["barred"] = {"$ne": mark.token}
+        fields |= {name: getattr(mark, name) for name in ("token", "account_id", "day", "month")}
+        if proposal.cooldown is not None:
+            fields["cooldown"] = proposal.cooldown.id
+    return free, fields
+
+
 def _mark_from(made: Document, token: ObjectId, now: datetime) -> Mark:
     return Mark(
         kind=RETURNING,
@@ -221,52 +249,4 @@ def _mark_from(made: Document, token: ObjectId, now: datetime) -> Mark:
         month=made["month"],
         slot=slot_from(now),
         at=now.timestamp(),
-    )
-
-
-def _facts_pipeline(query: FactsQuery) -> list[Document]:
-    account, keys = query.account_id, query.customer_keys
-    windows = [conversation_id(query.number_id, key) for key in keys]
-    suppressions = [suppression_id(account, key, kind) for key in keys for kind in SuppressionKind]
-    usage = dict.fromkeys((f"days.{query.day}", f"months.{query.month}", "speed", RESERVING, RETURNING), 1)
-    slots = slots_of(account, query.subjects)
-    return [
-        *select("decision", {"_id": query.event_id}, {"outcome": 1}),
-        union("usage", select("usage", {"_id": account}, usage)),
-        union("conversations", select("conversation", {"_id": {"$in": windows}})),
-        union("suppressions", select("suppression", standing_query(account, suppressions), {"_id": 1})),
-        union("customer_links", select("customer_link", {"_id": {"$in": [link_id(account, key) for key in keys]}})),
-        union("restrictions", select("restriction", {"_id": {"$in": slots}, "active": True}, {"outbox": 0})),
-        finished_pipeline(query.number_id, keys),
-        *_consents(query),
-    ]
-
-
-def _consents(query: FactsQuery) -> list[Document]:
-    named = {"_id": {"$in": [consents_id(query.account_id, key) for key in query.customer_keys]}}
-    return [union("consents", select("consents", named))] if query.with_consents else []
-
-
-def _facts_from(query: FactsQuery, found: list[Document], usage: Document) -> StoredFacts:
-    by = by_source(found)
-    stored: dict[str, Any] = usage.get("speed", {})
-    newest = slot_from(query.clock or query.now)
-    rate = rate_in_slot(ApprovalRate(**stored), slot_from(query.now), newest=newest)
-    decision = next((row["outcome"] for row in by["decision"] if "outcome" in row), None)
-    standing = standing_from(by["suppression"])
-    return StoredFacts(
-        conversation=latest_conversation(by["conversation"]),
-        suppressed=standing.kinds,
-        usage=Usage(
-            day=usage.get("days", {}).get(query.day, 0),
-            month=usage.get("months", {}).get(query.month, 0),
-            ten_minutes=rate.count,
-            normal=rate.normal,
-        ),
-        decision=None if decision is None else Decision.from_stored(decision),
-        restrictions=tuple(map(restriction_from, by["restriction"])),
-        customer_links=tuple(map(link_from, by["customer_link"])),
-        left_by_erasures=standing.left_by_erasures,
-        consents=consents_from(by["consents"]),
-        finished=frozenset(row["newest"] for row in by["turn"]),
     )

@@ -7,9 +7,9 @@ Shard keys that fit: `_id` hashed for the big collections (`decisions`, `cooldow
 and no unique index has another key. The exception is a status without callback data, which queries all shards by
 message id.
 `account_id`, hashed, for `records`: a chain must stay on one shard, so that its `seq` values are taken in order and
-its `_id`s, which begin with the account, are unique. `accounts`, `numbers` and `integrations` are small and stay
-unsharded, because `numbers` has a second unique index. Lists (pages, the outbox) query all shards; nothing on the path
-of an outgoing message does.
+its `_id`s, which begin with the account, are unique; its unique index begins with the shard key, as it must.
+`accounts`, `numbers` and `integrations` are small and stay unsharded, because `numbers` has a second unique index.
+Lists (pages, the outbox) query all shards; nothing on the path of an outgoing message does.
 
 MongoDB deletes documents within about a minute after their time to live, by the server's clock, counted from
 `touched_at`, which the server sets; that of `buckets`, `usage` and long cooldowns is the process's clock. Where the
@@ -58,6 +58,10 @@ class Missing:
 
 
 _OUTBOX = (_by("outbox.at"), _by("outbox.id"))
+ONE_RECORD_OF_AN_EVENT: Final = _by("account_id", "id", unique=True)
+"""With it an append needs no look for what is recorded already; without it, it looks (`libs.store.mongo.records`)."""
+_DONE_WITHOUT = (ONE_RECORD_OF_AN_EVENT,)
+"""The unique indexes without which a service may start: its calls keep values unique by themselves."""
 INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "accounts": _OUTBOX,
     "numbers": (
@@ -132,6 +136,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "subjects": (_by("pseudonym", unique=True),),
     "records": (
         _by("id"),
+        ONE_RECORD_OF_AN_EVENT,
         _by("account_id", "seq"),
         _by("-at", "-id"),
         _by("account_id", "-at", "-id"),
@@ -163,7 +168,7 @@ async def missing_indexes(database: Database, *, names: Collection[str] = tuple(
 async def make_indexes(database: Database) -> list[Missing]:
     """Create missing indexes of empty collections; returns those that collections with documents lack.
 
-    Raises GatewayError(gateway_unavailable), also when one of these is unique: else equal values are stored twice.
+    Raises GatewayError(gateway_unavailable), also when a unique one is relied on: else equal values are stored twice.
     """
     lacking: list[Missing] = []
     with pymongo.timeout(BUILD_SECONDS):
@@ -173,7 +178,8 @@ async def make_indexes(database: Database) -> list[Missing]:
                 await run(database[name].create_indexes([each.index for each in missing]))
             else:
                 lacking += missing
-    require_relied_on([str(each) for each in lacking if each.index.document.get("unique")])
+    unique = [each for each in lacking if each.index.document.get("unique")]
+    require_relied_on([str(each) for each in unique if each.index not in _DONE_WITHOUT])
     return lacking
 
 

@@ -24,7 +24,7 @@ from pymongo.monitoring import (
 from libs.store.metrics import POOL_IN_USE, READ_SECONDS, WRITE_SECONDS
 
 READS: Final = frozenset({"find", "getMore", "aggregate", "count", "distinct"})
-WRITES: Final = frozenset({"insert", "update", "delete", "findAndModify"})
+WRITES: Final = frozenset({"insert", "update", "delete", "findAndModify", "bulkWrite"})
 
 
 class MeasureCalls(CommandListener):

@@ -26,6 +26,7 @@ from libs.contracts.errors import GatewayError, unavailable
 from libs.store.approval_rate import slot_from
 from libs.store.decisions import Budget, Limit, Proposal, QuotaExhausted
 from libs.store.mongo.database import Collection, Database, Document, DuplicateKey, run, unless_duplicate
+from libs.store.mongo.ordered_writes import Write
 from libs.store.mongo.quota_reservation import reservation
 
 RESERVING: Final = "reserving"
@@ -65,6 +66,16 @@ def abandoned_marks(document: Document | None, now: datetime) -> list[Mark]:
     """The marks whose processes must have died."""
     marks = marks_of(document, RESERVING) + marks_of(document, RETURNING)
     return [mark for mark in marks if mark.at < now.timestamp() - ABANDONED_AFTER_SECONDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Reserving:
+    """A reservation that has not been written yet."""
+
+    mark: Mark
+    write: Write
+    final: tuple[ObjectId, ...]
+    """The marks that it removes."""
 
 
 class FinalMarks:
@@ -129,19 +140,31 @@ class Quotas:
         Also returns the abandoned marks of the account.
         """
         event_id, now = proposal.event_id, proposal.now
-        mark = Mark(
-            kind=RESERVING,
-            account_id=budget.account_id,
-            token=ObjectId(),
-            event_id=event_id,
-            day=budget.day,
-            month=budget.month,
-            slot=slot_from(now),
-            at=now.timestamp(),
-        )
-        document = await self._count(budget, mark, clock=proposal.clock or now)
+        document = await self._count(budget, _mark_of(proposal, budget), clock=proposal.clock or now)
         existing = next((mark for mark in marks_of(document, RESERVING) if mark.event_id == event_id), None)
         return existing or _exhausted(document, budget), abandoned_marks(document, now)
+
+    def reserving(self, proposal: Proposal, budget: Budget) -> Reserving | None:
+        """The same as one write that can be sent together with others: it meets a stored key when it must not count.
+
+        That is when a limit is reached, the event has a mark, or another process makes the account's document. None for
+        a limit of nothing, which an account without a document would not meet.
+        """
+        if min(budget.daily_limit, budget.monthly_limit) < 1:
+            return None
+        mark, final = _mark_of(proposal, budget), self._final.of(budget.account_id)
+        counts: Document = {
+            "_id": budget.account_id,
+            f"days.{budget.day}": {"$not": {"$gte": budget.daily_limit}},
+            f"months.{budget.month}": {"$not": {"$gte": budget.monthly_limit}},
+            f"{RESERVING}.event_id": {"$ne": proposal.event_id},
+        }
+        update = _reservation(budget, mark, final, proposal.clock or proposal.now)
+        return Reserving(mark, Write("usage", counts, update, upsert=True), final)
+
+    def reserved(self, reserving: Reserving) -> None:
+        """The write was made: the marks that it removed are forgotten."""
+        self._final.forget(reserving.mark.account_id, reserving.final)
 
     async def mark_return(self, mark: Mark) -> None:
         """Add a `returning` mark; the counts do not change yet."""
@@ -168,8 +191,7 @@ class Quotas:
         final = self._final.of(mark.account_id)
 
         async def counted() -> Document | DuplicateKey:
-            newest = slot_from(clock)
-            update = reservation(budget, mark.document(), RESERVING, final=final, newest=newest, clock=clock)
+            update = _reservation(budget, mark, final, clock)
             found: Document | DuplicateKey = await unless_duplicate(
                 self._usage.find_one_and_update(
                     {"_id": mark.account_id}, update, upsert=True, return_document=ReturnDocument.AFTER
@@ -186,6 +208,23 @@ class Quotas:
             raise unavailable("store")
         self._final.forget(mark.account_id, final)
         return document
+
+
+def _mark_of(proposal: Proposal, budget: Budget) -> Mark:
+    return Mark(
+        kind=RESERVING,
+        account_id=budget.account_id,
+        token=ObjectId(),
+        event_id=proposal.event_id,
+        day=budget.day,
+        month=budget.month,
+        slot=slot_from(proposal.now),
+        at=proposal.now.timestamp(),
+    )
+
+
+def _reservation(budget: Budget, mark: Mark, final: Sequence[ObjectId], clock: datetime) -> list[Document]:
+    return reservation(budget, mark.document(), RESERVING, final=final, newest=slot_from(clock), clock=clock)
 
 
 def _exhausted(document: Document, budget: Budget) -> QuotaExhausted:

@@ -3,12 +3,15 @@
 The rule: a batch is inserted in the order of `seq` after a tail that was read before the check for stored records. When
 a `seq` is taken, the batch stops there and starts again after the new tail. So no record is written twice or lost, and
 no chain has a gap, whichever process dies and however many write (docs/decisions/0013). A document is never updated.
+With a unique index of account and event, which releases before this one lack, a batch is first tried without the check:
+a record that is stored already stops it as a taken `seq` does, and then it is checked.
 Details are JSON text, because users choose some of their keys and numbers (dots, dollars, big integers). Times are in
 microseconds, which BSON dates would truncate.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bson.int64 import Int64
@@ -19,7 +22,9 @@ from libs.record.checkpoints import stored_purge_from
 from libs.store.chain_links import Tail, chain_of_row, links_from, record_from, rows_by_id, values_from
 from libs.store.cursors import cursor_from, position_from
 from libs.store.instants import micros_from
-from libs.store.mongo.database import Database, Document, insert_missing, run
+from libs.store.migration import CHECK_SECONDS
+from libs.store.mongo.database import Collection, Database, Document, insert_missing, run
+from libs.store.mongo.indexes import ONE_RECORD_OF_AN_EVENT, is_there
 from libs.store.records import Record, RecordFilter, RecordPage
 
 _EQUAL: Final = ("account_id", "integration_id", "type", "code", "event_id")
@@ -33,8 +38,11 @@ Rows = dict[str, tuple[Value, ...]]
 class MongoRecords:
     """`Records`."""
 
-    def __init__(self, database: Database, *, at_once: int = MOST_AT_ONCE) -> None:
+    def __init__(
+        self, database: Database, *, at_once: int = MOST_AT_ONCE, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._records, self._purges = database["records"], database["purges"]
+        self._once = _UniqueRecords(self._records, monotonic)
         self._at_once = at_once
         self._tails: dict[str, Tail] = {}
         self._lock = asyncio.Lock()
@@ -44,13 +52,16 @@ class MongoRecords:
         waiting = rows_by_id(values_from(record) for record in records)
         written = 0
         async with self._lock:
+            checked = not await self._once.ensured()
             for _ in range(_TRIES):
                 if not waiting:
                     return written
                 tails = await self._tails_of({chain_of_row(row) for row in waiting.values()})
-                for stored in await self._stored(waiting):  # after the tails, so that no record is missed
-                    waiting.pop(stored, None)
+                if checked:
+                    for stored in await self._stored(waiting):  # after the tails, so that no record is missed
+                        waiting.pop(stored, None)
                 written += await self._write(waiting, tails)
+                checked = True
         raise unavailable("store")
 
     async def page(self, wanted: RecordFilter, *, limit: int, cursor: str | None) -> RecordPage:
@@ -106,6 +117,23 @@ class MongoRecords:
 
     async def _insert(self, documents: list[Document]) -> int:
         return await insert_missing(self._records, documents, ordered=True)
+
+
+class _UniqueRecords:
+    """Whether the server keeps records unique by an index; asked again from time to time, as it can be dropped."""
+
+    def __init__(self, records: Collection, monotonic: Callable[[], float]) -> None:
+        self._records, self._monotonic = records, monotonic
+        self._found, self._ask_at = False, float("-inf")
+
+    async def ensured(self) -> bool:
+        """Raises GatewayError(gateway_unavailable)."""
+        now = self._monotonic()
+        if now >= self._ask_at:
+            indexes = await run(self._records.index_information())
+            self._found = is_there(ONE_RECORD_OF_AN_EVENT.document, indexes)
+            self._ask_at = now + CHECK_SECONDS
+        return self._found
 
 
 def _links_of_other_chains(links: Sequence[Link]) -> list[Link]:

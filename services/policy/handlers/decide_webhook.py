@@ -81,6 +81,7 @@ class DecideWebhook:
             clock=self.clock(),
             cooldown=cooldown_of(received.event, facts) if decision.approved else None,
             position=Position(number_id=facts.integration.instance_id, customer_key=facts.customer_key),
+            order_end=facts.stored.order_ends.get(facts.customer_key),
         )
         result = await self.decisions.decide(proposal)
         if isinstance(result, QuotaExhausted):

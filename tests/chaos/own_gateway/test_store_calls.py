@@ -30,9 +30,7 @@ CUSTOMERS, TURNS = 8, 5
 BEFORE = {
     "update windows": 1,  # ingress: the rate limit
     "aggregate decisions": 1,  # policy: the facts, and whether the message before it is finished
-    "findAndModify usage": 1,  # the quota is counted
-    "findAndModify decisions": 1,
-    "findAndModify turns": 1,  # the position in the delivery order
+    "bulkWrite": 1,  # the quota is counted, the event decided, its position taken in the delivery order
     "findAndModify buckets": 1,  # sender: the slots of number and pair
     "update ledger": 1,  # the claim
     "aggregate buckets": 1,  # after the claim: erased?, opted out?, restrictions, holds
@@ -40,8 +38,7 @@ BEFORE = {
 """What a message that its customer gets at once needs before WhatsApp is called."""
 AFTER = {
     "findAndModify ledger": 1,  # the outcome, and whether an erasure met the call
-    "find records": 1,  # audit, for a batch: at most once for each event of a message that comes alone
-    "insert records": 1,
+    "insert records": 1,  # audit, for a batch: at most once for each event of a message that comes alone
 }
 SPARE = 0.4
 """Of each kind: a look that had to be repeated. One more call for each message would be 1."""

@@ -30,6 +30,8 @@ collect_ignore = (
     []
     if AVAILABLE
     else [
+        "test_decisions_in_steps.py",
+        "test_mongo_approvals.py",
         "test_mongo_deaths.py",
         "test_mongo_claim_deaths.py",
         "test_mongo_row_deaths.py",
@@ -37,6 +39,7 @@ collect_ignore = (
         "test_mongo_outages.py",
         "test_mongo_batches.py",
         "test_mongo_marks.py",
+        "test_ordered_writes.py",
         "test_empty.py",
     ]
 )

@@ -4,12 +4,14 @@ A process is one adapter over a `Watched` database: at its n-th call it dies (be
 after) or pauses while others act. Each test tries every n until the process gets through.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo.errors import AutoReconnect, DuplicateKeyError
+from pymongo import UpdateOne
+from pymongo.errors import AutoReconnect, ClientBulkWriteException, DuplicateKeyError
+from pymongo.results import ClientBulkWriteResult
 
 from libs.contracts.errors import GatewayError
 from libs.store.mongo.database import client_from, close
@@ -40,9 +42,13 @@ class Watched:
     def __getitem__(self, name: str) -> Any:
         return Watched(self._real[name], self._hook, self._calls)
 
+    @property
+    def client(self) -> "WatchedClient":
+        return WatchedClient(self._real.client, self._hook, self._calls)
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._real, name)
-        if name in {"find", "aggregate"}:
+        if name in {"find", "aggregate", "name"}:
             return method
 
         async def call(*given: Any, **options: Any) -> Any:
@@ -54,6 +60,32 @@ class Watched:
             return answer
 
         return call
+
+
+class WatchedClient:
+    """A client whose writes to several collections are watched one by one, as the server makes them."""
+
+    def __init__(self, real: Any, hook: Hook, calls: list[int]) -> None:
+        self._real, self._hook, self._calls = real, hook, calls
+
+    async def bulk_write(self, writes: Sequence[UpdateOne], **options: Any) -> ClientBulkWriteResult:
+        results: dict[int, Any] = {}
+        whole: dict[str, Any] = {"updateResults": results, "error": None, "writeErrors": [], "writeConcernErrors": []}
+        for index, write in enumerate(writes):
+            self._calls[0] += 1
+            number = self._calls[0]
+            try:
+                await self._hook(number, False)  # noqa: FBT003 -- before the write
+                made = await self._real.bulk_write([write], **options)
+                await self._hook(number, True)  # noqa: FBT003 -- after it
+            except (ClientBulkWriteException, DuplicateKeyError) as failure:
+                errors = [{"idx": index, "code": 11000}]
+                if isinstance(failure, ClientBulkWriteException):
+                    errors = [{**each, "idx": index} for each in failure.details["writeErrors"]]
+                told = whole | {"writeErrors": errors, "anySuccessful": bool(results)}
+                raise ClientBulkWriteException(told, verbose=True) from None
+            results[index] = made.update_results[0]
+        return ClientBulkWriteResult(whole, acknowledged=True, has_verbose_results=True)
 
 
 def dying(database: Any, at: int, *, reached: bool) -> Watched:

@@ -11,7 +11,8 @@ from typing import Any
 
 from mongoeco.engines.memory import MemoryEngine
 from mongoeco.engines.mvcc import MemoryMvccState
-from mongoeco.wire import AsyncMongoEcoProxyServer
+
+from tests.contract.store.mongo_bulk_write import Server
 
 
 class Engine(MemoryEngine):
@@ -26,7 +27,7 @@ class Engine(MemoryEngine):
 
 async def serve(host: str = "127.0.0.1", port: str = "0") -> None:
     engine = Engine()
-    async with AsyncMongoEcoProxyServer(engine=engine, host=host, port=int(port)) as server:
+    async with Server(engine=engine, host=host, port=int(port)) as server:
         print(server.address.uri, flush=True)  # noqa: T201 -- what the parent reads
         while line := await asyncio.to_thread(sys.stdin.readline):
             told = await changed(engine, *line.split())

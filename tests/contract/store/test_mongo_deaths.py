@@ -3,11 +3,13 @@
 from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from libs.store.decisions import CoolingDown, Limit, QuotaExhausted, StandingDecision, Usage
 from libs.store.mongo.decisions import MongoDecisions
+from libs.store.mongo.ordered_writes import OrderedWrites
 from tests.contract.store.builders import (
     NOW,
     a_budget,
@@ -22,6 +24,13 @@ from tests.contract.store.builders import (
 from tests.contract.store.mongo_deaths import BEFORE_AND_AFTER, LATER, MOST_CALLS, dying, mongo, overtaken, survives
 
 __all__ = ["mongo"]
+
+
+@pytest.fixture(autouse=True, params=["8.0", "7.0"])
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MongoDB's release: one before 8.0 takes no writes to several collections in one call."""
+    if request.param == "7.0":
+        monkeypatch.setattr(OrderedWrites, "made", AsyncMock(return_value=None))
 
 
 async def usage(decisions: MongoDecisions, now: Any = LATER) -> Usage:

@@ -1,4 +1,4 @@
-"""Marks of approvals in MongoDB: an approval makes two calls on its way, and its mark goes without a third."""
+"""Marks of approvals in MongoDB: an approval makes two writes on its way, and its mark goes without a third."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ async def marks(database: Any) -> list[str]:
     return [mark["event_id"] async for each in database["usage"].find() for mark in each["reserving"]]
 
 
-async def test_an_approval_without_a_position_makes_two_calls(mongo: Any) -> None:
+async def test_an_approval_without_a_position_makes_two_writes(mongo: Any) -> None:
     calls: list[int] = []
     decisions = MongoDecisions(counting(mongo, calls))
 
