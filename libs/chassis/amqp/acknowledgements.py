@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from aiormq.abc import AbstractChannel
 
 from libs.chassis import metrics
-from libs.chassis.amqp.deliveries import ACK_TIMEOUT, is_stale
+from libs.chassis.amqp.deliveries import ACK_TIMEOUT, open_channel_of
 from libs.chassis.amqp.faults import time_limit
 from libs.chassis.amqp.wire.delivered_message import Acknowledger, acknowledger_of
 
@@ -42,18 +42,19 @@ class Acknowledgements:
 
     def add(self, incoming: AbstractIncomingMessage) -> None:
         """Acknowledge `incoming` within moments. If its channel is gone, the broker delivers it again."""
-        if is_stale(incoming):
+        channel = open_channel_of(incoming)
+        if channel is None:
             metrics.STALE_ACKS.labels(self._queue).inc()
             return
         loop = asyncio.get_running_loop()
-        self._settle(incoming, loop.time())
+        self._settle(incoming, channel, loop.time())
         if self._timer is None:
             self._timer = loop.call_later(GATHER_SECONDS, self._flush, ALONE_SECONDS)
 
     def skip(self, incoming: AbstractIncomingMessage) -> None:
         """Note that `incoming` was rejected: later frames may cover its tag, and it is never acknowledged."""
-        if not is_stale(incoming):
-            self._settle(incoming, _ACKNOWLEDGED)
+        if (channel := open_channel_of(incoming)) is not None:
+            self._settle(incoming, channel, _ACKNOWLEDGED)
 
     async def finish(self) -> None:
         """Acknowledge everything that is settled; return when the frames are sent."""
@@ -63,9 +64,9 @@ class Acknowledgements:
             self._timer = None
         await asyncio.gather(*self._sending)
 
-    def _settle(self, incoming: AbstractIncomingMessage, at: float) -> None:
-        if incoming.channel is not self._channel:
-            self._channel, self._next, self._settled = incoming.channel, 1, {}  # tags begin at 1 on each channel
+    def _settle(self, incoming: AbstractIncomingMessage, channel: AbstractChannel, at: float) -> None:
+        if channel is not self._channel:
+            self._channel, self._next, self._settled = channel, 1, {}  # tags begin at 1 on each channel
             self._acknowledger = acknowledger_of(incoming)
         self._settled[incoming.delivery_tag or 0] = at
 

@@ -49,14 +49,17 @@ def require_own_result(event: Event, producer: str, queue: str) -> None:
 
 def _covered(message: Message | AbstractIncomingMessage) -> tuple[str, ...]:
     headers: Mapping[str, object] = message.headers
-    properties = (message.type, message.message_id, message.correlation_id, message.app_id, message.content_type)
-    texts = [each if type(each) is str else str(each or "") for each in properties]
-    return (*texts, _number(headers.get(VERSION)), _number(headers.get(AT)))
-
-
-def _number(value: object) -> str:
-    """A header that is a whole number; the empty text for anything else, which no producer signs."""
-    return str(value) if type(value) is int else ""
+    version, at = headers.get(VERSION), headers.get(AT)
+    return (
+        message.type or "",
+        message.message_id or "",
+        message.correlation_id or "",
+        message.app_id or "",
+        message.content_type or "",
+        # A header that is no whole number counts as the empty text, which no producer signs.
+        str(version) if type(version) is int else "",
+        str(at) if type(at) is int else "",
+    )
 
 
 def _refused(refusal: Refusal, queue: str) -> UnauthenticatedEvent:

@@ -4,6 +4,7 @@ One acknowledgement covers a batch and everything before it, so nothing is ackno
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -57,7 +58,8 @@ class BatchConsumer:
         self._retries = RetryPublisher(work, via)
         self._size = size
         self._linger = linger
-        self._arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        self._arrived = deque[AbstractIncomingMessage]()
+        self._some_arrived = asyncio.Event()
         self._in_flight = InFlight()
         self._backdated = Backdated(work.name, via.clock)
         self._unknown_line = RareLine()
@@ -108,14 +110,15 @@ class BatchConsumer:
     def _receive(self, batch: Sequence[AbstractIncomingMessage]) -> None:
         for incoming in batch:
             self._in_flight.arrived(incoming)
-            self._arrived.put_nowait(incoming)
+        self._arrived.extend(batch)
+        self._some_arrived.set()
 
     async def _work(self) -> None:
         """Handle batches until stopped. It ends early only when a delivery cannot even be returned to the broker.
 
         A later acknowledgement would cover that delivery and lose it. The watchdog then makes the consumer anew.
         """
-        while not (self._stopping.is_set() and self._arrived.empty()):
+        while not (self._stopping.is_set() and not self._arrived):
             batch: list[AbstractIncomingMessage] = []
             try:
                 with library_cancellations_as_errors():
@@ -162,15 +165,16 @@ class BatchConsumer:
 
     async def _collect(self) -> list[AbstractIncomingMessage]:
         """Up to `size` deliveries of the open channel; those of a closed channel are dropped and delivered again."""
-        try:
-            async with asyncio.timeout(_IDLE):
-                batch = [await self._arrived.get()]
-        except TimeoutError:
-            return []
-        if self._arrived.qsize() < self._size - 1 and not self._stopping.is_set():
+        if not self._arrived:
+            self._some_arrived.clear()
+            try:
+                async with asyncio.timeout(_IDLE):
+                    await self._some_arrived.wait()
+            except TimeoutError:
+                return []
+        if len(self._arrived) < self._size and not self._stopping.is_set():
             await asyncio.sleep(self._linger)
-        while len(batch) < self._size and not self._arrived.empty():
-            batch.append(self._arrived.get_nowait())
+        batch = [self._arrived.popleft() for _ in range(min(self._size, len(self._arrived)))]
         return [incoming for incoming in batch if not is_stale(incoming)]
 
     async def _process(self, batch: Sequence[AbstractIncomingMessage]) -> bool:

@@ -1,7 +1,7 @@
 """`publish_until_confirmed`: publishes again and again until the broker has confirmed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from libs.chassis.backoff import backoff
 from libs.contracts.errors import GatewayError
@@ -21,7 +21,7 @@ async def publish_until_confirmed(
     `retrying` is called before each further try. A result published after an effect must not be lost while the
     delivery that caused it may still be acknowledged.
     """
-    pauses = backoff(*PUBLISH_PAUSES)
+    pauses: Iterator[float] | None = None
     while True:
         try:
             await publish()
@@ -29,6 +29,7 @@ async def publish_until_confirmed(
             if abandoned():
                 return False
             retrying()
+            pauses = pauses or backoff(*PUBLISH_PAUSES)
             await asyncio.sleep(next(pauses))
         else:
             return True

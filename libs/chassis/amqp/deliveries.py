@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from aio_pika.abc import AbstractIncomingMessage
+from aiormq.abc import AbstractChannel
 
 from libs.chassis import metrics
 from libs.chassis.amqp.confirmed_publishes import publish_until_confirmed
@@ -39,12 +40,19 @@ ACK_TIMEOUT = 10.0
 """Seconds. While a connection dies its frames are queued and never written, so waiting for them would not end."""
 
 
-def is_stale(incoming: AbstractIncomingMessage) -> bool:
-    """True when the delivery's channel is gone: it cannot be acknowledged, and the broker delivers it again."""
+def open_channel_of(incoming: AbstractIncomingMessage) -> AbstractChannel | None:
+    """The delivery's channel; None when it is gone: nothing can be settled, and the broker delivers it again."""
     try:
-        return incoming.channel.is_closed
+        channel = incoming.channel
+        is_closed = channel.is_closed
     except FAULTS:
-        return True
+        return None
+    return None if is_closed else channel
+
+
+def is_stale(incoming: AbstractIncomingMessage) -> bool:
+    """True when the delivery's channel is gone."""
+    return open_channel_of(incoming) is None
 
 
 async def acknowledge(incoming: AbstractIncomingMessage, queue: str, *, multiple: bool = False) -> bool:
@@ -53,8 +61,8 @@ async def acknowledge(incoming: AbstractIncomingMessage, queue: str, *, multiple
     Does not wait for the socket: a lost acknowledgement repeats the delivery, which is safe, and is counted.
     """
     tag, acknowledger = incoming.delivery_tag or 0, acknowledger_of(incoming)
-    if acknowledger is not None and not is_stale(incoming):
-        return _sent(acknowledger.acknowledge(incoming.channel, tag, multiple=multiple), queue)
+    if acknowledger is not None and (channel := open_channel_of(incoming)) is not None:
+        return _sent(acknowledger.acknowledge(channel, tag, multiple=multiple), queue)
     return await _answer(lambda: incoming.channel.basic_ack(tag, multiple=multiple, wait=False), queue)
 
 
@@ -64,8 +72,8 @@ async def requeue(incoming: AbstractIncomingMessage, queue: str) -> bool:
     Each rejection counts towards the delivery limit. Never raises: it is the last resort of a consumer.
     """
     tag, acknowledger = incoming.delivery_tag or 0, acknowledger_of(incoming)
-    if acknowledger is not None and not is_stale(incoming):  # no later acknowledgement may overtake it
-        return _sent(acknowledger.requeue(incoming.channel, tag), queue)
+    if acknowledger is not None and (channel := open_channel_of(incoming)) is not None:
+        return _sent(acknowledger.requeue(channel, tag), queue)  # no later acknowledgement may overtake it
     return await _answer(lambda: incoming.channel.basic_reject(tag, requeue=True, wait=False), queue)
 
 

@@ -58,7 +58,7 @@ class SeenAccounts:
 
     def has_other_than(self, account: str) -> bool:
         """Whether another account was seen."""
-        return any(known != account for known in reversed(self._seen))
+        return len(self._seen) > (account in self._seen)
 
     def __contains__(self, account: str) -> bool:
         return account in self._seen
@@ -136,7 +136,8 @@ class FairShare(Generic[D]):
         self._parking = parking
         self._now = clock
         self._running = 0
-        self._parked = 0
+        self.parked = 0
+        """Deliveries that wait for `take`."""
         self._accounts: dict[str, _Account[D]] = {}
         self._turns: OrderedDict[str, None] = OrderedDict()
         self._seen = SeenAccounts()
@@ -154,10 +155,12 @@ class FairShare(Generic[D]):
         """
         now = self._now()
         self._see(account, now)
-        state = self._accounts.setdefault(account, _Account())
+        state = self._accounts.get(account)
+        if state is None:
+            state = self._accounts[account] = _Account()
         if not self._seen.has_other_than(account) or self._has_room(state, now, returned=returned):
             state.parked.append(delivery)
-            self._parked += 1
+            self.parked += 1
             self._turns.setdefault(account)
             return None
         behind = state.again if returned else state.behind
@@ -169,11 +172,11 @@ class FairShare(Generic[D]):
             return None
         for account in self._turns:
             state = self._accounts[account]
-            if state.running < self._limit(account) and not self._lets_pass(state):
+            if state.running < self._limit(account, state) and not self._lets_pass(state):
                 state.running += 1
                 state.waiting_since = None
                 self._running += 1
-                self._parked -= 1
+                self.parked -= 1
                 delivery = state.parked.popleft()
                 del self._turns[account]
                 if state.parked:
@@ -193,15 +196,15 @@ class FairShare(Generic[D]):
     def forget_parked(self) -> None:
         """Drop what is parked: its channel was closed, and the broker delivers it again."""
         self._turns.clear()
-        self._parked = 0
+        self.parked = 0
         for state in self._accounts.values():
             state.parked.clear()
 
-    def _limit(self, account: str) -> int:
+    def _limit(self, account: str, state: _Account[D]) -> int:
         """An account alone leaves a few slots free, so that another one's first delivery need not wait."""
         if not self._process.has_other_than(account):
             return max(1, self._slots - self._slots // 8)
-        return max(1, int(min(self.share, self._within_loop_seconds(self._accounts[account]))))
+        return max(1, int(min(self._share, self._within_loop_seconds(state))))
 
     def _within_loop_seconds(self, state: _Account[D]) -> float:
         return self._loop_seconds / max(SHORTEST_STEP, state.step)
@@ -224,7 +227,7 @@ class FairShare(Generic[D]):
             return False
         # A part of the room is left for accounts below their share; what came back may use half of that.
         room = self._parking - (self._parking // 8 if returned else self._parking // 4)
-        return self._parked < room or state.running + len(state.parked) < self.share
+        return self.parked < room or state.running + len(state.parked) < self.share
 
     def _see(self, account: str, now: float) -> None:
         if self._process is not self._seen:

@@ -1,9 +1,10 @@
 """The exceptions that a lost broker causes, and the conversion of the library's cancellations into one of them."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from aio_pika.exceptions import AMQPError
 
@@ -52,8 +53,8 @@ class _TimeLimit:
     def __init__(self, seconds: float) -> None:
         self._timeout = asyncio.timeout(seconds)
 
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
+    def __aenter__(self) -> Coroutine[Any, Any, Any]:
+        return self._timeout.__aenter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /

@@ -6,13 +6,14 @@ the write of its outcome, so each delivery gets a task that the library does not
 
 import asyncio
 from collections.abc import Coroutine
+from itertools import takewhile
 from typing import Any
 
 from aio_pika.abc import AbstractIncomingMessage
 
 from libs.chassis import metrics
+from libs.chassis.amqp.deliveries import is_stale, open_channel_of
 from libs.chassis.amqp.envelope import AT
-from libs.chassis.amqp.faults import FAULTS
 from libs.chassis.amqp.watchdog import ConsumerState
 from libs.chassis.clock import Clock, Monotonic, monotonic
 
@@ -37,13 +38,13 @@ class InFlight:
 
     def arrived(self, incoming: AbstractIncomingMessage) -> bool:
         """Note a delivery, before anything is done with it; True when it is the first one of another channel."""
-        channel = _channel_of(incoming)
+        channel, now = open_channel_of(incoming), self._now()
         is_first = channel is not self._channel
         if is_first:
             self._channel, self._unsettled = channel, {}
         if not self._unsettled:
-            self._moved_at = self._now()
-        self._unsettled[incoming.delivery_tag or 0] = (self._now(), incoming)
+            self._moved_at = now
+        self._unsettled[incoming.delivery_tag or 0] = (now, incoming)
         return is_first
 
     def start(self, processing: Coroutine[Any, Any, object]) -> None:
@@ -58,17 +59,18 @@ class InFlight:
         self.settled += 1
         if channel is not self._channel:
             return
+        # All at once: a dict looks for its first key through all that were deleted before it.
+        for before in list(takewhile(tag.__gt__, self._unsettled)) if multiple else ():
+            del self._unsettled[before]
         self._unsettled.pop(tag, None)
-        while multiple and self._unsettled and (first := next(iter(self._unsettled))) < tag:
-            del self._unsettled[first]
 
     def reject(self, incoming: AbstractIncomingMessage) -> None:
         """Note that the broker was told to deliver `incoming` again."""
-        self.settle(_channel_of(incoming), incoming.delivery_tag or 0)
+        self.settle(open_channel_of(incoming), incoming.delivery_tag or 0)
 
     def settle_through(self, incoming: AbstractIncomingMessage) -> None:
         """Note that `incoming` and everything before it was acknowledged."""
-        self.settle(_channel_of(incoming), incoming.delivery_tag or 0, multiple=True)
+        self.settle(open_channel_of(incoming), incoming.delivery_tag or 0, multiple=True)
 
     def retrying(self) -> None:
         """Note that a delivery waits for the store or the broker and was tried again: its consumer is not stuck."""
@@ -77,7 +79,7 @@ class InFlight:
     def unsettled(self) -> list[tuple[float, AbstractIncomingMessage]]:
         """When each delivery came and the delivery, in the broker's order. Metrics read it in another thread."""
         found = list(self._unsettled.values())
-        return found if found and _channel_of(found[0][1]) is not None else []
+        return found if found and not is_stale(found[0][1]) else []
 
     @property
     def stalled_for(self) -> float:
@@ -110,14 +112,6 @@ class InFlight:
     def _oldest_event(self, clock: Clock) -> float:
         now = clock().timestamp()
         return max(0.0, now - min((_published_at(incoming, now) for _, incoming in self.unsettled()), default=now))
-
-
-def _channel_of(incoming: AbstractIncomingMessage) -> object:
-    """The delivery's channel; None when it is closed."""
-    try:
-        return None if incoming.channel.is_closed else incoming.channel
-    except FAULTS:
-        return None
 
 
 def _published_at(incoming: AbstractIncomingMessage, now: float) -> float:

@@ -18,7 +18,7 @@ from libs.chassis.amqp.confirmed_publishes import publish_until_confirmed
 from libs.chassis.amqp.consumer_handle import ConsumerHandle
 from libs.chassis.amqp.declarations import declare_consumed_queue
 from libs.chassis.amqp.deliveries import Processing, RetryPublisher, is_stale, requeue, waited_for
-from libs.chassis.amqp.envelope import attempt_of, time_left, was_behind
+from libs.chassis.amqp.envelope import attempt_of, is_delayed, time_left, was_behind
 from libs.chassis.amqp.fair_share import FairShare
 from libs.chassis.amqp.faults import library_cancellations_as_errors, time_limit
 from libs.chassis.amqp.in_flight import InFlight
@@ -170,7 +170,7 @@ class QueueConsumer:
         received: Received[Event] | None = None
         try:
             received = received_on(self.work.name, incoming, self._via.keys)
-            if (left := time_left(incoming, self._via.clock())) > timedelta():
+            if is_delayed(incoming) and (left := time_left(incoming, self._via.clock())) > timedelta():
                 return Retry(left, counts=False, behind=was_behind(incoming)), None
             describe_event(received)
             log_with(event_id=event_id_of(received.event, received.correlation_id or str(received.id)))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from aio_pika.abc import AbstractIncomingMessage
 
 from libs.chassis import metrics
-from libs.chassis.amqp.envelope import account_of, time_left, was_behind
+from libs.chassis.amqp.envelope import account_of, is_delayed, time_left, was_behind
 from libs.chassis.amqp.fair_share import FairShare
 from libs.chassis.clock import Clock
 from libs.chassis.settlement import Retry, UnreadableEvent
@@ -52,7 +52,7 @@ class SharedDeliveries:
             await self.process(incoming, Retry(wait, counts=False, behind=True))
 
     def _start_parked(self) -> None:
-        while not self.stopping() and (taken := self.shares.take()) is not None:
+        while self.shares.parked and not self.stopping() and (taken := self.shares.take()) is not None:
             self.start(self._process(*taken))
 
     async def _process(self, account: str, incoming: AbstractIncomingMessage) -> None:
@@ -65,6 +65,8 @@ class SharedDeliveries:
 
     def _early(self, incoming: AbstractIncomingMessage) -> Retry | None:
         """The further wait of a delivery whose time has not come; it needs no handler."""
+        if not is_delayed(incoming):
+            return None
         try:
             left = time_left(incoming, self.clock())
         except UnreadableEvent:

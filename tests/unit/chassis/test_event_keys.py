@@ -58,6 +58,12 @@ def test_no_event_with_another_part_or_body_has_the_same_code(
     assert ALL["policy"].producer_of(header, parts, body + b" ") is Refusal.WRONG
 
 
+def test_a_code_covers_the_service_and_the_key_that_it_names() -> None:
+    named = [("ingress", "k1"), ("ingress", "k2"), ("policy", "k1"), ("ingressk", "1")]
+
+    assert len({_digest(*each, PARTS, BODY) for each in named}) == len(named)
+
+
 @given(st.integers(0, len(BODY) * 8 - 1))
 def test_no_flipped_bit_of_a_body_passes(bit: int) -> None:
     header = ALL["ingress"].sign(PARTS, BODY)

@@ -4,6 +4,7 @@ Nobody else publishes on that channel: the broker numbers what it confirms by th
 """
 
 import asyncio
+from itertools import takewhile
 from typing import Protocol
 
 from aio_pika import Message
@@ -105,8 +106,9 @@ class ConfirmedChannel:
     def confirmed(self, tag: int, *, multiple: bool, accepted: bool) -> None:
         """As `Confirms.confirmed`. A publish that nobody waits for any more is ignored."""
         if multiple:
-            while self._waiting and (first := next(iter(self._waiting))) < tag:
-                self._settle(first, accepted=accepted)
+            # All at once: a dict looks for its first key through all that were deleted before it.
+            for before in list(takewhile(tag.__gt__, self._waiting)):
+                self._settle(before, accepted=accepted)
         self._settle(tag, accepted=accepted)
 
     def _settle(self, tag: int, *, accepted: bool) -> None:

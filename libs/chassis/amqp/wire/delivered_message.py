@@ -1,5 +1,6 @@
 """`DeliveredMessage`: one delivery, with the attributes of aio_pika's `IncomingMessage` and none of its methods."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, cast
 
@@ -82,6 +83,11 @@ def acknowledger_of(incoming: AbstractIncomingMessage) -> Acknowledger | None:
     """What acknowledges the delivery without a wait; None for a delivery of the library's."""
     found: Acknowledger | None = getattr(incoming, "acknowledger", None)
     return found
+
+
+def as_messages(incoming: Sequence[DeliveredMessage]) -> Sequence[AbstractIncomingMessage]:
+    """As `as_message`, for a batch."""
+    return cast("Sequence[AbstractIncomingMessage]", incoming)
 
 
 def as_message(incoming: DeliveredMessage) -> AbstractIncomingMessage:

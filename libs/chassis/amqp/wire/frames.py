@@ -4,7 +4,7 @@ import struct
 from functools import lru_cache
 from typing import Final
 
-from libs.chassis.amqp.wire.properties import short
+from libs.chassis.amqp.wire.properties import repeated
 
 METHOD, HEADER, BODY = 1, 2, 3
 FRAME_END: Final = 0xCE
@@ -81,15 +81,8 @@ def requeued(channel: int, tag: int) -> bytes:
 
 def published(channel: int, *, exchange: str, key: str, header: bytes, body: bytes, largest: int) -> bytes:
     """The frames of a mandatory publish; `largest` is how long a frame may be. Raises ValueError for a long key."""
-    method = b"".join((_PUBLISH, short(exchange), short(key), _MANDATORY))
-    parts = [
-        HEAD.pack(METHOD, channel, len(method)),
-        method,
-        _END,
-        HEAD.pack(HEADER, channel, len(header)),
-        header,
-        _END,
-    ]
+    method = b"".join((_PUBLISH, repeated(exchange), repeated(key), _MANDATORY, _END))
+    parts = [HEAD.pack(METHOD, channel, len(method) - 1), method, HEAD.pack(HEADER, channel, len(header)), header, _END]
     room = largest - AROUND
     for start in range(0, len(body), room):
         piece = body[start : start + room]

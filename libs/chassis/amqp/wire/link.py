@@ -8,11 +8,11 @@ recovery, heartbeats and every other frame stay the library's.
 import asyncio
 from typing import Any, Final
 
-from aio_pika.abc import AbstractIncomingMessage
+from aiormq.abc import AbstractChannel
 
 from libs.chassis.amqp.wire import frames
 from libs.chassis.amqp.wire.contents import Content
-from libs.chassis.amqp.wire.delivered_message import DeliveredMessage, as_message
+from libs.chassis.amqp.wire.delivered_message import DeliveredMessage, as_messages
 from libs.chassis.amqp.wire.outgoing_frames import OutgoingFrames
 from libs.chassis.amqp.wire.routes import Confirms, Receive, Routes
 from libs.chassis.telemetry import logger
@@ -35,7 +35,9 @@ class Link(OutgoingFrames, asyncio.Protocol):
         self._is_first, self._foreign, self._refused = True, False, False
         self._largest = frames.LARGEST_AT_FIRST
         self._contents: dict[int, Content] = {}
-        self._batches: dict[Receive, list[AbstractIncomingMessage]] = {}
+        self._channels: dict[int, AbstractChannel] = {}
+        """The library's channels on which deliveries have come, by their numbers."""
+        self._batches: dict[Receive, list[DeliveredMessage]] = {}
         self._alive_at = self._loop.time()
 
     def data_received(self, data: bytes) -> None:
@@ -48,7 +50,8 @@ class Link(OutgoingFrames, asyncio.Protocol):
             return
         if self._foreign or self._routes.link is not self:
             place = len(data)  # the library refuses what is no frame
-        self._pass_on(data[passed:place])
+        if passed < place:
+            self._behind.data_received(data[passed:place])
         self._kept = data[place:]
         self._hand_out()
         if passed and not self._foreign:
@@ -57,10 +60,10 @@ class Link(OutgoingFrames, asyncio.Protocol):
     def _read(self, data: bytes) -> tuple[int, int]:
         """Take frames; the place up to which frames are whole, and the end of the last one taken."""
         place = passed = 0
-        size = len(data)
-        while size - place >= frames.AROUND and self._routes.link is self and not (self._foreign or self._refused):
-            kind, number, length = frames.HEAD.unpack_from(data, place)
-            end = place + frames.AROUND + length
+        size, around, head_at = len(data), frames.AROUND, frames.HEAD.unpack_from
+        while size - place >= around and self._routes.link is self and not (self._foreign or self._refused):
+            kind, number, length = head_at(data, place)
+            end = place + around + length
             if end - place > self._largest:
                 self._refuse("a frame is longer than agreed")
                 break
@@ -68,8 +71,9 @@ class Link(OutgoingFrames, asyncio.Protocol):
                 break
             if data[end - 1] != frames.FRAME_END:
                 self._foreign = True
-            elif self._takes(kind, number, data[place + 7 : end - 1]):
-                self._pass_on(data[passed:place])
+            elif self._takes(kind, number, data[place + frames.HEAD.size : end - 1]):
+                if passed < place:
+                    self._behind.data_received(data[passed:place])
                 passed = end
             place = end
         return place, passed
@@ -126,11 +130,22 @@ class Link(OutgoingFrames, asyncio.Protocol):
 
     def _begins_delivery(self, number: int, payload: bytes) -> bool:
         receive = self._routes.consumers.get(frames.consumer_tag_of(payload))
-        channel = None if receive is None else self._routes.channel(number)
-        if channel is None or channel.is_closed:
+        channel = None if receive is None else self._open_channel(number)
+        if channel is None:
             return False
         self._contents[number] = Content(channel, frames.delivered(payload), receive)
         return True
+
+    def _open_channel(self, number: int) -> AbstractChannel | None:
+        """The library's open channel with a number. It is looked up again only once the one that had it is closed."""
+        known = self._channels.get(number)
+        if known is not None and not known.is_closed:
+            return known
+        found = self._routes.channel(number)
+        if found is None or found.is_closed:
+            return None
+        self._channels[number] = found
+        return found
 
     def _complete(self, number: int, content: Content) -> None:
         properties = content.properties or {}
@@ -141,14 +156,14 @@ class Link(OutgoingFrames, asyncio.Protocol):
         if content.channel.is_closed:  # meanwhile; the broker delivers again
             return
         incoming = DeliveredMessage(self, content.channel, content.method, properties, content.body)
-        self._batches.setdefault(content.receive, []).append(as_message(incoming))
+        self._batches.setdefault(content.receive, []).append(incoming)
 
     def _hand_out(self) -> None:
         if self._batches:
             batches, self._batches = self._batches, {}
             for receive, batch in batches.items():
                 try:
-                    receive(batch)
+                    receive(as_messages(batch))
                 except Exception as failure:  # noqa: BLE001 -- the other consumers' deliveries must not be lost with it
                     log.warning("a consumer failed to take deliveries", failure=type(failure).__name__)
 
@@ -156,12 +171,8 @@ class Link(OutgoingFrames, asyncio.Protocol):
         """Something was taken here: the library, which has not seen it, must not think the broker silent."""
         now = self._loop.time()
         if now - self._alive_at > ALIVE_SECONDS:
-            self._pass_on(frames.HEARTBEAT)
+            self._behind.data_received(frames.HEARTBEAT)
             self._alive_at = now
-
-    def _pass_on(self, data: bytes) -> None:
-        if data:
-            self._behind.data_received(data)
 
     def eof_received(self) -> bool | None:
         """As the library's protocol does."""
@@ -170,7 +181,7 @@ class Link(OutgoingFrames, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the library, which closes the channels. Half a frame, or half a delivery, goes with the connection."""
-        self._contents, self._kept = {}, b""
+        self._contents, self._channels, self._kept = {}, {}, b""
         self.writable.set()
         self._behind.connection_lost(exc)
 

@@ -100,6 +100,14 @@ def test_time_and_version_count(header: str, value: object) -> None:
     assert refusal(incoming) == "wrong"
 
 
+@pytest.mark.parametrize("header", [AT, VERSION])
+def test_a_number_as_a_text_is_another_header(header: str) -> None:
+    incoming = sent()
+    incoming.headers[header] = str(incoming.headers[header])
+
+    assert refusal(incoming) == "wrong"
+
+
 @pytest.mark.parametrize("event_class", EVENTS, ids=lambda event_class: event_class.name)
 def test_the_body_of_one_event_is_not_that_of_another(event_class: type[Event]) -> None:
     incoming = sent()

@@ -11,6 +11,7 @@ import pytest
 from aio_pika import Message
 from hypothesis import given
 from hypothesis import strategies as st
+from pamqp import header
 
 from libs.chassis.amqp.envelope import (
     ACCOUNT,
@@ -26,12 +27,14 @@ from libs.chassis.amqp.envelope import (
     dead_letter_message_from,
     death_from_header,
     death_header,
+    is_delayed,
     message_from,
     received_from,
     republish,
     time_left,
     trace_of,
 )
+from libs.chassis.amqp.wire.properties import encoded
 from libs.chassis.settlement import UnknownEvent, UnreadableEvent
 from libs.chassis.subscriptions import MessageMetadata, Received
 from libs.contracts.events import EVENTS, Event, MessageApproved, WebhookPayload, WebhookReceived
@@ -290,7 +293,9 @@ def test_a_delivery_waits_no_longer_than_it_was_told_to(due: int | None, set_: i
     given = {DUE: due, DUE_SET: set_}
     headers = {name: micros(NOW + timedelta(seconds=s)) for name, s in given.items() if s is not None}
 
-    assert time_left(cast("Any", SimpleNamespace(headers=headers)), NOW) == timedelta(seconds=left)
+    incoming: Any = SimpleNamespace(headers=headers)
+    assert time_left(incoming, NOW) == timedelta(seconds=left)
+    assert is_delayed(incoming) == (due is not None)
 
 
 def micros(at: datetime) -> int:
@@ -332,6 +337,7 @@ def test_a_message_is_the_same_as_the_librarys_and_is_made_in_less_time() -> Non
             times.append(time.thread_time() - started)
 
     assert made.properties == of_library.properties
+    assert encoded(made) == header.ContentHeader(0, len(made.body), of_library.properties).marshal()
     assert min(ours) < 0.8 * min(librarys)
 
 

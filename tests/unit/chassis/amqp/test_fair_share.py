@@ -75,6 +75,15 @@ def test_an_accounts_deliveries_hold_the_loop_for_no_longer_than_they_may_togeth
     assert started(share) == ["a"] * at_once
 
 
+@given(st.lists(st.sampled_from("abc")))
+def test_an_account_is_alone_until_another_one_is_seen(seen: list[str]) -> None:
+    accounts = SeenAccounts()
+    for account in seen:
+        accounts.see(account, 1000.0)
+
+    assert [accounts.has_other_than(each) for each in "abcd"] == [bool({*seen} - {each}) for each in "abcd"]
+
+
 def test_an_accounts_long_steps_take_nothing_from_another_account() -> None:
     share, _ = a_share(8, loop_seconds=0.004)
     handled(share, "b", 60, step=0.001)

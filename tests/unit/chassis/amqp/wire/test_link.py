@@ -170,6 +170,17 @@ async def test_a_closed_channel_s_deliveries_are_the_library_s() -> None:
     assert (world.batches, world.library.received) == ([], delivery(1))
 
 
+async def test_deliveries_belong_to_the_channel_that_has_their_number_now() -> None:
+    world = World()
+    world.link.data_received(delivery(1))
+    world.channel.closing.set_result(None)
+    reopened = world.channel = FakeChannel()
+
+    world.link.data_received(delivery(1))
+
+    assert [batch[0].channel for batch in world.batches[1:]] == [cast("Any", reopened)]
+
+
 async def test_after_a_reconnect_the_old_link_takes_nothing() -> None:
     world = World()
     world.link.data_received(delivery(1)[:20])
