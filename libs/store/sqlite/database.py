@@ -9,13 +9,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 import orjson
+from prometheus_client import Histogram
 
 from libs.store.metrics import POOL_IN_USE, READ_SECONDS, WRITE_SECONDS, Cause, failed
 from libs.store.sqlite.connections import READER_BUSY_MS, connect
-from libs.store.sqlite.failures import closed, translated_errors
+from libs.store.sqlite.failures import closed, raise_translated, translated_errors
 from libs.store.sqlite.files import OpenedFile
 from libs.store.sqlite.writer import Writer
 
@@ -28,6 +30,23 @@ TRUNCATE_BUSY_MS = 200
 """How long one try waits for readers and writers, and keeps other writers waiting: far below their own limit."""
 CHECK_SECONDS = 0.25
 """How long reads trust that the file at the path is the opened one; every transaction checks it."""
+
+
+class _Call:
+    """One call to the file, as a context manager: measures it, and translates its errors."""
+
+    __slots__ = ("_began", "_seconds")
+
+    def __init__(self, seconds: Histogram) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        self._seconds.observe(time.perf_counter() - self._began)
+        if error is not None:
+            raise_translated(error)
 
 
 class Database:
@@ -45,10 +64,13 @@ class Database:
         self._scanners.put(connect(path, query_only=True))
 
     async def change(self, make: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `make` in the writer's next transaction; returns once it is durable. Passes exceptions of `make` on."""
+        """Run `make` in the writer's next transaction; returns once it is durable. Passes exceptions of `make` on.
+
+        `make` runs again, after a rollback, when another change of its transaction fails.
+        """
         if self._writer is None:
             raise closed()
-        with translated_errors(), WRITE_SECONDS.time():
+        with _Call(WRITE_SECONDS):
             result: T = await self._writer.submit(make)
         return result
 
@@ -63,12 +85,12 @@ class Database:
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first row of an indexed read, or None. Blocks the event loop for some microseconds."""
-        with translated_errors(), READ_SECONDS.time():
+        with _Call(READ_SECONDS):
             return self._checked_reader().execute(sql, values).fetchone()
 
     def few_rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """All rows of an indexed read with few results. Blocks the event loop for some microseconds per row."""
-        with translated_errors(), READ_SECONDS.time():
+        with _Call(READ_SECONDS):
             return self._checked_reader().execute(sql, values).fetchall()
 
     async def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
@@ -88,7 +110,7 @@ class Database:
             finally:
                 self._scanners.put(scanner)
 
-        with translated_errors(), READ_SECONDS.time():
+        with _Call(READ_SECONDS):
             return await asyncio.to_thread(read_with_scanner)
 
     async def truncate_wal(self) -> None:

@@ -5,8 +5,9 @@ The rule: only this module knows which errors mean that the store cannot be used
 
 import errno
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Final
 
 from libs.contracts.errors import GatewayError
 from libs.store.metrics import Cause, failed
@@ -25,25 +26,46 @@ _CAUSES = {
 }
 
 
-@contextmanager
-def translated_errors() -> Iterator[None]:
+class _TranslatedErrors:
+    """As `translated_errors`. One serves all: it holds nothing, and a generator for each call would cost five calls."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Nothing begins."""
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if error is not None:
+            raise_translated(error)
+
+
+_TRANSLATED_ERRORS: Final = _TranslatedErrors()
+
+
+def translated_errors() -> AbstractContextManager[None]:
     """Raise GatewayError(gateway_unavailable) for an error that means that the file cannot be used now."""
-    try:
-        yield
-    except FileChangedError as error:
-        raise failed(Cause.FILE_CHANGED, str(error)) from error
-    except OSError as error:
-        raise failed(os_cause(error), f"the operating system refused the file: {error.strerror}") from error
-    except (sqlite3.OperationalError, sqlite3.InternalError) as error:
-        raise _failed(error) from error
-    except sqlite3.ProgrammingError as error:
-        if "closed database" not in str(error):
-            raise
-        raise closed() from error
-    except sqlite3.DatabaseError as error:
-        if type(error) is not sqlite3.DatabaseError:  # a broken constraint is a defect of the gateway
-            raise
-        raise _failed(error) from error
+    return _TRANSLATED_ERRORS
+
+
+def raise_translated(error: BaseException) -> None:
+    """As `translated_errors`, for an error that was caught; returns when the error is to be raised as it is."""
+    if isinstance(error, OSError | sqlite3.Error) and (failure := _translating(error)) is not None:
+        raise failure from error
+
+
+def _translating(error: OSError | sqlite3.Error) -> GatewayError | None:
+    """What callers get; None for a defect of the gateway, such as a broken constraint."""
+    match error:
+        case FileChangedError():
+            return failed(Cause.FILE_CHANGED, str(error))
+        case OSError():
+            return failed(os_cause(error), f"the operating system refused the file: {error.strerror}")
+        case sqlite3.OperationalError() | sqlite3.InternalError():
+            return _failed(error)
+        case sqlite3.ProgrammingError():
+            return closed() if "closed database" in str(error) else None
+        case _:
+            return _failed(error) if type(error) is sqlite3.DatabaseError else None
 
 
 def os_cause(error: OSError) -> Cause:

@@ -1,8 +1,11 @@
 """The writer thread of one SQLite file: all changes that wait when it is free become one transaction (group commit).
 
-The rule: a change returns only after its transaction is on disk, and a failed change rolls back alone. What one step of
-an event loop asks for is handed over together: a thread that is woken for each change makes small transactions, and
-takes the interpreter's lock from the loop each time (docs/decisions/0079-cpu-of-a-message.md).
+The rule: a change returns only after its transaction is on disk, and a failed change rolls back alone. Savepoints are
+for transactions of which a change has failed: it is made again with one for each change, so that the usual one does
+without. So a change may run twice, and has no effect but on its connection.
+
+What one step of an event loop asks for is handed over together: a thread that is woken for each change makes small
+transactions, and takes the interpreter's lock from the loop each time (docs/decisions/0079-cpu-of-a-message.md).
 """
 
 import asyncio
@@ -109,12 +112,7 @@ class Writer:
         try:
             self._check(self._connection)
             changed = self._connection.total_changes
-            self._connection.execute("BEGIN IMMEDIATE")
-            results = (
-                [self._run_alone(batch[0])]
-                if len(batch) == 1
-                else [self._run_in_savepoint(request) for request in batch]
-            )
+            results = self._made_together(batch) or self._made_apart(batch)
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
             self._check(self._connection)
@@ -125,13 +123,19 @@ class Writer:
             return [_Result(request, None, error) for request in batch]
         return results
 
-    def _run_alone(self, request: _Request) -> _Result:
-        """Run the only change of a transaction, which needs no savepoint."""
+    def _made_together(self, batch: list[_Request]) -> list[_Result] | None:
+        """The results of all changes; None, with nothing changed, when one of several fails."""
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            return _Result(request, request.change(self._connection), None)
-        except Exception as error:  # noqa: BLE001 -- passed to the caller
+            return [_Result(request, request.change(self._connection), None) for request in batch]
+        except Exception as error:  # noqa: BLE001 -- passed to the caller, or met again
             self._roll_back()
-            return _Result(request, None, error)
+            return [_Result(batch[0], None, error)] if len(batch) == 1 else None
+
+    def _made_apart(self, batch: list[_Request]) -> list[_Result]:
+        """The results of all changes, of which each rolls back alone."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        return [self._run_in_savepoint(request) for request in batch]
 
     def _run_in_savepoint(self, request: _Request) -> _Result:
         self._connection.execute("SAVEPOINT change")

@@ -105,3 +105,45 @@ async def test_a_change_that_fails_leaves_the_others_of_its_step(path: Path, wri
     assert results[0] == results[2] == 1
     assert isinstance(results[1], LookupError)
     assert numbers_in(path) == [1, 2]
+
+
+async def test_when_one_change_fails_the_others_are_made_again_and_stand_once(path: Path, writer: Writer) -> None:
+    ran: list[str] = []
+
+    def add(connection: sqlite3.Connection) -> int:
+        ran.append("add")
+        return connection.execute("INSERT INTO rows VALUES (1)").rowcount
+
+    def fail(_: sqlite3.Connection) -> None:
+        ran.append("fail")
+        raise LookupError
+
+    results = await asyncio.gather(writer.submit(add), writer.submit(fail), writer.submit(add), return_exceptions=True)
+
+    assert ran == ["add", "fail", "add", "fail", "add"]
+    assert results[0] == results[2] == 1
+    assert numbers_in(path) == [1, 1]
+
+
+async def test_a_change_that_fails_alone_runs_once(path: Path, writer: Writer) -> None:
+    ran: list[str] = []
+
+    def fail(connection: sqlite3.Connection) -> None:
+        ran.append("fail")
+        connection.execute("INSERT INTO rows VALUES (1)")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await writer.submit(fail)
+
+    assert ran == ["fail"]
+    assert numbers_in(path) == []
+
+
+async def test_changes_that_succeed_need_no_savepoint(writer: Writer) -> None:
+    statements: list[str] = []
+    await writer.submit(lambda connection: connection.set_trace_callback(statements.append))
+
+    await asyncio.gather(*(writer.submit(adding(number)) for number in range(3)))
+
+    assert [each.split()[0] for each in statements if "INSERT" not in each] == ["COMMIT", "BEGIN", "COMMIT"]
