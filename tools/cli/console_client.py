@@ -11,19 +11,13 @@ from enum import IntEnum, unique
 from functools import cache
 from http import HTTPStatus
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
-
-from tools.run_folder import CONSOLE, is_running, read_addresses
 
 TIMEOUT = 15.0
 ROWS_SECONDS = 300.0
-TOKEN_FILE = Path("secrets") / "admin_token"
-CHECKOUT_DATA_DIR = Path(__file__).resolve().parents[2] / "var"
-DOCUMENTED_URL = "http://127.0.0.1:8090"
 
 
 @unique
@@ -50,73 +44,6 @@ class CommandFailed(Exception):  # noqa: N818 -- reads as the fact it states
         super().__init__(text)
         self.code = code
         self.body = body or {"success": False, "error": code.name.lower(), "message": text}
-
-
-def setting(environ: Mapping[str, str], name: str) -> str | None:
-    """A setting, or the content of the file that `<name>_FILE` names, as mounted secrets are read by the services.
-
-    None when neither is set. Raises CommandFailed for a file that cannot be read.
-    """
-    if value := environ.get(name):
-        return value.strip()
-    if not (path := environ.get(f"{name}_FILE")):
-        return None
-    try:
-        return Path(path).read_text("utf-8").strip() or None
-    except (OSError, ValueError) as error:
-        text = f"{name}_FILE: {path} cannot be read ({type(error).__name__})"
-        raise CommandFailed(text, ExitCode.USAGE) from None
-
-
-def given_url(environ: Mapping[str, str]) -> str | None:
-    """The console's URL in GATEWAY_CONSOLE_URL or by GATEWAY_CONSOLE_PORT; None when neither is set.
-
-    Raises CommandFailed unless it is an HTTP URL.
-    """
-    port = setting(environ, "GATEWAY_CONSOLE_PORT")
-    url = setting(environ, "GATEWAY_CONSOLE_URL") or (f"http://127.0.0.1:{port}" if port else None)
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise CommandFailed("GATEWAY_CONSOLE_URL must be an http:// or https:// URL", ExitCode.USAGE)
-    return url.rstrip("/")
-
-
-def access_from(environ: Mapping[str, str]) -> tuple[str, str]:
-    """The console's URL and the operators' token. Raises CommandFailed when one of them is not to be had.
-
-    The URL is the given one, else that of the gateway that runs with the data directory, else the documented one. The
-    token is GATEWAY_ADMIN_TOKEN or its file, else the one in the data directory, which nobody gave for an address: it
-    goes to the gateway that runs with that directory, and to no other, unless both are named.
-    """
-    url, token = given_url(environ), setting(environ, "GATEWAY_ADMIN_TOKEN")
-    folder = _data_dir(environ)
-    own = read_addresses(folder).get(CONSOLE) if folder is not None and is_running(folder) else None
-    if token:
-        return url or own or DOCUMENTED_URL, token
-    if folder is None:
-        raise CommandFailed(
-            "No token: set GATEWAY_ADMIN_TOKEN or GATEWAY_ADMIN_TOKEN_FILE, or GATEWAY_DATA_DIR to the gateway's data "
-            "directory",
-            ExitCode.NO_ACCESS,
-        )
-    if url is not None and url != own and not setting(environ, "GATEWAY_DATA_DIR"):
-        raise CommandFailed(f"The token in {folder} is not for {url}: set GATEWAY_ADMIN_TOKEN", ExitCode.NO_ACCESS)
-    if (url := url or own) is None:
-        raise CommandFailed(
-            f"No gateway runs with {folder}: start it with `make run`, or set GATEWAY_CONSOLE_URL and "
-            f"GATEWAY_ADMIN_TOKEN",
-            ExitCode.UNREACHABLE,
-        )
-    return url, (folder / TOKEN_FILE).read_text("utf-8").strip()
-
-
-def _data_dir(environ: Mapping[str, str]) -> Path | None:
-    """The data directory that is given, else the one here or in the checkout; None when it has no token."""
-    given = setting(environ, "GATEWAY_DATA_DIR")
-    folders = [Path(given)] if given else [Path("var"), CHECKOUT_DATA_DIR]
-    return next((folder for folder in folders if (folder / TOKEN_FILE).is_file()), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +116,12 @@ class ConsoleClient:
         query: Mapping[str, object] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Request:
-        given = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        given = {name: text_of(str(value)) for name, value in (query or {}).items() if value is not None}
         url = f"{self.url}/api/v1{path}" + (f"?{urlencode(given)}" if given else "")
-        request = Request(url, method=method, headers={"Accept": "application/json"})  # noqa: S310 -- http only, see url_from
+        request = Request(url, method=method, headers={"Accept": "application/json"})  # noqa: S310 -- http only, see given_url
         request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         if body is not None:
-            request.data = json.dumps(dict(body)).encode()
+            request.data = _json_from(body)
             request.add_header("Content-Type", "application/json")
         return request
 
@@ -248,8 +175,26 @@ def _until_broken(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def path_of(*parts: str) -> str:
-    """A path from its parts, each quoted."""
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
+    """A path from its parts, each quoted. Raises CommandFailed for an empty one, as an unset variable of a shell is."""
+    if not all(parts):
+        raise CommandFailed("An id is empty", ExitCode.USAGE)
+    return "".join(f"/{quote(text_of(part), safe='')}" for part in parts)
+
+
+def text_of(argument: str) -> str:
+    """The argument of a command. Raises CommandFailed when the bytes that it was given as are no text."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise CommandFailed(f"{argument[:80]!a} is not UTF-8", ExitCode.USAGE) from None
+    return argument
+
+
+def _json_from(body: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(dict(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise CommandFailed("A value of the request is not UTF-8", ExitCode.USAGE) from None
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -6,39 +6,10 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from libs.chassis.version import VERSION
-from tools.cli.commands import (
-    accounts,
-    approvals,
-    audit,
-    backup,
-    chat,
-    confirm_clock,
-    consents,
-    dead_letters,
-    declare,
-    delivery_verification,
-    errors,
-    event_keys,
-    events,
-    forwards,
-    instances,
-    integrations,
-    migrate,
-    policy,
-    rebuild_log,
-    reports,
-    restore,
-    restrictions,
-    rules,
-    subjects,
-    suppressions,
-    templates,
-    witness,
-)
-from tools.cli.commands import tokens as api_tokens
+from tools.cli.command_list import COMMANDS, called_in
 from tools.cli.commands.session import STDIN, Session
-from tools.cli.console_client import DOCUMENTED_URL, CommandFailed, ConsoleClient, ExitCode, access_from
+from tools.cli.console_access import DOCUMENTED_URL, access_from
+from tools.cli.console_client import CommandFailed, ConsoleClient, ExitCode
 from tools.cli.output import Output, terminal
 
 HELP = """Operate the WhatsApp gateway for 3CX.
@@ -67,39 +38,11 @@ _OFFLINE = frozenset(
 """Commands that need no console."""
 
 
-def program(environ: Mapping[str, str]) -> App:
-    """The application with all its commands; each command receives its session when it runs."""
-    app = App(name="gateway", help=HELP, version=f"gateway {VERSION}", result_action="return_value")
-    groups = (
-        *(
-            accounts.app,
-            approvals.app,
-            instances.app,
-            integrations.app,
-            suppressions.app,
-            consents.app,
-            restrictions.app,
-            templates.app,
-        ),
-        *(events.app, forwards.app, dead_letters.app, errors.app),
-        *(policy.app, rules.app, reports.app, audit.app, witness.app, api_tokens.app, event_keys.app),
-    )
-    for group in groups:
-        app.command(group)
-    app.command(events.explain)
-    app.command(integrations.rotate_secret)
-    app.command(delivery_verification.verify_delivery)
-    app.command(integrations.crm_template)
-    app.command(chat.chat_setup)
-    app.command(chat.chat_test)
-    app.command(subjects.erase)
-    app.command(subjects.subject_export)
-    app.command(declare.command_from(environ), name="declare")
-    app.command(migrate.command_from(environ), name="migrate")
-    app.command(confirm_clock.command_from(environ), name="confirm-clock")
-    app.command(backup.command_from(environ), name="backup")
-    app.command(restore.command_from(environ), name="restore")
-    app.command(rebuild_log.command_from(environ), name="rebuild-log")
+def program(environ: Mapping[str, str], called: str | None) -> App:
+    """The application with the called command, which receives its session when it runs; the others are only listed."""
+    app = App(name="gateway", help=HELP, version=_release, result_action="return_value")
+    for each in COMMANDS:
+        app.command(each.imported(environ) if each.name == called else each.listed(), name=each.name)
 
     @app.meta.default
     def launch(
@@ -115,6 +58,12 @@ def program(environ: Mapping[str, str]) -> App:
         command(*bound.args, **bound.kwargs)
 
     return app
+
+
+def _release() -> str:
+    from libs.chassis.version import VERSION  # noqa: PLC0415 -- it searches the installed packages: a tenth of a start
+
+    return f"gateway {VERSION}"
 
 
 def _with_standard_input(tokens: Sequence[str]) -> tuple[str, ...]:
@@ -136,7 +85,7 @@ def _session(environ: Mapping[str, str], *, as_json: bool, needs_console: bool) 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> ExitCode:
     """Run one command and return its exit code."""
     try:
-        program(environ).meta(list(arguments), exit_on_error=False, print_error=True)
+        program(environ, called_in(arguments)).meta(list(arguments), exit_on_error=False, print_error=True)
     except CycloptsError:
         return ExitCode.USAGE
     except CommandFailed as failed:

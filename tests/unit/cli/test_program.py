@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -56,13 +60,19 @@ async def test_a_stopped_console_is_unreachable(shell: Shell) -> None:
         pytest.param(["rotate-secret", "a", "--which", "every"], id="an unknown choice"),
         pytest.param(["accounts", "create", "--file", "no-such-file.json"], id="a file that is not there"),
         pytest.param(["integrations", "create", "--template", "missed_call"], id="half a pair"),
+        pytest.param(["accounts", "show", ""], id="an empty id"),
+        pytest.param(["accounts", "show", "\udcff"], id="an id that is not UTF-8"),
+        pytest.param(["events", "--account-id", "\udcff"], id="a part of a query that is not UTF-8"),
+        pytest.param(["accounts", "create", "--name", "\udcff"], id="a field that is not UTF-8"),
+        pytest.param(["dead-letters", "replay"], id="none of several"),
+        pytest.param(["dead-letters", "discard", "--reason", "a test"], id="none of several, with an option"),
     ],
 )
 def test_wrong_usage_is_reported_and_nothing_is_sent(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     environ = {"GATEWAY_ADMIN_TOKEN": "t", "GATEWAY_CONSOLE_URL": "http://console.invalid"}
 
     assert run(arguments, environ) is ExitCode.USAGE
-    assert "".join(capsys.readouterr()).strip()
+    assert capsys.readouterr().err.strip()
 
 
 def test_the_release_is_told_without_a_console(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,3 +116,14 @@ async def test_a_dash_alone_reads_a_phone_from_standard_input(
     export = await shell.json("subject-export", account["id"], "--reason", "asked by letter", *given)
 
     assert export["phone"] == "+966512345678"
+
+
+def test_the_name_of_a_file_that_is_not_utf_8_is_printed_with_escapes(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/\xff"
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "tools.cli", "event-keys", "new", folder, "--json"], capture_output=True, check=False
+    )
+
+    assert (ended.returncode, ended.stderr) == (ExitCode.DONE, b"")
+    assert os.fsencode(json.loads(ended.stdout)["folder"]) == folder

@@ -21,6 +21,9 @@ COLUMNS = (
     "discarded_at",
 )
 
+DeadLetterIds = Annotated[str, Parameter(required=True)]
+"""One or more."""
+
 
 @app.default
 @app.command(name="list")
@@ -43,14 +46,14 @@ def show(dead_letter_id: str, *, session: CurrentSession) -> None:
 
 
 @app.command
-def replay(*dead_letter_id: str, session: CurrentSession) -> None:
+def replay(*dead_letter_id: DeadLetterIds, session: CurrentSession) -> None:
     """Publish dead letters to their work queues again, one after the other."""
     for one in dead_letter_id:
         session.output.item(session.console.post(f"{path_of('dead-letters', one)}/replay", {}))
 
 
 @app.command
-def discard(*dead_letter_id: str, reason: str, session: CurrentSession) -> None:
+def discard(*dead_letter_id: DeadLetterIds, reason: str, session: CurrentSession) -> None:
     """Discard dead letters that are not to be replayed. Their content is deleted; the reason is on record."""
     for one in dead_letter_id:
         session.output.item(session.console.post(f"{path_of('dead-letters', one)}/discard", {"reason": reason}))

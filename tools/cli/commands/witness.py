@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from libs.record.keys import SigningKey
 from libs.record.signed_notes import COSIGNATURE, NoteKey, is_key_name
-from tools.cli.console_client import CommandFailed, ExitCode
+from tools.cli.console_client import CommandFailed, ExitCode, text_of
 from tools.witness.server import Witness, logs_from
 from tools.witness.state import FolderInUse, WitnessFolder
 
@@ -23,7 +23,7 @@ KeyFile = Annotated[Path, Parameter(help="File of the witness's key: 32 bytes in
 @app.command
 def keygen(name: Name, key_file: KeyFile) -> None:
     """Make a key, and print its verifier key: give that to the gateway's operator and to verifiers."""
-    key = SigningKey(name, os.urandom(32))
+    key = SigningKey(_key_name(name), os.urandom(32))
     try:
         with os.fdopen(os.open(key_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(base64.b64encode(key.seed).decode() + "\n")
@@ -64,9 +64,14 @@ def vkey_of(name: str, key: SigningKey) -> str:
     return NoteKey(name, key.public, COSIGNATURE).vkey
 
 
-def _key_from(name: str, key_file: Path) -> SigningKey:
-    if not is_key_name(name):
+def _key_name(name: str) -> str:
+    if not is_key_name(text_of(name)):
         raise CommandFailed("the name must have neither spaces nor a plus", ExitCode.USAGE)
+    return name
+
+
+def _key_from(name: str, key_file: Path) -> SigningKey:
+    _key_name(name)
     try:
         seed = base64.b64decode(key_file.read_text("utf-8").strip(), validate=True)
     except (OSError, ValueError):

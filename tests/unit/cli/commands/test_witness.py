@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from libs.record.signed_notes import COSIGNATURE, NoteKey
 from tests.unit.record.chains import KEY
 from tools.cli.console_client import ExitCode
@@ -25,6 +27,14 @@ def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path, capsys) -> N
 
     assert (key.name, key.type) == (NAME, COSIGNATURE)
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["two words", "a+plus", "", "\udcff"])
+def test_no_key_is_made_for_a_name_that_no_verifier_reads(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "w1.key"
+
+    assert run(("witness", "keygen", name, str(file)), {}) is ExitCode.USAGE
+    assert not file.exists()
 
 
 def test_what_cannot_work_is_refused_at_the_start(tmp_path: Path) -> None:
