@@ -100,7 +100,7 @@ def deliveries(count: int, keys: dict[str, EventKeys]) -> list[Any]:
         message = message_from(event, MessageMetadata(id=uuid4(), at=datetime.now(UTC)), f"{producer}-1")
         sign(message, keys[producer])
         fields = {name: getattr(message, name) for name in names}
-        made.append(SimpleNamespace(**fields, exchange=EXCHANGE, routing_key=event.routing_key))
+        made.append(SimpleNamespace(**fields, exchange=EXCHANGE, routing_key=event.routing_key, redelivered=False))
     return made
 
 
@@ -141,8 +141,7 @@ async def run(messages: int) -> None:
             def made() -> None:
                 for each in received:
                     subject = subjects.get(customer_key_of(each.event, PSEUDONYMS) or "")
-                    times: dict[str, Any] = {"at": each.at, "correlation_id": each.correlation_id}
-                    record_from(each.event, id_=each.id, pseudonyms=PSEUDONYMS, subject=subject, **times)
+                    record_from(each, pseudonyms=PSEUDONYMS, subject=subject, recorded_at=each.at)
 
             print(f"{'made into records':<24} {microseconds(made, count):7.1f} us CPU an event")
             await _recorded(store.records, subject_keys, NewCustomers(store.erased_customers), received)

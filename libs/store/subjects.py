@@ -93,9 +93,15 @@ class SubjectKey:
 
 def new_subject(customer_key: str, sealer: Sealer, new_key: NewKey = os.urandom) -> Subject:
     """A new person with a new key."""
+    return new_subject_and_key(customer_key, sealer, new_key)[0]
+
+
+def new_subject_and_key(customer_key: str, sealer: Sealer, new_key: NewKey = os.urandom) -> tuple[Subject, SubjectKey]:
+    """The same, with the key, so that whoever stores the person need not decrypt it."""
     key = new_key(KEY_BYTES)
     sealed = sealer.seal(key.hex(), owner=customer_key, field_name=_FIELD)
-    return Subject(customer_key, SubjectKey(key).pseudonym, sealed)
+    subject_key = SubjectKey(key)
+    return Subject(customer_key, subject_key.pseudonym, sealed), subject_key
 
 
 def key_of(subject: Subject, sealer: Unsealer) -> SubjectKey:

@@ -21,7 +21,10 @@ class SubjectKeys(Protocol):
     """The keys of the persons in records."""
 
     async def of(self, customer_keys: Collection[str], *, new: Collection[str]) -> Mapping[str, SubjectKey]:
-        """The keys of these persons. Persons in `new` without a key get one, which is durable when this returns."""
+        """The keys of these persons. Persons in `new` without a key get one, which is durable when this returns.
+
+        Name in `new` whom an earlier call did not find: a key is made for each of them, even if it is not needed.
+        """
         ...
 
 

@@ -42,7 +42,7 @@ class SqliteRecords:
         """As `Records.append`."""
         if not records:
             return 0
-        rows = rows_by_id(values_from(record) for record in records)
+        rows = rows_by_id(map(values_from, records))
         return await self.records.change(lambda connection: _append(connection, rows))
 
     async def page(self, wanted: RecordFilter, *, limit: int, cursor: str | None) -> RecordPage:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from libs.contracts.errors import unavailable
 from libs.contracts.events import Event, SubjectErased
 from libs.store.sealer import CannotOpen, Sealer
-from libs.store.subjects import Subject, SubjectKey, Subjects, key_of, new_subject
+from libs.store.subjects import Subject, SubjectKey, Subjects, key_of, new_subject_and_key
 
 CACHE_SECONDS = 300.0
 MAX_KEYS = 20_000
@@ -28,12 +28,12 @@ class CachedSubjectKeys:
         self._epoch = 0
 
     async def of(self, customer_keys: Collection[str], *, new: Collection[str]) -> Mapping[str, SubjectKey]:
-        """As `SubjectKeys.of`: one read for persons that are not cached, and one write for new ones."""
+        """As `SubjectKeys.of`: one read for persons that are not cached, or one write for new ones."""
         now, epoch = self._monotonic(), self._epoch
         found = {name: entry[1] for name in customer_keys if (entry := self._cached.get(name)) and entry[0] > now}
         missing = set(customer_keys) - found.keys()
         if missing:
-            read = {each.customer_key: self._decrypted(each) for each in await self._rows(missing, new)}
+            read = await self._read(missing.difference(new)) | await self._added(missing.intersection(new))
             if epoch == self._epoch:
                 self._add(read, now + CACHE_SECONDS)
             found |= read
@@ -49,12 +49,15 @@ class CachedSubjectKeys:
             if erased is not None and entry[1].pseudonym not in erased
         }
 
-    async def _rows(self, customer_keys: set[str], new: Collection[str]) -> list[Subject]:
-        known = list(await self._subjects.find(customer_keys=customer_keys))
-        unknown = (customer_keys - {each.customer_key for each in known}).intersection(new)
-        if unknown:
-            known += await self._subjects.add([new_subject(name, self._sealer) for name in sorted(unknown)])
-        return known
+    async def _read(self, customer_keys: set[str]) -> dict[str, SubjectKey]:
+        found = await self._subjects.find(customer_keys=customer_keys) if customer_keys else ()
+        return {each.customer_key: self._decrypted(each) for each in found}
+
+    async def _added(self, customer_keys: set[str]) -> dict[str, SubjectKey]:
+        """The keys of these persons, who get the new ones unless another replica was faster."""
+        made = dict(new_subject_and_key(name, self._sealer) for name in sorted(customer_keys))
+        stored = await self._subjects.add(list(made)) if made else ()
+        return {each.customer_key: made.get(each) or self._decrypted(each) for each in stored}
 
     def _decrypted(self, subject: Subject) -> SubjectKey:
         try:

@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from libs.chassis.clock import Clock, utc_now
 from libs.chassis.subscriptions import Received
@@ -18,6 +17,9 @@ from services.audit.handlers.new_customers import NewCustomers
 from services.audit.handlers.restorations import SignRestoration
 from services.audit.handlers.restore_lines import RestoreLines
 from services.audit.ports import Recorded, SubjectKeys
+
+_STATED = frozenset({RecordRestored, RecordSignerReset})
+"""Events whose records have a signed statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +41,32 @@ class RecordEvents:
             await self.restore_lines.keep(batch)
         customers = [customer_key_of(received.event, self.pseudonyms) for received in batch]
         keys = await self._keys(batch, customers)
+        now = self.clock()
         lines = [
-            record_from(
-                r.event,
-                id_=r.id,
-                at=r.at,
-                correlation_id=r.correlation_id,
-                pseudonyms=self.pseudonyms,
-                subject=keys.get(customer or ""),
-            )
+            record_from(r, pseudonyms=self.pseudonyms, subject=keys.get(customer or ""), recorded_at=now)
             for r, customer in zip(batch, customers, strict=True)
         ]
-        now = self.clock()
-        lines = [await self._with_statement(r, _recorded(line, r, now)) for r, line in zip(batch, lines, strict=True)]
+        for at, received in enumerate(batch):
+            if type(received.event) in _STATED:
+                lines[at] = await self._with_statement(received, lines[at])
         written = await self.records.append(lines)
         if written:
-            self.recorded(Counter(chain_of(line.account_id) for line in lines))
+            self.recorded(Counter([chain_of(line.account_id) for line in lines]))
 
         metrics.BATCH_SIZE.observe(len(lines))
         metrics.REPEATED.inc(len(lines) - written)
-        for line in lines:
-            metrics.RECORDED.labels(line.type).inc()
+        for type_, count in Counter([line.type for line in lines]).items():
+            metrics.RECORDED.labels(type_).inc(count)
 
     async def _with_statement(self, received: Received[Event], line: Record) -> Record:
-        """The record of a restored chain, with the signed statement; every other record as it is."""
-        if self.sign_restoration is not None and isinstance(received.event, RecordSignerReset):
-            return self.sign_restoration.reset(received.event, received.at, line)
-        if self.sign_restoration is None or not isinstance(received.event, RecordRestored):
+        """The record of a restored chain or a lost memory, with the signed statement."""
+        if self.sign_restoration is None:
             return line
-        return await self.sign_restoration(received.event, received.at, line)
+        if isinstance(received.event, RecordSignerReset):
+            return self.sign_restoration.reset(received.event, received.at, line)
+        if isinstance(received.event, RecordRestored):
+            return await self.sign_restoration(received.event, received.at, line)
+        return line
 
     async def _keys(
         self, batch: Sequence[Received[Event]], customers: Sequence[str | None]
@@ -81,9 +80,3 @@ class RecordEvents:
         ]
         new = await self.new_customers(introductions)
         return {**keys, **await self.keys.of(new, new=new)} if new else keys
-
-
-def _recorded(line: Record, received: Received[Event], now: datetime) -> Record:
-    """The record with its producer and the time of recording; flagged when it came backdated."""
-    details = line.details | {"backdated": True} if received.backdated else line.details
-    return replace(line, producer=received.producer, recorded_at=now, details=details)

@@ -29,6 +29,8 @@ from services.audit.ports import LineSink
 
 log = logger(__name__)
 _SHIP_BATCH = 200
+_KEPT = frozenset({SubjectErased, SuppressionAdded, SuppressionLifted})
+"""Events that may leave a line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,8 @@ class RestoreLines:
 
     async def keep(self, batch: Sequence[Received[Event]]) -> None:
         """Store the lines of a batch, before it is recorded. Safe to repeat; no call without such an event."""
-        made = [line for received in batch if (line := self._line_of(received)) is not None]
+        about = [received for received in batch if type(received.event) in _KEPT]
+        made = [line for received in about if (line := self._line_of(received)) is not None]
         if made:
             await self.lines.add([SinkLine(line.id, line.sealed_with(self.sealer)) for line in made])
             self.waiting.set()

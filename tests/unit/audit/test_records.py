@@ -1,7 +1,9 @@
+import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -47,7 +49,8 @@ SUBJECT = SubjectKey(b"s" * 32)
 
 
 def recorded(event: Event, subject: SubjectKey | None = SUBJECT) -> Any:
-    return record_from(event, id_=ID, at=NOON, correlation_id=None, pseudonyms=PSEUDONYMS, subject=subject)
+    received = Received(event, id=ID, at=NOON, producer="policy")
+    return record_from(received, pseudonyms=PSEUDONYMS, subject=subject, recorded_at=NOON)
 
 
 def opened(event: Event) -> dict[str, Any]:
@@ -289,6 +292,41 @@ def test_every_field_that_may_name_a_person_is_marked(event: type[Event]) -> Non
 
     assert suspicious == set(_personal_fields(event))
     assert all(isinstance(kind, Personal) for kind in _personal_fields(event).values())
+
+
+def test_an_event_class_derives_from_another_only_where_records_treat_both_alike() -> None:
+    """What a record needs to know of an event's class it asks for the class itself."""
+    derived = {event.name for event in EVENTS for other in EVENTS if event is not other and issubclass(event, other)}
+
+    assert derived == {"message.replaced"}
+
+
+@given(st.datetimes(timezones=st.none() | st.just(UTC) | st.timezones()), st.sampled_from("T "))
+def test_any_time_stays_readable(at: datetime, separator: str) -> None:
+    written = at.replace(microsecond=at.microsecond // 10 * 10).isoformat(sep=separator)
+    readable = re.fullmatch(r".*\d[+-]\d\d:\d\d:\d\d.*", written) is None  # offsets before 1900 have seconds
+
+    assert not readable or without_numbers(written) == written
+
+
+@given(st.ip_addresses(), st.sampled_from(["", "%eth0", "%12345678"]))
+def test_any_address_stays_readable(address: IPv4Address | IPv6Address, zone: str) -> None:
+    written = f"{address}{zone if address.version == 6 else ''}"
+
+    assert without_numbers(written) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param("2001:db8::1234:5678 0501234567", "2001:db•••••", id="after an address"),
+        pytest.param("2026-11-23T10:00:00Z 0501234567", "2026-11-23T10:00:00Z •••••", id="after a time"),
+        pytest.param("2026-11-23T10:00:001234567", "2026-11-23T10:00:•••••", id="in a time"),
+        pytest.param("0501234567%eth0", "•••••%eth0", id="before what looks like a zone"),
+    ],
+)
+def test_a_number_beside_a_time_or_an_address_is_cut(value: str, shown: str) -> None:
+    assert without_numbers(value) == shown
 
 
 @given(st.text(), st.integers(min_value=10**6, max_value=10**15))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
+from libs.chassis.subscriptions import Received
 from libs.contracts.events import (
     DeadLetterReplayed,
     Event,
@@ -81,16 +82,9 @@ def recorded(events: Sequence[Event], account_id: str, phone: str, key: SubjectK
         id_ = uuid5(UUID(int=webhook), phone) if webhook is not None else uuid4()
         if isinstance(event, WhatsAppMessageReceived):
             id_ = uuid5(UUID(int=9), phone)
-        made.append(
-            record_from(
-                event,
-                id_=id_,
-                at=NOON + timedelta(seconds=position),
-                correlation_id=None,
-                pseudonyms=PSEUDONYMS,
-                subject=key if named else None,
-            )
-        )
+        received = Received(event=event, id=id_, at=NOON + timedelta(seconds=position))
+        subject = key if named else None
+        made.append(record_from(received, pseudonyms=PSEUDONYMS, subject=subject, recorded_at=NOON))
     return made
 
 
