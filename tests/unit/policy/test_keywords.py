@@ -15,7 +15,7 @@ KEYWORDS = Keywords.load()
 CORPUS = corpus("keyword_corpus.toml")
 DATA = corpus("../../../services/policy/domain/keywords.toml")
 LANGUAGES = {"en", "ar", "es", "fr", "de", "pt", "it", "tr", "ur", "hi"}
-RELEASED = {1: "08351f5acecd6366", 2: "08351f5acecd6366"}
+RELEASED = {1: "08351f5acecd6366", 2: "08351f5acecd6366", 3: "5c3fded76dcfc3d3"}
 """What each version of the words says. A change of words needs a new version, and a line here."""
 
 WORDS = st.sampled_from([word for kind in ("stop", "start") for words in DATA[kind].values() for word in words])
@@ -60,6 +60,13 @@ BUTTONS = KEYWORDS.on_buttons()
     [
         pytest.param(("STOP",), OptOut, id="stop is unmistakable"),
         pytest.param(("Stop promotions",), OptOut, id="so is WhatsApp's own opt-out button"),
+        *(
+            pytest.param((title,) * 2, OptOut, id=f"and in the template's language: {title}")
+            for title in (
+                *("Detener promociones", "Parar promoções", "Interrompi promozioni", "إيقاف العروض"),
+                *("إيقاف العروض الترويجية", "Arrêter les promotions", "Werbung stoppen", "Promosyonları durdur"),
+            )
+        ),
         pytest.param(("Unsubscribe", "btn-7"), OptOut, id="a title with a payload that says nothing"),
         pytest.param(("Not interested", "OPT_OUT"), OptOut, id="a payload that says it"),
         pytest.param(("إلغاء الاشتراك",), OptOut, id="another language's"),
