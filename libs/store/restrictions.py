@@ -100,8 +100,8 @@ def of_business_account(owner: str) -> Subject:
 
 
 def of_template(owner: str, name: str, language: str) -> Subject:
-    """A template in one language; `owner` as for `of_business_account`."""
-    return Subject(RestrictionScope.TEMPLATE, f"{owner}:{name}:{language}")
+    """A template in one language (`en_US`; Meta's notices write `en-US` too); `owner` as for `of_business_account`."""
+    return Subject(RestrictionScope.TEMPLATE, f"{owner}:{name}:{language.replace('-', '_')}")
 
 
 def of_country(owner: str, region: str) -> Subject:
@@ -232,8 +232,9 @@ def slot_of(account_id: str, subject: Subject, kind: RestrictionKind) -> str:
 
 
 def slots_of(account_id: str, subjects: Collection[Subject]) -> list[str]:
-    """The keys of all restrictions that these subjects may have."""
-    return [slot_of(account_id, subject, kind) for subject in subjects for kind in KINDS[subject.scope]]
+    """The keys of all restrictions that these subjects may have, as `slot_of` makes them."""
+    starts = [(f"{account_id}:{each.scope}:{each.key}:", KINDS[each.scope]) for each in subjects]
+    return [f"{start}{kind}" for start, kinds in starts for kind in kinds]
 
 
 def restriction_id(cause: UUID, account_id: str, subject: Subject, kind: RestrictionKind) -> str:

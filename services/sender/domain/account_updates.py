@@ -3,7 +3,8 @@
 The words are those of Meta's webhook reference. A word that is not listed changes nothing: it is recorded and counted.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,21 +16,24 @@ TEMPLATE_TOPIC, ACCOUNT_TOPIC = "message_template_status_update", "account_updat
 QUALITY_TOPIC: Final = "phone_number_quality_update"
 CAPABILITY_TOPIC: Final = "business_capability_update"
 CAPABILITY: Final = "max_daily_conversations_per_business"
-TEMPLATE_STOPPED: Final = frozenset({"PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION"})
+TEMPLATE_STOPPED: Final = frozenset({"PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION", "DELETED", "ARCHIVED"})
 TEMPLATE_USABLE: Final = frozenset({"APPROVED", "UNARCHIVED", "REINSTATED"})
 ACCOUNT_STOPPED: Final = frozenset({"DISABLED_UPDATE", "ACCOUNT_RESTRICTION"})
 REINSTATED: Final = "REINSTATE"
 ANNOUNCED: Final = "SCHEDULE_FOR_DISABLE"
 """A ban that begins later, which another notice tells."""
+OF_NO_MESSAGE: Final = frozenset({"RESTRICTED_ADD_PHONE_NUMBER_ACTION"})
+"""What an account may not do that keeps no message from being sent."""
 THROUGHPUT_UPGRADE: Final = "THROUGHPUT_UPGRADE"
 FLAGGED: Final = "FLAGGED"
 KNOWN_WORDS: Final = (
     TEMPLATE_STOPPED
     | TEMPLATE_USABLE
     | ACCOUNT_STOPPED
-    | {REINSTATED, THROUGHPUT_UPGRADE, FLAGGED, "UNFLAGGED", "UPGRADE", "DOWNGRADE", "ONBOARDING", "PENDING", "DELETED"}
+    | {REINSTATED, THROUGHPUT_UPGRADE, FLAGGED, "UNFLAGGED", "UPGRADE", "DOWNGRADE", "ONBOARDING", "PENDING"}
 )
 """The words that are labels of the metric; any other is `other`."""
+_LIMIT: Final = re.compile(r"(?:TIER_)?(?P<count>[0-9]{1,12})(?P<thousands>K?)")
 _LONGEST_NAME: Final = 512
 _MAX_SECONDS: Final = 10**11
 
@@ -95,18 +99,28 @@ def _template_changes(event: WhatsAppAccountUpdated) -> Iterator[Change]:
 
 def _account_changes(event: WhatsAppAccountUpdated) -> Iterator[Change]:
     subject, kind, word = of_business_account(event.business_account_id), RestrictionKind.ACCOUNT, word_of(event)
-    ban = event.update.get("ban_info")
-    state = ban.get("waba_ban_state") if isinstance(ban, Mapping) else None
+    state = _ban_state_in(event.update.get("ban_info"))
     if REINSTATED in (word, state):
         yield Lifts(subject, kind)
     elif word in ACCOUNT_STOPPED and state != ANNOUNCED:
-        yield Restricts(subject, kind, _expiration_in(event.update.get("restriction_info")))
+        rows = _rows_in(event.update.get("restriction_info"))
+        if not rows or any(row.get("restriction_type") not in OF_NO_MESSAGE for row in rows):
+            yield Restricts(subject, kind, _expiration_in(rows))
+
+
+def _ban_state_in(ban: object) -> object:
+    """The state of a ban; some notices have it in a list. A list of several says nothing: samples list all states."""
+    state = ban.get("waba_ban_state") if isinstance(ban, Mapping) else None
+    if isinstance(state, list | tuple):
+        return state[0] if len(state) == 1 else ANNOUNCED
+    return state
 
 
 def _capability_changes(event: WhatsAppAccountUpdated) -> Iterator[Change]:
-    """The limit of the portfolio; -1 or a word such as TIER_UNLIMITED is none."""
-    found = event.update.get(CAPABILITY)
-    limit = int(found[:12]) if isinstance(found, str) and found.isascii() and found.isdigit() else found
+    """The limit of the portfolio, as a number or a tier (`TIER_2K`); -1 or a word such as TIER_UNLIMITED is none."""
+    limit = event.update.get(CAPABILITY)
+    if isinstance(limit, str) and (tier := _LIMIT.fullmatch(limit.upper())):
+        limit = int(tier["count"]) * (1_000 if tier["thousands"] else 1)
     subject, kind = of_business_account(event.business_account_id), RestrictionKind.TEMPLATE_LIMIT
     if type(limit) is int and limit >= 0:
         yield Restricts(subject, kind, limit=limit)
@@ -119,10 +133,15 @@ def cause_of(event: WhatsAppAccountUpdated) -> str:
     return f"{event.topic}:{word_of(event)}" if word_of(event) else event.topic
 
 
-def _expiration_in(restrictions: Any) -> datetime | None:
-    """When the last of the account's restrictions ends; None when one of them says no end."""
+def _rows_in(restrictions: object) -> list[Mapping[str, Any]]:
+    """The rows of an account's restrictions; what is none of the form is a row that says nothing."""
     rows = restrictions if isinstance(restrictions, list | tuple) else ()
-    ends = [_time_in(row.get("expiration")) if isinstance(row, Mapping) else None for row in rows]
+    return [row if isinstance(row, Mapping) else {} for row in rows]
+
+
+def _expiration_in(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """When the last of the account's restrictions ends; None when one of them says no end."""
+    ends = [_time_in(row.get("expiration")) for row in rows]
     known = [end for end in ends if end is not None]
     return max(known) if known and len(known) == len(ends) else None
 

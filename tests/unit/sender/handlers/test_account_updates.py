@@ -1,5 +1,6 @@
 """Notices about business accounts and templates, as Meta writes them, in any order and with words that nobody knows."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -69,6 +70,18 @@ async def test_a_template_is_restricted_and_usable_again(word: str, usable: str)
     assert gateway.restrictions.names() == ["restriction.added", "restriction.lifted"]
 
 
+@pytest.mark.parametrize(("stopped", "usable"), [("en-US", "en_US"), ("en_US", "en-US"), ("en-US", "en-US")])
+async def test_a_language_is_the_same_with_a_hyphen(stopped: str, usable: str) -> None:
+    gateway, handle, _ = world()
+
+    for seconds, word, language in ((0, "PAUSED", stopped), (60, "APPROVED", usable)):
+        template = TEMPLATE | {"message_template_language": language}
+        await handle(a_notice("message_template_status_update", word, seconds=seconds, **template))
+
+    assert gateway.restrictions.names() == ["restriction.added", "restriction.lifted"]
+    assert gateway.restrictions.kinds() == []
+
+
 @pytest.mark.parametrize("word", sorted(ACCOUNT_STOPPED))
 async def test_a_stopped_account_stops_all_its_numbers_until_it_is_reinstated(word: str) -> None:
     gateway, handle, _ = world()
@@ -82,12 +95,16 @@ async def test_a_stopped_account_stops_all_its_numbers_until_it_is_reinstated(wo
     assert gateway.restrictions.kinds() == []
 
 
-async def test_a_reinstatement_in_the_ban_info_lifts_too() -> None:
+@pytest.mark.parametrize("written", [str, lambda state: [state]], ids=["as a text", "as a list"])
+async def test_a_reinstatement_in_the_ban_info_lifts_too(written: Callable[[str], Any]) -> None:
     gateway, handle, _ = world()
-    await handle(a_notice("account_update", "DISABLED_UPDATE", ban_info={"waba_ban_state": "DISABLE"}))
+    await handle(a_notice("account_update", "DISABLED_UPDATE", ban_info={"waba_ban_state": written("DISABLE")}))
+    disabled = gateway.restrictions.kinds()
 
-    await handle(a_notice("account_update", "DISABLED_UPDATE", seconds=60, ban_info={"waba_ban_state": "REINSTATE"}))
+    ban = {"waba_ban_state": written("REINSTATE")}
+    await handle(a_notice("account_update", "DISABLED_UPDATE", seconds=60, ban_info=ban))
 
+    assert disabled == [("account", "w1")]
     assert gateway.restrictions.kinds() == []
 
 
@@ -101,10 +118,35 @@ async def test_a_reinstatement_lifts_what_was_stored_while_the_business_account_
     assert gateway.restrictions.kinds() == []
 
 
-async def test_a_ban_that_is_only_announced_stops_nothing() -> None:
+ADD_NUMBERS = {"restriction_type": "RESTRICTED_ADD_PHONE_NUMBER_ACTION", "expiration": 1893456000}
+
+
+@pytest.mark.parametrize(
+    ("rows", "stopped"),
+    [
+        ([ADD_NUMBERS], False),
+        ([ADD_NUMBERS, {"restriction_type": "RESTRICTED_CUSTOMER_INITIATED_MESSAGING"}], True),
+        ([{"restriction_type": "RESTRICTED_OF_TOMORROW"}], True),
+        ([ADD_NUMBERS, "no row"], True),
+        ([], True),
+        (None, True),
+    ],
+)
+async def test_an_account_that_may_only_not_add_numbers_goes_on(rows: Any, *, stopped: bool) -> None:
     gateway, handle, _ = world()
 
-    await handle(a_notice("account_update", "DISABLED_UPDATE", ban_info={"waba_ban_state": "SCHEDULE_FOR_DISABLE"}))
+    await handle(a_notice("account_update", "ACCOUNT_RESTRICTION", restriction_info=rows))
+
+    assert gateway.restrictions.kinds() == ([("account", "w1")] if stopped else [])
+
+
+@pytest.mark.parametrize(
+    "state", ["SCHEDULE_FOR_DISABLE", ["SCHEDULE_FOR_DISABLE"], ["SCHEDULE_FOR_DISABLE", "DISABLE", "REINSTATE"], []]
+)
+async def test_a_ban_that_is_only_announced_or_a_sample_of_all_states_stops_nothing(state: Any) -> None:
+    gateway, handle, _ = world()
+
+    await handle(a_notice("account_update", "DISABLED_UPDATE", ban_info={"waba_ban_state": state}))
 
     assert gateway.restrictions.kinds() == []
 
@@ -170,7 +212,7 @@ async def test_a_word_that_means_nothing_to_us_has_no_effect(topic: str, word: s
 
 
 @pytest.mark.parametrize("unlimited", [-1, "TIER_UNLIMITED"])
-@pytest.mark.parametrize("limit", [1000, "1000"])
+@pytest.mark.parametrize("limit", [1000, "1000", "TIER_1000", "TIER_1K", "tier_1k"])
 async def test_the_portfolios_limit_is_kept_until_the_next_update(limit: Any, unlimited: Any) -> None:
     gateway, handle, _ = world()
     name = "max_daily_conversations_per_business"
