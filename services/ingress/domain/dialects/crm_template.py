@@ -13,8 +13,15 @@ TYPE: Final = ("call_type", "calltype")
 NUMBER: Final = ("number", "customer_phone", "phone", "caller", "callerid", "phonenumber", "phone_number", "from")
 AGENT: Final = ("agent", "agent_extension", "agentextension", "extension", "user")
 QUEUE: Final = ("queue", "queue_extension", "queueextension")
-STARTED: Final = ("call_start_time_utc", "callstarttimeutc", "start_utc", "callstarttime")
-ENDED: Final = ("date_time", "datetime", "call_time")
+STARTED: Final = (
+    *("call_start_time_utc", "callstarttimeutc", "start_utc", "callstarttime", "call_start_time"),
+    *("call_start_time_local", "callstarttimelocal"),
+    *("call_established_time_utc", "callestablishedtimeutc", "call_established_time_local", "callestablishedtimelocal"),
+)
+ENDED: Final = (
+    *("date_time", "datetime", "call_time", "call_end_time_utc", "callendtimeutc", "call_end_time", "callendtime"),
+    *("call_end_time_local", "callendtimelocal"),
+)
 SEPARATORS: Final = re.compile(r"[\s_-]+")
 CALL_TYPES: Final = {
     "missed": (Phase.INCOMING_ENDED, False),

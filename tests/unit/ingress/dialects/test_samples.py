@@ -107,6 +107,19 @@ def test_a_word_that_a_generator_does_not_have_is_no_event_of_ours() -> None:
             False,
             id="CRM template: two calls in one minute",
         ),
+        *(
+            pytest.param(
+                {"CallType": "Missed", "Number": "0512345678", name: "11/28/2026 10:00:00 AM"},
+                {"CallType": "Missed", "Number": "0512345678", name: f"11/28/2026 10:00:{second} AM"},
+                second == "00",
+                id=f"CRM template: {name}, second {second}",
+            )
+            for name in (
+                *("CallStartTimeUTC", "CallStartTimeLocal", "CallEstablishedTimeUTC", "CallEstablishedTimeLocal"),
+                *("CallEndTimeUTC", "CallEndTimeLocal", "DateTime"),
+            )
+            for second in ("00", "05")
+        ),
     ],
 )
 def test_what_tells_of_the_same_thing_has_the_same_subject(
@@ -258,6 +271,7 @@ UNFILLED = [
     "[CallStartTimeUTC]",
     '[[CallStartTimeUTC].ToString("yyyy-MM-ddTHH:mm:ssZ")]',
     '[[CallStartTimeUTC].ToString("O")] ',
+    '[[CallStartTimeUTC].ToString("O")]\nlater',
     "[[Number].Replace([Prefix], [Nothing])]",
     "[[DateTime].AddHours(3).ToString(" + "y" * 300,
     "[Contact::FirstName] [Contact::LastName]",
