@@ -21,11 +21,22 @@ class Replies:
 
     def forget(self, event_id: UUID, future: asyncio.Future[WebhookAnswered]) -> None:
         """Stop waiting for the answer."""
-        futures = self._waiting.get(event_id, [])
+        futures = self._waiting.get(event_id)
+        if futures is None:  # the answer came
+            return
         if future in futures:
             futures.remove(future)
         if not futures:
-            self._waiting.pop(event_id, None)
+            del self._waiting[event_id]
+
+    @staticmethod
+    async def answer(future: asyncio.Future[WebhookAnswered], *, seconds: float) -> WebhookAnswered:
+        """The answer that a future of `expect` waits for. Raises TimeoutError when it does not come in time."""
+        timer = asyncio.get_running_loop().call_later(seconds, _expire, future)
+        try:
+            return await future
+        finally:
+            timer.cancel()
 
     async def deliver(self, received: Received[Event]) -> None:
         """Resolve the futures that wait for this answer; an answer that no request waits for is ignored."""
@@ -39,3 +50,8 @@ class Replies:
     def waiting(self) -> int:
         """How many events have a request that waits."""
         return len(self._waiting)
+
+
+def _expire(future: asyncio.Future[WebhookAnswered]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())

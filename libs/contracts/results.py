@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from enum import StrEnum, unique
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from libs.contracts.errors import AnyCode, ErrorCode
 
@@ -27,7 +29,8 @@ class SkipReason(StrEnum):
     TEMPLATE_DISABLED = "template_disabled"
 
 
-AnswerCode = AnswerStatus | ErrorCode
+# No value is in both enums: a code that the first one has is not looked up in the second.
+AnswerCode = Annotated[AnswerStatus | ErrorCode, Field(union_mode="left_to_right")]
 
 
 def success_body(
@@ -39,7 +42,7 @@ def success_body(
     details: Mapping[str, Any] | None = None,
 ) -> tuple[HTTPStatus, dict[str, Any]]:
     """HTTP status and JSON body of a success: 202 for `pending`, 200 for the others."""
-    body: dict[str, Any] = {"success": True, "status": status.value, "event_id": event_id}
+    body: dict[str, Any] = {"success": True, "status": str(status), "event_id": event_id}
     if message_id is not None:
         body["message_id"] = message_id
     if reason is not None:

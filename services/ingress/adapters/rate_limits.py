@@ -44,13 +44,17 @@ class MovingWindowRateLimits:
     refunds: MinuteBudget[Caller] = field(default_factory=lambda: MinuteBudget(REFUNDS_PER_MINUTE), repr=False)
     pending: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     """Requests that are being given back."""
+    limiter: MovingWindowRateLimiter = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limiter", MovingWindowRateLimiter(self.storage))
 
     async def hit(self, caller: Caller, per_minute: int = PER_MINUTE) -> float | None:
         """As `RateLimits.hit`."""
         limit = self._limit_of(per_minute)
         try:
             for _ in range(_TRIES):
-                if await MovingWindowRateLimiter(self.storage).hit(limit, _name_of(caller)):
+                if await self.limiter.hit(limit, _name_of(caller)):
                     return None
                 retry_after = await self._seconds_until_room(caller, limit)
                 if retry_after is not None:
@@ -65,7 +69,7 @@ class MovingWindowRateLimits:
         A window that was refused and yet has room met another process: the library's MongoDB storage refuses a
         request when another one makes the window's document at the same time.
         """
-        window = await MovingWindowRateLimiter(self.storage).get_window_stats(limit, _name_of(caller))
+        window = await self.limiter.get_window_stats(limit, _name_of(caller))
         if window.remaining > 0:
             return None
         if window.reset_time - self.now() > limit.get_expiry() + TOLERANCE.total_seconds():
@@ -97,7 +101,7 @@ class MovingWindowRateLimits:
     async def healthy(self) -> bool:
         """True when the counters can be read."""
         try:
-            await MovingWindowRateLimiter(self.storage).get_window_stats(self.limit, PROBE)
+            await self.limiter.get_window_stats(self.limit, PROBE)
         except (StorageError, OSError):
             return False
         return True
@@ -105,7 +109,7 @@ class MovingWindowRateLimits:
 
 def _name_of(caller: Caller) -> str:
     """The name of a caller's counter."""
-    return f"{caller.integration_id}:{caller.credential.value}"
+    return f"{caller.integration_id}:{caller.credential}"
 
 
 async def opened_storage(url: str, *, store_url: str, now: Callable[[], float]) -> Storage:

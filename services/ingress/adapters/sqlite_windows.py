@@ -25,6 +25,7 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, hits BLOB NOT NULL) WITHOUT ROWID;
 """
+_TOLERANCE_S = TOLERANCE.total_seconds()
 _READ = "SELECT hits FROM windows WHERE key = ?"
 _WRITE = "INSERT INTO windows VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET hits = excluded.hits"
 OPEN_TRIES, OPEN_PAUSE = 100, 0.02
@@ -85,7 +86,7 @@ class SqliteWindows(Storage, MovingWindowSupport):
         now = self._now()
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            hits = self._hits(key, now - expiry)
+            hits = self._hits(key, now - expiry, now)
             room = len(hits) + amount <= limit
             if room:
                 hits.extend([max([now, *hits[-1:]])] * amount)  # stays sorted when the clock is set back
@@ -100,7 +101,7 @@ class SqliteWindows(Storage, MovingWindowSupport):
         """Remove the latest hit, if there is one."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            hits = self._hits(key, 0.0)
+            hits = self._hits(key, 0.0, self._now())
             if hits:
                 hits.pop()
                 self._opened.execute(_WRITE, (key, hits.tobytes()))
@@ -112,16 +113,16 @@ class SqliteWindows(Storage, MovingWindowSupport):
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 -- limits' shape
         """The time of the oldest hit in the current window, and the number of hits."""
         now = self._now()
-        hits = self._hits(key, now - expiry)
+        hits = self._hits(key, now - expiry, now)
         return (hits[0] if hits else now), len(hits)
 
-    def _hits(self, key: str, after: float) -> "array[float]":
+    def _hits(self, key: str, after: float, now: float) -> "array[float]":
         hits = array("d")
         row = self._opened.execute(_READ, (key,)).fetchone()
         if row is not None:
             hits.frombytes(row[0])
         # A hit from the future was counted before the clock was set back, and would count until it has caught up.
-        return hits[bisect_right(hits, after) : bisect_right(hits, self._now() + TOLERANCE.total_seconds())]
+        return hits[bisect_right(hits, after) : bisect_right(hits, now + _TOLERANCE_S)]
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count `amount` hits; `limits` requires the method, moving windows do not use it."""
@@ -130,11 +131,12 @@ class SqliteWindows(Storage, MovingWindowSupport):
 
     async def get(self, key: str) -> int:
         """The number of stored hits."""
-        return len(self._hits(key, 0.0))
+        return len(self._hits(key, 0.0, self._now()))
 
     async def get_expiry(self, key: str) -> float:
         """The time of the last hit."""
-        return max(self._hits(key, 0.0), default=self._now())
+        now = self._now()
+        return max(self._hits(key, 0.0, now), default=now)
 
     async def check(self) -> bool:
         """True when the file can be read."""

@@ -54,7 +54,7 @@ def success(
 ) -> Answer:
     """The answer for an event that succeeded, or that has no result yet (`pending`)."""
     status, body = success_body(code, str(event_id), message_id=message_id, reason=reason, details=details)
-    return Answer(status, code.value, orjson.dumps(body, default=str))
+    return Answer(status, str(code), _json(body))
 
 
 def failure(
@@ -70,7 +70,7 @@ def failure(
     return Answer(
         status,
         code.value,
-        orjson.dumps(body, default=str),
+        _json(body),
         _retry_after(told),
         closes_connection,
         cause=AnswerCause.CREDENTIALS if told.get("unavailable") == AnswerCause.CREDENTIALS else AnswerCause.NONE,
@@ -119,6 +119,11 @@ def answer_from_stored(stored: bytes) -> Answer:
     """Read what `stored_from` wrote."""
     status, code, body, retry_after = orjson.loads(stored)
     return Answer(status, code, body.encode(), retry_after)
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    """The JSON, in memory of its own: what `orjson.dumps` returns occupies 4 KB, and answers are kept for a while."""
+    return bytes(memoryview(orjson.dumps(body, default=str)))
 
 
 def _retry_after(details: Mapping[str, Any]) -> int | None:

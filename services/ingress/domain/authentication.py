@@ -150,7 +150,10 @@ def message_rejection(
 
 
 def _first_failed(checks: Sequence[tuple[bool, RejectionReason]]) -> RejectionReason | None:
-    return next((reason for failed, reason in checks if failed), None)
+    for failed, reason in checks:
+        if failed:
+            return reason
+    return None
 
 
 def timestamp_from(text: str) -> datetime | float | None:

@@ -5,7 +5,7 @@ that policy's rules answer with the error code for the missing field.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -87,27 +87,29 @@ def object_from(body: bytes) -> dict[str, Any]:
     return read
 
 
-def payload_from(read: dict[str, Any]) -> WebhookPayload:
+def payload_from(read: Mapping[str, Any]) -> WebhookPayload:
     """The known fields, without control characters; a field of the wrong type is absent."""
-    fields = {name: text_or_number(read.get(name)) for name in TEXT_OR_NUMBER_FIELDS}
-    fields |= {name: _short_text(read.get(name)) for name in TEXT_FIELDS}
-    text = _text(read.get("message_text")) or _text(read.get("message"))
-    return WebhookPayload(
-        from_=text_or_number(read.get("from")),
-        text=text,
-        user_id=named_user_id(read),
-        **fields,
-        **content_from(read),
-    )
+    return WebhookPayload(**known_fields_from(read))
+
+
+def known_fields_from(read: Mapping[str, Any]) -> dict[str, Any]:
+    """What `payload_from` makes the payload of: its fields by name; those that a body does not have may be left out."""
+    fields: dict[str, Any] = {name: text_or_number(read[name]) for name in TEXT_OR_NUMBER_FIELDS if name in read}
+    fields |= {name: _short_text(read[name]) for name in TEXT_FIELDS if name in read}
+    fields["from_"] = text_or_number(read.get("from"))
+    fields["text"] = _text(read.get("message_text")) or _text(read.get("message"))
+    fields["user_id"] = named_user_id(read)
+    return fields | content_from(read)
 
 
 def text_or_number(value: object) -> str | None:
     """The value as text when it is text or a whole number: phone systems send phones and extensions as either."""
+    if isinstance(value, str):
+        return without_controls(value[:MAX_NAME])
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_FLOAT:
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < NUMBER_LIMIT:
-        return str(value)
-    return _short_text(value)
+    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < NUMBER_LIMIT
+    return str(value) if is_number else None
 
 
 def _short_text(value: object) -> str | None:

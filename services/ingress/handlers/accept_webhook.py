@@ -5,7 +5,6 @@ that it was not accepted.
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -14,7 +13,7 @@ from uuid import UUID
 from libs.chassis.clock import Clock, NewId
 from libs.chassis.replies import Replies
 from libs.chassis.span_attributes import EVENT_ID
-from libs.chassis.spans import annotate
+from libs.chassis.spans import annotate, is_exporting
 from libs.chassis.telemetry import logger
 from libs.contracts.decisions import withdrawn
 from libs.contracts.errors import ErrorCode, GatewayError, unavailable
@@ -139,7 +138,8 @@ class AcceptWebhook:
 
     async def _deliver(self, webhook: Webhook, event_id: UUID) -> Answer:
         integration = webhook.integration
-        annotate({EVENT_ID: str(event_id)})
+        if is_exporting():
+            annotate({EVENT_ID: str(event_id)})
         received = WebhookReceived(
             account_id=integration.account_id,
             integration_id=integration.id,
@@ -164,12 +164,13 @@ class AcceptWebhook:
         self, integration: Integration, event_id: UUID, future: asyncio.Future[WebhookAnswered]
     ) -> Answer:
         """Wait for the result. The event is accepted: on a timeout, or any failure, the answer is `pending`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.reply_timeout):
-                answer = answer_from(await future)
-                self.recent.keep(event_id, integration.id, answer)
-                return answer
-        return await self.pending(integration, event_id)
+        try:
+            answered = await self.replies.answer(future, seconds=self.reply_timeout)
+        except TimeoutError:
+            return await self.pending(integration, event_id)
+        answer = answer_from(answered)
+        self.recent.keep(event_id, integration.id, answer)
+        return answer
 
     async def _withdraw(self, received: WebhookReceived, event_id: UUID) -> Answer | None:
         """Withdraw an event that the broker may have. None when policy has decided it: the event is accepted then."""

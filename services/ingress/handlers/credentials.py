@@ -85,10 +85,11 @@ class CredentialsCache:
         """
         id_ = integration_id if 0 < len(integration_id) <= MAX_ID_LENGTH else UNKNOWN_ID
         integration, required = self._with_credentials(id_, self.directory.cached_integration(id_))
-        if rejection(required) is not None:
-            integration, required = self._with_credentials(id_, await self.directory.read_integration(id_))
-            if integration is None:
-                credentials_from(Integration.model_validate_json(STAND_IN))
+        if rejection(required) is None:
+            return integration, required, None
+        integration, required = self._with_credentials(id_, await self.directory.read_integration(id_))
+        if integration is None:
+            credentials_from(Integration.model_validate_json(STAND_IN))
         return integration, required, rejection(required)
 
     def _with_credentials(

@@ -1,6 +1,6 @@
 """`RecentAnswers`: this replica's latest answers, for status requests that arrive before audit has recorded them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.ingress.domain.answers import Answer
@@ -18,14 +18,9 @@ class RecentAnswers:
         """Keep an answer; drop the oldest one when there are too many."""
         if len(self.kept) >= MAX_ANSWERS:
             del self.kept[next(iter(self.kept))]
-        self.kept[event_id] = (integration_id, replace(answer, body=_copied(answer.body)))
+        self.kept[event_id] = (integration_id, answer)
 
     def find(self, event_id: UUID, integration_id: str) -> Answer | None:
         """The answer to the integration's event, if it is kept."""
         owner, answer = self.kept.get(event_id, (None, None))
         return answer if owner == integration_id else None
-
-
-def _copied(body: bytes) -> bytes:
-    """The same bytes in memory of their own: what `orjson.dumps` returns occupies 4 KB, however short it is."""
-    return bytes(memoryview(body))

@@ -57,12 +57,23 @@ async def read_body(
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     try:
+        if cutter is None and request.content.is_eof():
+            return _arrived(request.content.read_nowait(), limit, keep=keep, mac=mac)
         async with asyncio.timeout(seconds):
             if cutter is not None:
                 return await _read_without_media(request, limit, cutter)
             return await _read(request, limit, keep=keep, mac=mac)
     except READ_ERRORS:
         return RequestBody(BodyState.INCOMPLETE)
+
+
+def _arrived(whole: bytes, limit: int, *, keep: bool, mac: hmac.HMAC | None) -> RequestBody:
+    """A body that has arrived whole, as bodies of one packet have: there is nothing to wait for."""
+    if len(whole) > limit:
+        return RequestBody(BodyState.TOO_LARGE, limit=limit)
+    if mac is not None:
+        mac.update(whole)
+    return RequestBody(BodyState.COMPLETE, whole if keep else b"")
 
 
 async def _read(request: web.BaseRequest, limit: int, *, keep: bool, mac: hmac.HMAC | None) -> RequestBody:

@@ -6,9 +6,11 @@ It uses the low-level server, since a few paths need no router; `libs.chassis.ht
 import time
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from aiohttp import web
+from prometheus_client import Counter, Histogram
 
 from libs.chassis.failures import failure_location
 from libs.chassis.http_server import HEADERS
@@ -16,7 +18,7 @@ from libs.chassis.spans import exemplar, server_span
 from libs.chassis.telemetry import logger
 from libs.contracts.errors import GatewayError, OperatorCode
 from services.ingress import metrics
-from services.ingress.domain.answers import METHOD_NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer, failure
+from services.ingress.domain.answers import METHOD_NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer, AnswerCause, failure
 from services.ingress.http.answer_spans import describe_answer
 from services.ingress.http.consent_forms import ConsentForms
 from services.ingress.http.provider_webhooks import ProviderWebhooks
@@ -108,8 +110,9 @@ class Endpoints:
                 traced = exemplar()
         finally:
             metrics.WAITING.dec()
-        metrics.WEBHOOKS.labels(answer.code, answer.cause).inc()
-        metrics.WEBHOOK_SECONDS.labels(answer.cause).observe(time.perf_counter() - started, traced)
+        counter, seconds = _metrics_of(answer.code, answer.cause)
+        counter.inc()
+        seconds.observe(time.perf_counter() - started, traced)
         return answer
 
     async def _status(self, request: web.BaseRequest, integration_id: str, event_id: str) -> web.StreamResponse:
@@ -135,6 +138,12 @@ class Endpoints:
         if request.method != "POST":
             return not_allowed("GET, POST" if webhooks.endpoint.handshake else "POST")
         return response_from(await webhooks.post(request, number_id))
+
+
+@cache
+def _metrics_of(code: str, cause: AnswerCause) -> tuple[Counter, Histogram]:
+    """The counter and the times of answers with this code and cause, of which there are closed lists."""
+    return metrics.WEBHOOKS.labels(code, cause), metrics.WEBHOOK_SECONDS.labels(cause)
 
 
 def response_from(answer: Answer) -> web.Response:

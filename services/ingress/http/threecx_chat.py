@@ -68,7 +68,7 @@ class ThreeCxChat:
         except Exception:
             limits.refund(caller, limit)
             raise
-        if answer.code == ErrorCode.GATEWAY_UNAVAILABLE.value:
+        if answer.code == ErrorCode.GATEWAY_UNAVAILABLE:
             limits.refund(caller, limit)
         return answer
 

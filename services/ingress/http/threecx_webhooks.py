@@ -118,7 +118,7 @@ class ThreeCxWebhooks:
         except Exception:
             self.rate_limits.refund(caller)
             raise
-        if answer.code == ErrorCode.GATEWAY_UNAVAILABLE.value:
+        if answer.code == ErrorCode.GATEWAY_UNAVAILABLE:
             self.rate_limits.refund(caller)
         return answer
 

@@ -1,11 +1,13 @@
 import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from docs.generate import FOLDER, PAGES
 from libs.contracts.errors import AnyCode, ErrorCode, GatewayError, OperatorCode
-from libs.contracts.results import AnswerStatus, failure_body, success_body
+from libs.contracts.events import WebhookAnswered
+from libs.contracts.results import AnswerCode, AnswerStatus, failure_body, success_body
 
 EVERY_CODE = [*ErrorCode, *OperatorCode]
 IN_ORDER = {
@@ -79,6 +81,19 @@ def test_a_success_is_200_and_what_is_pending_202(status: AnswerStatus) -> None:
 
     assert http == (202 if status is AnswerStatus.PENDING else 200)
     assert body["status"] == status.value
+
+
+def test_no_status_is_an_error_code_too() -> None:
+    assert {status.value for status in AnswerStatus}.isdisjoint(code.value for code in ErrorCode)
+
+
+@pytest.mark.parametrize("code", [*AnswerStatus, *ErrorCode])
+def test_every_code_of_an_answer_is_read_back_as_itself(code: AnswerCode) -> None:
+    answered = WebhookAnswered(event_id=UUID(int=1), reply_to="ingress-1", code=code)
+
+    read = WebhookAnswered.model_validate_json(answered.model_dump_json())
+
+    assert read.code is code
 
 
 def test_an_errors_text_holds_its_code_alone() -> None:

@@ -1,7 +1,11 @@
 """Request and reply: who waits is told, once, and nobody is left waiting in memory."""
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
+
+import pytest
 
 from libs.chassis.replies import Replies
 from libs.chassis.subscriptions import Received
@@ -71,3 +75,39 @@ async def test_an_answer_to_somebody_who_was_cancelled_reaches_the_others() -> N
     await replies.deliver(answered(event_id))
 
     assert second.done()
+
+
+async def test_who_waits_gets_the_answer_as_soon_as_it_comes() -> None:
+    replies, event_id = Replies(), uuid4()
+    waiting = asyncio.create_task(replies.answer(replies.expect(event_id), seconds=60))
+    await asyncio.sleep(0)
+
+    await replies.deliver(answered(event_id))
+
+    assert (await waiting).event_id == event_id
+
+
+async def test_an_answer_that_does_not_come_in_time_is_a_time_out_and_may_come_later() -> None:
+    replies, event_id = Replies(), uuid4()
+    expected = replies.expect(event_id)
+
+    with pytest.raises(TimeoutError):
+        await replies.answer(expected, seconds=0.01)
+    await replies.deliver(answered(event_id))
+
+    assert replies.waiting == 0
+
+
+async def test_who_is_cancelled_while_it_waits_is_told_so_at_once() -> None:
+    replies, event_id = Replies(), uuid4()
+    expected = replies.expect(event_id)
+    waiting = asyncio.create_task(replies.answer(expected, seconds=0.02))
+    await asyncio.sleep(0)
+
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting
+    await asyncio.sleep(0.05)  # its time would be over
+
+    assert waiting.cancelled()
+    assert expected.cancelled()

@@ -29,5 +29,5 @@ def translation_from(read: Mapping[str, Any], integration: Integration, *, now: 
     reader = READERS.get(dialect)
     call = None if reader is None else reader(fields)
     if call is None:  # native, or unknown to the dialect: policy answers that the event type is unsupported
-        return Translation(dialect.value, native.payload_from(fields, event_type=fields.lowercase("event")))
+        return Translation(str(dialect), native.payload_from(fields))
     return call_translation(call, dialect, integration, now=now)

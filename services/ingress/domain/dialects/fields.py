@@ -15,7 +15,9 @@ NO_TIME: Final = re.compile(r"(?:0001[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2
 """.NET's empty date, in the year 1."""
 NEVER: Final = re.compile(r"[0\s:./+TZ-]+|(?:1970[-/.]0?1[-/.]0?1|0?1[-/.]0?1[-/.]1970)(?!\d).*", re.DOTALL)
 """Zeros, and the first day of Unix time: what scripts write for a time that they do not have."""
-_UNFILLED: Final = (PLACEHOLDERS, EXPRESSION, NO_TIME)
+_UNFILLED: Final = re.compile(
+    "|".join(f"(?:{form.pattern})" for form in (PLACEHOLDERS, EXPRESSION, NO_TIME)), re.DOTALL
+)
 
 
 class Fields:
@@ -34,8 +36,11 @@ class Fields:
 
     def text(self, *names: str) -> str | None:
         """The first of these fields that is not empty: text or a whole number, trimmed."""
-        values = (without_placeholder(text_or_number(self._read.get(name))) for name in names)
-        return next((value for value in values if value is not None), None)
+        for name in names:
+            value = self._read.get(name)
+            if value is not None and (text := without_placeholder(text_or_number(value))) is not None:
+                return text
+        return None
 
     def lowercase(self, *names: str) -> str | None:
         """As `text`, case-folded."""
@@ -59,4 +64,4 @@ class Fields:
 def without_placeholder(value: str | None) -> str | None:
     """The value, trimmed; None when it is empty, or in any form a variable that was not filled in."""
     value = (value or "").strip()
-    return None if not value or any(form.fullmatch(value) for form in _UNFILLED) else value
+    return None if not value or _UNFILLED.fullmatch(value) else value

@@ -22,15 +22,13 @@ PLACEHOLDERS: Final = (
 """Fields in which 3CX's templates may leave a placeholder; an agent's text is not one of them."""
 
 
-def payload_from(fields: Fields, *, event_type: str | None = None) -> WebhookPayload:
-    """The payload of a body; `event_type` is used when the body has no native event type."""
-    payload = bodies.payload_from(dict(fields.by_name))
-    changes: dict[str, object] = {
-        name: None for name in PLACEHOLDERS if (value := getattr(payload, name)) and without_placeholder(value) is None
-    }
-    changes |= {
-        "event_type": payload.event_type or event_type,
-        "direction": DIRECTIONS.get(fields.lowercase("direction") or ""),
-        "language": fields.text("language"),
-    }
-    return payload.model_copy(update=changes)
+def payload_from(fields: Fields) -> WebhookPayload:
+    """The payload of a body; one without a native event type may name its event as other dialects do."""
+    known = bodies.known_fields_from(fields.by_name)
+    for name in PLACEHOLDERS:
+        if (value := known.get(name)) and without_placeholder(value) is None:
+            known[name] = None
+    known["event_type"] = known.get("event_type") or fields.lowercase("event")
+    known["direction"] = DIRECTIONS.get(fields.lowercase("direction") or "")
+    known["language"] = fields.text("language")
+    return WebhookPayload(**known)
