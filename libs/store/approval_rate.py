@@ -3,7 +3,7 @@
 The rule: pure; the adapters store one `ApprovalRate` per account and change it inside their atomic `decide`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from libs.store.decisions import TEN_MINUTES
@@ -41,4 +41,4 @@ def rate_in_slot(rate: ApprovalRate, slot: int, *, newest: int | None = None) ->
 def rate_after_approval(rate: ApprovalRate, slot: int, *, newest: int | None = None) -> ApprovalRate:
     """The rate after one more approval in `slot`. A clock that lags adds to the newest count."""
     seen = rate_in_slot(rate, slot, newest=newest)
-    return replace(seen, count=seen.count + 1)
+    return ApprovalRate(seen.slot, seen.count + 1, seen.normal)

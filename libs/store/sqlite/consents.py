@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from libs.store.consent_rows import CONSENT_FIELDS, WITHDRAWAL_FIELDS, consent_from, row_from, withdrawal_from
-from libs.store.consents import KEPT, Consent, CustomerConsents, Withdrawal, merged
+from libs.store.consents import KEPT, NO_CONSENTS, Consent, CustomerConsents, Withdrawal, merged
 from libs.store.outbox import OutboxEvent
 from libs.store.sqlite.database import Database, json_list
 from libs.store.sqlite.outbox import add_events
@@ -134,7 +134,7 @@ def facts_of(marks: str) -> str:
 def consents_in(facts: str | None) -> CustomerConsents:
     """The ledger in the value that `FACTS` reads; empty for None."""
     if facts is None:
-        return CustomerConsents()
+        return NO_CONSENTS
     consents, withdrawals = orjson.loads(facts)
     return merged([CustomerConsents(_consents(consents), _withdrawals(withdrawals))])
 

@@ -164,7 +164,7 @@ def _join(connection: sqlite3.Connection, row: dict[str, Any], wanted: str) -> b
 
 def links_in(facts: str) -> tuple[CustomerLink, ...]:
     """The links in the value that `FACTS` reads."""
-    return tuple(link_from(row) for row in orjson.loads(facts))
+    return () if facts == "[]" else tuple(map(link_from, orjson.loads(facts)))
 
 
 def link_from(row: Any) -> CustomerLink:

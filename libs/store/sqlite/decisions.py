@@ -1,7 +1,7 @@
 """`Decisions` in SQLite: facts are one read on the event loop, a decision is one change."""
 
 import sqlite3
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -35,7 +35,12 @@ from libs.store.sqlite.do_not_contact import LEFT
 from libs.store.sqlite.restrictions import FACTS as RESTRICTIONS
 from libs.store.sqlite.restrictions import restrictions_in
 
-_RATE = "SELECT slot, count, normal FROM speeds WHERE account_id = ?"
+_USED = "(SELECT messages FROM used WHERE account_id = ? AND period = ?)"
+_USAGE = (
+    f"SELECT {_USED}, {_USED}, slot, count, normal FROM (SELECT 1) "  # noqa: S608 -- names from this module
+    "LEFT JOIN speeds ON speeds.account_id = ?"
+)
+"""The messages of the day and of the month, and the approval rate; NULL for what has no row."""
 _KEPT = timedelta(days=DECISIONS_KEPT_DAYS)
 
 
@@ -61,11 +66,8 @@ class SqliteDecisions:
             ),
         )
         last, closed, kinds, restrictions, links, consents, left, day, month, slot, count, normal, decision = row
-        rate = rate_in_slot(
-            ApprovalRate(slot or 0, count or 0, normal or 0.0),
-            slot_from(query.now),
-            newest=slot_from(query.clock or query.now),
-        )
+        now, newest = _slots(query.now, query.clock)
+        rate = rate_in_slot(ApprovalRate(slot or 0, count or 0, normal or 0.0), now, newest=newest)
         return StoredFacts(
             conversation=conversation_from(last, closed),
             suppressed=frozenset(map(SuppressionKind, kinds.split(","))) if kinds else frozenset(),
@@ -112,10 +114,9 @@ class SqliteDecisions:
             return StandingDecision(Decision.from_stored(made[0]), fresh=False)
         budget = proposal.budget
         if budget is not None:
-            objection = _running_cooldown(connection, proposal) or _use_quota(connection, budget)
+            objection = _running_cooldown(connection, proposal) or _use_quota(connection, budget, proposal)
             if objection is not None:
                 return objection
-            _count_approval(connection, budget.account_id, proposal)
             if proposal.cooldown is not None:
                 _start_cooldown(connection, proposal, proposal.cooldown)
                 self._cooldown_cleanup(connection, proposal.now)
@@ -148,31 +149,31 @@ def _start_cooldown(connection: sqlite3.Connection, proposal: Proposal, cooldown
     connection.execute("INSERT OR REPLACE INTO cooldowns VALUES (?, ?, ?, ?)", values)
 
 
-def _use_quota(connection: sqlite3.Connection, budget: Budget) -> QuotaExhausted | None:
-    """Use one message of the day and the month; or return the limit that is used up."""
-    limits = (
-        (Limit.DAILY, budget.day, budget.daily_limit),
-        (Limit.MONTHLY, budget.month, budget.monthly_limit),
-    )
-    for limit, period, allowed in limits:
-        sql = "SELECT messages FROM used WHERE account_id = ? AND period = ?"
-        found = connection.execute(sql, (budget.account_id, period)).fetchone()
-        used = found[0] if found else 0
+def _use_quota(connection: sqlite3.Connection, budget: Budget, proposal: Proposal) -> QuotaExhausted | None:
+    """Use one message of the day and the month, and count the approval; or return the limit that is used up."""
+    account = budget.account_id
+    wanted = (account, budget.day, account, budget.month, account)
+    day, month, slot, count, normal = connection.execute(_USAGE, wanted).fetchone()
+    limits = ((Limit.DAILY, day or 0, budget.daily_limit), (Limit.MONTHLY, month or 0, budget.monthly_limit))
+    for limit, used, allowed in limits:
         if used >= allowed:
             return QuotaExhausted(limit, used)
-    for _, period, _ in limits:
-        connection.execute(
-            "INSERT INTO used VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET messages = messages + 1",
-            (budget.account_id, period),
-        )
+    connection.execute(
+        "INSERT INTO used VALUES (?, ?, 1), (?, ?, 1) ON CONFLICT DO UPDATE SET messages = messages + 1",
+        (account, budget.day, account, budget.month),
+    )
+    now, newest = _slots(proposal.now, proposal.clock)
+    rate = rate_after_approval(ApprovalRate(slot or 0, count or 0, normal or 0.0), now, newest=newest)
+    connection.execute(
+        "INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?)", (account, rate.slot, rate.count, rate.normal)
+    )
     return None
 
 
-def _count_approval(connection: sqlite3.Connection, account_id: str, proposal: Proposal) -> None:
-    slot, newest = slot_from(proposal.now), slot_from(proposal.clock or proposal.now)
-    found = connection.execute(_RATE, (account_id,)).fetchone()
-    rate = rate_after_approval(ApprovalRate(*found) if found else ApprovalRate(), slot, newest=newest)
-    connection.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?)", (account_id, *astuple(rate)))
+def _slots(now: datetime, clock: datetime | None) -> tuple[int, int]:
+    """The ten-minute slots of an event's time and of the clock."""
+    slot = slot_from(now)
+    return slot, slot if clock is None else slot_from(clock)
 
 
 @cache
@@ -186,8 +187,6 @@ def _facts_sql(keys: int, slots: int, *, with_consents: bool) -> str:
         f"WHERE account_id = ? AND customer_key IN ({marks}) AND active = 1), "
         f"({RESTRICTIONS.format(marks=', '.join('?' * slots))}), "
         f"({CUSTOMER_LINKS.format(marks=marks)}), {consents}, {LEFT}, "
-        "(SELECT messages FROM used WHERE account_id = ? AND period = ?), "
-        "(SELECT messages FROM used WHERE account_id = ? AND period = ?), "
-        "slot, count, normal, outcome FROM (SELECT 1) "
+        f"{_USED}, {_USED}, slot, count, normal, outcome FROM (SELECT 1) "
         "LEFT JOIN speeds ON speeds.account_id = ? LEFT JOIN decisions ON decisions.event_id = ?"
     )

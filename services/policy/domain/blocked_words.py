@@ -105,9 +105,10 @@ class BlockedWords:
 
     def occur_in(self, parts: Sequence[Sequence[str]]) -> bool:
         """True when one of them is in the text, given as the folded words of each part between spaces."""
-        words = [word for part in parts for word in part] if self.phrases.phrases else []
-        if next(self.phrases.found_in(words), None) is not None:
-            return True
+        if self.phrases.phrases:
+            words = [word for part in parts for word in part]
+            if next(self.phrases.found_in(words), None) is not None:
+                return True
         return bool(self.lengths) and self._are_spelt_in(parts)
 
     def _are_spelt_in(self, parts: Sequence[Sequence[str]]) -> bool:

@@ -30,20 +30,25 @@ def decide(webhook: WebhookReceived, facts: Facts, rules: Sequence[RuleBinding])
     """The decision about one webhook, with the receipt of every rule that was applied."""
     receipt: list[RuleReceipt] = []
     flagged = False
+    event_type = facts.event_type
     for binding in rules:
-        if not binding.applies_to(facts.event_type, webhook) or (binding.needed and not binding.needed(facts)):
+        if event_type is not None and event_type not in binding.event_types:
+            continue  # every rule applies to an unknown type
+        if (binding.when and not binding.when(webhook)) or (binding.needed and not binding.needed(facts)):
             continue
         finding = binding.rule(webhook, facts)
-        stopped = not isinstance(finding, Pass)
-        receipt.append(RuleReceipt(binding.name, binding.version, not stopped, finding.inputs))
-        if isinstance(finding, Objection):
-            return Decision(
-                code=finding.code, details=finding.details, receipt=tuple(receipt), risk_score=_risk_score(receipt)
-            )
-        if isinstance(finding, NoMessage):
-            return Decision(code=finding.status, reason=finding.reason, receipt=tuple(receipt))
+        if not isinstance(finding, Pass):
+            receipt.append(RuleReceipt(binding.name, binding.version, passed=False, inputs=finding.inputs))
+            return _stopped(finding, tuple(receipt))
+        receipt.append(RuleReceipt(binding.name, binding.version, passed=True, inputs=finding.inputs))
         flagged = flagged or finding.flagged
     return _decision_without_objection(webhook, facts, tuple(receipt), flagged=flagged)
+
+
+def _stopped(finding: Objection | NoMessage, receipt: tuple[RuleReceipt, ...]) -> Decision:
+    if isinstance(finding, NoMessage):
+        return Decision(code=finding.status, reason=finding.reason, receipt=receipt)
+    return Decision(code=finding.code, details=finding.details, receipt=receipt, risk_score=_risk_score(receipt))
 
 
 def _decision_without_objection(

@@ -95,7 +95,7 @@ def words_in(text: str) -> list[str]:
 def parts_in(text: str) -> list[list[str]]:
     """The folded words of each part of the text between spaces; a part without letters is left out."""
     if text.isascii():
-        found = ([part] if part.isalnum() else _ASCII_WORD.findall(part) for part in text.lower().split())
+        found = [[part] if part.isalnum() else _ASCII_WORD.findall(part) for part in text.lower().split()]
         return [words for words in found if words]
     return [words for part in text.translate(_FOLDS_OF_PARTS).split(_PART) if (words := part.split())]
 

@@ -73,7 +73,7 @@ def with_number_placeholder(words: Iterable[str]) -> list[str]:
 
 def joined_spellings(words: list[str]) -> tuple[list[str], list[str]]:
     """The words with each run of at least four single letters as one word, and those joined words."""
-    if sum(len(word) == 1 for word in words) < _MIN_SPELLING:
+    if list(map(len, words)).count(1) < _MIN_SPELLING:
         return words, []
     joined: list[str] = []
     spelt: list[str] = []

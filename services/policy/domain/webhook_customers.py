@@ -76,7 +76,7 @@ def named_customers(
 
 def phones_to_look_up(named: Sequence[NamedCustomer]) -> Sequence[str]:
     """The phone numbers that the account must be asked for; empty when the customer is certain."""
-    return list(dict.fromkeys(reading.e164 for each in named for reading in each.found.to_look_up))
+    return list(dict.fromkeys([reading.e164 for each in named for reading in each.found.to_look_up]))
 
 
 def customer_from(named: Sequence[NamedCustomer], known: AbstractSet[str]) -> Customer | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from libs.chassis.subscriptions import Received
 from libs.contracts.decisions import Decision, EventType
@@ -15,6 +16,8 @@ from services.policy.domain.facts import Facts
 from services.policy.domain.message_templates import rendered_text
 from services.policy.domain.template_values import template_fields
 from services.policy.domain.webhook_customers import Customer
+
+_UNKNOWN: Final = Contact()
 
 
 def event_from_decision(
@@ -66,9 +69,9 @@ def event_from_decision(
 
 def recipient_from(customer: Customer, contact: Contact | None) -> dict[str, str | None]:
     """The addresses of the message: the one that the webhook names, with what WhatsApp has shown beside it."""
-    known = contact or Contact()
+    known = contact or _UNKNOWN
     if customer.phone is None:
-        known = known if known.user_id == customer.user_id else Contact()
+        known = known if known.user_id == customer.user_id else _UNKNOWN
         return {
             "customer_user_id": customer.user_id,
             "customer_parent_user_id": known.parent_user_id,

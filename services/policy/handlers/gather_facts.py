@@ -12,6 +12,7 @@ from libs.contracts.identity import Pseudonyms, region_of_customer
 from libs.store.accounts import Account, Directory, Integration, Number
 from libs.store.contacts import Contact
 from libs.store.conversations import Conversation
+from libs.store.customer_links import CustomerLink
 from libs.store.decisions import Decisions, FactsQuery, StoredFacts, Usage
 from libs.store.do_not_contact import DoNotContact
 from libs.store.restriction_effects import subjects_for
@@ -70,8 +71,8 @@ class GatherFacts:
         """
         webhook = await self._configured(received)
         await self.prepare_words(webhook.account.blocked_words)
-        customer, stored = await self._stored_facts(webhook)
-        facts = await self.requests.gather(received.event, self._facts(webhook, customer, stored))
+        customer, key, stored = await self._stored_facts(webhook)
+        facts = await self.requests.gather(received.event, self._facts(webhook, customer, key, stored))
         return await self.template_limits.gather(received.event, facts)
 
     async def _configured(self, received: Received[WebhookReceived]) -> _ConfiguredWebhook:
@@ -92,8 +93,8 @@ class GatherFacts:
             period=period_of(account, received.at),
         )
 
-    async def _stored_facts(self, webhook: _ConfiguredWebhook) -> tuple[Customer | None, StoredFacts]:
-        """The customer, and what is stored about the customer; an earlier decision is for the customer it names."""
+    async def _stored_facts(self, webhook: _ConfiguredWebhook) -> tuple[Customer | None, str, StoredFacts]:
+        """The customer with their key, and what is stored about them; an earlier decision is for whom it names."""
         payload = webhook.received.event.payload
         if webhook.received.event.dialect == CHAT_DIALECT:
             payload = await self.chat_customers.payload_for(webhook.integration, payload)
@@ -104,23 +105,27 @@ class GatherFacts:
             number_format=webhook.integration.number_format,
         )
         customer = await self.find_customer(webhook.account.id, named)
+        key = self._key(webhook.account.id, customer)
         if webhook.event_type not in MESSAGING:
-            return customer, NO_STORED_FACTS
-        stored = await self._stored_about(webhook, customer)
+            return customer, key, NO_STORED_FACTS
+        stored = await self._stored_about(webhook, customer, key)
         if stored.decision is None:
-            return customer, stored
+            return customer, key, stored
         decided = decided_customer(stored.decision, named, customer)
-        return decided, stored if decided == customer else await self._stored_about(webhook, decided)
+        if decided == customer:
+            return decided, key, stored
+        key = self._key(webhook.account.id, decided)
+        return decided, key, await self._stored_about(webhook, decided, key)
 
-    async def _stored_about(self, webhook: _ConfiguredWebhook, customer: Customer | None) -> StoredFacts:
+    async def _stored_about(self, webhook: _ConfiguredWebhook, customer: Customer | None, key: str) -> StoredFacts:
         """The facts under the customer's keys, and under the main key when that is another one.
 
         Only in an account in which erasures have left suppressions are they read again, under hashes that are new.
         """
-        keys = self._keys(webhook.account.id, customer)
+        keys = self._keys(webhook.account.id, customer, key)
         hashes = self.do_not_contact.known(keys)
         stored = await self.decisions.facts(self._query(webhook, customer, keys, hashes))
-        main_key = _main_key_of(stored, keys[0]) if keys else ""
+        main_key = _main_key_of(stored, key)
         wanted = keys if main_key in {"", *keys} else (*keys, main_key)
         if not stored.left_by_erasures:
             again = wanted != keys
@@ -155,8 +160,7 @@ class GatherFacts:
             ),
         )
 
-    def _facts(self, webhook: _ConfiguredWebhook, customer: Customer | None, stored: StoredFacts) -> Facts:
-        key = self._key(webhook.account.id, customer)
+    def _facts(self, webhook: _ConfiguredWebhook, customer: Customer | None, key: str, stored: StoredFacts) -> Facts:
         return Facts(
             rendered=_rendered(webhook, customer) if webhook.event_type in TEMPLATED else None,
             now=webhook.received.at,
@@ -173,15 +177,14 @@ class GatherFacts:
         )
 
     def _contact(self, stored: StoredFacts, key: str) -> Contact | None:
-        link = next((link for link in stored.customer_links if link.customer_key == key), None)
+        link = _link_of(stored, key)
         return None if link is None else self.contacts.opened(link)
 
-    def _keys(self, account_id: str, customer: Customer | None) -> tuple[str, ...]:
+    def _keys(self, account_id: str, customer: Customer | None, key: str) -> tuple[str, ...]:
         """The customer's key, and those under which an earlier release may have stored something."""
         if customer is None:
             return ()
-        former = self.pseudonyms.former_customer_keys(account_id, customer.address)
-        return (self._key(account_id, customer), *former)
+        return (key, *self.pseudonyms.former_customer_keys(account_id, customer.address))
 
     def _key(self, account_id: str, customer: Customer | None) -> str:
         return "" if customer is None else self.pseudonyms.customer_key(account_id, customer.address)
@@ -207,4 +210,12 @@ def _event_type_from(name: str | None) -> EventType | None:
 
 def _main_key_of(stored: StoredFacts, key: str) -> str:
     """The main key of the customer with this key; the key itself when it is the only one."""
-    return next((link.main_key for link in stored.customer_links if link.customer_key == key), key)
+    link = _link_of(stored, key)
+    return key if link is None else link.main_key
+
+
+def _link_of(stored: StoredFacts, key: str) -> CustomerLink | None:
+    for link in stored.customer_links:
+        if link.customer_key == key:
+            return link
+    return None

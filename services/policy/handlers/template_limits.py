@@ -36,8 +36,11 @@ class TemplateLimits:
 
     async def count(self, facts: Facts) -> None:
         """The message was approved. Safe to repeat: a customer is counted once in 24 hours."""
-        found, use = _smallest_limit(facts.stored.restrictions, facts), facts.template_use
-        if found is None or use is None or facts.template_limit is None:
+        use = facts.template_use
+        if use is None or facts.template_limit is None:
+            return
+        found = _smallest_limit(facts.stored.restrictions, facts)
+        if found is None:
             return
         await self.recipients.count(found.subject.key, facts.account.id, facts.customer_key, facts.now)
         if use.customers + 1 >= NEAR * facts.template_limit:

@@ -6,7 +6,7 @@ from libs.store.consents import Consent, ConsentScope
 from libs.store.conversations import SuppressionKind
 from libs.store.restrictions import RestrictionKind, RestrictionScope
 from services.policy.domain.decisions import delivery_plan, intended_plan, opt_in_of, window_is_open_at
-from services.policy.domain.delivery_plans import Delivery, DeliveryPlan
+from services.policy.domain.delivery_plans import Delivery
 from services.policy.domain.facts import Facts, Finding, Objection, Pass, RuleInputs
 
 STOPS_EVERYTHING = frozenset({SuppressionKind.OPT_OUT, SuppressionKind.BLOCKED, SuppressionKind.PROVIDER_BLOCK})
@@ -15,8 +15,8 @@ STOPS_EVERYTHING = frozenset({SuppressionKind.OPT_OUT, SuppressionKind.BLOCKED, 
 
 def customer_has_not_opted_out(_: WebhookReceived, facts: Facts) -> Finding:
     """The customer has neither opted out nor been blocked, by an operator or by WhatsApp."""
-    kinds = sorted(kind.value for kind in facts.stored.suppressed & STOPS_EVERYTHING)
-    if kinds:
+    if found := facts.stored.suppressed & STOPS_EVERYTHING:
+        kinds = sorted(kind.value for kind in found)
         return Objection(ErrorCode.RECIPIENT_SUPPRESSED, {"reason": kinds[0]}, {"suppressed": list(kinds)})
     return Pass({"suppressed": False})
 
@@ -56,17 +56,17 @@ def window_is_open(webhook: WebhookReceived, facts: Facts) -> Finding:
     WhatsApp has not restricted.
     """
     plan = delivery_plan(webhook, facts)
-    inputs = {**plan.inputs(), **_restricted_templates(facts, plan)}
+    inputs = plan.inputs()
+    if plan.restricted:
+        inputs |= _restricted_templates(facts)
     if plan.delivery is Delivery.REFUSED:
         details = {**plan.details(), "strict_window": facts.integration.strict_window}
         return Objection(ErrorCode.CONVERSATION_WINDOW_CLOSED, details, inputs)
     return Pass(inputs)
 
 
-def _restricted_templates(facts: Facts, plan: DeliveryPlan) -> RuleInputs:
+def _restricted_templates(facts: Facts) -> RuleInputs:
     """The causes and ends of the restrictions that left languages of the template out of the plan."""
-    if not plan.restricted:
-        return {}
     found = [each for each in facts.stored.restrictions if each.kind is RestrictionKind.TEMPLATE]
     return {
         "scope": RestrictionScope.TEMPLATE.value,

@@ -28,7 +28,7 @@ def customer_phone_is_certain(_: WebhookReceived, facts: Facts) -> Finding:
     """The number has one reading, or the customer with the likelier one has an open window: then it is no stranger."""
     customer = facts.customer
     if customer is None or not customer.may_be_another:
-        return Pass()
+        return Pass({})
     if window_is_open_at(facts.stored.conversation, facts.now):
         return Pass({"window": "open"})
     return Objection(

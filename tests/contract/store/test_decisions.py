@@ -147,6 +147,18 @@ async def test_an_approval_beyond_a_limit_writes_nothing(
     assert facts.usage == before
 
 
+async def test_a_new_day_goes_on_with_the_same_month(store: Store) -> None:
+    for number in range(2):
+        await store.decisions.decide(an_approval(f"event-{number}"))
+    tomorrow = a_budget(day="2026-11-24", daily_limit=1, monthly_limit=3)
+
+    first = await store.decisions.decide(an_approval("first", budget=tomorrow))
+    second = await store.decisions.decide(an_approval("second", budget=a_budget(day="2026-11-25", monthly_limit=3)))
+
+    assert isinstance(first, StandingDecision)
+    assert second == QuotaExhausted(Limit.MONTHLY, 3)
+
+
 async def test_an_exhausted_event_can_still_be_refused(store: Store) -> None:
     await store.decisions.decide(an_approval(budget=a_budget(daily_limit=0)))
 
