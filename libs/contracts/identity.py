@@ -125,7 +125,7 @@ class Pseudonyms:
         return self._keyed.hexdigest(body)
 
     def _hash(self, text: str) -> str:
-        return self.fingerprint(text.encode())
+        return self._keyed.hexdigest(text.encode())
 
 
 def masked(phone: str) -> str:

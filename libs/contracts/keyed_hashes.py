@@ -31,4 +31,7 @@ class KeyedHash:
 
     def hexdigest(self, value: bytes) -> str:
         """The code of a value, in lower-case hex."""
-        return self.digest(value).hex()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(value)
+        outer.update(inner.digest())
+        return outer.hexdigest()

@@ -53,10 +53,14 @@ def recovered_factor(factor: float, elapsed_s: float) -> float:
 
 
 def bucket_key(scope: str, *, number_id: str, customer_key: str, business_account_id: str | None) -> str:
-    """The key of a message's bucket in `scope` (`number`, `pair`, `waba`, `app`).
+    """The key of a message's bucket in `scope` (`number`, `pair`, `waba`, `app`)."""
+    return bucket_keys(number_id=number_id, customer_key=customer_key, business_account_id=business_account_id)[scope]
+
+
+def bucket_keys(*, number_id: str, customer_key: str, business_account_id: str | None) -> dict[str, str]:
+    """The keys of a message's buckets by scope.
 
     While the number's WhatsApp business account is unknown, the bucket of `waba` is the number's own.
     """
     owner = business_account_id or number_id
-    keys = {"number": number_id, "pair": f"{number_id}:{customer_key}", "waba": owner, "app": "app"}
-    return keys[scope]
+    return {"number": number_id, "pair": f"{number_id}:{customer_key}", "waba": owner, "app": "app"}

@@ -10,6 +10,7 @@ from typing import Final
 
 TOLERANCE: Final = timedelta(seconds=30)
 """How far the clocks of two machines may differ; beyond it the alert GatewayClockWrong fires."""
+_TOLERANCE_S: Final = TOLERANCE.total_seconds()
 
 
 def brought_back(end: datetime, now: datetime, longest: timedelta) -> datetime:
@@ -19,7 +20,7 @@ def brought_back(end: datetime, now: datetime, longest: timedelta) -> datetime:
 
 def brought_back_s(end: float, now: float, longest: float) -> float:
     """As `brought_back`, in seconds since 1970."""
-    return now if end - now > longest + TOLERANCE.total_seconds() else end
+    return now if end - now > longest + _TOLERANCE_S else end
 
 
 def is_from_the_future(stored: datetime, now: datetime) -> bool:

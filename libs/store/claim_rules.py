@@ -4,12 +4,13 @@ The rule: pure functions, which each adapter calls inside its atomic claim, so t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from functools import partial
+from typing import Final
 
-from libs.contracts.send_rates import SLOWEST, bucket_key, next_slot, recovered_factor, slowed_factor
+from libs.contracts.send_rates import SLOWEST, bucket_key, bucket_keys, next_slot, recovered_factor, slowed_factor
 from libs.contracts.stored_times import brought_back, brought_back_s
 from libs.store.ledger import Blocked, Claim, ClaimInProgress, Finished, LeaseExpired, Pace, RateLimited, Seen
 
@@ -65,6 +66,14 @@ class Bucket:
     slowed_at: float = 0.0
     held_since: float = 0.0
     """When the last hold or slow-down was stored."""
+
+    def with_tat(self, tat: float) -> "Bucket":
+        """The bucket with this `tat`. Every claim makes two: `dataclasses.replace` takes several times as long."""
+        return Bucket(tat, self.held_until, self.factor, self.slowed_at, self.held_since)
+
+
+NEW_BUCKET: Final = Bucket()
+"""The state of a bucket that nobody has used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +138,12 @@ def claim_of_other_owner(entry: Entry | None, owner: str | None, now: datetime) 
 
 def bucket_ids(claim: Claim) -> tuple[str, ...]:
     """The ids of a claim's buckets, in the order of `SCOPES`."""
-    return tuple(
-        bucket_id(
-            scope,
-            bucket_key(
-                scope,
-                number_id=claim.number_id,
-                customer_key=claim.customer_key,
-                business_account_id=claim.business_account_id,
-            ),
-        )
-        for scope in SCOPES
+    keys = bucket_keys(
+        number_id=claim.number_id,
+        customer_key=claim.customer_key,
+        business_account_id=claim.business_account_id,
     )
+    return tuple([f"{scope}:{keys[scope]}" for scope in SCOPES])  # as `bucket_id`
 
 
 def hold_ids(number_id: str, business_account_id: str | None) -> tuple[str, ...]:
@@ -169,16 +172,16 @@ def bucket_id(scope: str, key: str) -> str:
     return f"{scope}:{key}"
 
 
-def slots_for(claim: Claim, buckets: Mapping[str, Bucket]) -> Slots | RateLimited:
-    """When the claim's message may be sent, given its `buckets` by id (a missing bucket is new)."""
-    now = claim.now.timestamp()
+def slots_for(claim: Claim, buckets: Mapping[str, Bucket], *, at: datetime) -> Slots | RateLimited:
+    """When the claim's message may be sent, given its `buckets` by id at this time (a missing bucket is new)."""
+    now = at.timestamp()
     pace = claim.pace
     longest = longest_tats(pace)
     found = {
-        scope: bucket_at(now, buckets.get(name, Bucket()), longest.get(scope, 0.0))
+        scope: bucket_at(now, buckets[name], longest.get(scope, 0.0)) if name in buckets else NEW_BUCKET
         for scope, name in zip(SCOPES, bucket_ids(claim), strict=True)
     }
-    start = max(now, *(bucket.held_until for bucket in found.values()))
+    start = max(now, *[bucket.held_until for bucket in found.values()])
     number, pair = found["number"], found["pair"]
     rate = pace.number_rate * recovered_factor(number.factor, now - number.slowed_at)
     slots = {
@@ -192,8 +195,7 @@ def slots_for(claim: Claim, buckets: Mapping[str, Bucket]) -> Slots | RateLimite
     slowest = slowest_of(waits)
     if waits[slowest] > pace.max_wait:
         return RateLimited(waits[slowest], slowest)
-    taken = (replace(number, tat=slots["number"].tat), replace(pair, tat=slots["pair"].tat))
-    return Slots(waits[slowest], taken)
+    return Slots(waits[slowest], (number.with_tat(slots["number"].tat), pair.with_tat(slots["pair"].tat)))
 
 
 def longest_tats(pace: Pace) -> dict[str, float]:
@@ -206,15 +208,15 @@ def longest_tats(pace: Pace) -> dict[str, float]:
 
 def slowest_of(waits: Mapping[str, float]) -> str:
     """The scope with the longest wait; of equal ones the first."""
-    return max(waits, key=lambda scope: waits[scope])
+    return max(waits, key=waits.__getitem__)
 
 
 def bucket_at(now: float, bucket: Bucket, longest: float) -> Bucket:
     """The bucket with its times brought back to `now` if the clock was set back; `longest` is that of `tat`."""
     tat = brought_back_s(bucket.tat, now, longest)
-    if brought_back_s(bucket.held_since, now, 0.0) == bucket.held_since:
-        return replace(bucket, tat=tat)
-    return Bucket(tat, now, bucket.factor, now, now)
+    if brought_back_s(bucket.held_since, now, 0.0) != bucket.held_since:
+        return Bucket(tat, now, bucket.factor, now, now)
+    return bucket if tat == bucket.tat else bucket.with_tat(tat)
 
 
 def bucket_after_hold(bucket: Bucket, until: float, slow_down: float, *, now: float) -> Bucket:
@@ -222,6 +224,6 @@ def bucket_after_hold(bucket: Bucket, until: float, slow_down: float, *, now: fl
     before = bucket_at(now, bucket, bucket.tat)
     later = max(before.held_until, until)
     if slow_down >= 1:
-        return replace(before, held_until=later, held_since=now)
+        return Bucket(before.tat, later, before.factor, before.slowed_at, now)
     left = recovered_factor(before.factor, until - before.slowed_at)
     return Bucket(before.tat, later, slowed_factor(left, slow_down), later, now)

@@ -3,7 +3,7 @@
 The rule: a contact is sealed for one row (its owner), so that a value that is copied to another row cannot be opened.
 """
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -44,9 +44,12 @@ class Contact:
         )
 
 
+_NAMES: Final = tuple(Contact.__dataclass_fields__)
+
+
 def sealed_contact(contact: Contact, sealer: Sealer, *, owner: str) -> str:
     """The contact encrypted for the row `owner`."""
-    known = {name: value for name, value in asdict(contact).items() if value is not None}
+    known = {name: value for name in _NAMES if (value := getattr(contact, name)) is not None}
     return sealer.seal(orjson.dumps(known).decode(), owner=owner, field_name=_FIELD)
 
 
@@ -58,4 +61,4 @@ def contact_from(sealed: str | None, sealer: Sealer, *, owner: str) -> Contact |
         opened: dict[str, Any] = orjson.loads(sealer.open(sealed, owner=owner, field_name=_FIELD))
     except CannotOpen:
         return None
-    return Contact(**{name: opened.get(name) for name in Contact.__dataclass_fields__})
+    return Contact(**{name: opened.get(name) for name in _NAMES})

@@ -108,7 +108,7 @@ class DoNotContact:
 
     def known(self, customer_keys: Collection[str]) -> tuple[str, ...]:
         """The hashes of these keys that were made already; the others need no place in a first look."""
-        return tuple(each for key in customer_keys for each in self._cache.get(key) or ())
+        return tuple([each for key in customer_keys for each in self._cache.get(key) or ()])
 
     def are_all(self, known: Collection[str], customer_keys: Collection[str]) -> bool:
         """Whether `known`, which was asked for before a look, has the hashes of all these keys.

@@ -101,10 +101,10 @@ def subjects_for(
     return (
         of_number(number_id),
         *map(of_business_account, owners),
-        *(of_pair(number_id, key) for key in customer_keys),
+        *[of_pair(number_id, key) for key in customer_keys],
         *map(of_customer, customer_keys),
-        *(of_country(owner, region) for owner in owners if region is not None),
-        *(of_template(owner, name, language) for owner in owners for name, language in templates),
+        *[of_country(owner, region) for owner in owners if region is not None],
+        *[of_template(owner, name, language) for owner in owners for name, language in templates],
     )
 
 

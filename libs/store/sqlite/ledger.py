@@ -2,10 +2,13 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
 
 from libs.store.claim_rules import (
+    NEW_BUCKET,
     Bucket,
     Entry,
     Slots,
@@ -26,6 +29,8 @@ from libs.store.sqlite.database import Database
 
 ENTRIES_KEPT = timedelta(days=30)
 """Longer than any delivery is repeated, and than WhatsApp sends statuses of a message."""
+_CALLING: Final = State.CALLING.value
+_FINISHED: Final = State.FINISHED.value
 
 
 _FORGET_PAIR = (
@@ -45,7 +50,7 @@ class SqliteLedger:
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         """As `Ledger.claim`."""
-        return await self.ledger.change(lambda connection: self._claim(connection, claim))
+        return await self.ledger.change(partial(self._claim, claim=claim))
 
     async def mark_not_sent(self, event_id: str, *, owner: str, until: datetime, counts: bool = True) -> None:
         """As `Ledger.mark_not_sent`."""
@@ -54,7 +59,7 @@ class SqliteLedger:
             connection.execute(
                 "UPDATE entries SET state = ?, until = ?, attempt = attempt - ? "
                 "WHERE event_id = ? AND owner = ? AND state = ?",
-                (State.WAITING.value, micros_from(until), 0 if counts else 1, event_id, owner, State.CALLING.value),
+                (State.WAITING.value, micros_from(until), 0 if counts else 1, event_id, owner, _CALLING),
             )
 
         await self.ledger.change(wait)
@@ -82,7 +87,7 @@ class SqliteLedger:
                 "message_id = iif(state = excluded.state, message_id, ifnull(excluded.message_id, message_id)), "
                 "outcome = iif(state = excluded.state, outcome, excluded.outcome), state = excluded.state "
                 "RETURNING outcome",
-                (event_id, State.FINISHED.value, micros_from(now), message_id, outcome),
+                (event_id, _FINISHED, micros_from(now), message_id, outcome),
             ).fetchone()
             if forget and (entry is None or entry.state != State.FINISHED):
                 connection.execute(_FORGET_PAIR, (event_id,))
@@ -99,14 +104,14 @@ class SqliteLedger:
         blocked = blocked_by(claim, _entry(connection, claim.after)) if claim.after is not None else None
         if blocked is not None:
             return blocked
-        claim = claim.as_of_now()  # it may have waited for the writer
-        slots = _take_slots(connection, claim)
+        now = claim.now if claim.clock is None else claim.clock()  # it may have waited for the writer
+        slots = _take_slots(connection, claim, now)
         if isinstance(slots, RateLimited):
             return slots
         attempt = entry.attempt + 1 if entry else 1
-        _write_claim(connection, claim, slots, attempt)
-        self._cleanup(connection, claim.now)
-        self._bucket_cleanup(connection, claim.now)
+        _write_claim(connection, claim, slots, now=now, attempt=attempt)
+        self._cleanup(connection, now)
+        self._bucket_cleanup(connection, now)
         return Claimed(slots.wait, attempt)
 
 
@@ -121,7 +126,7 @@ class SqlitePacing:
         name = bucket_id(scope, key)
 
         def write(connection: sqlite3.Connection) -> None:
-            before = _buckets(connection, [name]).get(name, Bucket())
+            before = _buckets(connection, [name]).get(name, NEW_BUCKET)
             after = bucket_after_hold(before, until.timestamp(), slow_down, now=now.timestamp())
             _write_buckets(connection, {name: after})
 
@@ -142,7 +147,11 @@ _WRITE_BUCKET = f"INSERT OR REPLACE INTO buckets (id, {_BUCKET}) VALUES (?, ?, ?
 
 
 def _write_buckets(connection: sqlite3.Connection, buckets: Mapping[str, Bucket]) -> None:
-    connection.executemany(_WRITE_BUCKET, [(name, *astuple(bucket)) for name, bucket in buckets.items()])
+    rows = [
+        (name, each.tat, each.held_until, each.factor, each.slowed_at, each.held_since)
+        for name, each in buckets.items()
+    ]
+    connection.executemany(_WRITE_BUCKET, rows)
 
 
 def _buckets(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Bucket]:
@@ -151,17 +160,17 @@ def _buckets(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Bu
     return {name: Bucket(*values) for name, *values in connection.execute(sql, ids)}
 
 
-def _take_slots(connection: sqlite3.Connection, claim: Claim) -> Slots | RateLimited:
+def _take_slots(connection: sqlite3.Connection, claim: Claim, now: datetime) -> Slots | RateLimited:
     """Compute the claim's slots and take them."""
     ids = bucket_ids(claim)
-    slots = slots_for(claim, _buckets(connection, ids))
+    slots = slots_for(claim, _buckets(connection, ids), at=now)
     if isinstance(slots, Slots):
         _write_buckets(connection, dict(zip(ids, slots.buckets, strict=False)))
     return slots
 
 
-def _write_claim(connection: sqlite3.Connection, claim: Claim, slots: Slots, attempt: int) -> None:
-    until = claim.now + timedelta(seconds=slots.wait + claim.lease_seconds)
+def _write_claim(connection: sqlite3.Connection, claim: Claim, slots: Slots, *, now: datetime, attempt: int) -> None:
+    until = now + timedelta(seconds=slots.wait + claim.lease_seconds)
     connection.execute(
         "INSERT INTO entries (event_id, state, owner, attempt, until, at, account_id, number_id, customer_key, "
         "callback_id, integration_id, fallback, contact) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -169,7 +178,7 @@ def _write_claim(connection: sqlite3.Connection, claim: Claim, slots: Slots, att
         "state = excluded.state, owner = excluded.owner, attempt = excluded.attempt, until = excluded.until, "
         "customer_key = excluded.customer_key, fallback = excluded.fallback, contact = excluded.contact",
         (
-            *(claim.event_id, State.CALLING.value, claim.owner, attempt, micros_from(until), micros_from(claim.now)),
+            *(claim.event_id, _CALLING, claim.owner, attempt, micros_from(until), micros_from(now)),
             *(claim.account_id, claim.number_id, claim.customer_key, claim.callback_id, claim.integration_id),
             *(claim.fallback, claim.contact),
         ),

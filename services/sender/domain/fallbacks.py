@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from libs.contracts.events import MessageApproved, MessageReplaced
 from libs.providers.errors import Effect
-from services.sender.domain.sent_forms import form_of, template_of
+from services.sender.domain.sent_forms import form_of
 
 NO_CALLER = "sender"
 """The `reply_to` of a message that no caller waits for."""
@@ -18,7 +18,7 @@ NO_CALLER = "sender"
 
 def has_fallback(approved: MessageApproved, *, now: datetime) -> bool:
     """Whether the message has another form than the one that is sent at `now`, and one that needs no text."""
-    if template_of(approved) is None:
+    if approved.template is None:
         return False
     return form_of(approved, now=now) is None or has_linked_phone(approved)
 

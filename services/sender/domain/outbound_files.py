@@ -35,7 +35,9 @@ class CheckedFile:
 
 def media_of(approved: MessageApproved) -> MediaRequest | None:
     """The media that the message shows, itself or in its template's header; None without."""
-    return approved.media if approved.media is not None else template_media_of(approved)
+    if approved.media is not None or approved.template is None:
+        return approved.media
+    return template_media_of(approved)
 
 
 def check(file: BinaryIO, kind: MediaKind, declared: str | None) -> CheckedFile | NoFile:

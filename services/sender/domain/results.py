@@ -17,6 +17,7 @@ UNKNOWN_OUTCOME = "unknown"
 OPTED_OUT_WHILE_WAITING = "opted_out_while_waiting"
 ERASED_WHILE_WAITING = "erased_while_waiting"
 """Reasons of `recipient_suppressed` that the sender finds; the answer of the second one names nobody."""
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 _CODES: dict[str, AnswerCode] = {code.value: code for code in (*AnswerStatus, *ErrorCode)}
 
 
@@ -62,7 +63,7 @@ class Result:
 
 def ledger_bytes_from(result: Result) -> bytes:
     """The form in which the ledger keeps a result."""
-    fields: dict[str, Any] = {"code": result.code.value, "message_id": result.message_id, "details": result.details}
+    fields: dict[str, Any] = {"code": result.code, "message_id": result.message_id, "details": result.details}
     if (refusal := result.refusal) is not None:
         fields["refusal"] = [
             refusal.code,
@@ -71,7 +72,7 @@ def ledger_bytes_from(result: Result) -> bytes:
             refusal.at.isoformat(),
             refusal.template,
         ]
-    return json.dumps(fields, separators=(",", ":")).encode()
+    return _to_json(fields).encode()
 
 
 def result_from(outcome: bytes) -> Result:

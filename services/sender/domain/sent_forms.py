@@ -40,10 +40,9 @@ def form_of(approved: MessageApproved, *, now: datetime, window_closed: bool = F
     A message that has a template goes as free text only while its window is open: policy approved both forms.
     `window_closed`: WhatsApp said so, whatever the window's end is.
     """
-    template = template_of(approved)
     closes_at = approved.window_closes_at
     window_open = closes_at is not None and now < closes_at and not window_closed
-    return None if window_open and has_free_form(approved) else template
+    return None if window_open and has_free_form(approved) else template_of(approved)
 
 
 def has_free_form(approved: MessageApproved) -> bool:

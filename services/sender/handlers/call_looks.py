@@ -7,6 +7,7 @@ calls afterwards, or looks for none; so nothing that was there before the look i
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from libs.chassis.clock import Clock
 from libs.contracts.events import MessageApproved
@@ -81,7 +82,7 @@ class LookBeforeCall:
             looks.append(await self.looks.look(self._query(approved, number, template, now=now, suppressed=names)))
             return looks[-1].standing
 
-        suppressions = await self.results.retry(lambda: self.cancellations.suppressions(approved, first))
+        suppressions = await self.results.retry(partial(self.cancellations.suppressions, approved, first))
         found = looks[-1]
         if cancels(found.erased_at, approved.received_at):
             return LastLook(ERASED_WHILE_WAITING)

@@ -88,7 +88,8 @@ class DeliverMessage:
             return await self.results.write(approved, unsaved)
         number = await self.prepare.numbers.number(approved.number_id)
         at_once = is_first and claims_at_once(approved, self.deps.clock())
-        progress = Progress(start=self.deps.monotonic(), at_once=at_once)
+        callback = callback_from(approved.event_id, self.deps.pseudonyms)
+        progress = Progress(start=self.deps.monotonic(), callback=callback, at_once=at_once)
         try:
             while True:
                 result = await self._try(approved, number, progress)
@@ -180,7 +181,7 @@ class DeliverMessage:
         trial: Restriction | None,
     ) -> Result | None:
         """Call the provider once; None when the message may be tried again."""
-        callback, now = callback_from(approved.event_id, self.deps.pseudonyms), self.deps.clock()
+        callback, now = progress.callback, self.deps.clock()
         message = to_linked_phone(approved) if OtherForm.PHONE in progress.forms else approved
         window_closed = OtherForm.TEMPLATE in progress.forms
         if isinstance(progress.media, Result):
@@ -281,17 +282,18 @@ class DeliverMessage:
         *,
         first: bool = False,
     ) -> Claim:
-        wait = max(0.0, self.options.max_wait_s - progress.waited)
+        wait, now = max(0.0, self.options.max_wait_s - progress.waited), self.deps.clock()
         return claim_from(
             approved,
             number,
             options=self.options,
+            now=now,
             clock=self.deps.clock,
-            callback=callback_from(approved.event_id, self.deps.pseudonyms),
+            callback=progress.callback,
             contact=self.deps.contacts.sealed(approved),
             blocked_since=self.earlier.blocked_since(approved.event_id),
             max_wait_s=wait,
-            fallback=self.fallbacks.sealed(approved, now=self.deps.clock()),
+            fallback=self.fallbacks.sealed(approved, now=now),
             seen=seen,
             first=first,
         )

@@ -27,6 +27,8 @@ class Progress:
     """The state of one run; times are monotonic seconds, waits are seconds."""
 
     start: float
+    callback: str = ""
+    """The message's callback data, the same in every try."""
     throttles: int = 0
     waited: float = 0.0
     not_before: float = 0.0
@@ -53,6 +55,7 @@ def claim_from(
     number: Number | None,
     *,
     options: DeliveryOptions,
+    now: datetime,
     clock: Clock,
     callback: str,
     contact: str,
@@ -81,7 +84,7 @@ def claim_from(
         blocked_since=blocked_since,
         fallback=fallback,
         owner=options.owner,
-        now=clock(),
+        now=now,
         clock=clock,
         seen=seen,
         first=first,

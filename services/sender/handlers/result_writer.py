@@ -39,9 +39,9 @@ class ResultWriter:
         self.unsaved[approved.event_id] = result
         outcome, now = ledger_bytes_from(result), self.deps.clock()
         event_id, message_id = str(approved.event_id), result.message_id
-        finish = partial(self.deps.ledger.finish, event_id, outcome, now=now, message_id=message_id, owner=self.owner)
         forget = result.details.get("reason") == ERASED_WHILE_WAITING or not approved.customer_key
-        standing = await self.retry(lambda: finish(forget=forget))
+        finish = partial(self.deps.ledger.finish, event_id, outcome, now=now, message_id=message_id, owner=self.owner)
+        standing = await self.retry(partial(finish, forget=forget))
         del self.unsaved[approved.event_id]
         if isinstance(standing, ClaimInProgress):
             raise RetryLater("another delivery is sending the message", after=RECHECK_CLAIM)
@@ -51,7 +51,7 @@ class ResultWriter:
             log.warning("another result stands", event_id=event_id, discarded=result.code.value)
         final = result if standing.outcome == outcome else result_from(standing.outcome)
         final = replace(final, erased=standing.erased)
-        metrics.MESSAGES.labels(final.code.value).inc()
+        metrics.MESSAGES.labels(final.code).inc()
         if final.code is AnswerStatus.SENT:
             metrics.MESSAGE_DELIVERY_SECONDS.observe(max(0.0, (now - approved.received_at).total_seconds()))
         if final.unknown:

@@ -183,7 +183,7 @@ class Model:
         self.buckets: dict[str, Bucket] = {}
 
     def claim(self, claim: Claim) -> float | tuple[float, str]:
-        slots = slots_for(claim, self.buckets)
+        slots = slots_for(claim, self.buckets, at=claim.now)
         if isinstance(slots, RateLimited):
             return slots.retry_after, slots.scope
         self.buckets |= dict(zip(bucket_ids(claim), slots.buckets, strict=False))

@@ -53,7 +53,7 @@ class FakeLedger:
         behind = blocked_by(claim, self.entries.get(claim.after or ""))
         if behind is not None:
             return behind
-        slots = slots_for(claim, self.buckets)
+        slots = slots_for(claim, self.buckets, at=claim.now)
         if isinstance(slots, RateLimited):
             return slots
         self.buckets |= dict(zip(bucket_ids(claim), slots.buckets, strict=False))

@@ -119,7 +119,7 @@ def test_a_claim_has_a_bucket_in_every_scope() -> None:
 def test_holds_delay_or_refuse_a_claim(held: dict[str, float], answer: float | str) -> None:
     buckets = {name: Bucket(held_until=NOW.timestamp() + seconds) for name, seconds in held.items()}
 
-    slots = slots_for(CLAIM, buckets)
+    slots = slots_for(CLAIM, buckets, at=NOW)
 
     if isinstance(slots, RateLimited):
         assert slots.scope == answer
@@ -128,11 +128,22 @@ def test_holds_delay_or_refuse_a_claim(held: dict[str, float], answer: float | s
         assert slots.wait == pytest.approx(answer)
 
 
+def test_a_claim_changes_a_buckets_arrival_time_alone() -> None:
+    hour_ago = NOW.timestamp() - 3600.0
+    number = Bucket(hour_ago, hour_ago, 0.5, hour_ago + 1.0, hour_ago + 2.0)
+
+    slots = slots_for(CLAIM, {"number:n": number}, at=NOW)
+
+    assert isinstance(slots, Slots)
+    assert slots.buckets[0].tat > NOW.timestamp()
+    assert slots.buckets[0] == replace(number, tat=slots.buckets[0].tat)
+
+
 def test_messages_of_a_pair_are_limited_after_their_burst() -> None:
     buckets: dict[str, Bucket] = {}
     answers = []
     for _ in range(3):
-        slots = slots_for(replace(CLAIM, pace=replace(CLAIM.pace, number_burst=80)), buckets)
+        slots = slots_for(replace(CLAIM, pace=replace(CLAIM.pace, number_burst=80)), buckets, at=NOW)
         answers.append(slots)
         if isinstance(slots, Slots):
             buckets = dict(zip(("number:n", "pair:n:c"), slots.buckets, strict=True))

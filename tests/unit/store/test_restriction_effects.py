@@ -28,6 +28,7 @@ from libs.store.restrictions import (
     of_number,
     of_pair,
     of_template,
+    slots_of,
 )
 from tests.builders import NOON, a_restriction
 
@@ -159,3 +160,12 @@ def test_while_the_business_account_is_unknown_the_number_stands_for_it() -> Non
     }
     assert set(unknown) == under_the_number | {of_number("num_1"), of_pair("num_1", "key"), of_customer("key")}
     assert set(known) == set(SUBJECTS.values()) | under_the_number
+
+
+def test_the_slots_of_subjects_are_those_of_their_restrictions() -> None:
+    kept = [a_restriction(subject=subject, kind=kind) for subject in SUBJECTS.values() for kind in KINDS[subject.scope]]
+
+    slots = slots_of(kept[0].account_id, list(SUBJECTS.values()))
+
+    assert slots == [each.slot for each in kept]
+    assert slots[0] == f"{kept[0].account_id}:number:num_1:spam"

@@ -62,6 +62,16 @@ def test_garbage_is_refused_like_any_other_wrong_value(garbage: str) -> None:
         Sealer([NEW]).open(garbage, owner="num-1", field_name="token")
 
 
+@given(data=st.data())
+def test_a_value_has_one_spelling(data: st.DataObject) -> None:
+    sealed = sealed_by(NEW, "EAAB-token" * 20)
+    other = data.draw(st.sampled_from([sealed + "=", sealed + "==", sealed + "\n", sealed.replace("-", "+", 1)]))
+    assume(other != sealed)
+
+    with pytest.raises(CannotOpen):
+        Sealer([NEW]).open(other, owner="num-1", field_name="token")
+
+
 @given(value=texts)
 def test_after_a_rotation_old_values_open_and_new_ones_are_sealed_with_the_new_key(value: str) -> None:
     rotated = Sealer([NEW, OLD])
