@@ -100,6 +100,9 @@ class Refusing:
     async def insert_many(self, documents: list[Any], *, ordered: bool) -> None:
         raise BulkWriteError(self._told)
 
+    async def index_information(self) -> dict[str, Any]:
+        return {}
+
     async def find_one(self, *_: Any, **__: Any) -> None:
         return None
 
