@@ -12,8 +12,11 @@ from libs.contracts.phone_numbers.canonical import REMEMBERED, canonical
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _PLAUSIBLE = range(8, 16)
 """Lengths of WhatsApp's digits: the shortest mobiles have 5 digits after a country code of 3 (Saint Helena)."""
-_LONGEST_EXTENSION: Final = 5
-"""Digits of a PBX extension (3CX Admin Manual: extensions have 2 to 5 digits)."""
+_LONGEST_INTERNAL: Final = 6
+"""Digits within a PBX (3CX Admin Manual: extensions have 2 to 5 digits), and one that selects a connected PBX."""
+_LONGEST_IN_SMALL_PLANS: Final = 7
+"""Digits of ordinary mobiles where some may be as short as what is dialled within a PBX: Tuvalu, Andorra."""
+_MOBILE_KINDS: Final = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 
 _CALLING_CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 _PLAIN: Final = re.compile(r"[1-9][0-9]{4,11}")
@@ -79,12 +82,12 @@ def dialled_readings(digits: str, region: str) -> list[str]:
 def national_reading(digits: str, region: str) -> str | None:
     """The number that digits mean when they are dialled within the region; None when its plan has no such number.
 
-    Digits as few as a PBX extension has are none, except where mobiles are that short.
+    Digits as few as are dialled within a PBX are none, except where mobiles are that short.
     """
     number = _parsed(digits, region)
     if number is None or number.country_code_source == CountryCodeSource.FROM_NUMBER_WITH_IDD:
         return None
-    if len(digits) <= _LONGEST_EXTENSION and not _is_mobile_length(len(digits), region):
+    if len(digits) <= _LONGEST_INTERNAL and not _is_mobile_length(len(digits), region):
         return None
     return _valid_e164(number)
 
@@ -106,10 +109,24 @@ def is_mobile_of_region(digits: str, region: str) -> bool:
     return number is not None and phonenumbers.is_possible_number_for_type(number, PhoneNumberType.MOBILE)
 
 
+def is_valid(phone: str) -> bool:
+    """True for a number in E.164 that its plan has."""
+    return international_reading(phone.removeprefix("+")) is not None
+
+
+def is_mobile(phone: str) -> bool:
+    """True for a number in E.164 that is a mobile, or may be one where the plan does not tell."""
+    number = _international(phone.removeprefix("+"))
+    return number is not None and phonenumbers.number_type(number) in _MOBILE_KINDS
+
+
 def _is_mobile_length(length: int, region: str) -> bool:
+    """Whether mobiles have as many digits in a small plan. Large plans have a few of every length."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
     mobile = metadata.mobile if metadata else None
-    return mobile is not None and length in mobile.possible_length
+    if mobile is None or mobile.example_number is None or len(mobile.example_number) > _LONGEST_IN_SMALL_PLANS:
+        return False
+    return length in mobile.possible_length
 
 
 def _international(digits: str) -> PhoneNumber | None:

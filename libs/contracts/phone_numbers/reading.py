@@ -8,16 +8,20 @@ up, `choose` takes what was found. Numbers with one certain reading need no look
 3. Other digits: as an international and as a national number. The one that the account knows wins; where it knows
    neither or both, the valid one; where both are valid, the one that the integration's `number_format` says.
 
+A number that is another one without digits that stand apart from it is no phone: `0171 1234567 (2)`.
+
 WhatsApp has numbers that no plan lists. One that the account knows from WhatsApp is a phone in every spelling.
 """
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from libs.contracts.phone_numbers import numbering
-from libs.contracts.phone_numbers.written import Form, WrittenNumber, written_number
+from libs.contracts.phone_numbers.addresses import Form
+from libs.contracts.phone_numbers.set_apart import Doubt
+from libs.contracts.phone_numbers.written import WrittenNumber, written_number
 
 _SHORTEST_WITHOUT_PLUS = 8
 """Digits of the shortest mobiles with their country code (Saint Helena: 290 and 5)."""
@@ -76,6 +80,11 @@ class Candidates:
     to_look_up: tuple[Reading, ...] = ()
     otherwise: Reading | None = None
 
+    @property
+    def all(self) -> Sequence[Reading]:
+        """Every reading."""
+        return self.to_look_up if self.otherwise is None else (*self.to_look_up, self.otherwise)
+
 
 def candidates(
     value: object,
@@ -91,12 +100,10 @@ def candidates(
     written = written_number(value)
     if written is None:
         return Candidates()
-    if source is NumberSource.WHATSAPP or written.form is Form.WHATSAPP:
-        phone = numbering.whatsapp_reading(written.digits)
-        return Candidates(otherwise=Reading(phone, PhoneReading.WHATSAPP, written.digits) if phone else None)
-    if written.has_plus:
-        return _international(written.digits, PhoneReading.PLUS)
-    return _without_plus(written, region.strip().upper(), source, number_format)
+    found = _readings(written, region, source, number_format)
+    if written.shorter and _may_be_shorter(written, found, region, source, number_format):
+        return Candidates()
+    return found
 
 
 def choose(found: Candidates, known: AbstractSet[str] = frozenset()) -> Reading | None:
@@ -120,6 +127,38 @@ def read_phone(
 ) -> Reading | None:
     """Both steps at once, for callers that have what the account knows at hand, or ask for nobody."""
     return choose(candidates(value, region=region, source=source, number_format=number_format), known)
+
+
+def _readings(written: WrittenNumber, region: str, source: NumberSource, number_format: NumberFormat) -> Candidates:
+    """What the digits mean, with all of them."""
+    if source is NumberSource.WHATSAPP or written.form is Form.WHATSAPP:
+        phone = numbering.whatsapp_reading(written.digits)
+        return Candidates(otherwise=Reading(phone, PhoneReading.WHATSAPP, written.digits) if phone else None)
+    if written.has_plus:
+        return _international(written.digits, PhoneReading.PLUS)
+    return _without_plus(written, region.strip().upper(), source, number_format)
+
+
+def _may_be_shorter(
+    written: WrittenNumber, found: Candidates, region: str, source: NumberSource, number_format: NumberFormat
+) -> bool:
+    """True when the number without the digits that stand apart is another person's."""
+    phones = {reading.e164 for reading in found.all}
+    for shorter in written.shorter:
+        without = replace(written, digits=shorter.digits, shorter=())
+        others = _readings(without, region, source, number_format).all
+        if any(_is_doubt(other, shorter.doubt, found) for other in others if other.e164 not in phones):
+            return True
+    return False
+
+
+def _is_doubt(other: Reading, doubt: Doubt, found: Candidates) -> bool:
+    if doubt is Doubt.ANY:
+        return numbering.is_valid(other.e164)
+    is_only_abroad = all(reading.phone_reading is PhoneReading.WHATSAPP for reading in found.all)
+    if doubt is Doubt.MOBILE_AT_HOME and not (is_only_abroad and other.phone_reading is PhoneReading.NATIONAL):
+        return False
+    return numbering.is_mobile(other.e164)
 
 
 def _international(digits: str, phone_reading: PhoneReading) -> Candidates:

@@ -6,9 +6,11 @@ Text that is not written like one number (words, extensions, two numbers) is ref
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Final
 from urllib.parse import unquote
+
+from libs.contracts.phone_numbers.addresses import Form, unwrapped
+from libs.contracts.phone_numbers.set_apart import Shorter, ends_in_lone_digit, shorter_numbers, without_decimals
 
 LONGEST: Final = 64
 """Characters of a number: E.164 has 15 digits; the rest allows for spacing, brackets and direction marks."""
@@ -18,14 +20,7 @@ _LONGEST_ADDRESS = 512
 _LARGEST = 10**15 - 1
 """The largest number of 15 digits, E.164's limit (ITU-T E.164, section 6)."""
 
-_NAME_ADDRESS = re.compile(r".*<([^<>]*)>[^<>]*", re.DOTALL)
-"""`"Name" <address>;parameters` (RFC 3261, section 20.10)."""
-_URI = re.compile(r"(tel|sips?|whatsapp):(.*)", re.IGNORECASE | re.DOTALL)
-_JID = re.compile(r"(\d+)(?::\d+)?@(?:s\.whatsapp\.net|c\.us)", re.ASCII)
-"""WhatsApp's own address of a phone, with the number of a linked device or without."""
-_CONTEXT = re.compile(r";phone-context=(\+\d{1,3})(?=;|\Z)", re.IGNORECASE | re.ASCII)
-"""The country that a `tel:` number without a plus belongs to (RFC 3966, section 5.1.4)."""
-_NUMBER = re.compile(r"[\s(\[]*(\+?)([\d\s()\[\]./·~-]{3,})")
+_NUMBER = re.compile(r"[\s(\[]*(\+{0,2})([\d\s()\[\]./·~-]{3,})")
 
 _NOT_A_DIGIT = re.compile(r"\D")
 
@@ -36,23 +31,17 @@ _FULL_WIDTH = range(0xFF01, 0xFF5F)
 """Copies of ASCII's printable characters as wide as an ideograph; each lies 0xFEE0 above its original."""
 
 
-class Form(Enum):
-    """Around what the number was written."""
-
-    PLAIN = auto()
-    ADDRESS = auto()
-    """A telephone or SIP address: `tel:`, `sip:`, `sips:`."""
-    WHATSAPP = auto()
-    """An address of WhatsApp: `whatsapp:`, or a JID."""
-
-
 @dataclass(frozen=True, slots=True)
 class WrittenNumber:
-    """The digits of a number as they were written; `has_plus` tells whether a plus stood before them."""
+    """The digits of a number as they were written; `has_plus` tells whether a plus stood before them.
+
+    `shorter` are the numbers that stand there instead if one of them is a number by itself.
+    """
 
     digits: str = field(repr=False)
     has_plus: bool
     form: Form
+    shorter: tuple[Shorter, ...] = ()
 
 
 def written_number(value: object) -> WrittenNumber | None:
@@ -61,33 +50,28 @@ def written_number(value: object) -> WrittenNumber | None:
         value = str(value) if 0 < value <= _LARGEST else None  # `True` becomes a word, and a word is no number
     if not isinstance(value, str) or len(value) > _LONGEST_ADDRESS:
         return None
-    text, form = _unwrapped(_plain(value))
-    match = _NUMBER.fullmatch(text) if len(text) <= LONGEST else None
+    text, form = unwrapped(_plain(value))
+    match = _NUMBER.fullmatch(without_decimals(text)) if len(text) <= LONGEST else None
     if match is None:
         return None
-    digits = match[2] if match[2].isdecimal() else _NOT_A_DIGIT.sub("", match[2])
-    return WrittenNumber(digits, bool(match[1]), form)
+    pluses, number = match.groups()
+    if number.isdecimal():
+        return WrittenNumber(number, _is_plus(pluses, number), form)
+    if ends_in_lone_digit(number):
+        return None
+    digits = _NOT_A_DIGIT.sub("", number)
+    has_plus = _is_plus(pluses, digits)
+    return WrittenNumber(digits, has_plus, form, shorter_numbers(number, has_plus=has_plus))
+
+
+def _is_plus(pluses: str, digits: str) -> bool:
+    """Behind `+00` stands what stands behind `00`: a program put its plus before a number that needed none."""
+    return bool(pluses) and not digits.startswith("00")
 
 
 def with_lost_plus(text: str) -> str:
     """A value of a query whose plus was not percent-encoded, so that it arrived as a space, with the plus."""
     return f"+{text[1:]}" if _LOST_PLUS.fullmatch(text) else text
-
-
-def _unwrapped(text: str) -> tuple[str, Form]:
-    """The number inside an address, and what kind of address that was."""
-    if ">" in text and (named := _NAME_ADDRESS.fullmatch(text)) is not None:
-        text = named[1].strip()
-    if (jid := _JID.fullmatch(text)) is not None:
-        return jid[1], Form.WHATSAPP
-    if (uri := _URI.fullmatch(text)) is None:
-        return text, Form.PLAIN
-    scheme, rest = uri[1].lower(), uri[2].strip()
-    if scheme == "whatsapp":
-        return rest, Form.WHATSAPP
-    context = _CONTEXT.search(rest)
-    user = re.split("[;@]", rest, maxsplit=1)[0] if scheme == "tel" else re.split("[;:]", rest.split("@")[0])[0]
-    return (f"{context[1]}{user}" if context and "+" not in user else user), Form.ADDRESS
 
 
 def _plain(text: str) -> str:

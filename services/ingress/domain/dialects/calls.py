@@ -38,8 +38,8 @@ EVENT_BY_PHASE: Final = {
 }
 QUEUES: Final = frozenset({"queue", "queue_callback"})
 ROLES: Final = {"queue": "queue", "ext": "ext", "other": "ivr"}
-MIN_PHONE_DIGITS: Final = 7
-"""Fewest digits of a phone number; shorter numbers are extensions."""
+MIN_PHONE_DIGITS: Final = 6
+"""Fewest digits of a phone number (Andorra); shorter numbers are extensions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,10 @@ from libs.contracts.phone_numbers.canonical import canonical
 from libs.contracts.phone_numbers.numbering import (
     dialled_readings,
     international_reading,
+    is_mobile,
     is_mobile_of_region,
     is_region,
+    is_valid,
     national_reading,
     region_of,
     whatsapp_reading,
@@ -69,6 +71,11 @@ def test_digits_behind_an_international_prefix_are_read_in_every_way(
         ("011966512345678", "US", None),
         ("51234", "FK", "+50051234"),
         ("2345", "LU", None),
+        ("312345", "AD", "+376312345"),
+        ("101234", "DE", None),
+        ("301234", "DE", None),
+        ("401234", "FI", None),
+        ("81234", "ZA", None),
         ("0512345678", "ZZ", None),
         ("", "SA", None),
     ],
@@ -107,6 +114,19 @@ def test_a_mobile_of_a_region_has_its_code_and_the_length_of_mobiles(
     expected: bool,  # noqa: FBT001
 ) -> None:
     assert is_mobile_of_region(digits, region) is expected
+
+
+@pytest.mark.parametrize(
+    ("phone", "valid", "mobile"),
+    [
+        ("+491711234567", True, True),
+        ("+4930901820", True, False),
+        ("+14155550132", True, True),
+        ("+15550109999", False, False),
+    ],
+)
+def test_a_plan_says_whether_a_number_is_a_mobile(phone: str, valid: bool, mobile: bool) -> None:  # noqa: FBT001
+    assert (is_valid(phone), is_mobile(phone)) == (valid, mobile)
 
 
 @given(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from libs.contracts.phone_numbers.written import LONGEST, Form, with_lost_plus, written_number
+from libs.contracts.phone_numbers.addresses import Form
+from libs.contracts.phone_numbers.written import LONGEST, with_lost_plus, written_number
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,11 @@ from libs.contracts.phone_numbers.written import LONGEST, Form, with_lost_plus, 
         pytest.param("＋９６６５１２３４５６７８", "966512345678", True, id="full-width plus"),
         pytest.param("٠٥١٢٣٤٥٦٧٨", "0512345678", False, id="Arabic digits"),
         pytest.param("%2B966%20512345678", "966512345678", True, id="percent-encoded"),
+        pytest.param("++966512345678", "966512345678", True, id="two pluses"),
+        pytest.param("+00966512345678", "00966512345678", False, id="a plus before the zeros that mean it"),
+        pytest.param("'+966512345678", "966512345678", True, id="a spreadsheet's apostrophe"),
+        pytest.param("966512345678.0", "966512345678", False, id="a spreadsheet's decimal"),
+        pytest.param("0512345678;ext=12", "0512345678", False, id="an extension without a scheme"),
         pytest.param(512345678, "512345678", False, id="a JSON number"),
         pytest.param("\t0512345678\r\n", "0512345678", False, id="line ends around it"),
     ],
@@ -46,6 +52,7 @@ def test_a_number_is_reduced_to_its_digits(value: object, digits: str, has_plus:
         pytest.param("Kim <tel:+966512345678>", "966512345678", True, Form.ADDRESS, id="a name without quotes"),
         pytest.param("<sip:+966512345678@h>", "966512345678", True, Form.ADDRESS, id="an address in brackets"),
         pytest.param(f'"{"Kim" * 100}" <sip:+966512345678@h>', "966512345678", True, Form.ADDRESS, id="a long name"),
+        pytest.param("https://wa.me/966512345678", "966512345678", True, Form.ADDRESS, id="a link of WhatsApp"),
         pytest.param("whatsapp:+966512345678", "966512345678", True, Form.WHATSAPP, id="a whatsapp address"),
         pytest.param("966512345678@s.whatsapp.net", "966512345678", False, Form.WHATSAPP, id="a JID"),
         pytest.param("966512345678:12@s.whatsapp.net", "966512345678", False, Form.WHATSAPP, id="a JID of a device"),
@@ -67,10 +74,11 @@ def test_an_address_is_taken_off(value: str, digits: str, has_plus: bool, form: 
         pytest.param("%CallerNumber%", id="a variable of a script"),
         pytest.param("", id="nothing"),
         pytest.param("+", id="a plus alone"),
-        pytest.param("++966512345678", id="two pluses"),
+        pytest.param("+++966512345678", id="three pluses"),
         pytest.param("*98", id="a dial code"),
         pytest.param("0512345678 ext. 12", id="an extension in words"),
-        pytest.param("0512345678;ext=12", id="an extension without an address"),
+        pytest.param("0512345678.5", id="a decimal"),
+        pytest.param("0512345678 (2)", id="a count in brackets"),
         pytest.param("+966512345678, +966512345679", id="two numbers"),
         pytest.param("1-800-FLOWERS", id="letters for digits"),
         pytest.param("0512345678²", id="a footnote"),
