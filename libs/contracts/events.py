@@ -268,8 +268,9 @@ class WhatsAppMessageReceived(Event):
     pressed: Annotated[tuple[str, ...], Personal.TEXT] = Field(default=(), repr=False)
     """Title and payload of the button or list row that was pressed; `text` is its label."""
     content: Annotated[dict[str, Any] | None, Personal.TEXT] = Field(default=None, repr=False)
-    """The type's own object under the type's name (media, a location, contacts, an order …), with the codes of `errors`
-    and the `referral` of an advertisement. All providers have Meta's names of types and fields."""
+    """The type's own object under the type's name (media, a location, contacts, an order …), with the codes of
+    `errors`, the `referral` of an advertisement, the `referred_product` that it asks about, and whether it was
+    `forwarded`. All providers have Meta's names of types and fields."""
 
 
 class WhatsAppStatusReceived(Event):
@@ -335,7 +336,7 @@ class WhatsAppIdentityChanged(Event):
 
 
 class WhatsAppIdentityLinked(Event):
-    """WhatsApp's answer to a send named the customer otherwise than the message: both names are one customer."""
+    """WhatsApp's answer to a send, or a status, named the customer otherwise than the message: both are one."""
 
     name: ClassVar[str] = "whatsapp.identity_linked"
 
@@ -343,7 +344,7 @@ class WhatsAppIdentityLinked(Event):
     event_id: UUID
     """The webhook that led to the message."""
     at: AwareDatetime
-    """When WhatsApp answered."""
+    """When WhatsApp answered, or the time of the status."""
     customer_key: str | None = None
     customer: Phone | None = Field(default=None, repr=False)
     """To whom the message was sent."""

@@ -1,15 +1,18 @@
 """HTTP calls of provider clients: sessions, one JSON POST, and the outcome of a failed connection."""
 
 import errno
+import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, TypeVar
+from functools import lru_cache
+from typing import Any, Final, Protocol, TypeVar
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from libs.providers.json_values import json_in
 from libs.providers.outcomes import NotSent, OutcomeUnknown, SendOutcome
@@ -22,6 +25,11 @@ CONNECT_SHARE = 1 / 3
 """The part of the time limit that connecting may take; the rest is left for the answer."""
 MAX_RETRY_AFTER_S = 3600.0
 """Upper limit of a Retry-After, so that a wrong value cannot stop a number for good."""
+MAX_RETRY_AFTER_LENGTH: Final = 256
+"""Characters of a Retry-After that are read; a date has 29."""
+_SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]*)?", re.ASCII)
+MAX_ENDPOINTS: Final = 2_048
+"""URLs that are kept parsed: each number has one or two, and aiohttp itself remembers 128."""
 T = TypeVar("T")
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 
@@ -57,7 +65,7 @@ def open_session(
     """An HTTP session; the caller closes it. `timeout_s` limits a call as a whole.
 
     With `addresses`, each connection is checked by the address that is dialled, and names are resolved anew often.
-    `hooks` get each call's URL template as `trace_request_ctx`.
+    `hooks` get each call's URL template as `trace_request_ctx`. Whoever sends a body names its type in the headers.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
@@ -69,7 +77,6 @@ def open_session(
         timeout=aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s * CONNECT_SHARE),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "whatsapp-gateway"},
-        skip_auto_headers=("Content-Type",),
         trace_configs=list(hooks) or None,
         trust_env=False,
     )
@@ -112,10 +119,10 @@ async def post(
     limit = session.timeout if timeout_s is None else aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with session.post(
-            url, data=data, headers=headers, allow_redirects=False, trace_request_ctx=template, timeout=limit
+            _parsed(url), data=data, headers=headers, allow_redirects=False, trace_request_ctx=template, timeout=limit
         ) as response:
-            wait = response.headers.get("Retry-After")
-            seconds = retry_after_from(wait, now=clock()) if wait is not None else None
+            waits = response.headers.getall("Retry-After", ())
+            seconds = retry_after_from(*waits, now=clock()) if waits else None
             return outcome_from(HttpAnswer(response.status, json_in(await _read(response)), seconds))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         return outcome_from_fault(error)
@@ -134,8 +141,8 @@ async def get_json(
     """GET once and read the outcome from the answer of `max_bytes` at most; `template` as in `post_json`."""
     try:
         async with session.get(url, headers=headers, allow_redirects=False, trace_request_ctx=template) as response:
-            wait = response.headers.get("Retry-After")
-            seconds = retry_after_from(wait, now=clock()) if wait is not None else None
+            waits = response.headers.getall("Retry-After", ())
+            seconds = retry_after_from(*waits, now=clock()) if waits else None
             return outcome_from(HttpAnswer(response.status, json_in(await _read(response, max_bytes)), seconds))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         return outcome_from_fault(error)
@@ -153,11 +160,20 @@ async def delete(
     """DELETE once and read the outcome from the answer; `template` as in `post_json`."""
     try:
         async with session.delete(url, headers=headers, allow_redirects=False, trace_request_ctx=template) as response:
-            wait = response.headers.get("Retry-After")
-            seconds = retry_after_from(wait, now=clock()) if wait is not None else None
+            waits = response.headers.getall("Retry-After", ())
+            seconds = retry_after_from(*waits, now=clock()) if waits else None
             return outcome_from(HttpAnswer(response.status, json_in(await _read(response)), seconds))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         return outcome_from_fault(error)
+
+
+@lru_cache(MAX_ENDPOINTS)
+def _parsed(url: str) -> URL | str:
+    """The URL, parsed; one that cannot be parsed as it is: the session refuses it."""
+    try:
+        return URL(url)
+    except ValueError:
+        return url
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int = MAX_ANSWER_BYTES) -> bytes:
@@ -174,17 +190,26 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int = MAX_ANSWER_BY
     return bytes(body)
 
 
-def retry_after_from(header: str, *, now: datetime) -> float | None:
-    """Read a `Retry-After`, seconds or an HTTP date, as seconds; None when it cannot be read."""
-    text = header.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), MAX_RETRY_AFTER_S)
+def retry_after_from(*headers: str, now: datetime) -> float | None:
+    """Read the `Retry-After` headers of one answer as seconds; None when none of them can be read.
+
+    A header is a number of seconds, with a fraction where a proxy writes one, or an HTTP date. Of several, also in one
+    header with commas, the longest counts: whoever waits for that one is too early for none.
+    """
+    waits = [wait for header in headers for wait in _waits_in(header[:MAX_RETRY_AFTER_LENGTH].strip(), now)]
+    return min(max(waits), MAX_RETRY_AFTER_S) if waits else None
+
+
+def _waits_in(header: str, now: datetime) -> list[float]:
+    parts = [part.strip() for part in header.split(",")]
+    if numbers := [float(part) for part in parts if _SECONDS.fullmatch(part)]:
+        return numbers
     try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
+        at = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return []
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max((aware - now).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
+    return [max((aware - now).total_seconds(), 0.0)]
 
 
 def fits_header(token: str) -> bool:

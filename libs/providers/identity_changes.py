@@ -6,7 +6,8 @@ from libs.contracts.events import WhatsAppIdentityChanged, WhatsAppMessageReceiv
 from libs.contracts.phone_numbers import canonical
 from libs.providers.json_values import Json, dict_in, id_in, list_in, person_in, phone_in, user_id_in
 
-CHANGED: Final = frozenset({"user_changed_number", "customer_changed_number", "user_changed_user_id"})
+CHANGED_USER_ID: Final = "user_changed_user_id"
+CHANGED: Final = frozenset({"user_changed_number", "customer_changed_number", CHANGED_USER_ID})
 """The types of `system` messages that tell of a new identity (Meta's webhook reference, messages of type system)."""
 CONTACT_REQUEST: Final = "contact_request"
 OLD: Final = ("previous_wa_id", "customer")
@@ -17,9 +18,11 @@ NEW: Final = ("new_wa_id", "wa_id")
 def identity_change_from(system: Json, message: WhatsAppMessageReceived) -> WhatsAppIdentityChanged | None:
     """The identity change that a `system` object of `message` reports; None when it names no new identity.
 
-    The sender of the message is the old identity, unless the object says that it is the new one already.
+    The sender of the message is the old identity, unless the object says that it is the new one already. WhatsApp's
+    sentence counts where nothing else names the old one. A new user id is a change even if nothing says whose it was.
     """
-    if id_in(system.get("type")) not in CHANGED:
+    kind = id_in(system.get("type"))
+    if kind not in CHANGED:
         return None
     new_phone, new_user_id = _first(system, NEW)
     new_user_id = user_id_in(system.get("user_id")) or user_id_in(system.get("new_user_id")) or new_user_id
@@ -32,10 +35,15 @@ def identity_change_from(system: Json, message: WhatsAppMessageReceived) -> What
         old_user_id = old_user_id or message.customer_user_id
     if sender_is_new and new_user_id is None:
         new_user_id = message.customer_user_id
+    told_phone, told_user_id = _old_in_sentence(system.get("body"), new_phone, new_user_id)
+    old_phone, old_user_id = old_phone or told_phone, old_user_id or told_user_id
+    if kind == CHANGED_USER_ID and old_user_id is None:
+        old_phone = old_phone or new_phone  # it stayed
     change = _change(old_phone, old_user_id, new_phone, new_user_id)
-    if change is None:
+    if not change or not (old_phone or old_user_id or kind == CHANGED_USER_ID):
         return None
-    return WhatsAppIdentityChanged(number_id=message.number_id, at=message.sent_at, **change)
+    parent = user_id_in(system.get("parent_user_id"))
+    return WhatsAppIdentityChanged(number_id=message.number_id, at=message.sent_at, parent_user_id=parent, **change)
 
 
 def shared_contact_from(message: Json, received: WhatsAppMessageReceived) -> WhatsAppIdentityChanged | None:
@@ -66,14 +74,26 @@ def shared_contact_from(message: Json, received: WhatsAppMessageReceived) -> Wha
 
 def _change(
     old_phone: str | None, old_user_id: str | None, new_phone: str | None, new_user_id: str | None
-) -> dict[str, Any] | None:
-    """The fields of the event: what is new, and who it was; None unless both are known."""
+) -> dict[str, Any]:
+    """The fields of the event: what is new, and who it was; none when nothing is new."""
     new = {
         "new_customer": None if _same(old_phone, new_phone) else new_phone,
         "new_customer_user_id": None if old_user_id == new_user_id else new_user_id,
     }
     old = {"customer": old_phone, "customer_user_id": old_user_id}
-    return old | new if any(new.values()) and any(old.values()) else None
+    return old | new if any(new.values()) else {}
+
+
+def _old_in_sentence(body: object, new_phone: str | None, new_user_id: str | None) -> tuple[str | None, str | None]:
+    """The old phone number or user id in "User … changed from … to …"; none unless the sentence ends in the new one.
+
+    The name of the customer stands before it and may hold any words, so the last ones count.
+    """
+    _, _, names = body.rpartition(" changed from ") if isinstance(body, str) else ("", "", "")
+    old, _, new = (name.strip().rstrip(".") for name in names.partition(" to "))
+    phone, user_id = person_in(new)
+    is_new = _same(phone, new_phone) or (user_id is not None and user_id == new_user_id)
+    return person_in(old) if is_new else (None, None)
 
 
 def _first(system: Json, names: tuple[str, ...]) -> tuple[str | None, str | None]:

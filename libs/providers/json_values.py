@@ -111,11 +111,12 @@ def _whole_of(low: object, high: object) -> int | None:
 def codes_in(errors: object) -> tuple[int, ...]:
     """The codes of a list of errors, in order; a code may be a number or its digits."""
     listed = [errors] if isinstance(errors, dict) else list_in(errors)
-    codes = (_code_in(dict_in(error).get("code")) for error in listed)
+    codes = (code_in(dict_in(error).get("code")) for error in listed)
     return tuple(code for code in codes if code is not None)
 
 
-def _code_in(value: object) -> int | None:
+def code_in(value: object) -> int | None:
+    """An error code: a whole number, or its digits."""
     text = value.strip() if isinstance(value, str) else str(value) if type(value) is int else ""
     return int(text) if CODE.fullmatch(text) and abs(int(text)) < MAX_CODE else None
 

@@ -26,7 +26,7 @@ from tools.simulator.limits import MEDIA_SECONDS, Media
 from tools.simulator.meta_errors import error_from
 from tools.simulator.restrictions import CREDENTIALS, TEMPLATES, Restriction, first_fault
 from tools.simulator.send_requests import Send, answer_from, send_from
-from tools.simulator.status_payloads import Pricing, status_from
+from tools.simulator.status_payloads import Pricing, status_changes, status_from
 from tools.simulator.webhook_payloads import Inbound, envelope_from, message_from
 
 NUMBER, OTHER_NUMBER = "106540352242922", "2"
@@ -86,6 +86,24 @@ def test_a_status_names_the_customer_by_every_identity() -> None:
         }.items()
     )
     assert "recipient_id" not in status_from("read", wamid="w", to="US.7", timestamp=5)
+
+
+@pytest.mark.parametrize(
+    ("word", "with_user_id", "named"),
+    [
+        pytest.param("sent", True, True, id="a phone with its user id"),
+        pytest.param("sent", False, False, id="a phone alone"),
+        pytest.param("failed", True, False, id="a failure"),
+    ],
+)
+def test_a_status_of_a_message_to_a_phone_names_the_user_id_too(word: Any, *, with_user_id: bool, named: bool) -> None:
+    status = status_from(word, wamid="w", to=CUSTOMER, timestamp=5, user_id="US.7", with_user_id=with_user_id)
+
+    [change] = status_changes([(NUMBER, status)])
+
+    contacts = change["value"].get("contacts", [])
+    assert status.get("recipient_user_id") == ("US.7" if named else None)
+    assert [(each["wa_id"], each["user_id"]) for each in contacts] == ([(CUSTOMER, "US.7")] if named else [])
 
 
 def test_an_answer_names_whatsapps_own_spelling_of_the_phone() -> None:
@@ -174,7 +192,7 @@ def test_a_new_user_id_names_no_phone_and_no_contacts() -> None:
         "type": "system",
         "system": {
             "type": "user_changed_user_id",
-            "body": "The user's id changed",
+            "body": "User Someone changed from SA.1 to SA.2",
             "user_id": "SA.2",
             "parent_user_id": "SA.ENT.2",
             "previous_user_id": "SA.1",
@@ -193,6 +211,22 @@ def test_a_new_user_id_without_a_phone_is_read_too() -> None:
     assert isinstance(identity, WhatsAppIdentityChanged)
     assert (message.customer, message.customer_user_id, message.opens_window) == (None, "SA.2", False)
     assert (identity.customer_user_id, identity.new_customer_user_id) == ("SA.1", "SA.2")
+
+
+@pytest.mark.parametrize("phone_in", [(), ("from",), ("wa_id",), ("from", "wa_id")])
+def test_a_previous_user_id_may_stand_in_the_sentence_alone(phone_in: tuple[Any, ...]) -> None:
+    names = {"user_id": "SA.1", "new_user_id": "SA.2", "sender": CUSTOMER, "previous": "sentence"}
+    change = IdentityChange(phone_number_id=NUMBER, kind="user_changed_user_id", phone_in=phone_in, **names)
+
+    [message] = identity_change(change, wamid="wamid.1", now=1_800_000_000)["value"]["messages"]
+
+    assert message.get("from") == (CUSTOMER if "from" in phone_in else None)
+    assert message["system"] == {
+        "type": "user_changed_user_id",
+        "body": "User Someone changed from SA.1 to SA.2",
+        "user_id": "SA.2",
+        "parent_user_id": "SA.ENT.2",
+    } | ({"wa_id": CUSTOMER} if "wa_id" in phone_in else {})
 
 
 @pytest.mark.parametrize("kind", ["user_changed_number", "user_changed_user_id"])
@@ -255,7 +289,10 @@ def test_the_error_table_has_every_code_that_the_gateway_knows() -> None:
         (133000, 500),
         (133004, 503),
         (134101, 400),
+        (138006, 400),
         (139100, 403),
+        (459, 401),
+        (613, 400),
         (2494100, 500),
     ],
 )

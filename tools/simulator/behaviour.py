@@ -82,9 +82,10 @@ class MediaPlan(BaseModel):
 class Behaviour(BaseModel):
     """All changeable settings. `window`: whether a closed 24 h window fails the send or its status, or neither.
 
-    With several `webhook_urls`, posts go to them in turn, as through a load balancer. `wa_ids` maps a phone's digits to
-    WhatsApp's own spelling of it, which answers and statuses name. `template_category` is the category of every
-    template, `template_status` the `message_status` of its answer. `throughput` is the level of every number.
+    With several `webhook_urls`, posts go to them in turn, as through a load balancer. `user_ids`: statuses of a message
+    to a phone name the user id too; `answered_user_ids`: so does the answer, unlike Meta's. `wa_ids` maps a phone's
+    digits to WhatsApp's own spelling of it, which answers and statuses name. `template_category` is the category of
+    every template, `template_status` the `message_status` of its answer. `throughput` is the level of every number.
     """
 
     model_config = _STRICT
@@ -95,6 +96,7 @@ class Behaviour(BaseModel):
     pair: PairLimit = PairLimit()
     window: Literal["off", "answer", "status"] = "off"
     user_ids: bool = True
+    answered_user_ids: bool = False
     wa_ids: dict[str, str] = Field(default_factory=dict, repr=False)
     template_category: Category = "utility"
     template_status: Literal["accepted", "held_for_quality_assessment"] = "accepted"

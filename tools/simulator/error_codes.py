@@ -11,9 +11,10 @@ FORBIDDEN: Final = 403
 UNKNOWN_TITLE: Final = "Unknown error"
 RANGES: Final[dict[range, tuple[int, str]]] = {
     range(200, 300): (403, "API Permission"),
+    range(138_000, 139_000): (400, "Calling error"),
     range(139_000, 140_000): (403, "Blocked by Integrity"),
 }
-GRAPH_LEVEL: Final = frozenset({0, 1, 2, 3, 4, 10, 33, 104, 190, 2500})
+GRAPH_LEVEL: Final = frozenset({0, 1, 2, 3, 4, 10, 17, 32, 33, 102, 104, 190, 341, 613, 2500, *range(458, 468), 492})
 """Codes of the Graph API below WhatsApp, answered without `error_data`."""
 _DOCUMENTED: Final[dict[int, tuple[int, str]]] = {
     0: (401, "AuthException"),
@@ -85,13 +86,21 @@ _DOCUMENTED: Final[dict[int, tuple[int, str]]] = {
     2_494_100: (500, "Phone number is in maintenance mode"),
 }
 _UNDOCUMENTED: Final[dict[int, tuple[int, str]]] = {
+    17: (400, "User request limit reached"),
+    32: (400, "Page request limit reached"),
+    102: (401, "Session key invalid or no longer valid"),
     104: (401, "Incorrect signature"),
+    341: (400, "Application limit reached"),
+    613: (400, "Calls to this API have exceeded the rate limit"),
+    **dict.fromkeys([*range(458, 468), 492], (401, "Session has expired or is invalid")),
     2500: (400, "Unknown path components"),
+    **dict.fromkeys([*range(80_000, 80_007), 80_009, 80_014], (400, "There have been too many calls")),
     80008: (400, "There have been too many calls to this WhatsApp Business account"),
     130403: (403, "Business is blocked from messaging this user"),
     131020: (400, "Action not allowed"),
     131041: (400, "Message not allowed"),
     131059: (400, "Message not allowed in this form"),
+    131060: (400, "This message is currently unavailable"),
 }
 CODES: Final = _DOCUMENTED | _UNDOCUMENTED
 

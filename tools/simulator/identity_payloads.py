@@ -12,7 +12,8 @@ from tools.simulator.webhook_payloads import Change, change_from
 class IdentityChange(BaseModel):
     """`user_changed_number` names the old phone (`from`) and the new one; `user_changed_user_id` only the user ids.
 
-    A new phone number gives a new user id too; `user_id` is the old one, `new_user_id` the new one.
+    A new phone number gives a new user id too; `user_id` is the old one, `new_user_id` the new one. `previous` is where
+    the old user id stands besides the sentence, `phone_in` where a message about a new user id names the phone, `from`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -23,6 +24,8 @@ class IdentityChange(BaseModel):
     new_phone: str | None = Field(default=None, repr=False)
     user_id: str | None = None
     new_user_id: str | None = None
+    previous: Literal["fields", "sentence"] = "fields"
+    phone_in: tuple[Literal["from", "wa_id"], ...] = ()
     timestamp: int | None = None
 
     @model_validator(mode="after")
@@ -42,17 +45,21 @@ def identity_change(change: IdentityChange, *, wamid: str, now: int) -> Change:
         "type": "system",
         "system": {"type": change.kind} | _system(change),
     }
-    if change.sender and change.kind == "user_changed_number":
+    if change.sender and (change.kind == "user_changed_number" or "from" in change.phone_in):
         message["from"] = digits_of(change.sender)
     return change_from(change.phone_number_id, messages=[message])
 
 
 def _system(change: IdentityChange) -> dict[str, Any]:
-    found: dict[str, Any] = {"body": "The user's id changed"}
+    phone = digits_of(change.sender or "")
     if change.kind == "user_changed_number":
-        old, new = digits_of(change.sender or ""), digits_of(change.new_phone or "")
-        found = {"body": f"User changed from {old} to {new}", "wa_id": new}
-    for name, user_id in (("user_id", change.new_user_id), ("previous_user_id", change.user_id)):
+        new = digits_of(change.new_phone or "")
+        found: dict[str, Any] = {"body": f"User Someone changed from {phone} to {new}", "wa_id": new}
+    else:
+        found = {"body": f"User Someone changed from {change.user_id} to {change.new_user_id}"}
+        found |= {"wa_id": phone} if phone and "wa_id" in change.phone_in else {}
+    previous = change.user_id if change.previous == "fields" else None
+    for name, user_id in (("user_id", change.new_user_id), ("previous_user_id", previous)):
         if user_id:
             parent = name.replace("user_id", "parent_user_id")
             found |= {name: user_id, parent: parent_user_id_from(user_id)}

@@ -95,7 +95,7 @@ class MessagesEndpoint:
         answer = answer_from(
             send,
             wamid,
-            with_user_id=state.behaviour.user_ids,
+            with_user_id=state.behaviour.user_ids and state.behaviour.answered_user_ids,
             wa_id=state.wa_id_of(send.to),
             user_id=state.user_ids.get(send.to),
             message_status=state.behaviour.template_status,
@@ -110,9 +110,16 @@ class MessagesEndpoint:
         error = self._status_error(send, fault)
         now, wa_id = time.time(), self.state.wa_id_of(send.to)
         pricing = self.state.pricing_of(send, now=now)
-        user_id = self.state.user_ids.get(send.to)
         arrivals = schedule_from(
-            plan, send, wamid=wamid, now=now, error=error, wa_id=wa_id, pricing=pricing, user_id=user_id
+            plan,
+            send,
+            wamid=wamid,
+            now=now,
+            error=error,
+            wa_id=wa_id,
+            pricing=pricing,
+            user_id=self.state.user_ids.get(send.to),
+            with_user_id=behaviour.user_ids,
         )
         if "early" in plan.modes and arrivals:
             first = arrivals.pop(0)

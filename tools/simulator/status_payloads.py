@@ -52,13 +52,18 @@ def status_from(
     error: MetaError | None = None,
     pricing: Pricing | None = None,
     user_id: str | None = None,
+    with_user_id: bool = True,
 ) -> dict[str, Any]:
-    """One element of `value.statuses`; `to` is the customer's `wa_id`, or the user id without one."""
+    """One element of `value.statuses`; `to` is the customer's `wa_id`, or the user id without one.
+
+    A phone is named with its user id, unless the status is `failed` (Meta, "Business-scoped user IDs").
+    """
     body: dict[str, Any] = {"id": wamid, "status": status, "timestamp": str(timestamp)}
     if is_phone(to):
         body["recipient_id"] = to
     user_id = (user_id or user_id_from(to)) if is_phone(to) else to
-    body |= {"recipient_user_id": user_id, "recipient_parent_user_id": parent_user_id_from(user_id)}
+    if not is_phone(to) or (with_user_id and status != "failed"):
+        body |= {"recipient_user_id": user_id, "recipient_parent_user_id": parent_user_id_from(user_id)}
     if status in _PRICED:
         body |= (pricing or Pricing()).fields(wamid, timestamp)
     if callback is not None:
@@ -69,8 +74,23 @@ def status_from(
 
 
 def status_changes(statuses: Iterable[tuple[str, dict[str, Any]]]) -> list[Change]:
-    """One change for each number, with all of its statuses in the order given."""
+    """One change for each number, with all of its statuses in the order given, and whom these are about."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for phone_number_id, status in statuses:
         groups.setdefault(phone_number_id, []).append(status)
-    return [change_from(number, statuses=entries) for number, entries in groups.items()]
+    return [change_from(number, **_contacts_part(entries), statuses=entries) for number, entries in groups.items()]
+
+
+def _contacts_part(statuses: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The contacts of those whom statuses name by phone and user id."""
+    contacts = {
+        status["recipient_id"]: {
+            "profile": {"name": "Someone"},
+            "wa_id": status["recipient_id"],
+            "user_id": status["recipient_user_id"],
+            "parent_user_id": status["recipient_parent_user_id"],
+        }
+        for status in statuses
+        if status.keys() >= {"recipient_id", "recipient_user_id"}
+    }
+    return {"contacts": list(contacts.values())} if contacts else {}

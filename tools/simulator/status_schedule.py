@@ -28,6 +28,7 @@ def schedule_from(
     wa_id: str | None = None,
     pricing: Pricing | None = None,
     user_id: str | None = None,
+    with_user_id: bool = True,
 ) -> list[ScheduledStatus]:
     """The statuses in the order of arrival; with an error only `failed`.
 
@@ -46,6 +47,7 @@ def schedule_from(
             error=error,
             pricing=pricing,
             user_id=user_id,
+            with_user_id=with_user_id,
         )
         for kind, delay in zip(kinds, delays, strict=True)
     ]

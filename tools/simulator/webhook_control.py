@@ -111,6 +111,8 @@ class WebhookControl:
             callback=message.callback,
             error=None if wanted.code is None else error_from(wanted.code),
             pricing=self.state.pricing_of(send, now=time.time()),
+            user_id=self.state.user_ids.get(message.to),
+            with_user_id=self.state.behaviour.user_ids,
         )
         self._require_webhook_url()
         answer = await self.state.webhooks.post_status(message.phone_number_id, status, delay=0.0)

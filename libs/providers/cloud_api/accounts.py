@@ -33,12 +33,12 @@ MAX_VALUE: Final = 512
 MAX_DEPTH: Final = 4
 
 
-def preference_in(number: str, preference: Json) -> WhatsAppPreferenceChanged | None:
+def preference_in(number: str, preference: Json, contacts: object) -> WhatsAppPreferenceChanged | None:
     """One customer's preference; None when it cannot be read or names no customer."""
     at = time_in(preference.get("timestamp"))
     category, value = name_in(preference.get("category")), name_in(preference.get("value"))
     who = customer_of(
-        preference.get("wa_id"), preference.get("user_id"), (), parent_user_id=preference.get("parent_user_id")
+        preference.get("wa_id"), preference.get("user_id"), contacts, parent_user_id=preference.get("parent_user_id")
     )
     if at is None or not category or not value or not who.known:
         return None

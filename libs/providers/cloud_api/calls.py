@@ -3,26 +3,34 @@
 from typing import Final
 
 from libs.contracts.events import MAX_NAME, WhatsAppCallReceived
-from libs.providers.cloud_api.customers import customer_of
-from libs.providers.json_values import Json, id_in, time_in
+from libs.providers.cloud_api.customers import business_number_in, customer_of, is_same_number, parent_user_id_in
+from libs.providers.json_values import Json, id_in, phone_in, time_in
 
 BY_CUSTOMER: Final = "USER_INITIATED"
 BY_BUSINESS: Final = "BUSINESS_INITIATED"
-DIRECTIONS: Final = frozenset({BY_CUSTOMER, BY_BUSINESS})
+CUSTOMERS_SIDE: Final = {BY_CUSTOMER: "from", BY_BUSINESS: "to"}
+DIRECTION_OF: Final = {side: direction for direction, side in CUSTOMERS_SIDE.items()}
+OTHER: Final = {"from": "to", "to": "from"}
 
 
-def call_in(number: str, call: Json, contacts: object) -> WhatsAppCallReceived | None:
-    """What happened to one call; None when it cannot be read or names no customer.
+def call_in(number: str, call: Json, value: Json) -> WhatsAppCallReceived | None:
+    """What happened to one call of a change's value; None when it cannot be read or names no customer.
 
-    The other side of the number is the customer: the caller, or who was called.
+    The customer is the side that is not the business, whoever called: an example of Meta's for the end of a customer's
+    call has the business in `from`. Where neither side is the business's number, `direction` says who called.
     """
     call_id, at = id_in(call.get("id")), time_in(call.get("timestamp"))
     event, direction = id_in(call.get("event"), longest=MAX_NAME), call.get("direction")
-    if call_id is None or at is None or event is None or direction not in DIRECTIONS:
+    business = {side for side in OTHER if _is_business(call.get(side), number, value)}
+    customers = OTHER[min(business)] if len(business) == 1 else None
+    if direction is None and customers is not None:
+        direction = DIRECTION_OF[customers]
+    if call_id is None or at is None or event is None or direction not in CUSTOMERS_SIDE:
         return None
-    side = "from" if direction == BY_CUSTOMER else "to"
-    customer = customer_of(call.get(side), call.get(f"{side}_user_id"), contacts)
-    if not customer.known:
+    side = customers or CUSTOMERS_SIDE[direction]
+    parent = parent_user_id_in(call, side)
+    customer = customer_of(call.get(side), call.get(f"{side}_user_id"), value.get("contacts"), parent_user_id=parent)
+    if not customer.known or side in business:
         return None
     return WhatsAppCallReceived(
         number_id=number,
@@ -33,6 +41,12 @@ def call_in(number: str, call: Json, contacts: object) -> WhatsAppCallReceived |
         at=at,
         **customer.fields,
     )
+
+
+def _is_business(address: object, number: str, value: Json) -> bool:
+    """True for the business's own number, and for Meta's id of it."""
+    phone = phone_in(address)
+    return is_same_number(phone, business_number_in(value)) or phone == f"+{number}"
 
 
 def _status_in(value: object) -> str | None:

@@ -52,6 +52,15 @@ def customer_of(address: object, user_id: object, contacts: object, *, parent_us
     )
 
 
+def parent_user_id_in(part: Json, side: str) -> str | None:
+    """The parent of the user id of one side (`from`, `to`, `recipient`) of a message, call or status.
+
+    Meta's pages name it in several ways ("Business-scoped user IDs", and the references of the webhooks).
+    """
+    names = (f"{side}_parent_user_id", f"parent_{side}_user_id", "parent_user_id")
+    return next((user_id for name in names if (user_id := user_id_in(part.get(name)))), None)
+
+
 def _contact_of(phone: str | None, user_id: str | None, contacts: Sequence[Json]) -> Json:
     for contact in contacts:
         contact_phone, contact_id = person_in(contact.get("wa_id"))

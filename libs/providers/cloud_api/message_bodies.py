@@ -96,6 +96,5 @@ def _interactive(content: InteractiveRequest) -> dict[str, Any]:
 
 
 def _recipient(customer: Customer) -> dict[str, str | None]:
-    if customer.digits is not None:
-        return {"to": customer.digits}
-    return {"recipient": customer.user_id}
+    digits = customer.digits
+    return {"recipient": customer.user_id} if digits is None else {"to": digits}

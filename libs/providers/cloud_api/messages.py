@@ -12,6 +12,8 @@ MEDIA_FIELDS: Final = ("id", "mime_type", "sha256", "filename", "caption", "voic
 OPENS_NO_WINDOW: Final = frozenset({"reaction", "system", "request_welcome", "edit", "revoke"})
 """Types that the customer does not write to the business. All others open the window, unsupported ones included: the
 customer did write, and if the window is not open after all, WhatsApp's first refusal closes it (131047)."""
+KINDS: Final = ("text", *sorted(MEDIA), "location", "contacts", "button", "interactive", "order", "reaction", "system")
+"""Types that are read from the name of their object where a message names none."""
 EDIT: Final = "edit"
 EDITS: Final = frozenset({EDIT, "edited", "message_edit"})
 """Types of a message that replaces the words of an earlier one."""
@@ -19,7 +21,8 @@ EDITS: Final = frozenset({EDIT, "edited", "message_edit"})
 
 def content_fields_of(message: Json, contact: Json) -> dict[str, Any]:
     """The fields of the event besides sender, time and id: type, text, buttons and content."""
-    told = (id_in(message.get("type")) or "unknown")[:MAX_NAME]
+    named = id_in(message.get("type")) or next((kind for kind in KINDS if message.get(kind)), "unknown")
+    told = named[:MAX_NAME]
     edited = message.get(told) if told in EDITS else message.get(EDIT)
     kind = EDIT if told in EDITS or isinstance(edited, dict) else told
     message = {**message, EDIT: edited} if kind == EDIT else message
@@ -74,7 +77,10 @@ def _pressed(message: Json) -> tuple[str, ...]:
 
 
 def _content(message: Json, kind: str) -> dict[str, Any] | None:
-    """The type's own object, under its name, with error codes and the advertisement that led to the chat."""
+    """The type's own object, under its name, with error codes and where the message comes from.
+
+    That is the advertisement that led to the chat, the product that is asked about, and that another person wrote it.
+    """
     content: dict[str, Any] = {}
     part = message.get(kind)
     if kind in MEDIA:
@@ -85,4 +91,8 @@ def _content(message: Json, kind: str) -> dict[str, Any] | None:
         content["errors"] = list(codes)
     if isinstance(message.get("referral"), dict):
         content["referral"] = pruned(message["referral"])
+    context = dict_in(message.get("context"))
+    if product := dict_in(context.get("referred_product")):
+        content["referred_product"] = pruned(product)
+    content |= {flag: True for flag in ("forwarded", "frequently_forwarded") if context.get(flag) is True}
     return content or None

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import aiohttp
 
-from libs.providers.cloud_api.responses import refusal_in
+from libs.providers.cloud_api.responses import refusal_of_number_in
 from libs.providers.http import HttpAnswer, fits_header, post
 from libs.providers.json_values import dict_in, id_in
 from libs.providers.outcomes import NotSent, OutcomeUnknown, Refused, Uploaded, UploadOutcome
@@ -56,7 +56,7 @@ def _form(file: MediaFile, content: object) -> aiohttp.MultipartWriter:
 def outcome_from(answer: HttpAnswer) -> UploadOutcome:
     """The outcome that an answer of the media endpoint means."""
     body = dict_in(answer.body)
-    refused = refusal_in(answer, body.get("error"))
+    refused = refusal_of_number_in(answer, body.get("error"))
     if refused is not None:
         return refused
     if answer.status < HTTPStatus.MULTIPLE_CHOICES:

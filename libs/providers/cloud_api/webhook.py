@@ -17,7 +17,13 @@ from libs.providers.cloud_api.accounts import (
     preference_in,
 )
 from libs.providers.cloud_api.calls import call_in
-from libs.providers.cloud_api.customers import Customer, business_number_in, customer_of, is_same_number
+from libs.providers.cloud_api.customers import (
+    Customer,
+    business_number_in,
+    customer_of,
+    is_same_number,
+    parent_user_id_in,
+)
 from libs.providers.cloud_api.messages import content_fields_of
 from libs.providers.cloud_api.posts import ECHOES, ERRORS, field_label, number_of, single_posts
 from libs.providers.identity_changes import identity_change_from, shared_contact_from
@@ -84,10 +90,10 @@ class Change:
         """The items of one of its lists."""
         return list_in(self.value.get(name))
 
-    def customer_of(self, part: Json, address: str, user_id: str, parent_user_id: str) -> Customer:
-        """The customer that these keys of a part name."""
-        parent = part.get(parent_user_id)
-        return customer_of(part.get(address), part.get(user_id), self.value.get("contacts"), parent_user_id=parent)
+    def customer_of(self, part: Json, address: str, side: str) -> Customer:
+        """The customer on one side of a part: at its address, or with the side's user id."""
+        user_id, parent = part.get(f"{side}_user_id"), parent_user_id_in(part, side)
+        return customer_of(part.get(address), user_id, self.value.get("contacts"), parent_user_id=parent)
 
     def is_own(self, customer: Customer) -> bool:
         """True when the "customer" is the business's own number: the message is an echo of what it sent."""
@@ -128,16 +134,18 @@ def _number_events(change: Change, key: bytes) -> Iterator[Part]:
     for call in change.items("calls"):
         yield _call(change, dict_in(call))
     for preference in change.items("user_preferences"):
-        event = preference_in(change.number, dict_in(preference))
+        event = preference_in(change.number, dict_in(preference), change.value.get("contacts"))
         yield Skip.UNREADABLE if event is None else InboundEvent(event_id_of(event, key), event)
 
 
 def _sender_of(message: Json, change: Change) -> Customer:
-    """Who sent a message; `user_changed_user_id` may name the customer only by the new user id, in its object."""
-    sender, system = change.customer_of(message, "from", "from_user_id", "from_parent_user_id"), message.get("system")
+    """Who sent a message; one about a new identity may name the customer only by the new names, in its object."""
+    sender, system = change.customer_of(message, "from", "from"), message.get("system")
     if sender.known or not isinstance(system, dict):
         return sender
-    return customer_of(None, system.get("user_id"), None, parent_user_id=system.get("parent_user_id"))
+    parent = system.get("parent_user_id")
+    address = system.get("wa_id") or system.get("new_wa_id")
+    return customer_of(address, system.get("user_id"), None, parent_user_id=parent)
 
 
 def _message(change: Change, message: Json) -> Iterator[Part]:
@@ -171,9 +179,9 @@ def _status(change: Change, update: Json) -> InboundEvent | Skip:
         return Skip.UNREADABLE
     if update.get("recipient_type") == "group" or update.get("group_id"):
         return Skip.GROUP
-    if status not in STATUSES or update.get("type") == "call":
-        return Skip.UNKNOWN_STATUS
-    customer = change.customer_of(update, "recipient_id", "recipient_user_id", "recipient_parent_user_id")
+    if status not in STATUSES or update.get("type") not in (None, "message"):
+        return Skip.UNKNOWN_STATUS  # of a call or a payment, which has an id of a message too
+    customer = change.customer_of(update, "recipient_id", "recipient")
     event = WhatsAppStatusReceived(
         number_id=change.number,
         message_id=wamid,
@@ -188,7 +196,7 @@ def _status(change: Change, update: Json) -> InboundEvent | Skip:
 
 def _call(change: Change, call: Json) -> InboundEvent | Skip:
     """What happened to a call; the same event of the same call is one event, however often Meta tells it."""
-    event = call_in(change.number, call, change.value.get("contacts"))
+    event = call_in(change.number, call, change.value)
     if event is None:
         return Skip.UNREADABLE
     return InboundEvent(uuid5(NAMESPACE, f"call:{change.number}:{event.call_id}:{event.event}"), event)

@@ -1,5 +1,6 @@
 """The object of each kind of message under Meta's field names, its text, and what was pressed."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ MEDIA_FIELDS: Final = {
     "caption": ("caption",),
 }
 """Meta's names, and the names that each kind of instance has. Never URLs, keys or thumbnails."""
+PRODUCT: Final = "productMessage"
+NUMBER: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,20})?", re.ASCII)
 MEDIA_FLAGS: Final = {"voice": ("voice", "ptt"), "animated": ("animated", "isAnimated")}
 ORDER_FIELDS: Final = {
     "id": ("id", "orderId"),
@@ -24,6 +27,13 @@ ORDER_FIELDS: Final = {
     "item_count": ("itemCount",),
     "product_items": ("product_items",),
 }
+PRODUCT_FIELDS: Final = {
+    "product_retailer_id": ("retailerId",),
+    "id": ("productId",),
+    "title": ("title",),
+}
+MANY_TIMES: Final = 5
+"""The count from which WhatsApp shows a message as forwarded many times."""
 
 
 def text_of(kind: str, fields: Json) -> str | None:
@@ -53,6 +63,22 @@ def type_object(name: str, kind: str, fields: Json) -> dict[str, Any] | None:
     return {kind: made} if made else None
 
 
+def context_of(fields: Json, beside: Json) -> dict[str, Any]:
+    """Where a message comes from, in Meta's terms: the product that it is about, and that another person wrote it.
+
+    The product is that of the message itself, or of the message that it answers.
+    """
+    context = dict_in(fields.get("contextInfo")) or dict_in(beside.get("contextInfo"))
+    quoted = dict_in(dict_in(context.get("quotedMessage")).get(PRODUCT))
+    product = _texts(dict_in(fields.get("product") or quoted.get("product")), PRODUCT_FIELDS)
+    score = context.get("forwardingScore")
+    flags = {
+        "forwarded": context.get("isForwarded") is True,
+        "frequently_forwarded": type(score) is int and score >= MANY_TIMES,
+    }
+    return ({"referred_product": product} if product else {}) | {name: True for name, told in flags.items() if told}
+
+
 def _media(fields: Json) -> dict[str, Any]:
     flags = {name: True for name, names in MEDIA_FLAGS.items() if any(fields.get(each) is True for each in names)}
     return _texts(fields, MEDIA_FIELDS) | flags
@@ -60,7 +86,10 @@ def _media(fields: Json) -> dict[str, Any]:
 
 def _location(fields: Json) -> dict[str, Any]:
     names = {"latitude": ("degreesLatitude", "latitude"), "longitude": ("degreesLongitude", "longitude")}
-    places = {name: next((fields[n] for n in each if _is_number(fields.get(n))), None) for name, each in names.items()}
+    places = {
+        name: next((at for n in each if (at := _number_in(fields.get(n))) is not None), None)
+        for name, each in names.items()
+    }
     found = {name: value for name, value in places.items() if value is not None}
     return found | _texts(fields, {"name": ("name",), "address": ("address",)})
 
@@ -136,8 +165,11 @@ def _texts(fields: Json, names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     return {name: text for name, text in found.items() if text is not None}
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number_in(value: object) -> int | float | None:
+    """A number, or the text of one."""
+    if isinstance(value, str):
+        return float(value) if NUMBER.fullmatch(value) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _text(value: object) -> str | None:

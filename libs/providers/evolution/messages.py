@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from libs.contracts.events import MAX_NAME
-from libs.providers.evolution.content import MAX_TEXT, pressed_in, text_of, type_object
+from libs.providers.evolution.content import MAX_TEXT, PRODUCT, context_of, pressed_in, text_of, type_object
 from libs.providers.evolution.wrapped import BESIDES, Unwrapped, unwrapped
 from libs.providers.json_values import Json, dict_in, id_in, name_in, text_in
 
@@ -30,6 +30,7 @@ WRITTEN: Final = {
     "listResponseMessage": "interactive",
     "interactiveResponseMessage": "interactive",
     "orderMessage": "order",
+    PRODUCT: "text",  # Meta's type of a question about a product
 }
 """WhatsApp's names for what a customer writes or presses, and Meta's. Only these open the window."""
 TOLD: Final = {
@@ -92,9 +93,9 @@ def _content(inner: Unwrapped, message_type: object) -> MessageContent:
         kind,
         text=text,
         pressed=pressed,
-        content=type_object(name, kind, fields),
+        content=((type_object(name, kind, fields) or {}) | context_of(fields, inner.fields)) or None,
         reply_to=_reply_to(fields) or _reply_to(inner.fields),
-        opens_window=name in WRITTEN and inner.known and (kind != "text" or text is not None),
+        opens_window=name in WRITTEN and inner.known and (kind != "text" or text is not None or name == PRODUCT),
     )
 
 

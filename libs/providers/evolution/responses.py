@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import Final
 
 from libs.providers.cloud_api.responses import ERRORS as CLOUD_API_ERRORS
-from libs.providers.cloud_api.responses import refusal_in
+from libs.providers.cloud_api.responses import refusal_of_number_in
 from libs.providers.errors import packaged_table
 from libs.providers.evolution.jids import identity_of
 from libs.providers.http import HttpAnswer
@@ -90,7 +90,7 @@ def _refusal_of_meta(answer: HttpAnswer, fields: Json) -> Refused | None:
     error = wrapped if isinstance(wrapped, dict) else fields
     if not (isinstance(error.get("type"), str) or isinstance(error.get("fbtrace_id"), str)):
         return None
-    return refusal_in(answer, error)
+    return refusal_of_number_in(answer, error)
 
 
 def _complaints(fields: Json) -> Iterator[tuple[object, int]]:

@@ -62,7 +62,7 @@ def customer_key_of(event: Event, pseudonyms: Pseudonyms) -> str | None:
     """The key of the event's customer; None when the event has none."""
     fields = vars(event)
     key: str | None = fields.get("customer_key")
-    address = fields.get("customer") or fields.get("customer_user_id")
+    address = fields.get("customer") or fields.get("customer_user_id") or fields.get("new_customer_user_id")
     return key or (pseudonyms.customer_key(event.account_id or _NO_ACCOUNT, address) if address else None)
 
 

@@ -28,6 +28,8 @@ WORDS = frozenset({"text", "image", "audio", "video", "document", "sticker", "lo
 """Message types whose `text` is the customer's own: a text, a caption, or the new words of an edited message
 (docs/decisions/0023-a-caption-is-text.md). In others it is the business's wording, an emoji or a note."""
 LIFTED_BY_OPT_IN = (SuppressionKind.OPT_OUT, SuppressionKind.PROVIDER_BLOCK)
+CONTACTS = "contacts"
+"""The type of a message with a contact: the customer's own phone, if WhatsApp asked for it."""
 NO_CALLER = "policy"
 """The `reply_to` of a message that no caller waits for."""
 
@@ -72,6 +74,10 @@ class HandleInboundMessage:
         if message.opens_window:
             quotable = self._quotable(received, identity.keys[0])
             await self.conversations.open_window(message.number_id, identity.keys, message.sent_at, message=quotable)
+            if message.type == CONTACTS:
+                # Read after the window is written: a concurrent link of the phone sees it, or this read sees the link.
+                linked = await self.customer_identities.link(account.id, identity.keys[:1], message.sent_at)
+                await self.conversations.open_window(message.number_id, linked.keys, message.sent_at)
             await self.customer_restrictions.end(
                 account.id, message.number_id, identity.keys, at=message.sent_at, cause=received.id
             )

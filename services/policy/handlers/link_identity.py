@@ -18,7 +18,8 @@ class LinkIdentity:
 
     A phone number that a customer without one shares is a further name of the same person, who keeps the window.
 
-    A change that does not say whose new user id it is holds messages first, until an operator confirms the person.
+    A change that does not say whose new user id it is holds messages first, until an operator confirms the person; one
+    that names nobody as before links nothing.
     """
 
     customer_identities: CustomerIdentities
@@ -30,10 +31,10 @@ class LinkIdentity:
         """Handle one change. Safe to repeat: copies and links are identified by the keys alone."""
         changed, identities = received.event, self.customer_identities
         account = changed.account_id or ""
+        await self.hold(changed, received.id)
         old = identities.keys(account, changed.customer, changed.customer_user_id)
         if not old:
             return
-        await self.hold(changed, received.id)
         for each in (changed.customer, changed.new_customer):
             await identities.move_former(account, each)
         before = await identities.pair(account, old[0], changed.at)
@@ -70,7 +71,10 @@ class LinkIdentity:
 
 @dataclass(frozen=True, slots=True)
 class LinkAnswer:
-    """Makes one customer of the name that a message was sent to and the name in WhatsApp's answer."""
+    """Makes one customer of the name that a message was sent to and the name in WhatsApp's answer or a status.
+
+    A late status changes nothing once WhatsApp has shown either name with another one.
+    """
 
     customer_identities: CustomerIdentities
     contacts: CustomerContacts
@@ -89,9 +93,11 @@ class LinkAnswer:
             keys[0] = await identities.main_key(account, keys[0])
         for each in (linked.customer, linked.linked_customer):
             await identities.move_former(account, each)
-        # First, so that the next message that finds the link goes to WhatsApp's own digits.
-        await self._keep_addresses(account, linked, Contact(phone=phone, user_id=user_id))
         customer = await identities.link(account, keys, linked.at)
+        if keys[-1] not in (await identities.pair(account, keys[0], linked.at)).keys:
+            return
+        # Before the alias, so that the next message that finds it goes to WhatsApp's own digits.
+        await self._keep_addresses(account, linked, Contact(phone=phone, user_id=user_id))
         if linked.customer and phone and linked.customer != phone:
             [alias] = identities.keys(account, linked.customer)
             customer = await identities.join_alias(account, alias, keys[0], linked.at)

@@ -28,22 +28,26 @@ class MessageContacts:
         )
         return sealed_contact(contact, self.sealer, owner=str(approved.event_id))
 
-    def completed(self, status: WhatsAppStatusReceived, message: TrackedMessage) -> WhatsAppStatusReceived:
-        """The status with every name of the recipient: the number that the message was sent to, and what it shows."""
-        kept = contact_from(message.contact, self.sealer, owner=message.event_id)
-        seen = Contact(
-            phone=status.customer,
-            wa_id=status.customer_wa_id,
-            user_id=status.customer_user_id,
-            parent_user_id=status.customer_parent_user_id,
-        )
-        if kept is not None and kept.phone and seen.phone and kept.phone != seen.phone:
-            seen = replace(seen, phone=kept.phone, wa_id=seen.wa_id or seen.phone.removeprefix("+"))
-        recipient = seen.completed_by(kept)
-        names = {
-            "customer": recipient.phone,
-            "customer_wa_id": recipient.wa_id,
-            "customer_user_id": recipient.user_id,
-            "customer_parent_user_id": recipient.parent_user_id,
-        }
-        return status.model_copy(update=names)
+    def opened(self, message: TrackedMessage) -> Contact | None:
+        """The recipient of a message; None after an erasure."""
+        return contact_from(message.contact, self.sealer, owner=message.event_id)
+
+
+def completed(status: WhatsAppStatusReceived, kept: Contact | None) -> WhatsAppStatusReceived:
+    """The status with every name of the recipient: the number that the message was sent to, and what it shows."""
+    seen = Contact(
+        phone=status.customer,
+        wa_id=status.customer_wa_id,
+        user_id=status.customer_user_id,
+        parent_user_id=status.customer_parent_user_id,
+    )
+    if kept is not None and kept.phone and seen.phone and kept.phone != seen.phone:
+        seen = replace(seen, phone=kept.phone, wa_id=seen.wa_id or seen.phone.removeprefix("+"))
+    recipient = seen.completed_by(kept)
+    names = {
+        "customer": recipient.phone,
+        "customer_wa_id": recipient.wa_id,
+        "customer_user_id": recipient.user_id,
+        "customer_parent_user_id": recipient.parent_user_id,
+    }
+    return status.model_copy(update=names)

@@ -17,6 +17,7 @@ from libs.store.progress import MessageStatus
 from libs.store.statuses import Statuses, TrackedMessage
 from services.sender import metrics
 from services.sender.domain.fallbacks import replacement_for
+from services.sender.domain.identities import identity_linked_by_status
 from services.sender.domain.refusals import RefusedMessage, refused_message_from
 from services.sender.domain.statuses import (
     classifications_of,
@@ -28,7 +29,7 @@ from services.sender.domain.statuses import (
 )
 from services.sender.handlers.cancellations import Cancellations
 from services.sender.handlers.error_tables import ErrorTables
-from services.sender.handlers.message_contacts import MessageContacts
+from services.sender.handlers.message_contacts import MessageContacts, completed
 from services.sender.handlers.refusal_effects import RefusalEffects
 from services.sender.ports import Fallbacks
 
@@ -77,8 +78,10 @@ class HandleStatus:
         if not message.progress.has(MessageStatus(status.status)):
             metrics.STATUSES.labels(status.status, "deferred").inc()
             raise RetryLater("the status that it follows is not stored yet", after=FOLLOWING_RETRY)
-        status = self.contacts.completed(status, message)
-        events: list[Event] = []
+        recipient = self.contacts.opened(message)
+        linked = identity_linked_by_status(status, message, recipient)
+        status = completed(status, recipient)
+        events: list[Event] = [] if linked is None else [linked]
         if status.status == MessageStatus.FAILED:
             events += await self._failed(status, message)
         updated = status_updated_from(status, message)

@@ -51,7 +51,7 @@ async def outcome_of(
         return await api.send(NUMBER, outgoing), stub
 
 
-def error(code: int, **more: object) -> dict[str, object]:
+def error(code: int | str, **more: object) -> dict[str, object]:
     return {"error": {"message": f"(#{code}) no", "type": "OAuthException", "code": code, **more}}
 
 
@@ -117,6 +117,17 @@ async def test_a_customer_without_a_phone_is_addressed_by_user_id() -> None:
             Refused(code=None, http_status=429, retry_after=9.0),
             id="a bare 429 with a date",
         ),
+        pytest.param(
+            answering(429, b"", "Retry-After: 1.5", "Retry-After: 0.5"),
+            Refused(code=None, http_status=429, retry_after=1.5),
+            id="a bare 429 with fractions of a second, twice",
+        ),
+        pytest.param(
+            answering(429, b"", "Retry-After: Mon, 23 Nov 99999999999999999999 11:00:00 GMT"),
+            Refused(code=None, http_status=429),
+            id="a bare 429 with a date that is none",
+        ),
+        pytest.param(answering(400, error("131047")), Refused(code=131047, http_status=400), id="a code as text"),
         pytest.param(answering(500, error(131000)), Refused(code=131000, http_status=500), id="500 with an error"),
         pytest.param(answering(500, b"oops"), OutcomeUnknown("server_error", 500), id="500 without one"),
         pytest.param(answering(503, b""), OutcomeUnknown("server_error", 503), id="a bare 503"),
@@ -191,6 +202,7 @@ async def test_a_refused_port_was_surely_not_reached() -> None:
         pytest.param("http://no-such-host.invalid", "dns_failed", id="a host without an address"),
         pytest.param("ftp://127.0.0.1", "invalid_provider_url", id="another scheme"),
         pytest.param("http://", "invalid_provider_url", id="no host"),
+        pytest.param("http://[::1", "invalid_provider_url", id="no URL"),
     ],
 )
 async def test_an_address_that_leads_nowhere_was_surely_not_reached(url: str, reason: str) -> None:

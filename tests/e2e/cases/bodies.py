@@ -4,6 +4,7 @@ A step says only what is special in its body:
 
 - `from`, `text`: a customer's message through the Cloud API;
 - `value`, `values`: one or several changes of the Cloud API's post; `null` removes a default;
+- `business_account`: Meta's id of the business account, where a case needs one of its own;
 - `jid`, `message`, `key`, `type`, `at`: a customer's message through Evolution; `event`, `data`: another webhook of it;
 - `to`: an agent's message; `call`: a call as 3CX's CRM template reports it; `body`: any other object;
 - `bytes`: the body itself. `before`: what is put before a body.
@@ -26,6 +27,7 @@ from tests.evolution_stub import envelope_of, update, upsert
 
 Fields = Mapping[str, Any]
 
+BUSINESS_ACCOUNT = "1029384756"
 BUSINESS_PHONE = "15550001111"
 METADATA = {"display_phone_number": BUSINESS_PHONE, "phone_number_id": "__PNID__"}
 CALL = {
@@ -77,7 +79,8 @@ def body_of(step: Fields, values: Mapping[str, str]) -> bytes:
 def _meta(step: Fields) -> Fields:
     values = step.get("values") or [step.get("value") or {"messages": [_special(step, "from", "text")]}]
     changes = [{"field": value.get("field", "messages"), "value": _value(value)} for value in values]
-    return {"object": "whatsapp_business_account", "entry": [{"id": "1029384756", "changes": changes}]}
+    entry = {"id": step.get("business_account", BUSINESS_ACCOUNT), "changes": changes}
+    return {"object": "whatsapp_business_account", "entry": [entry]}
 
 
 def _value(value: Fields) -> Fields:

@@ -72,8 +72,11 @@ async def test_an_identity_change_and_an_accounts_update_are_posted(whatsapp: Wh
 async def test_a_customer_keeps_the_user_id_that_they_have_shown(whatsapp: WhatsApp, callback: Callback) -> None:
     await whatsapp.control.inbound(NUMBER, CUSTOMER, user_id="SA.7")
 
+    _, silent = await whatsapp.send()
+    await whatsapp.control.configure(answered_user_ids=True)
     _, answer = await whatsapp.send()
-    await until(lambda: len(callback.statuses) == 3)
+    await until(lambda: len(callback.statuses) == 6)
 
+    assert "user_id" not in silent["contacts"][0]
     assert answer["contacts"][0]["user_id"] == "SA.7"
     assert {status["recipient_user_id"] for status in callback.statuses} == {"SA.7"}

@@ -24,6 +24,7 @@ from libs.contracts.events import (
     WebhookPayload,
     WebhookReceived,
     WebhookRejected,
+    WhatsAppIdentityChanged,
     WhatsAppMessageReceived,
     WhatsAppStatusReceived,
 )
@@ -251,6 +252,11 @@ def test_what_is_sealed_opens_with_its_own_key_for_its_own_record_alone() -> Non
             a_status(customer=PHONE, customer_user_id="u"), PSEUDONYMS.customer_key("acc_1", PHONE), id="the phone"
         ),
         pytest.param(a_status(customer_user_id="u"), PSEUDONYMS.customer_key("acc_1", "u"), id="the user id"),
+        pytest.param(
+            WhatsAppIdentityChanged(account_id="acc_1", number_id="n", at=NOON, new_customer_user_id="u"),
+            PSEUDONYMS.customer_key("acc_1", "u"),
+            id="the user id that nobody had before",
+        ),
         pytest.param(a_status(), None, id="nobody"),
     ],
 )

@@ -331,13 +331,17 @@ class FakeCustomers:
 
 @dataclass
 class FakeIdentities:
-    """Links by customer key."""
+    """Links by customer key; times decide as in the store."""
 
     partners: dict[str, str] = field(default_factory=dict)
+    linked_at: dict[str, datetime] = field(default_factory=dict)
     done: set[frozenset[str]] = field(default_factory=set)
 
     async def link(self, account_id: str, keys: Sequence[str], at: datetime) -> Identity:
         if len(keys) == 2:
+            if any(self.partners.get(a, b) != b and self.linked_at[a] > at for a, b in (keys, keys[::-1])):
+                return Identity(tuple(keys))
+            self.linked_at |= {key: max(at, self.linked_at.get(key, at)) for key in keys}
             self.partners |= {keys[0]: keys[1], keys[1]: keys[0]}
             return Identity(tuple(keys), frozenset(keys) in self.done)
         partner = self.partners.get(keys[0])

@@ -29,7 +29,17 @@ from tests.unit.policy.fakes import (
     chat_customers,
     gather_requests,
 )
-from tests.unit.policy.inbound import BY_NEW_PHONE, BY_PHONE, BY_USER, NEW_PHONE, USER, InboundMessages, suppressed
+from tests.unit.policy.inbound import (
+    BY_NEW_PHONE,
+    BY_NEW_USER,
+    BY_PHONE,
+    BY_USER,
+    NEW_PHONE,
+    NEW_USER,
+    USER,
+    InboundMessages,
+    suppressed,
+)
 from tests.unit.policy.test_notify_integrations import Rows
 
 BRAZILIAN, DIGITS = "+5511987654321", "551187654321"
@@ -271,6 +281,20 @@ async def test_the_user_id_in_an_answer_belongs_to_the_number_that_was_sent_to()
     assert suppressed(inbound) == {BY_PHONE, BY_USER}
     assert inbound.conversations.opened["num_1", BY_PHONE] == NOON
     assert await kept(inbound, BY_USER) == Contact(phone=PHONE, user_id=USER)
+
+
+async def test_a_late_status_does_not_undo_what_whatsapp_has_shown_since() -> None:
+    """The number may have a new owner, whose window and opt-out are not those of the old user id."""
+    inbound = InboundMessages()
+    later = {"sent_at": NOON + timedelta(hours=2), "message_id": "wamid.9"}
+    await inbound("STOP", customer=PHONE, customer_user_id=NEW_USER, id=uuid4(), **later)
+
+    await linking(inbound)(an_answer(customer=PHONE, linked_user_id=USER))
+
+    assert suppressed(inbound) == {BY_PHONE, BY_NEW_USER}
+    assert ("num_1", BY_USER) not in inbound.conversations.opened
+    assert await kept(inbound, BY_USER) is None
+    assert await kept(inbound, BY_PHONE) == Contact(phone=PHONE, user_id=NEW_USER)
 
 
 @pytest.mark.parametrize("names", [{}, {"linked_wa_id": "966512345678"}])

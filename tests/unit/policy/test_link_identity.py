@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -6,6 +7,7 @@ import pytest
 
 from libs.contracts.errors import ErrorCode
 from libs.contracts.events import RestrictionAdded, WhatsAppIdentityChanged
+from libs.store.inbound_messages import InboundMessage
 from libs.store.restriction_effects import Sending, answer_for, standing_against
 from libs.store.restrictions import RestrictionKind, of_pair
 from tests.builders import (
@@ -13,6 +15,7 @@ from tests.builders import (
     PHONE,
     received,
 )
+from tests.unit.policy.fakes import FakeConversations
 from tests.unit.policy.inbound import (
     BY_NEW_PHONE,
     BY_NEW_USER,
@@ -78,6 +81,25 @@ async def test_a_phone_that_a_customer_shares_on_request_is_a_name_of_the_same_p
     assert ("num_1", main) in inbound.conversations.opened
 
 
+async def test_a_shared_phone_that_is_linked_while_its_message_is_handled_has_the_window_too() -> None:
+    class Concurrent(FakeConversations):
+        """The phone is linked after the message's keys were read and before its window is open."""
+
+        async def open_window(self, *args: Any, message: InboundMessage | None = None) -> None:
+            if message is not None:
+                await inbound.link_identity(a_change(customer_user_id=USER, new_customer=NEW_PHONE))
+            await super().open_window(*args, message=message)
+
+    inbound = InboundMessages()
+    conversations = Concurrent()
+    inbound.handle = replace(inbound.handle, conversations=conversations)
+
+    await by_user_id(inbound, type="contacts")
+
+    main = await inbound.customer_identities.main_key("acc_1", BY_NEW_PHONE)
+    assert ("num_1", main) in conversations.opened
+
+
 # ---------------------------------------------------------------- a change that names nobody who is known
 
 ONLY_A_PHONE = {"customer": PHONE, "new_customer_user_id": NEW_USER}
@@ -90,6 +112,7 @@ ONLY_A_USER_ID = {"customer_user_id": USER, "new_customer_user_id": NEW_USER}
         pytest.param(ONLY_A_PHONE, set(), BY_PHONE, id="a phone's new user id"),
         pytest.param(ONLY_A_PHONE, {BY_PHONE}, BY_PHONE, id="a known phone's new user id"),
         pytest.param(ONLY_A_USER_ID, set(), BY_NEW_USER, id="a user id that nobody knows"),
+        pytest.param({"new_customer_user_id": NEW_USER}, {BY_USER}, BY_NEW_USER, id="a new user id of nobody"),
         pytest.param(ONLY_A_USER_ID | {"new_customer": PHONE}, set(), BY_PHONE, id="the same, with the phone"),
         pytest.param(ONLY_A_USER_ID, {BY_USER}, None, id="a known user id"),
         pytest.param(ONLY_A_USER_ID | {"new_customer": PHONE}, {BY_USER}, None, id="a known user id, with the phone"),

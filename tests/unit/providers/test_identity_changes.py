@@ -52,6 +52,14 @@ CHANGES: dict[str, tuple[dict[str, Any], str | None, str | None, Names]] = {
         USER_ID | {"wa_id": OLD[1:], "user_id": "US.2", "previous_user_id": "US.1", "previous_parent_user_id": "E"},
         OLD, "US.2", (None, "US.1", OLD, "US.2"),
     ),
+    "a new user id of a phone that says so twice": (
+        USER_ID | {"wa_id": OLD[1:], "user_id": "US.2"}, OLD, None, (OLD, None, None, "US.2"),
+    ),
+    "a new user id of a phone that the object names": (
+        USER_ID | {"wa_id": OLD[1:], "user_id": "US.2"}, None, "US.2", (OLD, None, None, "US.2"),
+    ),
+    "a new user id of the sender's phone": (USER_ID | {"user_id": "US.2"}, OLD, None, (OLD, None, None, "US.2")),
+    "a new user id of nobody": (USER_ID | {"user_id": "US.2"}, None, "US.2", (None, None, None, "US.2")),
 }  # fmt: skip
 
 
@@ -74,8 +82,90 @@ NONE: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
     "a new number that is none": (NUMBER | {"wa_id": "soon"}, OLD, None),
     "the same number": (NUMBER | {"wa_id": OLD[1:]}, OLD, None),
     "the old number is not told": (NUMBER | {"wa_id": NEW[1:]}, NEW, None),
+    "no new user id": (USER_ID, OLD, None),
+    "the same user id in the sentence": (
+        USER_ID | {"user_id": "US.1", "body": "User Ann changed from US.1 to US.1"},
+        None,
+        "US.1",
+    ),
     "the same user id": (USER_ID | {"user_id": "US.1", "previous_user_id": "US.1"}, None, "US.1"),
 }
+
+
+# ---------------------------------------------------------------- the old name in WhatsApp's sentence
+
+TOLD = "User Ann changed from US.1 to US.2"
+SENTENCES: dict[str, tuple[dict[str, Any], str | None, str | None, Names]] = {
+    "a user id": (USER_ID | {"user_id": "US.2", "body": TOLD}, None, "US.2", (None, "US.1", None, "US.2")),
+    "a user id, with the phone": (
+        USER_ID | {"user_id": "US.2", "body": TOLD}, OLD, None, (OLD, "US.1", None, "US.2"),
+    ),
+    "a user id, with the phone in the object": (
+        USER_ID | {"user_id": "US.2", "wa_id": OLD[1:], "body": TOLD}, None, "US.2", (None, "US.1", OLD, "US.2"),
+    ),
+    "a user id, with the phone twice": (
+        USER_ID | {"user_id": "US.2", "wa_id": OLD[1:], "body": TOLD}, OLD, None, (None, "US.1", OLD, "US.2"),
+    ),
+    "a sentence with a full stop and spaces": (
+        USER_ID | {"user_id": "US.2", "body": f" {TOLD}. \n"}, None, "US.2", (None, "US.1", None, "US.2"),
+    ),
+    "a name with the words of the sentence": (
+        USER_ID | {"user_id": "US.2", "body": f"User x changed from US.8 to US.2 {TOLD}"}, None, "US.2",
+        (None, "US.1", None, "US.2"),
+    ),
+    "a phone, from the new one": (
+        NUMBER | {"wa_id": NEW[1:], "body": f"User Ann changed from {OLD} to {NEW[1:]}"}, NEW, None,
+        (OLD, None, NEW, None),
+    ),
+    "another old id than a field names": (
+        USER_ID | {"user_id": "US.2", "previous_user_id": "US.7", "body": TOLD}, None, "US.2",
+        (None, "US.7", None, "US.2"),
+    ),
+    "another new id": (
+        USER_ID | {"user_id": "US.3", "body": TOLD}, None, "US.3", (None, None, None, "US.3"),
+    ),
+    "an old id that is none": (
+        USER_ID | {"user_id": "US.2", "body": "User Ann changed from somebody to US.2"}, None, "US.2",
+        (None, None, None, "US.2"),
+    ),
+    "words behind the new id": (
+        USER_ID | {"user_id": "US.2", "body": f"{TOLD} yesterday"}, None, "US.2", (None, None, None, "US.2"),
+    ),
+    "a sentence that is no text": (
+        USER_ID | {"user_id": "US.2", "body": [TOLD]}, None, "US.2", (None, None, None, "US.2"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("system", "phone", "user_id", "names"), SENTENCES.values(), ids=SENTENCES)
+def test_the_sentence_counts_where_it_ends_in_the_new_name_and_nothing_else_names_the_old_one(
+    system: dict[str, Any], phone: str | None, user_id: str | None, names: Names
+) -> None:
+    test_a_new_identity_is_told_with_the_old_one(system, phone, user_id, names)
+
+
+@pytest.mark.parametrize("phone_in", [(), ("from",), ("wa_id",), ("from", "wa_id")])
+@pytest.mark.parametrize("previous", ["fields", "sentence", "nowhere"])
+@pytest.mark.parametrize("new_in", ["object", "sender"])
+def test_every_form_of_a_new_user_id_is_a_change_to_it(phone_in: tuple[str, ...], previous: str, new_in: str) -> None:
+    system = USER_ID | {"user_id": "US.2", "body": TOLD if previous == "sentence" else "User Ann changed"}
+    system |= {"previous_user_id": "US.1"} if previous == "fields" else {}
+    system |= {"wa_id": OLD[1:]} if "wa_id" in phone_in else {}
+    phone = OLD if "from" in phone_in else None
+
+    change = change_of(system, phone, "US.2" if new_in == "sender" or phone is None else None)
+
+    assert change is not None
+    assert change.new_customer_user_id == "US.2"
+    assert change.customer_user_id == (None if previous == "nowhere" else "US.1")
+    assert OLD in {change.customer, change.new_customer} or not phone_in
+
+
+def test_the_parent_of_a_new_user_id_is_kept() -> None:
+    change = change_of(USER_ID | {"user_id": "US.2", "parent_user_id": "US.ENT.2"}, None, "US.1")
+
+    assert change is not None
+    assert change.parent_user_id == "US.ENT.2"
 
 
 @pytest.mark.parametrize(("system", "phone", "user_id"), NONE.values(), ids=NONE)

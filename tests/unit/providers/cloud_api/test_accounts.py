@@ -42,6 +42,28 @@ def test_a_repeated_preference_is_one_event_under_a_keyed_id() -> None:
     assert inbound_event.id != elsewhere.id
 
 
+CONTACT = {"wa_id": "16505551234", "user_id": "US.1", "parent_user_id": "US.ENT.1"}
+OTHER_CONTACT = {"wa_id": "16505550000", "user_id": "US.9"}
+
+
+@pytest.mark.parametrize(
+    ("names", "contacts", "expected"),
+    [
+        pytest.param({}, [OTHER_CONTACT, CONTACT], ("+16505551234", "US.1", "US.ENT.1"), id="by phone"),
+        pytest.param(
+            {"wa_id": None, "user_id": "US.1"}, [CONTACT], ("+16505551234", "US.1", "US.ENT.1"), id="by user id"
+        ),
+        pytest.param({}, [OTHER_CONTACT], ("+16505551234", None, None), id="of somebody else"),
+        pytest.param({}, None, ("+16505551234", None, None), id="without contacts"),
+    ],
+)
+def test_a_preference_is_its_contacts_too(names: Any, contacts: Any, expected: object) -> None:
+    event = one(parsed(document_of(user_preferences=[PREFERENCE | names], contacts=contacts))).event
+
+    assert isinstance(event, WhatsAppPreferenceChanged)
+    assert (event.customer, event.customer_user_id, event.customer_parent_user_id) == expected
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -59,6 +59,77 @@ def test_the_customer_is_the_other_side_of_the_number() -> None:
     ]
 
 
+OWN = "+1 555-000-1111"
+END = {"id": "wacid.A", "event": "terminate", "timestamp": "1749416383", "status": ["COMPLETED"]}
+SIDES: dict[str, tuple[dict[str, Any], tuple[str | None, str | None, str]]] = {
+    "the customer called": (
+        {"from": "16505551234", "to": "15550001111", "direction": "USER_INITIATED"},
+        ("+16505551234", None, "USER_INITIATED"),
+    ),
+    "the customer called, with the sides the other way round": (
+        {"from": "15550001111", "to": "16505551234", "direction": "USER_INITIATED"},
+        ("+16505551234", None, "USER_INITIATED"),
+    ),
+    "the business called": (
+        {"from": "15550001111", "to": "16505551234", "direction": "BUSINESS_INITIATED"},
+        ("+16505551234", None, "BUSINESS_INITIATED"),
+    ),
+    "the business called, with the sides the other way round": (
+        {"from": "16505551234", "to": "15550001111", "direction": "BUSINESS_INITIATED"},
+        ("+16505551234", None, "BUSINESS_INITIATED"),
+    ),
+    "a customer without a phone on the other side": (
+        {"from": "15550001111", "to_user_id": "US.8", "direction": "USER_INITIATED"},
+        (None, "US.8", "USER_INITIATED"),
+    ),
+    "a customer without a phone, in the place of one": (
+        {"from": "15550001111", "to": "US.9", "direction": "USER_INITIATED"},
+        (None, "US.9", "USER_INITIATED"),
+    ),
+    "the business as a number": (
+        {"from": 15550001111, "to": 16505551234, "direction": "USER_INITIATED"},
+        ("+16505551234", None, "USER_INITIATED"),
+    ),
+    "the business by Meta's id": (
+        {"from": NUMBER, "to": "16505551234", "direction": "USER_INITIATED"},
+        ("+16505551234", None, "USER_INITIATED"),
+    ),
+    "nothing says who called, the customer is in from": (
+        {"from": "16505551234", "to": "15550001111"},
+        ("+16505551234", None, "USER_INITIATED"),
+    ),
+    "nothing says who called, the business is in from": (
+        {"from": "15550001111", "to": "16505551234"},
+        ("+16505551234", None, "BUSINESS_INITIATED"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "expected"), SIDES.values(), ids=SIDES)
+def test_the_customer_is_never_the_business_itself(
+    call: dict[str, Any], expected: tuple[str | None, str | None, str]
+) -> None:
+    metadata = {"phone_number_id": NUMBER, "display_phone_number": OWN}
+
+    [found] = calls(END | call, metadata=metadata).events
+
+    assert (found.event.customer, found.event.customer_user_id, found.event.direction) == expected
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param({"from": "15550001111", "to": "15550001111", "direction": "USER_INITIATED"}, id="both sides"),
+        pytest.param({"from": "15550001111", "direction": "USER_INITIATED"}, id="the only side"),
+        pytest.param({"from": "16505551234", "to": "16505551235"}, id="neither side, and nobody says who called"),
+    ],
+)
+def test_a_call_whose_customer_nothing_names_is_kept(call: dict[str, Any]) -> None:
+    inbound = calls(END | call, metadata={"phone_number_id": NUMBER, "display_phone_number": OWN})
+
+    assert (inbound.events, len(inbound.unreadable)) == ((), 1)
+
+
 def test_the_same_event_of_a_call_is_one_event() -> None:
     ended = CALL | {"event": "terminate", "status": ["FAILED"]}
 

@@ -123,6 +123,44 @@ def test_a_status_names_the_customer_in_the_same_ways(
     assert (inbound_event.event.customer, inbound_event.event.customer_user_id) == customer
 
 
+@pytest.mark.parametrize("kind", ["payment", "call", "new", "", 5, ["message"], {}])
+def test_a_status_of_anything_but_a_message_is_skipped_and_takes_no_messages_place(kind: Any) -> None:
+    """A payment has the id of the message that asked for it."""
+    failed = STATUS | {"status": "failed"}
+
+    inbound = parsed(document_of(statuses=[failed | {"type": kind}, failed, STATUS | {"type": "message"}]))
+
+    statuses = [each.event for each in inbound.events if isinstance(each.event, WhatsAppStatusReceived)]
+    assert sorted(status.status for status in statuses) == ["delivered", "failed"]
+    assert inbound.skipped == Counter({Skip.UNKNOWN_STATUS: 1})
+
+
+PARENTS = [
+    *(("statuses", "recipient", name) for name in ("recipient_parent_user_id", "parent_recipient_user_id")),
+    *(("messages", "from", name) for name in ("from_parent_user_id", "parent_from_user_id")),
+    *(("calls", "from", name) for name in ("from_parent_user_id", "parent_from_user_id")),
+    *(("calls", "to", name) for name in ("to_parent_user_id", "parent_to_user_id")),
+    *((kind, side, "parent_user_id") for kind, side in (("statuses", "recipient"), ("messages", "from"))),
+    *((kind, side, "parent_user_id") for kind, side in (("calls", "from"), ("calls", "to"), ("user_preferences", ""))),
+]
+SAMPLES: dict[str, dict[str, Any]] = {
+    "messages": MESSAGE,
+    "statuses": STATUS,
+    "calls": {"id": "wacid.A", "event": "connect", "timestamp": "1749416383"},
+    "user_preferences": {"category": "marketing_messages", "value": "stop", "timestamp": 1749416383},
+}
+
+
+@pytest.mark.parametrize(("kind", "side", "name"), PARENTS)
+def test_a_parent_user_id_is_read_under_every_name_without_contacts(kind: str, side: str, name: str) -> None:
+    direction = "BUSINESS_INITIATED" if side == "to" else "USER_INITIATED"
+    part = SAMPLES[kind] | {f"{side}_user_id".lstrip("_"): "US.1", name: "US.ENT.1", "direction": direction}
+
+    [inbound_event] = parsed(document_of(**{kind: [part]}, contacts=None)).events
+
+    assert dict(inbound_event.event)["customer_parent_user_id"] == "US.ENT.1"
+
+
 def test_many_messages_find_their_contacts_among_many() -> None:
     phones = [str(16500000000 + number) for number in range(3_000)]
     messages = [a_message(id=f"wamid.{phone}", **{"from": phone}) for phone in phones]

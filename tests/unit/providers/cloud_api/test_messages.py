@@ -4,13 +4,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libs.contracts.events import (
+    MAX_NAME,
     WhatsAppIdentityChanged,
     WhatsAppMessageReceived,
     WhatsAppStatusReceived,
 )
+from libs.contracts.text import without_controls
 from libs.providers.inbound import InboundEvent
+from libs.providers.json_values import MAX_ITEMS
 from tests.unit.providers.cloud_api.samples import MESSAGE, STATUS, document_of, parsed
 
 AT = datetime.fromtimestamp(1749416383, UTC)
@@ -88,6 +93,27 @@ KINDS: dict[str, tuple[dict[str, Any], str | None, dict[str, Any] | None]] = {
         "hi",
         {"referral": {"source_id": "ad"}},
     ),
+    "a question about a product": (
+        a_message("text", {"body": "In stock?"}, context={"id": "wamid.1", "referred_product": {"catalog_id": "1"}}),
+        "In stock?",
+        {"referred_product": {"catalog_id": "1"}},
+    ),
+    "a picture of another person": (
+        a_message("image", IMAGE, context={"forwarded": True, "frequently_forwarded": False}),
+        "STOP",
+        {"image": IMAGE, "forwarded": True},
+    ),
+    "a text that many people forwarded": (
+        a_message("text", {"body": "hi"}, context={"forwarded": True, "frequently_forwarded": True}),
+        "hi",
+        {"forwarded": True, "frequently_forwarded": True},
+    ),
+    "a text with a context of other types": (
+        a_message("text", {"body": "hi"}, context={"referred_product": "1", "forwarded": "yes"}),
+        "hi",
+        None,
+    ),
+    "a text with a context that is none": (a_message("text", {"body": "hi"}, context=["wamid.1"]), "hi", None),
 }
 
 
@@ -98,6 +124,46 @@ def test_every_type_of_message_has_its_text_and_content(
     event = event_of(message)
 
     assert (event.type, event.text, event.content) == (message["type"], text, content)
+
+
+UNNAMED: dict[str, tuple[str, Any, bool]] = {
+    "a text": ("text", {"body": "hi"}, True),
+    "a picture": ("image", {"id": "1"}, True),
+    "a document": ("document", {"id": "1"}, True),
+    "a place": ("location", {"latitude": 1}, True),
+    "contacts": ("contacts", [{"name": {}}], True),
+    "a button": ("button", {"text": "Yes"}, True),
+    "a row": ("interactive", {"list_reply": {"title": "Yes"}}, True),
+    "an order": ("order", {"catalog_id": "1"}, True),
+    "a reaction": ("reaction", {"emoji": "x"}, False),
+    "an identity": ("system", {"body": "changed"}, False),
+}
+
+
+@pytest.mark.parametrize(("kind", "part", "opens"), UNNAMED.values(), ids=UNNAMED)
+@pytest.mark.parametrize("told", [None, 5, ""])
+def test_a_message_without_a_type_has_the_type_of_its_object(kind: str, part: Any, *, opens: bool, told: Any) -> None:
+    named, unnamed = event_of(a_message(kind, part)), event_of(a_message(kind, part) | {"type": told})
+
+    assert unnamed == named
+    assert unnamed.opens_window == opens
+
+
+def test_a_message_without_a_type_and_an_object_is_unknown() -> None:
+    assert event_of(a_message("text") | {"type": None}).type == "unknown"
+
+
+@given(
+    product=st.dictionaries(st.text(max_size=400), st.text(max_size=100) | st.none() | st.integers(), max_size=200),
+    flags=st.dictionaries(st.sampled_from(["forwarded", "frequently_forwarded"]), st.none() | st.booleans()),
+)
+def test_what_a_context_tells_is_bounded_and_clean(product: dict[str, Any], flags: dict[str, Any]) -> None:
+    event = event_of(a_message("text", {"body": "hi"}, context=flags | {"referred_product": product}))
+
+    kept = (event.content or {}).get("referred_product", {})
+    assert len(kept) <= MAX_ITEMS
+    assert all(len(name) <= MAX_NAME and without_controls(name) == name for name in kept)
+    assert (event.content or {}).get("forwarded") == (True if flags.get("forwarded") else None)
 
 
 @pytest.mark.parametrize("kind", ["reaction", "system", "request_welcome", "edit", "revoke"])
@@ -199,6 +265,27 @@ def test_a_changed_user_id_is_an_identity_change() -> None:
     assert isinstance(changed.event, WhatsAppIdentityChanged)
     assert (changed.event.customer_user_id, changed.event.new_customer_user_id) == ("US.1", "US.2")
     assert changed.event.new_customer is None
+
+
+@pytest.mark.parametrize(
+    ("system", "customer"),
+    [
+        pytest.param({"user_id": "US.2"}, (None, "US.2"), id="the new user id"),
+        pytest.param({"user_id": "US.2", "wa_id": "16505551234"}, ("+16505551234", "US.2"), id="and the phone"),
+        pytest.param({"wa_id": "US.2"}, (None, "US.2"), id="the new user id in the phone's place"),
+        pytest.param({"new_wa_id": "16505551234"}, ("+16505551234", None), id="a new phone"),
+    ],
+)
+def test_a_new_identity_without_a_sender_is_of_whom_its_object_names(
+    system: dict[str, str], customer: tuple[str | None, str | None]
+) -> None:
+    message = a_message("system", {"type": "user_changed_user_id"} | system)
+    message.pop("from")
+
+    received, *_ = parsed(document_of(messages=[message], contacts=None)).events
+
+    assert isinstance(received.event, WhatsAppMessageReceived)
+    assert (received.event.customer, received.event.customer_user_id) == customer
 
 
 def test_a_status_names_the_customer_by_user_id_too() -> None:

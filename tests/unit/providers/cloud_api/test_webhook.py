@@ -19,6 +19,22 @@ def test_each_status_of_a_message_is_an_event_of_its_own() -> None:
     assert len({inbound_event.id for inbound_event in inbound.events}) == 2
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"contacts": None}, id="empty lists"),
+        pytest.param({}, id="contacts alone"),
+        pytest.param({"contacts": None, "messages": None, "statuses": None}, id="a number alone"),
+    ],
+)
+def test_a_post_that_seems_to_say_nothing_is_kept_because_a_later_release_may_know_what_it_says(
+    value: dict[str, Any],
+) -> None:
+    inbound = parsed(document_of(**value))
+
+    assert (inbound.events, len(inbound.unreadable)) == ((), 1)
+
+
 BUTTONS = {
     "a template's button": {"type": "button", "button": {"text": "STOP", "payload": "stop-1"}},
     "a button that only has a payload": {"type": "button", "button": {"payload": "STOP"}},

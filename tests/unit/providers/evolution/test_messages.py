@@ -40,6 +40,14 @@ WRITTEN_KINDS: dict[str, tuple[dict[str, Any], str, str | None, dict[str, Any] |
         {"locationMessage": {"degreesLatitude": 24.7, "degreesLongitude": 46.7, "name": "Gate 3", "thumb": "x"}},
         "location", None, {"location": {"latitude": 24.7, "longitude": 46.7, "name": "Gate 3"}},
     ),
+    "a place with coordinates as text": (
+        {"locationMessage": {"degreesLatitude": "24.7", "degreesLongitude": "-46", "name": "Gate 3"}},
+        "location", None, {"location": {"latitude": 24.7, "longitude": -46.0, "name": "Gate 3"}},
+    ),
+    "a place with coordinates that are none": (
+        {"locationMessage": {"degreesLatitude": "north", "degreesLongitude": True, "name": "Gate 3"}},
+        "location", None, {"location": {"name": "Gate 3"}},
+    ),
     "a moving place": (
         {"liveLocationMessage": {"degreesLatitude": 24.7, "degreesLongitude": 46.7, "caption": "On my way"}},
         "location", "On my way", {"location": {"latitude": 24.7, "longitude": 46.7}},
@@ -82,6 +90,35 @@ WRITTEN_KINDS: dict[str, tuple[dict[str, Any], str, str | None, dict[str, Any] |
     "a business instance's order": (
         {"orderMessage": {"catalog_id": "c", "text": "Quick", "product_items": [{"quantity": 1}]}},
         "order", "Quick", {"order": {"catalog_id": "c", "text": "Quick", "product_items": [{"quantity": 1}]}},
+    ),
+    "a question about a product": (
+        {"productMessage": {
+            "product": {"productId": "1", "retailerId": "SKU", "title": "Shoe", "productImage": {"url": "https://x"}},
+            "body": "Is it there?", "businessOwnerJid": "966500000000@s.whatsapp.net",
+        }},
+        "text", "Is it there?", {"referred_product": {"product_retailer_id": "SKU", "id": "1", "title": "Shoe"}},
+    ),
+    "a product without words": (
+        {"productMessage": {"product": {"title": "Shoe"}}}, "text", None, {"referred_product": {"title": "Shoe"}},
+    ),
+    "an answer to a product": (
+        {"extendedTextMessage": {
+            "text": "Is it there?",
+            "contextInfo": {"stanzaId": "3EB0", "quotedMessage": {"productMessage": {"product": {"retailerId": "S"}}}},
+        }},
+        "text", "Is it there?", {"referred_product": {"product_retailer_id": "S"}},
+    ),
+    "a picture of another person": (
+        {"imageMessage": {"mimetype": "image/png", "contextInfo": {"isForwarded": True, "forwardingScore": 1}}},
+        "image", None, {"image": {"mime_type": "image/png"}, "forwarded": True},
+    ),
+    "a text that many people forwarded": (
+        {"extendedTextMessage": {"text": "Hi", "contextInfo": {"isForwarded": True, "forwardingScore": 127}}},
+        "text", "Hi", {"forwarded": True, "frequently_forwarded": True},
+    ),
+    "a text with a context of other types": (
+        {"extendedTextMessage": {"text": "Hi", "contextInfo": {"forwardingScore": True, "quotedMessage": ["x"]}}},
+        "text", "Hi", None,
     ),
 }  # fmt: skip
 
@@ -132,6 +169,14 @@ def test_what_no_customer_wrote_opens_no_window(message: Any, kind: str) -> None
     read = content_from(message)
 
     assert (read.type, read.opens_window) == (kind, False)
+
+
+def test_a_context_beside_the_text_is_read_too() -> None:
+    context = {"isForwarded": True, "quotedMessage": {"productMessage": {"product": {"title": "S"}}}}
+
+    read = content_from({"conversation": "Hi", "contextInfo": context})
+
+    assert read.content == {"referred_product": {"title": "S"}, "forwarded": True}
 
 
 def test_a_reaction_names_the_message_and_its_emoji() -> None:

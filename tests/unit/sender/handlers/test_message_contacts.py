@@ -16,18 +16,16 @@ from tests.unit.sender.gateway import EVENT, Gateway, approved, received
 BRAZILIAN, DIGITS, LID = "+5511987654321", "551187654321", "123456789010032@lid"
 
 
-def a_status(**names: Any) -> Received[WhatsAppStatusReceived]:
-    event = WhatsAppStatusReceived(
-        account_id="a1", number_id="n1", message_id="wamid.1", status="read", at=NOON, **names
-    )
-    return Received(event=event, id=uuid5(UUID(int=7), "read"), at=NOON)
+def a_status(word: str = "read", /, **names: Any) -> Received[WhatsAppStatusReceived]:
+    event = WhatsAppStatusReceived(account_id="a1", number_id="n1", message_id="wamid.1", status=word, at=NOON, **names)
+    return Received(event=event, id=uuid5(UUID(int=7), word), at=NOON)
 
 
 async def status_of(message: Any, **names: Any) -> MessageStatusUpdated:
     """The event of a status that shows `names`, of a message that was sent."""
     gateway = Gateway.answering(Accepted(message_id="wamid.1"))
     await gateway.process()(message)
-    [updated] = await gateway.status_handler()(a_status(**names))
+    *_, updated = await gateway.status_handler()(a_status(**names))
     assert isinstance(updated, MessageStatusUpdated)
     return updated
 
@@ -50,6 +48,28 @@ async def test_a_status_of_a_message_to_a_user_id_names_the_phone_that_is_known(
     updated = await status_of(approved(customer=None, customer_user_id="SA.1", linked_phone=BRAZILIAN))
 
     assert (updated.customer, updated.customer_user_id) == (BRAZILIAN, "SA.1")
+
+
+@pytest.mark.parametrize("word", ["sent", "delivered", "read"])
+async def test_the_names_in_a_status_are_an_event_beside_it(word: str) -> None:
+    gateway = Gateway.answering(Accepted(message_id="wamid.1"))
+    await gateway.process()(approved(customer=BRAZILIAN))
+
+    events = [
+        await gateway.status_handler()(a_status(word, customer=BRAZILIAN, customer_user_id="BR.9")) for _ in range(2)
+    ]
+
+    assert [type(event) for event in events[0]] == [WhatsAppIdentityLinked, MessageStatusUpdated]
+    assert events[0] == events[1]
+
+
+async def test_a_status_that_names_nobody_otherwise_is_alone() -> None:
+    gateway = Gateway.answering(Accepted(message_id="wamid.1"))
+    await gateway.process()(approved(customer=BRAZILIAN, customer_user_id="BR.9"))
+
+    events = await gateway.status_handler()(a_status(customer=BRAZILIAN, customer_user_id="BR.9"))
+
+    assert [type(event) for event in events] == [MessageStatusUpdated]
 
 
 async def test_the_ledger_holds_no_address_in_plain_form() -> None:
