@@ -1,6 +1,7 @@
 """How MongoDB's adapters cut long work, appends into inserts, and what an append asks first. Only for MongoDB."""
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ UNIQUE = "account_id_id"
 class CountedLooks(MongoRecords):
     """Notes the batches for which it looked what is recorded already."""
 
-    def __init__(self, database: Any, monotonic: Callable[[], float] = lambda: 0.0) -> None:
-        super().__init__(database, monotonic=monotonic)
+    def __init__(self, database: Any, monotonic: Callable[[], float] | None = None) -> None:
+        super().__init__(database, monotonic=monotonic or count().__next__)
         self.looked_for: list[int] = []
 
     async def _stored(self, rows: Rows) -> list[str]:
@@ -55,6 +56,17 @@ class CountedLooks(MongoRecords):
 
 async def ids_in(mongo: Any) -> list[str]:
     return sorted([each["id"] async for each in mongo["records"].find()])
+
+
+async def test_an_append_that_follows_at_once_looks_first_so_that_another_process_gets_its_turn(mongo: Any) -> None:
+    now = [0.0]
+    records = CountedLooks(mongo, lambda: now[0])
+
+    for moment in (0.0, 0.004, 0.0089, 0.014):
+        now[0] = moment
+        await records.append([a_record(f"at-{moment}")])
+
+    assert len(records.looked_for) == 2
 
 
 async def test_new_records_are_inserted_without_a_look_for_those_that_are_there(mongo: Any) -> None:
