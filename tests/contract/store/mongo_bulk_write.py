@@ -20,7 +20,7 @@ class Executor(WireCommandExecutor):
             return await super().execute_prepared(context)
         given = context.command_document
         if not given["ordered"]:
-            raise NotImplementedError("the stand-in has no unordered bulkWrite")
+            raise ValueError("the stand-in has no unordered bulkWrite")
         rows: list[dict[str, Any]] = []
         for index, write in enumerate(given["ops"]):
             rows.append(await self._updated(index, write, given["nsInfo"][write["update"]]["ns"], context))
